@@ -1,0 +1,37 @@
+# Each verb sets up .venv first when it is missing or older than what it is made from.
+SHELL := /bin/bash
+PYTHON ?= python3
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export DVC_NO_ANALYTICS := true
+INSTALLED := .venv/.installed
+
+.PHONY: repro test test-slow lint bench
+
+repro: $(INSTALLED)
+	dvc repro
+	dvc metrics show
+
+test: $(INSTALLED)
+	pytest
+
+test-slow: $(INSTALLED)
+	pytest -m slow --timeout 3600
+
+lint: $(INSTALLED)
+	ruff check .
+	ruff format --check .
+	mypy
+
+bench: $(INSTALLED)
+	python -m benchmarks
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@command -v git >/dev/null || { echo "error: git is missing; install it (Debian: apt-get install git)." >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "error: $(PYTHON) is older than 3.11; name a newer one: make PYTHON=python3.12 ..." >&2; exit 2; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
+	  { echo "error: $(PYTHON) has no venv; install it (Debian: apt-get install python3-venv)." >&2; exit 2; }
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --upgrade pip
+	.venv/bin/python -m pip install --constraint constraints.txt --editable '.[test,bench]'
+	touch $@

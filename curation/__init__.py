@@ -1,0 +1,1 @@
+"""gemcurate: raw images become measurements, decisions, crops, a split and balanced datasets."""

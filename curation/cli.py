@@ -1,0 +1,161 @@
+"""The command `gemcurate`: raw images become measurements, decisions, crops, a split, balanced datasets."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gemkit.errors import UserError, run_command
+from gemkit.params import DEFAULT_PATH
+
+app = typer.Typer(
+    help="Curate what was crawled: measure, clean, crop, split, balance.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+taxonomy_app = typer.Typer(help="What the stores' class names mean.", no_args_is_help=True)
+app.add_typer(taxonomy_app, name="taxonomy")
+
+Params = Annotated[Path, typer.Option("--params", help="The configuration.")]
+
+
+@app.command("measure")
+def measure_command(
+    site: Annotated[str, typer.Option(help="The site whose images are measured.")],
+    params: Params = DEFAULT_PATH,
+) -> None:
+    """Measure each stored image of a site, once in its life."""
+    from curation.measure import measure
+
+    _show(f"measure {site}", measure(site, params))
+
+
+@app.command("clean")
+def clean_command(params: Params = DEFAULT_PATH) -> None:
+    """Decide which images stay, with a reason for each that doesn't."""
+    from curation.clean import clean
+
+    _show("clean", clean(params))
+
+
+@app.command("crop")
+def crop_command(params: Params = DEFAULT_PATH) -> None:
+    """Cut the stone out of each kept image, on black."""
+    from curation.crop import crop
+
+    _show("crop", crop(params))
+
+
+@app.command("split")
+def split_command(params: Params = DEFAULT_PATH) -> None:
+    """Divide the kept images into training, validation and test, group by group."""
+    from curation.split import split
+
+    _show("split", split(params))
+
+
+@app.command("balance")
+def balance_command(
+    dataset: Annotated[str, typer.Option(help="A dataset of balance.datasets.")],
+    params: Params = DEFAULT_PATH,
+) -> None:
+    """Write a dataset with equally many training images a class."""
+    from curation.balance import balance
+
+    _show(f"balance {dataset}", balance(params, dataset))
+
+
+@app.command("models")
+def models_command(params: Params = DEFAULT_PATH) -> None:
+    """Fetch and check the weights of the background model."""
+    from curation.params import read_crop
+    from curation.weights import fetch
+
+    model = read_crop(params).model
+    _show("models", {model: str(fetch(model))})
+
+
+@taxonomy_app.command("check")
+def taxonomy_check(params: Params = DEFAULT_PATH) -> None:
+    """Check the taxonomy: circles, names that stand for two varieties, unknown species."""
+    from curation.params import read_clean
+    from curation.taxonomy import read_taxonomy
+
+    settings = read_clean(params)
+    taxonomy = read_taxonomy(settings.taxonomy, settings.merge)
+    names = sum(len(list(variety.names())) for variety in taxonomy.varieties.values())
+    _show(
+        str(settings.taxonomy),
+        {"species": len(taxonomy.species), "varieties": len(taxonomy.varieties), "names": names},
+    )
+
+
+@taxonomy_app.command("find")
+def taxonomy_find(name: str, params: Params = DEFAULT_PATH) -> None:
+    """Show what a store's class name stands for."""
+    from curation.params import read_clean
+    from curation.taxonomy import read_taxonomy
+
+    path = read_clean(params).taxonomy
+    taxonomy = read_taxonomy(path)
+    label = taxonomy.resolve([name])
+    if label.variety is None:
+        raise UserError(f"'{name}' is in no entry of '{path}'; add it as a variety or a synonym.")
+    variety, species = taxonomy.varieties[label.variety], taxonomy.species[label.species or ""]
+    broader = [taxonomy.varieties[key].name for key in taxonomy.ancestors(label.variety)]
+    _show(
+        name,
+        {
+            "variety": f"{variety.name} ({label.variety})",
+            "broader": ", ".join(broader) or "-",
+            "species": f"{species.name} ({label.species})",
+            "region": label.region or "-",
+            "Mohs hardness": _span(species.mohs),
+            "refractive index": _span(species.refractive_index),
+        },
+    )
+
+
+def _span(span: tuple[float, float] | None) -> str:
+    if span is None:
+        return "-"
+    return f"{span[0]:g}" if span[0] == span[1] else f"{span[0]:g} to {span[1]:g}"
+
+
+def _show(title: str, summary: dict[str, Any]) -> None:
+    """Print a stage's summary; a dictionary inside it becomes lines of its own."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(show_header=False)
+    table.add_column()
+    table.add_column(justify="right", overflow="fold")
+    for key, value in summary.items():
+        if isinstance(value, dict):
+            table.add_section()
+            table.add_row(Text(_words(key), style="bold"), "")
+            for name, inner in value.items():
+                table.add_row(Text(f"  {_words(name)}"), Text(_value(inner)))
+            table.add_section()
+        else:
+            table.add_row(Text(_words(key)), Text(_value(value)))
+    console = Console()
+    console.print(Text(title, style="bold"))
+    console.print(table)
+
+
+def _words(key: object) -> str:
+    return str(key).replace("_", " ")
+
+
+def _value(value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.4g}"
+
+
+def main() -> None:
+    """The console script: exit code 2 on bad input, 130 on Ctrl-C."""
+    run_command(app)

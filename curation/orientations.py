@@ -1,0 +1,54 @@
+"""The orientations of a crop, and which of them a class uses.
+
+A stone's colour and inner structure identify it: turning and mirroring are all the augmentation there is.
+"""
+
+import math
+from collections.abc import Iterator
+from itertools import product
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from curation.centre import cut_centre
+
+
+class Orientation(NamedTuple):
+    """First mirrored left to right or not, then turned counter-clockwise by `rotation` degrees."""
+
+    rotation: int
+    mirrored: bool
+
+
+def orientations(count: int) -> list[Orientation]:
+    """`count` orientations: even turns of the circle up to 8, and with 16 their mirror images too."""
+    turns = min(count, 8)
+    return [Orientation(index % turns * 360 // turns, index >= turns) for index in range(count)]
+
+
+def orient(stored: np.ndarray, size: int, orientation: Orientation) -> np.ndarray:
+    """The visible centre, (size, size, 3), of a stored crop in an orientation; quarter turns are exact."""
+    image = np.ascontiguousarray(stored[:, ::-1]) if orientation.mirrored else stored
+    quarters, rest = divmod(orientation.rotation, 90)
+    centre = _turned(image, size, rest) if rest else cut_centre(image, size)
+    return np.rot90(centre, quarters)
+
+
+def _turned(image: np.ndarray, size: int, degrees: int) -> np.ndarray:
+    middle, centre = (image.shape[0] - 1) / 2, (size - 1) / 2
+    matrix = cv2.getRotationMatrix2D((middle, middle), degrees, 1.0)
+    matrix[:, 2] += centre - middle
+    return cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+
+
+def pairs(photos: int, count: int) -> Iterator[tuple[int, int]]:
+    """All distinct (photo, orientation) indices of a class, in an order of which any beginning is balanced.
+
+    Photos follow round after round, so that their uses differ by at most one. Orientations follow in turn,
+    the k-th pair taking k mod count, so that theirs differ by at most one too; where a photo would meet one
+    again (photos and count have a common divisor) the turn moves on by one.
+    """
+    period = count // math.gcd(photos, count)
+    for use, photo in product(range(count), range(photos)):
+        yield photo, (use * photos + photo + use // period) % count

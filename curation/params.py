@@ -1,0 +1,107 @@
+"""The sections of `params.yaml` that `gemcurate` reads, checked with pydantic."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
+
+from gemkit.params import load_params, validate_section
+
+
+class Section(BaseModel):
+    """Unknown keys are errors, and nothing changes a section once it is read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class MeasureParams(Section):
+    text_side: Annotated[int, Field(ge=64, le=2048)] = 320
+
+
+class CleanParams(Section):
+    """`merge` names varieties that take in all narrower ones (sapphire: blue, pink and yellow sapphire).
+
+    `rules` maps a rule's name to its settings, or to false to switch it off; `curation.rules` checks both.
+    """
+
+    taxonomy: Path = Path("labels/taxonomy.toml")
+    decisions: Path = Path("labels/decisions.csv")
+    merge: tuple[str, ...] = ()
+    rules: dict[str, dict[str, Any] | Literal[False] | None] = {}
+
+
+class CropParams(Section):
+    model: str = "u2netp"
+    size: Annotated[int, Field(ge=16, le=2048)]
+    margin: Annotated[float, Field(ge=0, le=1)] = 0.06
+
+
+class SplitParams(Section):
+    validation: Annotated[float, Field(ge=0, lt=1)] = 0.15
+    test: Annotated[float, Field(ge=0, lt=1)] = 0.15
+    folds: Annotated[int, Field(ge=2, le=20)] = 5
+    seed: int = 0
+
+    @model_validator(mode="after")
+    def _leave_some_for_training(self) -> "SplitParams":
+        if self.validation + self.test >= 1:
+            raise ValueError("validation and test together must be less than 1")
+        return self
+
+
+class DatasetParams(Section):
+    """One dataset. `plain` takes the photos as they are; `balanced` needs `target` and `minimum`."""
+
+    kind: Literal["balanced", "plain"] = "balanced"
+    target: PositiveInt | None = None
+    minimum: PositiveInt | None = None
+
+    @model_validator(mode="after")
+    def _target_for_balanced_alone(self) -> "DatasetParams":
+        given = [name for name in ("target", "minimum") if getattr(self, name) is not None]
+        if self.kind == "plain" and given:
+            raise ValueError(f"a plain dataset has no {given[0]}")
+        if self.kind == "balanced" and len(given) < 2:
+            raise ValueError("a balanced dataset needs target and minimum")
+        if self.target is not None and self.minimum is not None and self.minimum > self.target:
+            raise ValueError("minimum must not be more than target")
+        return self
+
+
+class BalanceParams(Section):
+    orientations: Literal[1, 2, 4, 8, 16] = 16
+    datasets: dict[str, DatasetParams] = {}
+
+
+def read_sites(path: Path) -> list[str]:
+    """The sites whose images are used, sorted. Raises UserError when there is none."""
+    from gemkit.errors import UserError
+
+    sites = load_params(path).get("sites") or []
+    if not sites:
+        raise UserError(f"'{path}': 'sites' is empty; name at least one site.")
+    return sorted(set(sites))
+
+
+def read_measure(path: Path) -> MeasureParams:
+    return _read(path, "measure", MeasureParams)
+
+
+def read_clean(path: Path) -> CleanParams:
+    return _read(path, "clean", CleanParams)
+
+
+def read_crop(path: Path) -> CropParams:
+    return _read(path, "crop", CropParams)
+
+
+def read_split(path: Path) -> SplitParams:
+    return _read(path, "split", SplitParams)
+
+
+def read_balance(path: Path) -> BalanceParams:
+    return _read(path, "balance", BalanceParams)
+
+
+def _read(path: Path, key: str, model: type[Any]) -> Any:
+    return validate_section(path, load_params(path), key, model)

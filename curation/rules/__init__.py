@@ -1,0 +1,82 @@
+"""Cleaning rules, one module each, found by themselves: a new file here is a new rule.
+
+A rule module `<name>.py` holds
+
+- `Settings`, a `RuleSettings` with the thresholds and their defaults (params.yaml, clean.rules.<name>),
+- `find(images, settings)`, which looks at all images at once and yields a `Reason` for each that it drops,
+- `PHASE`, where it is not "image": rules on each image alone run first; then "copies", which compare the
+  images that are left; then "labels", which read what the class names of an image and its copies came to.
+
+Every rule runs, with its defaults where params.yaml says nothing; `<name>: false` there switches one off.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from curation.inventory import Inventory
+from gemkit.errors import UserError
+
+PHASES = ("image", "copies", "labels")
+
+
+class RuleSettings(BaseModel):
+    """Unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Reason(NamedTuple):
+    """Why the image at index `row` is dropped: the value seen, the threshold crossed, words for a person."""
+
+    row: int
+    value: float | None
+    threshold: float | None
+    detail: str
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule with its settings."""
+
+    name: str
+    phase: str
+    settings: RuleSettings
+    function: Callable[[Inventory, Any], Iterable[Reason]]
+
+    def find(self, images: Inventory) -> list[Reason]:
+        """The reasons this rule finds, in order of image."""
+        return sorted(self.function(images, self.settings), key=lambda reason: reason.row)
+
+
+def rule_names() -> list[str]:
+    """The rules there are."""
+    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+
+
+def load_rules(settings: Mapping[str, Mapping[str, Any] | Literal[False] | None]) -> list[Rule]:
+    """All rules but those that the settings switch off, in the order they run.
+
+    Raises UserError for a rule or a setting that there is not.
+    """
+    known = rule_names()
+    for name in settings:
+        if name not in known:
+            raise UserError(f"clean.rules: there is no rule '{name}'; the rules are {', '.join(known)}.")
+    rules = [_load(name, settings.get(name) or {}) for name in known if settings.get(name) is not False]
+    return sorted(rules, key=lambda rule: PHASES.index(rule.phase))
+
+
+def _load(name: str, settings: Mapping[str, Any]) -> Rule:
+    module = importlib.import_module(f"{__name__}.{name}")
+    try:
+        checked = module.Settings.model_validate(settings)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = ".".join(["clean.rules", name, *(str(part) for part in problem["loc"])])
+        raise UserError(f"'{where}': {problem['msg']} (found {problem['input']!r}).") from None
+    return Rule(name, getattr(module, "PHASE", PHASES[0]), checked, module.find)

@@ -1,0 +1,59 @@
+"""Errors a person can act on, and how a command ends with them."""
+
+import errno
+import signal
+import sys
+from collections.abc import Callable
+from concurrent.futures.process import BrokenProcessPool
+from typing import NoReturn
+
+EXIT_BAD_INPUT = 2
+EXIT_INTERRUPTED = 130
+
+_DISK_ERRORS = {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQUOT, errno.EFBIG}
+
+
+class UserError(Exception):
+    """Bad input. The message is one sentence that names the file, key or URL and what to do."""
+
+    exit_code = EXIT_BAD_INPUT
+
+
+def run_command(app: Callable[[], object]) -> NoReturn:
+    """Run a typer app: bad input or a disk that refuses ends in 2, Ctrl-C in 130, no traceback."""
+    try:
+        app()
+    except UserError as error:
+        _fail(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        _fail_interrupted()
+    except SystemExit as end:  # how typer ends, also after Ctrl-C
+        if end.code == EXIT_INTERRUPTED:
+            _fail_interrupted()
+        raise
+    except BrokenProcessPool:
+        _fail(
+            "A worker process was ended from outside (out of memory?); run the same command to continue.",
+            EXIT_BAD_INPUT,
+        )
+    except OSError as error:
+        if error.errno not in _DISK_ERRORS:
+            raise
+        where = f" '{error.filename}'" if error.filename else ""
+        _fail(
+            f"Cannot write{where}: {error.strerror}. Free or unlock the disk and run the same command again; "
+            "what was finished is kept.",
+            EXIT_BAD_INPUT,
+        )
+    sys.exit(0)
+
+
+def _fail_interrupted() -> NoReturn:
+    _fail("Interrupted; what was finished is kept, run the same command to continue.", EXIT_INTERRUPTED)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    # A second Ctrl-C while worker processes wind down must not print a traceback after the sentence.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    print(f"error: {message}", file=sys.stderr, flush=True)
+    sys.exit(code)

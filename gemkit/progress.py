@@ -1,0 +1,98 @@
+"""Progress of work that takes over two seconds: a bar on a terminal, a line every ten seconds elsewhere."""
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from types import TracebackType
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+_SILENT_SECONDS = 2.0
+_LINE_SECONDS = 10.0
+
+
+class Progress:
+    """`with Progress("measure", total) as progress: progress.advance()`; `total` None when unknown.
+
+    `note` is a short text behind the numbers that the caller may change (the rate a host allows, a loss).
+    """
+
+    def __init__(self, name: str, total: int | None = None, unit: str = "images"):
+        self.name, self.total, self.unit, self.note = name, total, unit, ""
+        self.done = 0
+        self._start = self._last_line = time.monotonic()
+        self._bar: Any = None
+        self._terminal = sys.stderr.isatty()
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def advance(self, count: int = 1) -> None:
+        """Count `count` more items as done and show it when it is time."""
+        self.done += count
+        now = time.monotonic()
+        if now - self._start < _SILENT_SECONDS:
+            return
+        if self._terminal:
+            self._update_bar()
+        elif now - self._last_line >= _LINE_SECONDS:
+            self._last_line = now
+            print(self._line(now), file=sys.stderr, flush=True)
+
+    def _update_bar(self) -> None:
+        if self._bar is None:
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+            from rich.progress import Progress as RichProgress
+
+            self._bar = RichProgress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[rate]}"),
+                TimeRemainingColumn(),
+                TextColumn("{task.fields[note]}"),
+                console=Console(stderr=True),
+            )
+            self._bar.start()
+            self._task = self._bar.add_task(self.name, total=self.total, rate="", note="")
+        rate = self.done / max(time.monotonic() - self._start, 1e-9)
+        self._bar.update(
+            self._task,
+            completed=self.done,
+            total=self.total,
+            rate=f"{rate:.1f} {self.unit}/s",
+            note=self.note,
+        )
+
+    def _line(self, now: float) -> str:
+        rate = self.done / max(now - self._start, 1e-9)
+        line = f"{self.name}: {self.done}"
+        if self.total is not None:
+            left = (self.total - self.done) / rate if rate else float("inf")
+            line += f"/{self.total} {self.unit}, {rate:.1f}/s, {_duration(left)} left"
+        else:
+            line += f" {self.unit}, {rate:.1f}/s"
+        return f"{line} {self.note}".rstrip()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+
+def track(items: Iterable[T], name: str, total: int | None = None, unit: str = "images") -> Iterator[T]:
+    """Iterate over `items` with progress."""
+    with Progress(name, total, unit) as progress:
+        for item in items:
+            yield item
+            progress.advance()
+
+
+def _duration(seconds: float) -> str:
+    if seconds == float("inf"):
+        return "?"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -1,0 +1,143 @@
+"""Parquet tables with a schema that is checked on read, written atomically and byte for byte the same."""
+
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from gemkit.errors import UserError
+
+#: One row group of image rows stays small enough to decode in one worker.
+IMAGE_ROW_GROUP = 256
+
+#: Hugging Face's `Image` feature: encoded bytes, and a name that a viewer may show.
+IMAGE_TYPE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+
+
+def hugging_face_schema(schema: pa.Schema, image_column: str = "image") -> pa.Schema:
+    """The schema with the metadata that makes `datasets.load_dataset("parquet", …)` show the image column."""
+    info = {"info": {"features": {image_column: {"_type": "Image"}}}}
+    return schema.with_metadata({"huggingface": json.dumps(info)})
+
+
+def read_table(path: Path, schema: pa.Schema, columns: list[str] | None = None) -> pa.Table:
+    """Read a Parquet file (or all `*.parquet` of a folder, in order of name) that must have `schema`.
+
+    `columns` limits what is read. Raises UserError that names file, column and what was expected.
+    """
+    files = table_files(path)
+    tables = [_read_checked(file, schema, columns) for file in files]
+    return pa.concat_tables(tables)
+
+
+def table_files(path: Path) -> list[Path]:
+    """The Parquet files of a table: the file itself, or those of the folder sorted by name."""
+    if path.is_dir():
+        files = sorted(path.glob("*.parquet"))
+        if not files:
+            raise UserError(f"No Parquet file in '{path}'; run the stage that writes it (dvc repro).")
+        return files
+    if not path.exists():
+        raise UserError(f"Table '{path}' does not exist; run the stage that writes it (dvc repro).")
+    return [path]
+
+
+def read_rows(
+    path: Path, schema: pa.Schema, columns: list[str] | None = None, rows: int = IMAGE_ROW_GROUP
+) -> Iterator[pa.RecordBatch]:
+    """Stream a table in batches of at most `rows` rows; checked like `read_table`."""
+    for file in table_files(path):
+        with _named_errors(file), pq.ParquetFile(file) as parquet:
+            _check(file, parquet.schema_arrow, schema)
+            yield from parquet.iter_batches(batch_size=rows, columns=columns)
+
+
+def _read_checked(file: Path, schema: pa.Schema, columns: list[str] | None) -> pa.Table:
+    with _named_errors(file), pq.ParquetFile(file) as parquet:
+        _check(file, parquet.schema_arrow, schema)
+        return parquet.read(columns=columns).replace_schema_metadata(None)
+
+
+@contextmanager
+def _named_errors(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise UserError(
+            f"'{file}' is not a complete Parquet file ({str(error).splitlines()[0]}); "
+            "delete it and run the stage that writes it again."
+        ) from error
+
+
+def _check(file: Path, found: pa.Schema, expected: pa.Schema) -> None:
+    for field in expected:
+        index = found.get_field_index(field.name)
+        if index < 0:
+            raise UserError(f"'{file}' has no column '{field.name}' ({field.type} expected); write it again.")
+        if not _same_type(found.field(index).type, field.type):
+            raise UserError(
+                f"'{file}': column '{field.name}' is {found.field(index).type}, {field.type} expected; "
+                "write it again."
+            )
+
+
+def _same_type(found: pa.DataType, expected: pa.DataType) -> bool:
+    # Parquet may name a list's inner field 'element' or 'item': compare what it holds.
+    if pa.types.is_list(found) and pa.types.is_list(expected):
+        return _same_type(found.value_type, expected.value_type)
+    return found.equals(expected)
+
+
+def write_table(path: Path, table: pa.Table, row_group_size: int | None = None) -> None:
+    """Write a Parquet file under its final name only once it is complete."""
+    write_stream(path, table.schema, [table], row_group_size)
+
+
+def write_stream(
+    path: Path,
+    schema: pa.Schema,
+    tables: Iterable[pa.Table | pa.RecordBatch],
+    row_group_size: int | None = None,
+) -> None:
+    """Write pieces of a table as they come; one piece is at least one row group."""
+    with replaced(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
+        for piece in tables:
+            table = pa.Table.from_batches([piece]) if isinstance(piece, pa.RecordBatch) else piece
+            writer.write_table(table.cast(schema), row_group_size=row_group_size)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file under its final name only once it is complete."""
+    with replaced(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_text(path: Path, content: str) -> None:
+    """Write a text file (UTF-8) under its final name only once it is complete."""
+    write_bytes(path, content.encode())
+
+
+@contextmanager
+def replaced(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path` that is fsynced and renamed to it when the block ends well.
+
+    DVC may have turned the file at `path` into a read-only link into its cache: it is replaced, never edited.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,1 @@
+"""gemtrain: a balanced dataset becomes a model, its metrics and figures."""

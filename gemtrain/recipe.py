@@ -1,0 +1,169 @@
+"""A recipe is one trained model: network, weights, image size, schedule, optimiser, augmentation.
+
+One TOML file in `gemtrain/recipes/` each; `train.recipes.<recipe>` of params.yaml may change single values.
+"""
+
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from gemkit.errors import UserError
+from gemkit.params import load_params
+from gemtrain.settings import from_mapping
+
+RECIPES = Path(__file__).parent / "recipes"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of a schedule.
+
+    `train` = "head": only the last layer, on features that the rest computes once, without augmentation;
+    "all": the whole network, its last layer with `head_learning_rate` where that is given. The rate rises
+    linearly over the first `warmup` share of the stage's steps, then stays constant or falls along a cosine.
+    `each_photo_once` takes one orientation of every photo, enough where the features hardly depend on it.
+    `keep_statistics`: batch normalisation goes on using the means and variances that the network came
+    with, as it did for the features that the head was trained on.
+    """
+
+    epochs: int
+    learning_rate: float
+    train: Literal["head", "all"] = "all"
+    head_learning_rate: float | None = None
+    warmup: float = 0.0
+    decay: Literal["constant", "cosine"] = "constant"
+    each_photo_once: bool = False
+    keep_statistics: bool = False
+
+    def __post_init__(self) -> None:
+        _positive("epochs", self.epochs)
+        _positive("learning_rate", self.learning_rate)
+        if self.head_learning_rate is not None:
+            _positive("head_learning_rate", self.head_learning_rate)
+        _share("warmup", self.warmup)
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Changes drawn for every training image anew: `shift` is the largest move as a share of the side."""
+
+    mirror: bool = False
+    shift: float = 0.0
+
+    def __post_init__(self) -> None:
+        _share("shift", self.shift)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A checked recipe.
+
+    `weights` is "none" (random), "pretrained" (the network's own source) or a path to a weights file.
+    `max_steps` caps the optimiser steps of all stages that train the whole network; each shrinks by the same
+    share and keeps its number of epochs. Stages on frozen features cost next to nothing and are not counted.
+    """
+
+    description: str
+    network: str
+    image_size: int
+    stages: tuple[Stage, ...]
+    weights: str = "none"
+    batch_size: int = 32
+    optimiser: Literal["adam", "adamw", "sgd"] = "adam"
+    weight_decay: float = 0.0
+    label_smoothing: float = 0.0
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    max_steps: int | None = None
+
+    def __post_init__(self) -> None:
+        if not 32 <= self.image_size <= 4096:
+            raise ValueError(f"'image_size' must be 32 to 4096 pixels (found {self.image_size})")
+        _positive("batch_size", self.batch_size)
+        _share("label_smoothing", self.label_smoothing)
+        if self.weight_decay < 0:
+            raise ValueError(f"'weight_decay' must not be negative (found {self.weight_decay})")
+        if self.max_steps is not None:
+            _positive("max_steps", self.max_steps)
+
+
+def _positive(key: str, value: float) -> None:
+    if not 0 < value < float("inf"):
+        raise ValueError(f"'{key}' must be positive (found {value})")
+
+
+def _share(key: str, value: float) -> None:
+    if not 0 <= value < 1:
+        raise ValueError(f"'{key}' must be at least 0 and below 1 (found {value})")
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """The section `train` of params.yaml."""
+
+    seed: int = 0
+    recipes: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+def recipe_names() -> list[str]:
+    """The names of all recipes, sorted."""
+    return sorted(path.stem for path in RECIPES.glob("*.toml"))
+
+
+def load_recipe(name: str, changes: dict[str, Any] | None = None, source: str = "params.yaml") -> Recipe:
+    """The recipe of that name, with `changes` from `source` put over its own values.
+
+    A mapping (augmentation) is changed key by key, a list (stages) as a whole. Raises UserError.
+    """
+    if name not in recipe_names():
+        raise UserError(f"There is no recipe '{name}'; the recipes are {', '.join(recipe_names())}.")
+    path = RECIPES / f"{name}.toml"
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"'{path}' is not valid TOML: {error}.") from None
+    own = from_mapping(Recipe, values, f"'{path}'")
+    if not changes:
+        return own
+    merged = {
+        key: {**values.get(key, {}), **changes[key]} if isinstance(changes[key], dict) else changes[key]
+        for key in changes
+    }
+    return from_mapping(Recipe, {**values, **merged}, f"'{source}'", f"train.recipes.{name}")
+
+
+def load_settings(params_path: Path, recipe: str) -> tuple[Recipe, int]:
+    """The recipe as params.yaml changes it, and the seed. Raises UserError for anything wrong in `train`."""
+    section = load_params(params_path).get("train") or {}
+    source = f"'{params_path}'"
+    plain = (
+        {key: value for key, value in section.items() if key != "recipes"}
+        if isinstance(section, dict)
+        else section
+    )
+    settings = from_mapping(TrainSettings, plain, source, "train")
+    changes = (section.get("recipes") if isinstance(section, dict) else None) or {}
+    if not isinstance(changes, dict):
+        raise UserError(
+            f"{source}: 'train.recipes' must be a mapping of recipes to values (found {changes!r})."
+        )
+    for name, values in changes.items():
+        if name not in recipe_names():
+            raise UserError(
+                f"{source}: unknown key 'train.recipes.{name}'; the recipes are {', '.join(recipe_names())}."
+            )
+        if values is not None and not isinstance(values, dict):
+            raise UserError(f"{source}: 'train.recipes.{name}' must be a mapping (found {values!r}).")
+    return load_recipe(recipe, changes.get(recipe), str(params_path)), settings.seed
+
+
+@dataclass(frozen=True)
+class EvaluateSettings:
+    """The section `evaluate` of params.yaml, so far without keys."""
+
+
+def check_evaluate_section(params_path: Path) -> None:
+    """Raise UserError for a key that `evaluate` does not know."""
+    from_mapping(
+        EvaluateSettings, load_params(params_path).get("evaluate") or {}, f"'{params_path}'", "evaluate"
+    )

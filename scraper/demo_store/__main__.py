@@ -1,0 +1,10 @@
+"""`python -m scraper.demo_store SETTINGS`: the process behind `server.start`."""
+
+import json
+import sys
+
+from gemkit.errors import run_command
+from scraper.demo_store.server import run_child
+
+if __name__ == "__main__":
+    run_command(lambda: run_child(json.loads(sys.argv[1])))

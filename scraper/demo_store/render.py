@@ -1,0 +1,96 @@
+"""The file behind each photo of the catalogue: what the camera saw, and what became of it on the way."""
+
+import io
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from gemkit.parallel import map_shards
+from gemkit.progress import Progress
+from gemkit.tables import write_bytes
+from scraper.demo_store.catalogue import Catalogue, Photo, images_of
+from scraper.demo_store.hands import held
+from scraper.demo_store.papers import certificate
+from scraper.demo_store.stones import make_stone, photograph
+from scraper.demo_store.varieties import BY_NAME
+
+#: Counts up whenever any photo's bytes change.
+VERSION = 5
+
+_SHARD = 8
+_TINY_SIDE = 60
+
+
+def picture(photo: Photo) -> np.ndarray:
+    """What the camera saw, uint8 RGB (height, width, 3); a copy shows what its original shows."""
+    rng = np.random.default_rng([*photo.stone, 7, photo.view])
+    if photo.kind == "certificate":
+        return certificate(BY_NAME[photo.variety], rng)
+    if photo.kind == "hand":
+        return held(make_stone(BY_NAME[photo.variety], np.random.default_rng(photo.stone)), rng)
+    return photograph(photo.variety, photo.stone, photo.view)
+
+
+def photo_bytes(photo: Photo) -> bytes:
+    """The bytes that the store serves for a photo."""
+    pixels = picture(photo)
+    rng = np.random.default_rng([*photo.stone, 8, photo.view])
+    quality = int(rng.integers(72, 95))
+    if photo.kind == "tiny":
+        return _encode(
+            cv2.resize(pixels, (_TINY_SIDE, _TINY_SIDE), interpolation=cv2.INTER_AREA), "jpg", quality
+        )
+    if photo.kind == "near_duplicate":
+        return _near_duplicate(photo, pixels, rng)
+    content = _encode(pixels, photo.suffix, quality)
+    return content[: len(content) * 2 // 5] if photo.kind == "truncated" else content
+
+
+def _near_duplicate(photo: Photo, pixels: np.ndarray, rng: np.random.Generator) -> bytes:
+    if photo.change == "rescaled":
+        factor = rng.uniform(0.35, 0.9)
+        pixels = cv2.resize(pixels, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+        return _encode(pixels, photo.suffix, 88)
+    if photo.change == "recompressed":
+        return _encode(pixels, photo.suffix, int(rng.integers(45, 65)))
+    return _encode(pixels, photo.suffix, 85)
+
+
+def _encode(pixels: np.ndarray, suffix: str, quality: int) -> bytes:
+    content = io.BytesIO()
+    kind = {"jpg": "JPEG", "png": "PNG", "webp": "WEBP"}[suffix]
+    Image.fromarray(pixels).save(content, kind, quality=quality)
+    return content.getvalue()
+
+
+def store_folder(catalogue: Catalogue, cache: Path) -> Path:
+    """Where the files of a catalogue lie."""
+    name = f"{catalogue.seed}-{catalogue.scale:g}-{catalogue.dirt:g}-v{VERSION}"
+    return cache / "demo_store" / name
+
+
+def prepare(catalogue: Catalogue, cache: Path) -> Path:
+    """Render what is missing, in parallel, and give the folder; a file's path there is its URL's path."""
+    folder = store_folder(catalogue, cache)
+    missing = [photo for photo in images_of(catalogue) if not (folder / photo.path[1:]).exists()]
+    shards = [(folder, missing[start : start + _SHARD]) for start in range(0, len(missing), _SHARD)]
+    with Progress("demo store: photos", len(missing)) as progress:
+        for count in map_shards(render_shard, shards) if shards else []:
+            progress.advance(count)
+    return folder
+
+
+def render_shard(shard: tuple[Path, Sequence[Photo]]) -> int:
+    """Write the files of a few photos; says how many."""
+    cv2.setNumThreads(1)
+    folder, photos = shard
+    for photo in photos:
+        path = folder / photo.path[1:]
+        write_bytes(path, photo_bytes(photo))
+        stamp = photo.added.toordinal() * 86_400 - 62_135_683_200
+        os.utime(path, (stamp, stamp))
+    return len(photos)

@@ -1,0 +1,44 @@
+"""A page as it is read: its HTML and its JSON-LD, each parsed once and only when asked for."""
+
+import json
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
+
+from bs4 import BeautifulSoup
+
+
+class Document:
+    """The page at `url`; `content` is its body, in whatever encoding it declares."""
+
+    def __init__(self, url: str, content: bytes):
+        self.url = url
+        self._content = content
+
+    @cached_property
+    def soup(self) -> BeautifulSoup:
+        """The parsed HTML."""
+        return BeautifulSoup(self._content, "lxml")
+
+    @cached_property
+    def products(self) -> list[dict[str, Any]]:
+        """The JSON-LD objects of type `Product` or `ProductGroup`; scripts that are no JSON don't count."""
+        found: list[dict[str, Any]] = []
+        for script in self.soup.select('script[type="application/ld+json"]'):
+            try:
+                found.extend(_products(json.loads(script.get_text(), strict=False)))
+            except (ValueError, RecursionError):
+                continue
+        return found
+
+
+def _products(node: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(node, list):
+        for item in node:
+            yield from _products(item)
+    elif isinstance(node, dict):
+        kinds = node.get("@type")
+        if {"Product", "ProductGroup"} & set(kinds if isinstance(kinds, list) else [kinds]):
+            yield node
+        for key in ("@graph", "hasVariant", "mainEntity"):
+            yield from _products(node.get(key))

@@ -1,0 +1,263 @@
+"""One polite request: allowed host, robots.txt, the host's turn, retries, redirects hop by hop."""
+
+import threading
+from collections.abc import Callable, Mapping
+from urllib.parse import urljoin, urlsplit
+
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    wait_random_exponential,
+)
+
+from scraper.governor import BLOCK_AFTER, Counters, Governor, Stopped, parse_retry_after
+from scraper.robots import PRODUCT, Robots
+from scraper.site import Site, host_matches
+from scraper.transport import Answer, Elsewhere, Fault, ImageTransport, PageTransport, TooLarge
+from scraper.urls import host_of, is_private, url_key
+
+MAX_REDIRECTS = 5
+_REDIRECTS = {301, 302, 303, 307, 308}
+_GONE = {404, 410}
+_UNWELCOME = {401, 403}
+
+#: X-Robots-Tag values by which a store keeps an image out of collections like this one.
+_KEEP_OUT = ("noai", "noimageai", "noindex", "noimageindex", "none")
+
+#: How often one URL is asked for that alone is turned away, while the host serves others.
+_PATIENCE = 2 * BLOCK_AFTER
+
+_FULL_JITTER = wait_random_exponential(multiplier=0.5, max=60)
+
+
+class NotFetched(Exception):
+    """The end of one URL: a `status` of scraper.tables.STATUSES and a `reason`; the crawl goes on."""
+
+    def __init__(self, status: str, reason: str):
+        super().__init__(f"{status}: {reason}")
+        self.status, self.reason = status, reason
+
+
+class _Host:
+    """All that is known of one host while the crawl runs."""
+
+    def __init__(self, governor: Governor):
+        self.governor = governor
+        self.robots: Robots | None = None
+        self.robots_lock = threading.Lock()
+        self.last_good: str | None = None
+
+
+class Fetcher:
+    """Fetches pages and images of one site, from any number of threads.
+
+    `blocks` are hosts that blocked an earlier run, with the wall clock time until which they do.
+    When `stop` is set, waiting threads raise Stopped.
+    """
+
+    def __init__(
+        self,
+        site: Site,
+        contact: str,
+        stop: threading.Event,
+        elsewhere: Elsewhere,
+        blocks: Mapping[str, float],
+    ):
+        self.site, self.stop = site, stop
+        self._user_agent = f"{PRODUCT}/0.1 (+{contact})"
+        self._elsewhere, self._blocks = elsewhere, blocks
+        self._hosts: dict[str, _Host] = {}
+        self._hosts_lock = threading.Lock()
+        self._local = threading.local()
+        limits = site.limits
+        self._images = ImageTransport(
+            self._user_agent, limits.timeout_seconds, limits.max_image_bytes, limits.concurrency, elsewhere
+        )
+
+    def page(self, url: str, validators: Mapping[str, str]) -> Answer:
+        """A page: 200 with its body, or 304 to `validators`. Raises NotFetched, Blocked, Stopped."""
+        return self._fetch(url, self._pages(), self.site.page_hosts, validators)
+
+    def image(self, url: str, validators: Mapping[str, str]) -> Answer:
+        """An image, as `page`."""
+        answer = self._fetch(url, self._images, self.site.image_hosts, validators)
+        tags = answer.headers.get("x-robots-tag", "").lower().replace(",", " ").split()
+        if tag := next((tag for tag in _KEEP_OUT if tag in tags), None):
+            raise NotFetched("refused", f"X-Robots-Tag: {tag}")
+        return answer
+
+    @property
+    def counters(self) -> dict[str, tuple[float, Counters]]:
+        """Of each host asked: the rate allowed in requests a second, and what was counted."""
+        governors = [host.governor for host in self._known()]
+        return {governor.host: (governor.rate, governor.counters) for governor in governors}
+
+    def describe(self) -> str:
+        """What the host asked last allows now."""
+        governors = [host.governor for host in self._known()]
+        latest = max(governors, key=lambda governor: governor.counters.last or float("inf"), default=None)
+        return latest.describe() if latest else ""
+
+    def _known(self) -> list[_Host]:
+        with self._hosts_lock:
+            return list(self._hosts.values())
+
+    def _pages(self) -> PageTransport:
+        if not hasattr(self._local, "pages"):
+            limits = self.site.limits
+            self._local.pages = PageTransport(
+                self._user_agent, limits.timeout_seconds, limits.max_page_bytes, self._elsewhere
+            )
+        transport: PageTransport = self._local.pages
+        return transport
+
+    def _fetch(
+        self,
+        url: str,
+        transport: PageTransport | ImageTransport,
+        allowed: list[str],
+        headers: Mapping[str, str],
+    ) -> Answer:
+        try:
+            return self._retry(self._follow, url, transport, allowed, headers)
+        except Fault as fault:
+            raise NotFetched("failed", str(fault)) from fault
+        except TooLarge as error:
+            raise NotFetched("invalid", str(error)) from error
+
+    def _retry(self, function: Callable[..., Answer], *arguments: object) -> Answer:
+        retrying = Retrying(
+            retry=retry_if_exception_type(Fault),
+            stop=stop_after_attempt(self.site.limits.attempts),
+            wait=_wait,
+            sleep=self._sleep,
+            reraise=True,
+        )
+        return retrying(function, *arguments)
+
+    def _sleep(self, seconds: float) -> None:
+        if self.stop.wait(seconds):
+            raise Stopped
+
+    def _follow(
+        self,
+        url: str,
+        transport: PageTransport | ImageTransport,
+        allowed: list[str],
+        headers: Mapping[str, str],
+    ) -> Answer:
+        for hop in range(MAX_REDIRECTS + 1):
+            name = host_of(url)
+            if not host_matches(name, allowed):
+                raise NotFetched("refused", f"host {name} is not allowed")
+            if hop and name not in self._elsewhere and name not in allowed and is_private(name):
+                raise NotFetched("refused", f"host {name} has a private address")
+            host = self._host(name)
+            if objection := self._robots(host, url).objection(url):
+                raise NotFetched("refused", objection)
+            answer = self._ask(host, url, transport, headers)
+            if answer.status not in _REDIRECTS:
+                return _usable(answer, conditional=bool(headers))
+            url = _target(answer)
+            if not url:
+                raise NotFetched("failed", f"HTTP {answer.status} to nowhere")
+        raise NotFetched("failed", "too many redirects")
+
+    def _ask(
+        self, host: _Host, url: str, transport: PageTransport | ImageTransport, headers: Mapping[str, str]
+    ) -> Answer:
+        """One answer that is not about our speed. Raises Fault (also for 5xx), NotFetched, Blocked."""
+        for _ in range(_PATIENCE):
+            started, answer = self._send(host, url, transport, headers)
+            retry_after = parse_retry_after(answer.headers.get("retry-after"))
+            if answer.status == 429 or (
+                answer.status in _UNWELCOME and not self._welcome(host, url, transport)
+            ):
+                host.governor.turned_away(started, f"HTTP {answer.status}", retry_after)
+                continue
+            if answer.status >= 500 or answer.status == 408:
+                host.governor.faulted(started, retry_after)
+                raise Fault(f"HTTP {answer.status}", retry_after)
+            host.governor.succeeded()
+            if answer.status in (200, 304):
+                host.last_good = url
+            return answer
+        raise NotFetched("failed", f"HTTP {answer.status}")
+
+    def _send(
+        self, host: _Host, url: str, transport: PageTransport | ImageTransport, headers: Mapping[str, str]
+    ) -> tuple[float, Answer]:
+        with host.governor.turn() as started:
+            try:
+                return started, transport.get(url, headers)
+            except Fault:
+                host.governor.faulted(started, None)
+                raise
+
+    def _welcome(self, host: _Host, url: str, transport: PageTransport | ImageTransport) -> bool:
+        """Whether a 403 is about that URL alone: what the host gave us last, it still gives."""
+        if urlsplit(url).path == "/robots.txt":
+            return True  # RFC 9309 2.3.1.3: a robots.txt that is forbidden forbids nothing
+        if host.last_good is None:
+            return False
+        _, answer = self._send(host, host.last_good, transport, {})
+        return answer.status not in _UNWELCOME and answer.status != 429
+
+    def _host(self, name: str) -> _Host:
+        with self._hosts_lock:
+            if name not in self._hosts:
+                limits = self.site.limits
+                self._hosts[name] = _Host(
+                    Governor(
+                        name,
+                        limits.requests_per_second,
+                        limits.concurrency,
+                        self.stop,
+                        limits.longest_wait_seconds,
+                        self._blocks.get(name),
+                    )
+                )
+            return self._hosts[name]
+
+    def _robots(self, host: _Host, url: str) -> Robots:
+        with host.robots_lock:
+            if host.robots is None or not host.robots.fresh:
+                host.robots = self._load_robots(host, urljoin(url, "/robots.txt"))
+                host.governor.set_crawl_delay(host.robots.crawl_delay)
+            return host.robots
+
+    def _load_robots(self, host: _Host, url: str) -> Robots:
+        allowed = [*self.site.page_hosts, *self.site.image_hosts]
+        for _ in range(MAX_REDIRECTS + 1):
+            try:
+                answer = self._retry(self._ask, host, url, self._pages(), {})
+            except (Fault, TooLarge) as error:
+                return Robots.unreachable(str(error))
+            if answer.status not in _REDIRECTS:
+                return Robots.of(answer)
+            url = _target(answer)
+            if not host_matches(host_of(url), allowed):
+                return Robots.unreachable(f"HTTP {answer.status} to another host")
+            host = self._host(host_of(url))
+        return Robots.unreachable("too many redirects")
+
+
+def _wait(state: RetryCallState) -> float:
+    fault = state.outcome.exception() if state.outcome else None
+    return max(_FULL_JITTER(state), getattr(fault, "retry_after", None) or 0.0)
+
+
+def _target(answer: Answer) -> str:
+    location = answer.headers.get("location", "")
+    return (url_key(location, answer.url) or "") if location else ""
+
+
+def _usable(answer: Answer, conditional: bool) -> Answer:
+    if answer.status == 200 or (answer.status == 304 and conditional):
+        return answer
+    reason = f"HTTP {answer.status}"
+    if answer.status in _GONE:
+        raise NotFetched("gone", reason)
+    raise NotFetched("refused" if answer.status in _UNWELCOME else "failed", reason)

@@ -1,0 +1,40 @@
+"""The section `crawl` of `params.yaml`: what may differ from one crawl of a store to the next."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from gemkit.errors import UserError
+from gemkit.params import DEFAULT_PATH, load_params, validate_section
+from scraper.site import Contact, Site
+from scraper.ways import Section
+
+
+class DemoParams(Section):
+    """The demo store: seed and scale of its catalogue, and a factor on its share of bad photos."""
+
+    seed: Annotated[int, Field(ge=0)] = 1
+    scale: Annotated[float, Field(gt=0, le=10)] = 1.0
+    dirt: Annotated[float, Field(ge=0, le=10)] = 1.0
+
+
+class StoreParams(Section):
+    """A real store: `contact` goes before the one in the site's file."""
+
+    contact: Contact | None = None
+
+
+def crawl_params(path: Path, site: Site) -> DemoParams | StoreParams:
+    """The parameters of one site's crawl; defaults where the default file is missing. Raises UserError."""
+    if path == DEFAULT_PATH and not path.exists():
+        content: dict[str, Any] = {}
+    else:
+        content = load_params(path)
+    section = content.get("crawl") or {}
+    if not isinstance(section, dict):
+        raise UserError(f"'{path}': 'crawl' must be a mapping from sites to their settings.")
+    kind = DemoParams if site.server == "demo" else StoreParams
+    key = f"crawl.{site.name}"
+    params: DemoParams | StoreParams = validate_section(path, {key: section.get(site.name)}, key, kind)
+    return params

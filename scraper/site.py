@@ -1,0 +1,199 @@
+"""What the crawler must know of a store: one TOML file in `scraper/sites/` (`gemscrape crawl --site NAME`).
+
+The file's name is the site's name. `sites/gempundit.toml` shows every part of the format with its meaning.
+"""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
+
+from gemkit.errors import UserError
+from scraper.ways import Section, Way, css
+
+SITES = Path(__file__).parent / "sites"
+
+Selector = Annotated[str, AfterValidator(css)]
+
+
+def _host(pattern: str) -> str:
+    if not re.fullmatch(r"(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d+)?", pattern):
+        raise ValueError("must be a host in lower case, such as 'www.example.com' or '*.example.com'")
+    return pattern
+
+
+Host = Annotated[str, AfterValidator(_host)]
+
+#: An e-mail or web address that the store can complain to; it goes into the User-Agent of every request.
+Contact = Annotated[str, Field(pattern=r"^[!-'*-~]{3,200}$")]
+
+
+class Limits(Section):
+    """What the store allows, and what the crawler accepts of it. They hold for each of its hosts."""
+
+    requests_per_second: PositiveFloat = 1.0
+    concurrency: Annotated[int, Field(ge=1, le=64)] = 4
+    timeout_seconds: PositiveFloat = 30.0
+    attempts: PositiveInt = 5
+    longest_wait_seconds: PositiveFloat = 900.0
+    max_page_bytes: PositiveInt = 10_000_000
+    max_image_bytes: PositiveInt = 20_000_000
+    max_image_pixels: PositiveInt = 50_000_000
+    max_category_pages: PositiveInt = 2_000
+
+
+class Categories(Section):
+    """On the start page: a `card` for each class, with a `link` and a `name` in it (or itself both)."""
+
+    card: Selector
+    link: Selector | None = None
+    name: Selector | None = None
+    name_attribute: str | None = None
+
+
+class Pagination(Section):
+    """Further pages of a category: behind the `next` link, or numbered by `page` up to `last`.
+
+    `page` holds `{category}` (the category's URL) and `{number}`. `last` finds numbers on a category page,
+    the largest of which is that of its last page; where only a page beyond the end tells it, `probe` is the
+    number of such a page.
+    """
+
+    next: Selector | None = None
+    page: str | None = None
+    last: Selector | None = None
+    probe: PositiveInt | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "Pagination":
+        if (self.next is None) == (self.page is None):
+            raise ValueError("needs either 'next' or 'page' with 'last'")
+        if (self.page is None) != (self.last is None) or (self.probe and self.page is None):
+            raise ValueError("'page' and 'last' belong together, and 'probe' to them")
+        if self.page is not None and not re.fullmatch(r"[^{}]*\{category\}[^{}]*\{number\}[^{}]*", self.page):
+            raise ValueError(
+                "'page' must hold {category} and then {number}, as in '{category}/page/{number}'"
+            )
+        return self
+
+
+class Products(Section):
+    """On a category page: the links to its products."""
+
+    link: Selector
+
+
+class Attributes(Section):
+    """On a product page: a table of attributes, its rows and in each the name and the value."""
+
+    row: Selector
+    name: Selector
+    value: Selector
+
+
+class Product(Section):
+    """On a product page. A product whose id is not found goes by the URL of its page."""
+
+    id: Way | None = None
+    title: Way | None = None
+    attributes: Attributes | None = None
+
+
+class Images(Section):
+    """One way to the URLs of a product's images; the first of the ways that finds any is used."""
+
+    way: Way
+    strip_query: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _way_beside_options(cls, values: object) -> object:
+        # In the TOML the keys of the way stand beside `strip_query`, not in a table of their own.
+        if not isinstance(values, dict) or "way" in values:
+            return values
+        options = {key: values[key] for key in ("strip_query",) if key in values}
+        return {**options, "way": {key: value for key, value in values.items() if key not in options}}
+
+
+class Site(Section):
+    """A store. `name` comes from the file's name; `server` is for the demo store, which we start ourselves.
+
+    Without `products` each category page is read as the page of one product.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+    title: str
+    kind: Literal["html"] = "html"
+    server: Literal["demo"] | None = None
+    start_url: str
+    page_hosts: Annotated[list[Host], Field(min_length=1)]
+    image_hosts: Annotated[list[Host], Field(min_length=1)]
+    contact: Contact | None = None
+    limits: Limits = Limits()
+    categories: Categories
+    pagination: Pagination | None = None
+    products: Products | None = None
+    product: Product = Product()
+    images: Annotated[list[Images], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _start_on_a_page_host(self) -> "Site":
+        parts = urlsplit(self.start_url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("'start_url' must be an http or https address")
+        if not host_matches(parts.netloc, self.page_hosts):
+            raise ValueError(f"'start_url' is on {parts.netloc}, which is not among 'page_hosts'")
+        return self
+
+
+def host_matches(host: str, patterns: list[str]) -> bool:
+    """Whether a host (with its port, if the URL names one) is among the patterns; `*.x.com`: below x.com."""
+    host = host.lower()
+    return any(
+        host == pattern or (pattern.startswith("*.") and host.endswith(pattern[1:])) for pattern in patterns
+    )
+
+
+def known_sites() -> list[str]:
+    """Names of the stores in `scraper/sites/`."""
+    return sorted(path.stem for path in SITES.glob("*.toml"))
+
+
+def load_site(name: str) -> Site:
+    """The site of that name, or the one in a TOML file when `name` is a path that ends in `.toml`.
+
+    Raises UserError that names the file and the key.
+    """
+    path = Path(name) if name.endswith(".toml") else SITES / f"{name}.toml"
+    if not name.endswith(".toml") and name not in known_sites():
+        raise UserError(
+            f"Unknown site '{name}'; known are {', '.join(known_sites())}, or give a path to a .toml file."
+        )
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"The site file '{path}' does not exist.") from None
+    except OSError as error:
+        raise UserError(f"The site file '{path}' cannot be read: {error.strerror}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"'{path}' is not valid TOML: {error}") from None
+    try:
+        return Site.model_validate({**content, "name": path.stem})
+    except ValidationError as error:
+        raise UserError(f"'{path}': {_sentence(error)}") from None
+
+
+def _sentence(error: ValidationError) -> str:
+    problem = error.errors()[0]
+    kinds = ("css", "json-ld", "url", "way")
+    where = ".".join(str(part) for part in problem["loc"] if part not in kinds) or "the file"
+    if problem["type"] == "extra_forbidden":
+        return f"unknown key '{where}'; remove it or correct its spelling."
+    if problem["type"] == "missing":
+        return f"the key '{where}' is missing."
+    if where == "name":
+        return "the file's name must be of small letters, digits, '-' and '_', since it names the site."
+    return f"'{where}': {problem['msg'].removeprefix('Value error, ')} (found {problem['input']!r:.200})."

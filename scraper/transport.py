@@ -1,0 +1,156 @@
+"""Asking over HTTP: pages with requests, images with httpx, each answer read under a cap and a deadline."""
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+
+#: Virtual host → the address that is connected to in its place (like curl's --connect-to).
+Elsewhere = Mapping[str, tuple[str, int]]
+
+_CHUNK = 65536
+
+
+class Fault(Exception):
+    """No usable answer this time; the same request may do better, but not before `retry_after` seconds."""
+
+    def __init__(self, reason: str, retry_after: float | None = None):
+        super().__init__(reason)
+        self.retry_after = retry_after
+
+
+class TooLarge(Exception):
+    """The body is longer than the cap."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer, its body (empty unless the status is 200) read to the end; header names in lower case."""
+
+    url: str
+    status: int
+    headers: dict[str, str] = field(repr=False)
+    body: bytes = field(default=b"", repr=False)
+
+
+class PageTransport:
+    """Pages, through one requests session a thread (make one object a thread)."""
+
+    def __init__(self, user_agent: str, timeout: float, max_bytes: int, elsewhere: Elsewhere):
+        self._timeout, self._max_bytes = timeout, max_bytes
+        self._session = requests.Session()
+        self._session.headers.update({"User-Agent": user_agent, "Accept": "text/html,*/*;q=0.5"})
+        if elsewhere:
+            self._session.trust_env = False
+            self._session.mount("http://", _ElsewhereAdapter(elsewhere))
+
+    def get(self, url: str, headers: Mapping[str, str]) -> Answer:
+        """One request, no redirect followed. Raises Fault or TooLarge."""
+        deadline = time.monotonic() + self._timeout
+        try:
+            with self._session.get(
+                url, headers=dict(headers), stream=True, timeout=self._timeout, allow_redirects=False
+            ) as response:
+                body = b""
+                if response.status_code == 200:
+                    body = _read(response.iter_content(_CHUNK), self._max_bytes, deadline)
+                names = {name.lower(): value for name, value in response.headers.items()}
+                return Answer(url, response.status_code, names, body)
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            raise Fault(_reason(error)) from error
+
+
+class _ElsewhereAdapter(HTTPAdapter):
+    def __init__(self, elsewhere: Elsewhere):
+        self._elsewhere = elsewhere
+        super().__init__()
+
+    def get_connection_with_tls_context(
+        self, request: Any, verify: Any, proxies: Any = None, cert: Any = None
+    ) -> Any:
+        host = urlsplit(request.url).netloc
+        if host not in self._elsewhere:
+            return super().get_connection_with_tls_context(request, verify, proxies, cert)
+        request.headers["Host"] = host
+        address, port = self._elsewhere[host]
+        return self.poolmanager.connection_from_host(address, port, "http")
+
+
+class ImageTransport:
+    """Images, through one httpx client for all threads; bodies are asked for and taken as they are stored."""
+
+    def __init__(
+        self, user_agent: str, timeout: float, max_bytes: int, connections: int, elsewhere: Elsewhere
+    ):
+        self._timeout, self._max_bytes = timeout, max_bytes
+        limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
+        self._client = httpx.Client(
+            headers={"User-Agent": user_agent, "Accept": "image/*,*/*;q=0.5", "Accept-Encoding": "identity"},
+            transport=_ElsewhereTransport(elsewhere, limits=limits) if elsewhere else None,
+            timeout=timeout,
+            limits=limits,
+            trust_env=not elsewhere,
+        )
+
+    def get(self, url: str, headers: Mapping[str, str]) -> Answer:
+        """One request, no redirect followed. Raises Fault or TooLarge."""
+        deadline = time.monotonic() + self._timeout
+        try:
+            with self._client.stream("GET", url, headers=dict(headers), follow_redirects=False) as response:
+                body = b""
+                if response.status_code == 200:
+                    if response.headers.get("content-encoding", "identity") != "identity":
+                        raise Fault("compressed without being asked to be")
+                    body = _read(response.iter_raw(_CHUNK), self._max_bytes, deadline)
+                return Answer(url, response.status_code, dict(response.headers), body)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise Fault(_reason(error)) from error
+
+
+class _ElsewhereTransport(httpx.HTTPTransport):
+    def __init__(self, elsewhere: Elsewhere, limits: httpx.Limits):
+        self._elsewhere = elsewhere
+        super().__init__(limits=limits)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        place = self._elsewhere.get(request.url.netloc.decode())
+        if place is not None:  # the Host header was set from the URL when the request was built
+            request.url = request.url.copy_with(host=place[0], port=place[1])
+        return super().handle_request(request)
+
+
+def _read(chunks: Iterable[bytes], max_bytes: int, deadline: float) -> bytes:
+    parts, size = [], 0
+    for chunk in chunks:
+        parts.append(chunk)
+        size += len(chunk)
+        if size > max_bytes:
+            raise TooLarge(f"more than {max_bytes} bytes")
+        if time.monotonic() > deadline:
+            raise Fault("timeout")
+    return b"".join(parts)
+
+
+def _reason(error: Exception) -> str:
+    kind = type(error).__name__
+    if "Timeout" in kind or "timed out" in str(error):
+        return "timeout"
+    if kind in (
+        "ChunkedEncodingError",
+        "RemoteProtocolError",
+        "IncompleteRead",
+        "ProtocolError",
+        "ReadError",
+    ):
+        return "connection cut off"
+    if "SSL" in kind or "CERTIFICATE" in str(error):
+        return "certificate not accepted"
+    if "Connect" in kind:
+        return "no connection"
+    return f"no usable answer ({kind})"

@@ -1,0 +1,182 @@
+"""The whole stone, in the middle, in its own colour; the stage is resumable and the same every time."""
+
+import csv
+import hashlib
+import os
+import random
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from PIL import Image
+from stone_pictures import CENTRE, RADIUS, disc, stone_picture
+
+from curation import stone as stone_module
+from curation.centre import cut_centre, decode_rgb, stored_side
+from curation.crop import crop, read_image
+from curation.params import CropParams
+from curation.stone import crop_image, find_stone, square_around
+from curation.tables import CLEAN, CROPS
+from curation.weights import fetch
+from gemkit.errors import UserError
+from gemkit.tables import read_table, write_table
+
+PARAMS = CropParams(size=112, margin=0.06)
+TRUE_BOX = (CENTRE[0] - RADIUS, CENTRE[1] - RADIUS, CENTRE[0] + RADIUS + 1, CENTRE[1] + RADIUS + 1)
+SHARED = Path(os.environ.get("GEMSCRAPE_SHARED_DATA", "../shared/data")).resolve()
+COLOURS = {"ruby": (180, 20, 50), "sapphire": (30, 80, 190), "emerald": (20, 140, 60)}
+
+
+def iou(left: tuple[int, ...], right: tuple[int, ...]) -> float:
+    width = min(left[2], right[2]) - max(left[0], right[0])
+    height = min(left[3], right[3]) - max(left[1], right[1])
+    both = max(width, 0) * max(height, 0)
+    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (left, right)]
+    return both / (sum(areas) - both)
+
+
+@pytest.mark.parametrize("variety", COLOURS)
+def test_the_stone_fills_the_visible_square_in_its_own_colour(variety: str) -> None:
+    picture = stone_picture(COLOURS[variety])
+    result = crop_image(picture, PARAMS)
+    assert result.method == "mask+canny"
+    assert result.stone_box is not None
+    assert iou(result.stone_box, TRUE_BOX) > 0.9
+    left, top, right, bottom = result.crop_box
+    assert right - left == bottom - top
+    assert abs((right - left) - 1.12 * 2 * RADIUS) < 12
+    assert result.image.shape == (158, 158, 3)
+    assert result.mask_area == pytest.approx(disc().mean(), rel=0.1)
+    visible = cut_centre(result.image, 112)
+    assert np.abs(visible[36:76, 36:76].mean(axis=(0, 1)) - picture[disc(60)].mean(axis=0)).max() < 12
+    assert result.image[:10].max() == result.image[:, -10:].max() == 0  # black around the stone
+
+
+def test_a_picture_without_a_stone_is_kept_whole() -> None:
+    picture = np.zeros((100, 160, 3), np.uint8) + np.array([90, 150, 210], np.uint8)
+    result = crop_image(picture, PARAMS)
+    assert (result.method, result.stone_box, result.mask_area) == ("original", None, None)
+    assert result.crop_box == (0, -30, 160, 130)
+    assert np.abs(result.image.astype(int) - (90, 150, 210)).max() <= 1  # also where nothing was
+
+
+def test_edges_alone_when_the_mask_is_no_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stone_module, "stone_mask", lambda image, model: None)
+    result = crop_image(stone_picture(COLOURS["ruby"]), PARAMS)
+    assert result.method == "canny"
+    assert result.stone_box is not None
+    assert iou(result.stone_box, TRUE_BOX) > 0.9
+    assert result.image[0, 0].min() > 150  # its own background
+
+
+def test_a_large_picture_is_cropped_at_the_same_place() -> None:
+    picture = stone_picture(COLOURS["sapphire"])
+    large = np.asarray(Image.fromarray(picture).resize((1440, 1440)))
+    result = crop_image(large, PARAMS)
+    assert result.stone_box is not None
+    assert iou(result.stone_box, tuple(4 * edge for edge in TRUE_BOX)) > 0.9
+
+
+def test_a_stone_in_a_corner_gets_a_square_that_reaches_beyond() -> None:
+    picture = stone_picture(COLOURS["emerald"])[70:, 100:]
+    result = crop_image(picture, PARAMS)
+    left, top, right, bottom = result.crop_box
+    assert left < 0 or top < 0
+    assert right - left == bottom - top
+    assert result.image.shape == (158, 158, 3)
+
+
+@pytest.mark.parametrize("size", [16, 96, 112, 224, 333])
+def test_the_centre_of_a_stored_crop_is_in_the_middle(size: int) -> None:
+    side = stored_side(size)
+    assert abs(side - size * 2**0.5) < 2
+    assert (side - size) % 2 == 0
+    marked = np.zeros((side, side, 3), np.uint8)
+    marked[(side - size) // 2 : (side + size) // 2, (side - size) // 2 : (side + size) // 2] = 1
+    assert cut_centre(marked, size).min() == 1
+    assert cut_centre(marked, size).shape == (size, size, 3)
+
+
+def test_the_square_is_around_the_longer_side() -> None:
+    assert square_around((10, 20, 110, 60), (200, 200, 3), 0.1) == (0, -20, 120, 100)
+    assert square_around(None, (50, 30, 3), 0.1) == (-10, 0, 40, 50)
+
+
+@pytest.fixture
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict]:
+    """A folder with raw pictures of which cleaning kept all but one; its rows."""
+    monkeypatch.setenv("U2NET_HOME", str(fetch("u2netp").parent))
+    monkeypatch.chdir(tmp_path)
+    Path("params.yaml").write_text("crop: {size: 64, margin: 0.06}")
+    rows = []
+    for number, (variety, colour) in enumerate(
+        [*COLOURS.items(), ("ruby", (190, 30, 60)), ("ruby", (9, 9, 9))]
+    ):
+        path = Path("data/raw/shop/images") / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(stone_picture(colour, seed=number)).save(path)
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        rows.append({
+            "sha256": sha256, "path": f"shop/images/{number}.png", "variety": variety, "keep": number < 4,
+        })  # fmt: skip
+    rows.sort(key=lambda row: row["sha256"])
+    write_table(Path("data/clean.parquet"), pa.Table.from_pylist(rows, CLEAN))
+    return [row for row in rows if row["keep"]]
+
+
+def test_the_stage_is_resumable_and_the_same_every_time(
+    kept: list[dict], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    summary = crop(Path("params.yaml"))
+    assert (summary["images"], summary["cropped now"]) == (4, 4)
+    rows = read_table(Path("data/crops"), CROPS).to_pylist()
+    assert [row["sha256"] for row in rows] == [row["sha256"] for row in kept]
+    for row, source in zip(rows, kept, strict=True):
+        pixels = decode_rgb(row["image"]["bytes"])
+        assert pixels.shape == (stored_side(64), stored_side(64), 3)
+        colour = cut_centre(pixels, 20).mean(axis=(0, 1))
+        assert colour.argmax() == np.argmax(COLOURS[source["variety"]])  # red is still red
+        assert iou(tuple(row["stone_box"]), TRUE_BOX) > 0.9
+    first = Path("data/crops/00000.parquet").read_bytes()
+    steps = decode_rgb(Path("plots/canny_steps.png").read_bytes())
+    assert steps.shape[0] > 3 * 160
+    assert steps.shape[1] > 4 * 160
+    assert crop(Path("params.yaml"))["cropped now"] == 0
+    assert Path("data/crops/00000.parquet").read_bytes() == first
+    (Path(".cache") / "crop.sqlite").unlink()
+    monkeypatch.setattr("gemkit.parallel.worker_count", lambda: 1)
+    assert crop(Path("params.yaml"))["cropped now"] == 4
+    assert Path("data/crops/00000.parquet").read_bytes() == first
+
+
+def test_bad_input_is_one_sentence(kept: list[dict]) -> None:
+    Path("params.yaml").write_text("crop: {size: 64, model: u3net}")
+    with pytest.raises(UserError, match="u3net"):
+        crop(Path("params.yaml"))
+    Path("params.yaml").write_text("crop: {size: 64}")
+    (Path("data/raw") / kept[0]["path"]).unlink()
+    with pytest.raises(UserError, match=r"images/.*does not exist"):
+        crop(Path("params.yaml"))
+    assert not Path("data/crops").exists()
+    Path("broken.jpg").write_bytes(b"no image")
+    with pytest.raises(UserError, match=r"broken\.jpg.*cannot be decoded"):
+        read_image(Path("broken.jpg"))
+    rows = [{**row, "keep": False} for row in kept]
+    write_table(Path("data/clean.parquet"), pa.Table.from_pylist(rows, CLEAN))
+    with pytest.raises(UserError, match="keeps no image"):
+        crop(Path("params.yaml"))
+
+
+@pytest.mark.skipif(not (SHARED / "gems68/train_boxes.csv").exists(), reason="the real photos are not here")
+def test_real_stones_are_boxed_as_people_boxed_them() -> None:
+    with (SHARED / "gems68/train_boxes.csv").open() as file:
+        rows = random.Random(9).sample(list(csv.DictReader(file)), 40)
+    scores = []
+    for row in rows:
+        image = read_image(SHARED / "gems68/train" / row["file"])
+        box = find_stone(image, "u2netp").box or (0, 0, image.shape[1], image.shape[0])
+        scores.append(iou(box, tuple(int(row[edge]) for edge in ("x0", "y0", "x1", "y1"))))
+    print(f"mean IoU {np.mean(scores):.3f}, at least 0.8 on {np.mean(np.array(scores) >= 0.8):.1%}")
+    assert np.mean(scores) > 0.9
+    assert np.mean(np.array(scores) >= 0.8) > 0.9

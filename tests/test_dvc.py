@@ -1,0 +1,91 @@
+"""`dvc repro` in a temporary clone: everything runs, nothing runs twice, and only what a change touches."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import BIN, ROOT, child_environment, share_rendered, small_params
+
+
+def run(*arguments: str, cwd: Path) -> str:
+    done = subprocess.run(
+        arguments, cwd=cwd, env=child_environment(), capture_output=True, text=True, timeout=290, check=False
+    )
+    assert done.returncode == 0, f"{arguments}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+    return done.stdout + done.stderr
+
+
+def repro(clone: Path) -> set[str]:
+    """Run the pipeline; the names of the stages that ran."""
+    lines = run(str(BIN / "dvc"), "repro", cwd=clone).splitlines()
+    return {line.split("'")[1] for line in lines if line.startswith("Running stage")}
+
+
+def change(clone: Path, path: str, value: object) -> None:
+    params = yaml.safe_load((clone / "params.yaml").read_text())
+    *sections, key = path.split(".")
+    inside = params
+    for section in sections:
+        inside = inside[section]
+    inside[key] = value
+    (clone / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory, rendered: Path) -> Path:
+    """A fresh copy of the project in a git repository of its own, with two stores and one small recipe."""
+    folder = tmp_path_factory.mktemp("clone") / "project"
+    files = run("git", "ls-files", "-co", "--exclude-standard", cwd=ROOT).split()
+    for file in files:
+        source, target = ROOT / file, folder / file
+        if source.exists() and not file.startswith(("metrics/", "plots/")) and file != "dvc.lock":
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(source.read_bytes())
+    share_rendered(rendered, folder)
+    (folder / "scraper/sites/second.toml").write_text((ROOT / "scraper/sites/demo.toml").read_text())
+    params = small_params()
+    params["sites"] = ["demo", "second"]
+    params["crawl"]["second"] = params["crawl"]["demo"] | {"seed": 6, "scale": 0.05}
+    params["recipes"] = ["gemnet"]
+    (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    run("git", "init", "--quiet", cwd=folder)
+    run("git", "add", ".", cwd=folder)
+    run("git", "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "x", cwd=folder)
+    return folder
+
+
+@pytest.mark.timeout(600)
+def test_the_whole_pipeline(clone: Path) -> None:
+    ran = repro(clone)
+    assert {"crawl@demo", "crawl@second", "clean", "balance@d1k", "train@d2k-gemnet"} <= ran
+    metrics = json.loads((clone / "metrics/d1k/gemnet.json").read_text())
+    assert 0 <= metrics["top1"] <= metrics["top3"] <= metrics["top5"] <= 1
+    for name in ("canny_steps.png", "d1k/classes.csv", "d1k/gemnet/confusion.csv", "d1k/gemnet/curves.png"):
+        assert (clone / "plots" / name).stat().st_size > 0
+    assert "__pycache__" not in (clone / "dvc.lock").read_text()
+    run("git", "add", ".", cwd=clone)
+    run("git", "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "run", cwd=clone)
+
+    assert repro(clone) == set(), "nothing changed, so nothing runs"
+
+    dvc = str(BIN / "dvc")
+    assert "top1" in run(dvc, "metrics", "show", cwd=clone)
+    assert "clean" in run(dvc, "dag", cwd=clone)
+    run(dvc, "plots", "show", "--out", "plots_page", cwd=clone)
+    page = (clone / "plots_page/index.html").read_text()
+    assert "confusion" in page
+
+    change(clone, "clean.rules.small.side", 400)
+    ran = repro(clone)
+    assert {"clean", "crop", "split"} <= ran
+    assert not {name for name in ran if name.startswith(("crawl", "measure"))}
+    assert "metrics/clean.json" in run(dvc, "metrics", "diff", cwd=clone)
+
+    change(clone, "sites", ["demo"])
+    ran = repro(clone)
+    assert "clean" in ran and not {name for name in ran if name.startswith(("crawl", "measure"))}
+    import pyarrow.parquet as pq
+
+    assert set(pq.read_table(clone / "data/clean.parquet")["site"].to_pylist()) == {"demo"}

@@ -1,0 +1,221 @@
+"""The commands of gemtrain on rendered textures; other tests take their dataset from here."""
+
+import hashlib
+import io
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+import yaml
+from conftest import ROOT, command
+from PIL import Image
+
+from gemkit.tables import read_table, write_table
+from gemtrain.tables import DATASET, PREDICTIONS
+
+VARIETIES = ("Beryl", "Garnet", "Topaz")
+PHOTOS = {"train": 12, "validation": 4, "test": 5}
+STEPS = 12
+
+
+def texture(label: int, number: int, side: int = 48) -> np.ndarray:
+    """Stripes whose colour and width tell the class, in noise that depends on the number alone."""
+    rng = np.random.default_rng([label, number])
+    x, y = np.meshgrid(np.arange(side), np.arange(side))
+    angle = rng.uniform(0, np.pi)
+    wave = 0.5 + 0.5 * np.sin((x * np.cos(angle) + y * np.sin(angle)) / (1 + label))
+    colour = np.array([(200, 60, 60), (60, 180, 60), (60, 60, 210)][label % 3])
+    return np.clip(wave[..., None] * colour + rng.normal(0, 12, (side, side, 3)), 0, 255).astype(np.uint8)
+
+
+def row_of(label: int, number: int, split: str, rotation: int = 0) -> dict[str, object]:
+    content = io.BytesIO()
+    Image.fromarray(np.rot90(texture(label, number), rotation // 90)).save(content, "JPEG", quality=95)
+    sha256 = hashlib.sha256(f"{label} {number}".encode()).hexdigest()
+    return {
+        "image": {"bytes": content.getvalue(), "path": f"{sha256}.jpg"},
+        "label": label,
+        "variety": VARIETIES[label],
+        "species": VARIETIES[label],
+        "group_id": f"{split} {label} {number}",
+        "sha256": sha256,
+        "rotation": rotation,
+        "mirrored": False,
+    }
+
+
+def write_rows(name: str, split: str, rows: list[dict[str, object]]) -> None:
+    path = Path("data/datasets") / name / f"{split}-00000.parquet"
+    write_table(path, pa.Table.from_pylist(rows, schema=DATASET))
+
+
+def make_dataset(name: str = "gems", classes: int = 3) -> None:
+    """A dataset in the current folder: every training photo in two orientations."""
+    for offset, (split, photos) in enumerate(PHOTOS.items()):
+        rotations = (0, 90) if split == "train" else (0,)
+        rows = [
+            row_of(label, 100 * offset + number, split, rotation)
+            for label in range(classes)
+            for number in range(photos)
+            for rotation in rotations
+        ]
+        write_rows(name, split, rows)
+
+
+def write_params(**recipes: dict[str, object]) -> None:
+    changes = {
+        "gemnet": {"image_size": 48, "max_steps": STEPS, "batch_size": 8},
+        "efficientnet_lite0": {"image_size": 48, "max_steps": 4, "batch_size": 8},
+    }
+    for recipe, values in recipes.items():
+        changes[recipe] = {**changes[recipe], **values}
+    Path("params.yaml").write_text(yaml.safe_dump({"train": {"seed": 1, "recipes": changes}, "evaluate": {}}))
+
+
+@pytest.fixture
+def gems(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the dataset `gems` and parameters for a few steps, as the current folder.
+
+    One thread: so little work is only held up by several.
+    """
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    torch.set_num_threads(1)
+    monkeypatch.chdir(tmp_path)
+    make_dataset()
+    write_params()
+    return tmp_path
+
+
+def gemtrain(
+    verb: str, folder: Path, recipe: str = "gemnet", expect: int = 0, *more: str, **environment: str
+) -> str:
+    arguments = () if verb == "recipes" else ("--dataset", "gems", "--recipe", recipe)
+    done = command("gemtrain", verb, *arguments, *more, cwd=folder, expect=expect, **environment)
+    assert "Traceback" not in done.stderr
+    return done.stdout + done.stderr
+
+
+def test_train_and_evaluate_write_what_they_promise(gems: Path) -> None:
+    gemtrain("train", gems)
+    said = gemtrain("evaluate", gems)
+    metrics = json.loads((gems / "metrics/gems/gemnet.json").read_text())
+    assert f"top-1 {metrics['top1']:.3f}" in said
+    assert (metrics["test_images"], metrics["test_groups"], metrics["classes"]) == (15, 15, 3)
+    assert metrics["baselines"]["majority"] == pytest.approx(1 / 3, abs=1e-4)
+    assert 0.9 <= metrics["baselines"]["colour_forest"] <= 1
+    about = json.loads((gems / "models/gems/gemnet/model.json").read_text())
+    assert about["varieties"] == list(VARIETIES) and about["settings"]["batch_size"] == 8
+    predictions = read_table(gems / "data/predictions/gems/gemnet.parquet", PREDICTIONS)
+    assert predictions["sha256"].to_pylist() == sorted(predictions["sha256"].to_pylist())
+    probabilities = np.array(predictions["probabilities"].to_pylist())
+    right = probabilities.argmax(1) == predictions["label"].to_numpy()
+    assert right.mean() == pytest.approx(metrics["top1"], abs=1e-4)
+    assert np.allclose(probabilities.sum(1), 1, atol=1e-5)
+    assert len(predictions["embedding"][0].as_py()) == 512
+    plots = gems / "plots/gems/gemnet"
+    confusion = (plots / "confusion.csv").read_text().splitlines()
+    assert confusion[0] == "actual,predicted" and len(confusion) == 16
+    history = (gems / "models/gems/gemnet/history.csv").read_text().splitlines()
+    assert len(history) == len((plots / "curves.csv").read_text().splitlines()) == 1 + about["epochs"]
+    for name in ("curves.png", "confusion.png"):
+        with Image.open(plots / name) as image:
+            assert min(image.size) > 300
+    assert (plots / "per_class.csv").exists() and (plots / "confused.csv").exists()
+    assert not list((gems / ".cache/train").iterdir())
+
+
+def test_the_same_again_gives_the_same_bytes(gems: Path) -> None:
+    files = [
+        "models/gems/gemnet/model.safetensors",
+        "models/gems/gemnet/history.csv",
+        "metrics/gems/gemnet.json",
+    ]
+    files += ["data/predictions/gems/gemnet.parquet", "plots/gems/gemnet/confusion.png"]
+    runs = []
+    for _ in range(2):
+        gemtrain("train", gems)
+        gemtrain("evaluate", gems)
+        runs.append([(gems / file).read_bytes() for file in files])
+    assert runs[0] == runs[1]
+
+
+def test_a_network_and_a_recipe_are_one_file_each(gems: Path, tmp_path: Path) -> None:
+    import shutil
+
+    code = tmp_path / "code"
+    for package in ("gemkit", "curation", "gemtrain"):
+        shutil.copytree(ROOT / package, code / package, ignore=shutil.ignore_patterns("__pycache__"))
+    (code / "gemtrain/models/blob.py").write_text(
+        "from torch import nn\n"
+        "from gemtrain.models import network\n\n\n"
+        "@network(image_size=32)\n"
+        "def blob(image_size: int) -> tuple[nn.Module, int]:\n"
+        "    return nn.Sequential(nn.AvgPool2d(image_size), nn.Flatten()), 3\n"
+    )
+    (code / "gemtrain/recipes/blob_slow.toml").write_text(
+        'description = "mean colour"\nnetwork = "blob"\nimage_size = 32\n\n'
+        '[[stages]]\ntrain = "head"\nepochs = 30\nlearning_rate = 0.03\n'
+    )
+    assert "mean colour" in gemtrain("recipes", gems, PYTHONPATH=str(code))
+    gemtrain("train", gems, "blob_slow", PYTHONPATH=str(code))
+    gemtrain("evaluate", gems, "blob_slow", PYTHONPATH=str(code))
+    assert json.loads((gems / "metrics/gems/blob_slow.json").read_text())["top1"] > 0.9
+
+
+def test_refusals(gems: Path) -> None:
+    assert "efficientnet_lite0, gemnet" in gemtrain("train", gems, "gamenet", 2)
+    assert "models/gems/gemnet" in gemtrain("evaluate", gems, expect=2)
+    assert "cuda" in gemtrain("train", gems, "gemnet", 2, "--device", "cuda:77")
+    assert "nowhere.yaml" in gemtrain("train", gems, "gemnet", 2, "--params", "nowhere.yaml")
+    write_params(gemnet={"learning_speed": 3})
+    assert "train.recipes.gemnet.learning_speed" in gemtrain("train", gems, expect=2)
+    command("gemtrain", "train", cwd=gems, expect=2)
+
+
+def test_a_leak_is_refused(gems: Path) -> None:
+    train = pq.read_table("data/datasets/gems/train-00000.parquet").to_pylist()
+    test = pq.read_table("data/datasets/gems/test-00000.parquet").to_pylist()
+    test[0]["group_id"] = train[0]["group_id"]
+    write_rows("gems", "test", test)
+    said = gemtrain("evaluate", gems, expect=2)
+    assert "leaks" in said and str(train[0]["group_id"]) in said
+
+
+def test_nothing_heavy_is_imported_and_the_gpu_machine_has_it_all() -> None:
+    absent = (
+        "pydantic",
+        "bs4",
+        "cv2",
+        "rembg",
+        "dvc",
+        "scraper",
+        "httpx",
+        "onnxruntime",
+        "rapidocr",
+        "imagehash",
+    )
+    block = f"import sys; sys.modules.update(dict.fromkeys({absent!r}))\n"
+    modules = [path.stem for path in (ROOT / "gemtrain").glob("*.py")]
+    code = block + "import " + ", ".join(f"gemtrain.{name}" for name in modules if name != "__init__")
+    code += "; from gemtrain.models import network_names; assert network_names()"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+    code = (
+        "import sys, gemtrain, gemtrain.cli; assert not {'torch', 'sklearn', 'matplotlib'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+def test_help_is_quick(tmp_path: Path) -> None:
+    seconds = []
+    for _ in range(5):
+        start = time.process_time(), time.monotonic()
+        command("gemtrain", "--help", cwd=tmp_path)
+        seconds.append(time.monotonic() - start[1])
+    assert min(seconds) < 1.5  # half a second on an idle machine; tests share theirs
