@@ -1,1 +1,1 @@
-"""Measurements, each a module with `main()`: `python -m benchmarks` runs all, `python -m benchmarks.NAME` one."""
+"""Measurements, each a module with `main()`: all by `python -m benchmarks`, one by `-m benchmarks.NAME`."""

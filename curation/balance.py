@@ -220,8 +220,8 @@ def render_shard(shard: Shard) -> list[tuple[str, list[bytes]]]:
             raise UserError(
                 f"'{CROPS_FOLDER}' was not made for 'crop.size' {shard.size}; run 'gemcurate crop'."
             )
-        rendered = [encode_jpeg(orient(stored, shard.size, turn)) for turn in crop.orientations]
-        images.append((crop.sha256, rendered))
+        turned = orient(stored, shard.size, crop.orientations)
+        images.append((crop.sha256, [encode_jpeg(image) for image in turned]))
     return images
 
 

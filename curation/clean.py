@@ -34,7 +34,7 @@ def clean(params_path: Path) -> dict[str, Any]:
     Raises UserError for tables, parameters, a taxonomy or decisions that are missing or wrong.
     """
     settings = read_clean(params_path)
-    rules = load_rules(settings.rules)
+    rules = load_rules(settings.rules, params_path)
     if "label" not in {rule.name for rule in rules}:
         raise UserError(f"'{params_path}': clean.rules.label cannot be false: images need a variety.")
     taxonomy = read_taxonomy(settings.taxonomy, settings.merge)

@@ -4,7 +4,7 @@ A stone's colour and inner structure identify it: turning and mirroring are all 
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import product
 from typing import NamedTuple
 
@@ -27,12 +27,17 @@ def orientations(count: int) -> list[Orientation]:
     return [Orientation(index % turns * 360 // turns, index >= turns) for index in range(count)]
 
 
-def orient(stored: np.ndarray, size: int, orientation: Orientation) -> np.ndarray:
-    """The visible centre, (size, size, 3), of a stored crop in an orientation; quarter turns are exact."""
-    image = np.ascontiguousarray(stored[:, ::-1]) if orientation.mirrored else stored
-    quarters, rest = divmod(orientation.rotation, 90)
-    centre = _turned(image, size, rest) if rest else cut_centre(image, size)
-    return np.rot90(centre, quarters)
+def orient(stored: np.ndarray, size: int, wanted: Iterable[Orientation]) -> list[np.ndarray]:
+    """The visible centre, (size, size, 3), of a stored crop in each orientation; quarter turns are exact."""
+    centres: dict[tuple[bool, int], np.ndarray] = {}
+    images = []
+    for rotation, mirrored in wanted:
+        quarters, rest = divmod(rotation, 90)
+        if (mirrored, rest) not in centres:
+            image = np.ascontiguousarray(stored[:, ::-1]) if mirrored else stored
+            centres[mirrored, rest] = _turned(image, size, rest) if rest else cut_centre(image, size)
+        images.append(np.rot90(centres[mirrored, rest], quarters))
+    return images
 
 
 def _turned(image: np.ndarray, size: int, degrees: int) -> np.ndarray:

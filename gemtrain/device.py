@@ -10,7 +10,10 @@ from gemkit.parallel import worker_count
 
 
 def choose_device(name: str | None = None) -> torch.device:
-    """The GPU where there is one, else the CPU with all its cores (or OMP_NUM_THREADS); or the device `name`. Raises UserError."""
+    """The GPU where there is one, else the CPU; or the device `name`. Raises UserError.
+
+    A CPU works with all its cores, or with OMP_NUM_THREADS of them.
+    """
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(worker_count())
     torch.set_flush_denormal(True)
@@ -28,6 +31,12 @@ def choose_device(name: str | None = None) -> torch.device:
     return device
 
 
-def autocast(device: torch.device) -> AbstractContextManager[None]:
-    """bfloat16 arithmetic on a GPU; full precision on a CPU, where bfloat16 slows some networks."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
+def autocast(device: torch.device, on_cpu: bool = False) -> AbstractContextManager[None]:
+    """bfloat16 arithmetic on a GPU; on a CPU only when asked for, and where the CPU computes it itself."""
+    enabled = device.type == "cuda" or (on_cpu and _cpu_has_bfloat16())
+    return torch.autocast(device.type, torch.bfloat16, enabled=enabled)
+
+
+def _cpu_has_bfloat16() -> bool:
+    capabilities = torch.cpu.get_capabilities()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))

@@ -62,6 +62,7 @@ class Recipe:
     `weights` is "none" (random), "pretrained" (the network's own source) or a path to a weights file.
     `max_steps` caps the optimiser steps of all stages that train the whole network; each shrinks by the same
     share and keeps its number of epochs. Stages on frozen features cost next to nothing and are not counted.
+    `cpu_bfloat16`: learn in bfloat16 on a CPU that has it, which is faster for some networks only.
     """
 
     description: str
@@ -75,6 +76,7 @@ class Recipe:
     label_smoothing: float = 0.0
     augmentation: Augmentation = field(default_factory=Augmentation)
     max_steps: int | None = None
+    cpu_bfloat16: bool = False
 
     def __post_init__(self) -> None:
         if not 32 <= self.image_size <= 4096:
@@ -83,8 +85,11 @@ class Recipe:
         _share("label_smoothing", self.label_smoothing)
         if self.weight_decay < 0:
             raise ValueError(f"'weight_decay' must not be negative (found {self.weight_decay})")
-        if self.max_steps is not None:
-            _positive("max_steps", self.max_steps)
+        counted = sum(stage.train == "all" for stage in self.stages)
+        if self.max_steps is not None and self.max_steps < max(counted, 1):
+            raise ValueError(
+                f"'max_steps' must be at least {max(counted, 1)}, one a stage (found {self.max_steps})"
+            )
 
 
 def _positive(key: str, value: float) -> None:

@@ -116,13 +116,17 @@ def plan_stages(recipe: Recipe, dataset: Dataset) -> list[PlannedStage]:
         plan.append(PlannedStage(number, stage, rows, [steps] * stage.epochs))
     counted = [planned for planned in plan if planned.stage.train == "all"]
     total = sum(planned.steps for planned in counted)
-    if recipe.max_steps is not None and total > recipe.max_steps:
-        for planned in counted:
-            steps = max(1, round(planned.steps * recipe.max_steps / total))
-            epochs = min(planned.stage.epochs, steps)
-            planned.epoch_steps = [
-                (epoch + 1) * steps // epochs - epoch * steps // epochs for epoch in range(epochs)
-            ]
+    if recipe.max_steps is None or total <= recipe.max_steps:
+        return plan
+    whole = start = 0
+    for later, planned in zip(reversed(range(len(counted))), counted, strict=True):
+        whole += planned.steps
+        end = min(max(round(whole * recipe.max_steps / total), start + 1), recipe.max_steps - later)
+        steps, start = end - start, end
+        epochs = min(planned.stage.epochs, steps)
+        planned.epoch_steps = [
+            (epoch + 1) * steps // epochs - epoch * steps // epochs for epoch in range(epochs)
+        ]
     return plan
 
 
@@ -246,7 +250,7 @@ def train_epoch(
         for group in optimiser.param_groups:
             group["lr"] = group["base_rate"] * factor
         labels = training.labels[rows].to(device)
-        with autocast(device):
+        with autocast(device, run.recipe.cpu_bfloat16):
             logits = network(training.batch(rows, generator))
         smoothing = run.recipe.label_smoothing
         loss = functional.cross_entropy(logits.float(), labels, label_smoothing=smoothing)

@@ -40,7 +40,7 @@ IMAGES = pa.schema(
     ]
 )
 
-#: data/raw/<site>/products.parquet, sorted by product_id, store_class and page_url; `attributes` is a JSON object.
+#: data/raw/<site>/products.parquet, sorted by product_id, store_class, page_url; `attributes` is JSON.
 PRODUCTS = pa.schema(
     [
         ("site", pa.string()),

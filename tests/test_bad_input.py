@@ -10,11 +10,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from conftest import BIN, command
+from conftest import BIN, ROOT, command
 
 from curation.tables import CLEAN, SPLIT
 from gemkit.tables import read_table, write_table
 
+ROOT_SITE = (ROOT / "scraper/sites/gempundit.toml").read_text()
 MEASURE = ("gemcurate", "measure", "--site", "demo")
 TRAIN = ("gemtrain", "train", "--dataset", "d1k", "--recipe", "gemnet")
 EVALUATE = ("gemtrain", "evaluate", "--dataset", "d1k", "--recipe", "gemnet")
@@ -46,7 +47,7 @@ def test_unknown_site(workspace: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "word"),
-    [("title = [", "shop.toml"), ('title = "x"\nnonsense = 1', "nonsense"), ("", "shop.toml")],
+    [("title = [", "shop.toml"), (ROOT_SITE + "\nnonsense = 1", "nonsense"), ("", "shop.toml")],
 )
 def test_site_file_that_is_wrong(workspace: Path, text: str, word: str) -> None:
     (workspace / "shop.toml").write_text(text)
@@ -159,7 +160,7 @@ def test_weights_that_cannot_be_had(project: Path, tmp_path: Path) -> None:
     home.mkdir()
     nowhere = "http://127.0.0.1:9"
     refused(
-        "gemcurate", "crop", cwd=project, words=("u2netp", "U2NET_HOME"),
+        "gemcurate", "crop", cwd=project, words=("u2netp", "gemcurate models", "u2netp.onnx"),
         HOME=str(home), U2NET_HOME=str(home / "u2net"), PIP_INDEX_URL=nowhere, PIP_NO_INDEX="1",
         http_proxy=nowhere, https_proxy=nowhere, HTTP_PROXY=nowhere, HTTPS_PROXY=nowhere,
     )  # fmt: skip

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ from conftest import ROOT, command
 from PIL import Image
 
 from gemkit.tables import read_table, write_table
+from gemtrain.recipe import load_settings
 from gemtrain.tables import DATASET, PREDICTIONS
 
 VARIETIES = ("Beryl", "Garnet", "Topaz")
@@ -132,6 +134,10 @@ def test_train_and_evaluate_write_what_they_promise(gems: Path) -> None:
 
 
 def test_the_same_again_gives_the_same_bytes(gems: Path) -> None:
+    from gemtrain.evaluate import evaluate
+    from gemtrain.train import train
+
+    settings, seed = load_settings(Path("params.yaml"), "gemnet")
     files = [
         "models/gems/gemnet/model.safetensors",
         "models/gems/gemnet/history.csv",
@@ -140,15 +146,13 @@ def test_the_same_again_gives_the_same_bytes(gems: Path) -> None:
     files += ["data/predictions/gems/gemnet.parquet", "plots/gems/gemnet/confusion.png"]
     runs = []
     for _ in range(2):
-        gemtrain("train", gems)
-        gemtrain("evaluate", gems)
+        train("gems", "gemnet", settings, seed, torch.device("cpu"))
+        evaluate("gems", "gemnet", torch.device("cpu"))
         runs.append([(gems / file).read_bytes() for file in files])
     assert runs[0] == runs[1]
 
 
 def test_a_network_and_a_recipe_are_one_file_each(gems: Path, tmp_path: Path) -> None:
-    import shutil
-
     code = tmp_path / "code"
     for package in ("gemkit", "curation", "gemtrain"):
         shutil.copytree(ROOT / package, code / package, ignore=shutil.ignore_patterns("__pycache__"))

@@ -51,8 +51,9 @@ def test_the_kept_epoch_is_the_best_one(gems: Path) -> None:  # noqa: F811
     assert accuracy == pytest.approx(about["validation_accuracy"], abs=1e-6)
 
 
-@pytest.mark.parametrize("recipe", ["gemnet", "efficientnet_lite0"])
-@pytest.mark.parametrize("stop", [1, 9, 31])
+@pytest.mark.parametrize(
+    ("recipe", "stop"), [("gemnet", 1), ("gemnet", 15), ("gemnet", 17), ("efficientnet_lite0", 31)]
+)
 def test_stopped_anywhere_and_run_again_ends_in_the_same_model(
     gems: Path,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
@@ -62,8 +63,7 @@ def test_stopped_anywhere_and_run_again_ends_in_the_same_model(
     changes = {"max_steps": 40} if recipe == "gemnet" else {}
     about = run(recipe, **changes)
     unbroken = files_of(recipe)
-    if stop >= about["epochs"]:
-        stop = about["epochs"] - 1
+    assert stop < about["epochs"]
     record = loop.Run.record
     finished = []
 
@@ -181,7 +181,7 @@ def test_decoded_pixels_are_the_images(gems: Path) -> None:  # noqa: F811
     pixels = split.pixels(48)
     assert pixels.shape == (12, 48, 48, 3) and pixels.dtype == torch.uint8
     difference = (pixels[5].int() - torch.from_numpy(texture(1, 101)).int()).abs().float().mean()
-    assert difference < 6  # JPEG
+    assert difference < 12  # JPEG; red and blue swapped would be 50
     assert split.pixels(32).shape == (12, 32, 32, 3)
     stamp = next(Path(".cache/pixels").glob("gems-validation-48-*")).stat().st_mtime_ns
     Split("gems", "validation").pixels(48)

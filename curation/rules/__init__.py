@@ -14,12 +14,14 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from curation.inventory import Inventory
 from gemkit.errors import UserError
+from gemkit.params import DEFAULT_PATH
 
 PHASES = ("image", "copies", "labels")
 
@@ -58,7 +60,9 @@ def rule_names() -> list[str]:
     return sorted(module.name for module in pkgutil.iter_modules(__path__))
 
 
-def load_rules(settings: Mapping[str, Mapping[str, Any] | Literal[False] | None]) -> list[Rule]:
+def load_rules(
+    settings: Mapping[str, Mapping[str, Any] | Literal[False] | None], params_path: Path = DEFAULT_PATH
+) -> list[Rule]:
     """All rules but those that the settings switch off, in the order they run.
 
     Raises UserError for a rule or a setting that there is not.
@@ -66,17 +70,25 @@ def load_rules(settings: Mapping[str, Mapping[str, Any] | Literal[False] | None]
     known = rule_names()
     for name in settings:
         if name not in known:
-            raise UserError(f"clean.rules: there is no rule '{name}'; the rules are {', '.join(known)}.")
-    rules = [_load(name, settings.get(name) or {}) for name in known if settings.get(name) is not False]
+            raise UserError(
+                f"'{params_path}': clean.rules: there is no rule '{name}'; the rules are {', '.join(known)}."
+            )
+    rules = [
+        _load(name, settings.get(name) or {}, params_path)
+        for name in known
+        if settings.get(name) is not False
+    ]
     return sorted(rules, key=lambda rule: PHASES.index(rule.phase))
 
 
-def _load(name: str, settings: Mapping[str, Any]) -> Rule:
+def _load(name: str, settings: Mapping[str, Any], params_path: Path) -> Rule:
     module = importlib.import_module(f"{__name__}.{name}")
     try:
         checked = module.Settings.model_validate(settings)
     except ValidationError as error:
         problem = error.errors()[0]
         where = ".".join(["clean.rules", name, *(str(part) for part in problem["loc"])])
-        raise UserError(f"'{where}': {problem['msg']} (found {problem['input']!r}).") from None
+        raise UserError(
+            f"'{params_path}': '{where}': {problem['msg']} (found {problem['input']!r})."
+        ) from None
     return Rule(name, getattr(module, "PHASE", PHASES[0]), checked, module.find)

@@ -149,9 +149,9 @@ def _include(stone: Stone, colour: np.ndarray, pattern: np.ndarray, grain: np.nd
     """Inclusions that scatter light veil what lies behind them, dark ones swallow it."""
     amount = (stone.pattern_strength * stone.pattern_white * pattern * grain)[:, None]
     colour = colour + stone.haze * (colour.mean(0) - colour)
-    veil = np.clip(amount, 0, 0.8)
+    veil = np.clip(amount, 0, 0.9)
     scattered = (0.1 + 0.9 * np.sqrt(stone.body)) * max(2.0 * float(colour.mean()), 0.45)
-    return (colour + veil * (scattered - colour)) * np.exp(1.8 * np.minimum(amount, 0))
+    return (colour + veil * (scattered - colour)) * np.exp(1.1 * np.minimum(amount, 0))
 
 
 def _refract(ray: np.ndarray, normal: np.ndarray, ratio: float) -> tuple[np.ndarray, np.ndarray]:

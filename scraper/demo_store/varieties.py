@@ -35,7 +35,7 @@ class Variety:
     parents: tuple[str, ...]
     origins: tuple[str, ...]
     cuts: Mapping[str, float]
-    strength: tuple[float, float] = (0.8, 1.1)
+    strength: tuple[float, float] = (0.95, 1.25)
     white: float = 1.0
 
 
@@ -48,10 +48,10 @@ VARIETIES = (
         photos=210,
         refractive_index=1.77,
         colours=(
-            Colour(0.34, (190, 236), (0.5, 0.92), (0.4, 1.9)),
-            Colour(0.25, (322, 360), (0.55, 0.95), (0.5, 1.9)),
-            Colour(0.21, (258, 296), (0.4, 0.88), (0.5, 1.8)),
-            Colour(0.12, (90, 160), (0.5, 0.9), (0.6, 1.8)),
+            Colour(0.41, (196, 237), (0.52, 0.92), (0.5, 1.9)),
+            Colour(0.23, (320, 356), (0.52, 0.92), (0.45, 1.8)),
+            Colour(0.18, (256, 292), (0.4, 0.88), (0.5, 1.8)),
+            Colour(0.10, (90, 160), (0.5, 0.9), (0.6, 1.8)),
             Colour(0.08, (42, 56), (0.6, 0.92), (0.6, 1.3)),
         ),
         pattern=inclusions.zoning,
@@ -66,7 +66,7 @@ VARIETIES = (
         species="Corundum",
         photos=160,
         refractive_index=1.77,
-        colours=(Colour(1, (332, 360), (0.65, 0.95), (0.6, 2.1)),),
+        colours=(Colour(1, (334, 360), (0.65, 0.95), (0.6, 2.1)),),
         pattern=inclusions.silk,
         names=("Burmese Ruby", "Manik", "Ruby"),
         parents=("Ruby",),
@@ -78,7 +78,7 @@ VARIETIES = (
         species="Beryl",
         photos=150,
         refractive_index=1.58,
-        colours=(Colour(1, (96, 164), (0.5, 0.9), (0.6, 1.9)),),
+        colours=(Colour(1, (105, 165), (0.5, 0.9), (0.6, 1.9)),),
         pattern=inclusions.jardin,
         names=("Colombian Emerald", "Panna", "Emerald"),
         parents=("Emerald",),
@@ -92,7 +92,7 @@ VARIETIES = (
         photos=140,
         refractive_index=1.62,
         colours=(
-            Colour(0.65, (184, 212), (0.4, 0.85), (0.3, 1.3)),
+            Colour(0.65, (188, 214), (0.4, 0.85), (0.4, 1.5)),
             Colour(0.35, (190, 218), (0.5, 0.92), (0.6, 1.8)),
         ),
         pattern=inclusions.clean,
@@ -120,7 +120,7 @@ VARIETIES = (
         species="Beryl",
         photos=120,
         refractive_index=1.58,
-        colours=(Colour(1, (184, 217), (0.4, 0.9), (0.3, 1.7)),),
+        colours=(Colour(1, (182, 212), (0.4, 0.88), (0.3, 1.5)),),
         pattern=inclusions.rain,
         names=("Aquamarine", "Beruj"),
         parents=("Aquamarine",),
@@ -132,7 +132,7 @@ VARIETIES = (
         species="Olivine",
         photos=115,
         refractive_index=1.67,
-        colours=(Colour(1, (84, 152), (0.5, 0.9), (0.6, 1.9)),),
+        colours=(Colour(1, (82, 142), (0.5, 0.9), (0.6, 1.9)),),
         pattern=inclusions.lily_pads,
         names=("Peridot", "Zabarjad"),
         parents=("Peridot",),
@@ -157,7 +157,7 @@ VARIETIES = (
         species="Garnet",
         photos=75,
         refractive_index=1.78,
-        colours=(Colour(1, (334, 364), (0.7, 0.96), (0.7, 2.2)),),
+        colours=(Colour(1, (337, 365), (0.7, 0.96), (0.8, 2.2)),),
         pattern=inclusions.crystals,
         names=("Almandine Garnet",),
         parents=("Garnet",),
