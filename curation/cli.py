@@ -151,6 +151,11 @@ def _words(key: object) -> str:
 
 
 def _value(value: object) -> str:
+    if isinstance(value, dict):
+        inner = ((_words(key), _value(item), isinstance(item, dict)) for key, item in value.items())
+        return ", ".join(f"{key} ({text})" if nested else f"{key} {text}" for key, text, nested in inner)
+    if isinstance(value, list | tuple):
+        return ", ".join(_words(item) for item in value) or "none"
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
     return f"{value:,}" if isinstance(value, int) else f"{value:,.4g}"

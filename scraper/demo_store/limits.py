@@ -20,7 +20,7 @@ class Limits:
     """`rate` requests a second and client on each host, `burst` at once; after `patience` refusals within ten
     seconds the client is blocked for `block_seconds`."""
 
-    rate: float = 40.0
+    rate: float = 60.0
     burst: int = 10
     patience: int = 100
     block_seconds: float = 20.0
