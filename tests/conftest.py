@@ -18,6 +18,16 @@ BIN = Path(sys.executable).parent
 #: Small enough for tests, large enough that every kind of dirt and every variety occurs.
 SEED, SCALE = 5, 0.12
 
+#: The curation's stages, in order.
+CURATION = (
+    ("gemcurate", "measure", "--site", "demo"),
+    ("gemcurate", "clean"),
+    ("gemcurate", "crop"),
+    ("gemcurate", "split"),
+    ("gemcurate", "balance", "--dataset", "d1k"),
+    ("gemcurate", "balance", "--dataset", "d2k"),
+)
+
 
 def command(
     *arguments: str, cwd: Path, expect: int = 0, cores: set[int] | None = None, **environment: str
@@ -89,6 +99,17 @@ def set_up(folder: Path, **changes: dict[str, object]) -> Path:
     return folder
 
 
+def set_param(folder: Path, path: str, value: object) -> None:
+    """Change one value of a folder's params.yaml, named by its key's path."""
+    params = yaml.safe_load((folder / "params.yaml").read_text())
+    *sections, key = path.split(".")
+    inside = params
+    for section in sections:
+        inside = inside[section]
+    inside[key] = value
+    (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+
+
 @pytest.fixture
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty project folder with small parameters, as the current folder."""
@@ -149,12 +170,7 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory, crawled: Path) -> Path:
     folder = tmp_path_factory.mktemp("pipeline") / "project"
     shutil.copytree(crawled, folder)
     for stage in (
-        ("gemcurate", "measure", "--site", "demo"),
-        ("gemcurate", "clean"),
-        ("gemcurate", "crop"),
-        ("gemcurate", "split"),
-        ("gemcurate", "balance", "--dataset", "d1k"),
-        ("gemcurate", "balance", "--dataset", "d2k"),
+        *CURATION,
         ("gemtrain", "train", "--dataset", "d1k", "--recipe", "gemnet"),
         ("gemtrain", "evaluate", "--dataset", "d1k", "--recipe", "gemnet"),
     ):

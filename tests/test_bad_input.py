@@ -9,8 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import yaml
-from conftest import BIN, ROOT, command
+from conftest import BIN, ROOT, command, set_param
 
 from curation.tables import CLEAN, SPLIT
 from gemkit.tables import read_table, write_table
@@ -29,16 +28,6 @@ def refused(*arguments: str, cwd: Path, words: tuple[str, ...], **environment: s
     assert len(problem) == 1, said
     for word in words:
         assert word in problem[0], problem[0]
-
-
-def set_param(folder: Path, path: str, value: object) -> None:
-    params = yaml.safe_load((folder / "params.yaml").read_text())
-    *sections, key = path.split(".")
-    inside = params
-    for section in sections:
-        inside = inside[section]
-    inside[key] = value
-    (folder / "params.yaml").write_text(yaml.safe_dump(params))
 
 
 def test_unknown_site(workspace: Path) -> None:

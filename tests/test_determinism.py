@@ -2,21 +2,13 @@
 
 import hashlib
 import shutil
+import sqlite3
 from pathlib import Path
 
-from conftest import command
+from conftest import CURATION, command
 
 from curation.tables import DATASET, SPLIT
 from gemkit.tables import read_table
-
-STAGES = (
-    ("gemcurate", "measure", "--site", "demo"),
-    ("gemcurate", "clean"),
-    ("gemcurate", "crop"),
-    ("gemcurate", "split"),
-    ("gemcurate", "balance", "--dataset", "d1k"),
-    ("gemcurate", "balance", "--dataset", "d2k"),
-)
 
 
 def fingerprints(folder: Path) -> dict[str, str]:
@@ -27,14 +19,14 @@ def fingerprints(folder: Path) -> dict[str, str]:
     return {str(f.relative_to(folder)): hashlib.sha256(f.read_bytes()).hexdigest() for f in files}
 
 
-def test_one_worker_and_an_empty_cache_give_the_same_bytes(project: Path) -> None:
+def test_one_worker_and_a_cache_half_empty_give_the_same_bytes(project: Path) -> None:
     before = {name: mark for name, mark in fingerprints(project).items() if "predictions" not in name}
     for folder in ("data/measured", "data/crops", "data/datasets", "metrics"):
         shutil.rmtree(project / folder)
     for memo in ("measure", "crop"):
-        for file in (project / ".cache").glob(f"{memo}.sqlite*"):
-            file.unlink()
-    for stage in STAGES:
+        with sqlite3.connect(project / f".cache/{memo}.sqlite") as database:
+            database.execute("DELETE FROM memo WHERE rowid % 3 = 0")
+    for stage in CURATION:
         command(*stage, cwd=project, cores={0})
     after = {name: mark for name, mark in fingerprints(project).items() if "predictions" not in name}
     assert after == before

@@ -1,17 +1,20 @@
 """`dvc repro` in a temporary clone: everything runs, nothing runs twice, and only what a change touches."""
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
-from conftest import BIN, ROOT, child_environment, share_rendered, small_params
+from conftest import BIN, ROOT, child_environment, set_param, share_rendered, small_params
 
 
 def run(*arguments: str, cwd: Path) -> str:
+    """Run a command with the code of the folder it runs in; what it said."""
+    environment = child_environment(PYTHONPATH=str(cwd))
     done = subprocess.run(
-        arguments, cwd=cwd, env=child_environment(), capture_output=True, text=True, timeout=290, check=False
+        arguments, cwd=cwd, env=environment, capture_output=True, text=True, timeout=500, check=False
     )
     assert done.returncode == 0, f"{arguments}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
     return done.stdout + done.stderr
@@ -23,19 +26,12 @@ def repro(clone: Path) -> set[str]:
     return {line.split("'")[1] for line in lines if line.startswith("Running stage")}
 
 
-def change(clone: Path, path: str, value: object) -> None:
-    params = yaml.safe_load((clone / "params.yaml").read_text())
-    *sections, key = path.split(".")
-    inside = params
-    for section in sections:
-        inside = inside[section]
-    inside[key] = value
-    (clone / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
-
-
 @pytest.fixture(scope="module")
-def clone(tmp_path_factory: pytest.TempPathFactory, rendered: Path) -> Path:
-    """A fresh copy of the project in a git repository of its own, with two stores and one small recipe."""
+def clone(tmp_path_factory: pytest.TempPathFactory, rendered: Path, pipeline: Path) -> Path:
+    """A fresh copy of the project in a git repository of its own, with two stores and one small recipe.
+
+    The first store's crops are known already, as after an earlier run; the second's are new.
+    """
     folder = tmp_path_factory.mktemp("clone") / "project"
     files = run("git", "ls-files", "-co", "--exclude-standard", cwd=ROOT).split()
     for file in files:
@@ -44,6 +40,8 @@ def clone(tmp_path_factory: pytest.TempPathFactory, rendered: Path) -> Path:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(source.read_bytes())
     share_rendered(rendered, folder)
+    shutil.copy(pipeline / ".cache/crop.sqlite", folder / ".cache")
+    shutil.copytree(pipeline / ".cache/models", folder / ".cache/models")
     (folder / "scraper/sites/second.toml").write_text((ROOT / "scraper/sites/demo.toml").read_text())
     params = small_params()
     params["sites"] = ["demo", "second"]
@@ -77,13 +75,13 @@ def test_the_whole_pipeline(clone: Path) -> None:
     page = (clone / "plots_page/index.html").read_text()
     assert "confusion" in page
 
-    change(clone, "clean.rules.small.side", 400)
+    set_param(clone, "clean.rules.small.side", 400)
     ran = repro(clone)
     assert {"clean", "crop", "split"} <= ran
     assert not {name for name in ran if name.startswith(("crawl", "measure"))}
     assert "metrics/clean.json" in run(dvc, "metrics", "diff", cwd=clone)
 
-    change(clone, "sites", ["demo"])
+    set_param(clone, "sites", ["demo"])
     ran = repro(clone)
     assert "clean" in ran and not {name for name in ran if name.startswith(("crawl", "measure"))}
     import pyarrow.parquet as pq

@@ -40,7 +40,7 @@ def test_known_sites_load_and_round_trip(name: str) -> None:
         ("concurrency = 8", "concurency = 8", "unknown key 'limits.concurency'"),
         ("concurrency = 8", "concurrency = 0", "'limits.concurrency'"),
         ("concurrency = 8", 'concurrency = "many"', "'limits.concurrency'"),
-        ("requests_per_second = 40", "requests_per_second = -1", "'limits.requests_per_second'"),
+        ("requests_per_second = 60", "requests_per_second = -1", "'limits.requests_per_second'"),
         ('start_url = "http://www.gemdemo.test/gemstones"\n', "", "'start_url' is missing"),
         ("http://www.gemdemo.test/gemstones", "ftp://www.gemdemo.test/", "'start_url' must be an http"),
         ('["www.gemdemo.test"]', '["other.test"]', "not among 'page_hosts'"),
