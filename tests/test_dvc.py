@@ -28,7 +28,7 @@ def repro(clone: Path) -> set[str]:
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory, rendered: Path, pipeline: Path) -> Path:
-    """A fresh copy of the project in a git repository of its own, with two stores and one small recipe.
+    """A fresh copy of the project in a git repository of its own, with two stores, one dataset and one recipe.
 
     The first store's crops are known already, as after an earlier run; the second's are new.
     """
@@ -46,7 +46,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory, rendered: Path, pipeline: Pa
     params = small_params()
     params["sites"] = ["demo", "second"]
     params["crawl"]["second"] = params["crawl"]["demo"] | {"seed": 6, "scale": 0.05}
-    params["recipes"] = ["gemnet"]
+    params["datasets"], params["recipes"] = ["d1k"], ["gemnet"]
     (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     run("git", "init", "--quiet", cwd=folder)
     run("git", "add", ".", cwd=folder)
@@ -57,7 +57,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory, rendered: Path, pipeline: Pa
 @pytest.mark.timeout(600)
 def test_the_whole_pipeline(clone: Path) -> None:
     ran = repro(clone)
-    assert {"crawl@demo", "crawl@second", "clean", "balance@d1k", "train@d2k-gemnet"} <= ran
+    assert {"crawl@demo", "crawl@second", "clean", "balance@d1k", "train@d1k-gemnet"} <= ran
     metrics = json.loads((clone / "metrics/d1k/gemnet.json").read_text())
     assert 0 <= metrics["top1"] <= metrics["top3"] <= metrics["top5"] <= 1
     for name in ("canny_steps.png", "d1k/classes.csv", "d1k/gemnet/confusion.csv", "d1k/gemnet/curves.png"):
