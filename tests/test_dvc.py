@@ -28,7 +28,7 @@ def repro(clone: Path) -> set[str]:
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory, rendered: Path, pipeline: Path) -> Path:
-    """A fresh copy of the project in a git repository of its own, with two stores, one dataset and one recipe.
+    """A fresh copy of the project in a git repository of its own, of two stores, one dataset, one recipe.
 
     The first store's crops are known already, as after an earlier run; the second's are new.
     """
