@@ -19,7 +19,7 @@ def fingerprints(folder: Path) -> dict[str, str]:
     return {str(f.relative_to(folder)): hashlib.sha256(f.read_bytes()).hexdigest() for f in files}
 
 
-def test_one_worker_and_a_cache_half_empty_give_the_same_bytes(project: Path) -> None:
+def test_one_worker_and_a_cache_with_gaps_give_the_same_bytes(project: Path) -> None:
     before = {name: mark for name, mark in fingerprints(project).items() if "predictions" not in name}
     for folder in ("data/measured", "data/crops", "data/datasets", "metrics"):
         shutil.rmtree(project / folder)
