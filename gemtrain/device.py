@@ -1,5 +1,6 @@
 """Where a network runs: chosen by itself, or named."""
 
+import ctypes
 import os
 from contextlib import AbstractContextManager
 
@@ -7,6 +8,9 @@ import torch
 
 from gemkit.errors import UserError
 from gemkit.parallel import worker_count
+
+#: Parameters of glibc's mallopt(3), and a value above the size of any tensor here, bytes.
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _KEPT = -1, -3, 2**31 - 1
 
 
 def choose_device(name: str | None = None) -> torch.device:
@@ -17,6 +21,7 @@ def choose_device(name: str | None = None) -> torch.device:
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(worker_count())
     torch.set_flush_denormal(True)
+    _keep_freed_memory()
     if name is None:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -29,6 +34,14 @@ def choose_device(name: str | None = None) -> torch.device:
     if device.type not in ("cpu", "cuda"):
         raise UserError(f"The device '{name}' is not supported; use cpu or cuda.")
     return device
+
+
+def _keep_freed_memory() -> None:
+    # By default glibc gives every large tensor back to the kernel and pays for fresh pages in the next step.
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
+    if mallopt is not None:
+        mallopt(_M_MMAP_THRESHOLD, _KEPT)
+        mallopt(_M_TRIM_THRESHOLD, _KEPT)
 
 
 def autocast(device: torch.device, on_cpu: bool = False) -> AbstractContextManager[None]:

@@ -9,10 +9,12 @@ import pytest
 import yaml
 from conftest import BIN, ROOT, child_environment, set_param, share_rendered, small_params
 
+from curation.weights import fetch
+
 
 def run(*arguments: str, cwd: Path) -> str:
     """Run a command with the code of the folder it runs in; what it said."""
-    environment = child_environment(PYTHONPATH=str(cwd))
+    environment = child_environment(PYTHONPATH=str(cwd), U2NET_HOME=str(fetch("u2netp").parent))
     done = subprocess.run(
         arguments, cwd=cwd, env=environment, capture_output=True, text=True, timeout=500, check=False
     )
@@ -41,7 +43,6 @@ def clone(tmp_path_factory: pytest.TempPathFactory, rendered: Path, pipeline: Pa
             target.write_bytes(source.read_bytes())
     share_rendered(rendered, folder)
     shutil.copy(pipeline / ".cache/crop.sqlite", folder / ".cache")
-    shutil.copytree(pipeline / ".cache/models", folder / ".cache/models")
     (folder / "scraper/sites/second.toml").write_text((ROOT / "scraper/sites/demo.toml").read_text())
     params = small_params()
     params["sites"] = ["demo", "second"]
