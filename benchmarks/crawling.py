@@ -14,7 +14,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         command = ["gemscrape", "crawl", "--site", "demo"]
         subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
-        summary = json.loads((Path(folder) / ".cache/crawl/demo.summary.json").read_text())
+        summary = json.loads((Path(folder) / "metrics/crawl/demo.json").read_text())
     print(f"{'host':20} {'requests':>8} {'allowed/s':>9} {'held/s':>7} {'held':>6} {'429/403':>7}")
     for host, seen in summary["hosts"].items():
         share = seen["rate_held"] / seen["rate_allowed"]

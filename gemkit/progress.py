@@ -1,4 +1,4 @@
-"""Progress of work that takes over two seconds: a bar on a terminal, a line every ten seconds elsewhere."""
+"""Progress of work that takes over two seconds: a bar on a terminal, lines elsewhere."""
 
 import sys
 import time
@@ -9,17 +9,18 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 _SILENT_SECONDS = 2.0
-_LINE_SECONDS = 10.0
 
 
 class Progress:
     """`with Progress("measure", total) as progress: progress.advance()`; `total` None when unknown.
 
     `note` is a short text behind the numbers that the caller may change (the rate a host allows, a loss).
+    Elsewhere than on a terminal there is a line every `line_seconds`.
     """
 
-    def __init__(self, name: str, total: int | None = None, unit: str = "images"):
+    def __init__(self, name: str, total: int | None = None, unit: str = "images", line_seconds: float = 10.0):
         self.name, self.total, self.unit, self.note = name, total, unit, ""
+        self._line_seconds = line_seconds
         self.done = 0
         self._start = self._last_line = time.monotonic()
         self._bar: Any = None
@@ -36,7 +37,7 @@ class Progress:
             return
         if self._terminal:
             self._update_bar()
-        elif now - self._last_line >= _LINE_SECONDS:
+        elif now - self._last_line >= self._line_seconds:
             self._last_line = now
             print(self._line(now), file=sys.stderr, flush=True)
 

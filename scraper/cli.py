@@ -1,12 +1,15 @@
 """`gemscrape`: web stores → raw images and their tables."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gemkit.errors import UserError, run_command
 from gemkit.params import DEFAULT_PATH
+
+if TYPE_CHECKING:
+    from scraper.summary import Summary
 
 app = typer.Typer(
     help="Crawl web stores politely into data/raw/<site>.",
@@ -38,18 +41,59 @@ def crawl(
     store = load_site(site)
     summary = crawl_site(store, crawl_params(params, store))
     print("\n".join(summary.lines()), flush=True)
-    if summary.ended == "blocked":
-        raise StoreBlocked(f"{summary.block}; what was fetched is kept, run the same command again then.")
+    _check_block(summary)
+
+
+@app.command()
+def plan(
+    site: Annotated[
+        str | None, typer.Option(help="Name of a known store, or path of a .toml file; its pages are read.")
+    ] = None,
+    links: Annotated[
+        Path | None, typer.Option(help="A .csv or .csv.gz with columns class, image_url; nobody is asked.")
+    ] = None,
+    params: ParamsPath = DEFAULT_PATH,
+) -> None:
+    """Tell what a crawl has before it: images, repeats, classes, time, disk space."""
+    from scraper.params import crawl_params
+    from scraper.plan import plan_list, plan_site
+    from scraper.site import load_site
+
+    store = load_site(site) if site is not None else None
+    if links is not None:
+        print("\n".join(plan_list(links, store).lines()), flush=True)
+    elif store is not None:
+        planned, summary = plan_site(store, crawl_params(params, store))
+        if planned is not None:
+            print("\n".join(planned.lines()), flush=True)
+        _check_block(summary)
+    else:
+        raise UserError("Nothing to plan: name a store by --site, a list of links by --links, or both.")
+
+
+@app.command()
+def status(
+    site: Annotated[str, typer.Option(help="Name of a known store, or path of its .toml file.")],
+) -> None:
+    """Tell how far a crawl is, while it runs (from another terminal) and afterwards."""
+    from scraper.session import FOLDER
+    from scraper.site import load_site
+    from scraper.status import read_status
+
+    print("\n".join(read_status(load_site(site).name, FOLDER).lines()))
 
 
 @app.command()
 def sites() -> None:
     """List the known stores."""
-    from scraper.site import known_sites, load_site
+    from scraper.site import HtmlSite, known_sites, load_site
 
     for name in known_sites():
         store = load_site(name)
-        print(f"{name:16} {store.limits.requests_per_second:g} requests/s  {store.title}  {store.start_url}")
+        known = store.limits.requests_per_second
+        rate = "rate not known" if known is None else f"{known:g} requests/s"
+        where = store.start_url if isinstance(store, HtmlSite) else store.links
+        print(f"{name:16} {rate:16} {store.title}  {where}")
 
 
 @app.command()
@@ -64,9 +108,15 @@ def store(
 
     site = load_site("demo")
     settings = crawl_params(params, site)
-    if not isinstance(settings, DemoParams):
-        raise UserError("The site 'demo' has lost its line 'server = \"demo\"'.")
-    serve(settings.seed, settings.scale, port, site.limits.requests_per_second)
+    rate = site.limits.requests_per_second
+    if not isinstance(settings, DemoParams) or rate is None:
+        raise UserError("The site 'demo' has lost its 'server = \"demo\"' or its 'requests_per_second'.")
+    serve(settings.seed, settings.scale, port, rate)
+
+
+def _check_block(summary: "Summary") -> None:
+    if summary.ended == "blocked":
+        raise StoreBlocked(f"{summary.block}; what was fetched is kept, run the same command again then.")
 
 
 def main() -> None:

@@ -38,7 +38,8 @@ def _products(node: Any) -> Iterator[dict[str, Any]]:
             yield from _products(item)
     elif isinstance(node, dict):
         kinds = node.get("@type")
-        if {"Product", "ProductGroup"} & set(kinds if isinstance(kinds, list) else [kinds]):
+        kinds = kinds if isinstance(kinds, list) else [kinds]
+        if "Product" in kinds or "ProductGroup" in kinds:
             yield node
         for key in ("@graph", "hasVariant", "mainEntity"):
             yield from _products(node.get(key))

@@ -2,17 +2,21 @@
 
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
 from tenacity import (
     RetryCallState,
     Retrying,
-    retry_if_exception_type,
+    retry_if_exception,
     stop_after_attempt,
     wait_random_exponential,
 )
 
-from scraper.governor import BLOCK_AFTER, Counters, Governor, Stopped, parse_retry_after
+from scraper.challenge import is_challenge
+from scraper.consent import x_robots_objection
+from scraper.governor import BLOCK_AFTER, Governor, Stopped, parse_retry_after
+from scraper.pace import KnownPace, PaceSearch
 from scraper.robots import PRODUCT, Robots
 from scraper.site import Site, host_matches
 from scraper.transport import Answer, Elsewhere, Fault, ImageTransport, PageTransport, TooLarge
@@ -22,9 +26,6 @@ MAX_REDIRECTS = 5
 _REDIRECTS = {301, 302, 303, 307, 308}
 _GONE = {404, 410}
 _UNWELCOME = {401, 403}
-
-#: X-Robots-Tag values by which a store keeps an image out of collections like this one.
-_KEEP_OUT = ("noai", "noimageai", "noindex", "noimageindex", "none")
 
 #: How often one URL is asked for that alone is turned away, while the host serves others.
 _PATIENCE = 2 * BLOCK_AFTER
@@ -50,11 +51,20 @@ class _Host:
         self.last_good: str | None = None
 
 
+@dataclass(frozen=True)
+class HostMemory:
+    """What earlier crawls found out about a host: its rate (if it was searched for) and a block's end."""
+
+    rate: float | None = None
+    settled: bool = False
+    blocked_until: float | None = None
+
+
 class Fetcher:
     """Fetches pages and images of one site, from any number of threads.
 
-    `blocks` are hosts that blocked an earlier run, with the wall clock time until which they do.
-    When `stop` is set, waiting threads raise Stopped.
+    When `stop` is set, waiting threads raise Stopped. `heed_x_robots_tag` and `heed_content_signal`: whether
+    what a store says about the use of its pictures is obeyed.
     """
 
     def __init__(
@@ -63,11 +73,14 @@ class Fetcher:
         contact: str,
         stop: threading.Event,
         elsewhere: Elsewhere,
-        blocks: Mapping[str, float],
+        memories: Mapping[str, HostMemory],
+        heed_x_robots_tag: bool = True,
+        heed_content_signal: bool = True,
     ):
         self.site, self.stop = site, stop
         self._user_agent = f"{PRODUCT}/0.1 (+{contact})"
-        self._elsewhere, self._blocks = elsewhere, blocks
+        self._elsewhere, self._memories = elsewhere, memories
+        self._heed_x_robots_tag, self._heed_content_signal = heed_x_robots_tag, heed_content_signal
         self._hosts: dict[str, _Host] = {}
         self._hosts_lock = threading.Lock()
         self._local = threading.local()
@@ -83,22 +96,20 @@ class Fetcher:
     def image(self, url: str, validators: Mapping[str, str]) -> Answer:
         """An image, as `page`."""
         answer = self._fetch(url, self._images, self.site.image_hosts, validators)
-        tags = answer.headers.get("x-robots-tag", "").lower().replace(",", " ").split()
-        if tag := next((tag for tag in _KEEP_OUT if tag in tags), None):
-            raise NotFetched("refused", f"X-Robots-Tag: {tag}")
+        if self._heed_x_robots_tag:
+            objection = x_robots_objection(answer.headers.get("x-robots-tag", ""), PRODUCT)
+            if objection:
+                raise NotFetched("refused", objection)
         return answer
 
     @property
-    def counters(self) -> dict[str, tuple[float, Counters]]:
-        """Of each host asked: the rate allowed in requests a second, and what was counted."""
-        governors = [host.governor for host in self._known()]
-        return {governor.host: (governor.rate, governor.counters) for governor in governors}
+    def governors(self) -> list[Governor]:
+        """Of each host asked so far."""
+        return [host.governor for host in self._known()]
 
     def describe(self) -> str:
-        """What the host asked last allows now."""
-        governors = [host.governor for host in self._known()]
-        latest = max(governors, key=lambda governor: governor.counters.last or float("inf"), default=None)
-        return latest.describe() if latest else ""
+        """What each host asked allows now."""
+        return "; ".join(governor.describe() for governor in self.governors)
 
     def _known(self) -> list[_Host]:
         with self._hosts_lock:
@@ -129,13 +140,18 @@ class Fetcher:
 
     def _retry(self, function: Callable[..., Answer], *arguments: object) -> Answer:
         retrying = Retrying(
-            retry=retry_if_exception_type(Fault),
+            retry=retry_if_exception(self._worth_another_try),
             stop=stop_after_attempt(self.site.limits.attempts),
             wait=_wait,
             sleep=self._sleep,
             reraise=True,
         )
         return retrying(function, *arguments)
+
+    def _worth_another_try(self, error: BaseException) -> bool:
+        return (
+            isinstance(error, Fault) and (error.retry_after or 0.0) <= self.site.limits.longest_wait_seconds
+        )
 
     def _sleep(self, seconds: float) -> None:
         if self.stop.wait(seconds):
@@ -169,22 +185,31 @@ class Fetcher:
         self, host: _Host, url: str, transport: PageTransport | ImageTransport, headers: Mapping[str, str]
     ) -> Answer:
         """One answer that is not about our speed. Raises Fault (also for 5xx), NotFetched, Blocked."""
+        refusal = None
         for _ in range(_PATIENCE):
             started, answer = self._send(host, url, transport, headers)
             retry_after = parse_retry_after(answer.headers.get("retry-after"))
-            if answer.status == 429 or (
-                answer.status in _UNWELCOME and not self._welcome(host, url, transport)
-            ):
-                host.governor.turned_away(started, f"HTTP {answer.status}", retry_after)
+            refusal = self._refusal(host, url, transport, answer)
+            if refusal is not None:
+                host.governor.turned_away(started, refusal, retry_after)
                 continue
             if answer.status >= 500 or answer.status == 408:
-                host.governor.faulted(started, retry_after)
+                host.governor.faulted(started, f"HTTP {answer.status}", retry_after)
                 raise Fault(f"HTTP {answer.status}", retry_after)
             host.governor.succeeded()
-            if answer.status in (200, 304):
-                host.last_good = url
+            if answer.status in (200, 304) and urlsplit(url).path != "/robots.txt":
+                host.last_good = url  # a host that blocks us may still serve its robots.txt
             return answer
-        raise NotFetched("failed", f"HTTP {answer.status}")
+        raise NotFetched("failed", refusal or "")
+
+    def _refusal(
+        self, host: _Host, url: str, transport: PageTransport | ImageTransport, answer: Answer
+    ) -> str | None:
+        """By what the answer tells us to go away; None when it is about this URL alone."""
+        if is_challenge(answer, instead_of_image=transport is self._images):
+            return "a challenge page"
+        unwelcome = answer.status in _UNWELCOME and not self._welcome(host, url, transport)
+        return f"HTTP {answer.status}" if unwelcome or answer.status == 429 else None
 
     def _send(
         self, host: _Host, url: str, transport: PageTransport | ImageTransport, headers: Mapping[str, str]
@@ -193,7 +218,7 @@ class Fetcher:
             try:
                 return started, transport.get(url, headers)
             except Fault:
-                host.governor.faulted(started, None)
+                host.governor.faulted(started, "no answer", None)
                 raise
 
     def _welcome(self, host: _Host, url: str, transport: PageTransport | ImageTransport) -> bool:
@@ -208,15 +233,21 @@ class Fetcher:
     def _host(self, name: str) -> _Host:
         with self._hosts_lock:
             if name not in self._hosts:
-                limits = self.site.limits
+                limits, memory = self.site.limits, self._memories.get(name, HostMemory())
+                if limits.requests_per_second is not None:
+                    pace: KnownPace | PaceSearch = KnownPace(limits.requests_per_second)
+                elif memory.rate is not None:
+                    pace = PaceSearch(memory.rate, memory.settled)
+                else:
+                    pace = PaceSearch()
                 self._hosts[name] = _Host(
                     Governor(
                         name,
-                        limits.requests_per_second,
+                        pace,
                         limits.concurrency,
                         self.stop,
                         limits.longest_wait_seconds,
-                        self._blocks.get(name),
+                        memory.blocked_until,
                     )
                 )
             return self._hosts[name]
@@ -236,7 +267,7 @@ class Fetcher:
             except (Fault, TooLarge) as error:
                 return Robots.unreachable(str(error))
             if answer.status not in _REDIRECTS:
-                return Robots.of(answer)
+                return Robots.of(answer, self._heed_content_signal)
             url = _target(answer)
             if not host_matches(host_of(url), allowed):
                 return Robots.unreachable(f"HTTP {answer.status} to another host")

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from scraper.pages import Found, Role
-from scraper.site import Site
+from scraper.site import HtmlSite
 from scraper.urls import url_key
 
 
@@ -29,7 +29,7 @@ class _Category:
 class Frontier:
     """The pages still to be read, and which categories list which product."""
 
-    def __init__(self, site: Site):
+    def __init__(self, site: HtmlSite):
         self._site = site
         self._jobs: deque[PageJob] = deque()
         self._seen: set[tuple[Role, str]] = set()

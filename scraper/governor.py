@@ -8,11 +8,14 @@ at which the next request is due. It is written out here since pyrate-limiter co
 import random
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+
+from scraper.pace import Pace
 
 #: Share of the allowed rate that is asked for: a limiter that counts in windows sees up to one request more.
 PACE = 0.98
@@ -26,8 +29,9 @@ BLOCK_AFTER = 6
 #: How long a block lasts that the host gives no time for, seconds.
 BLOCK_SECONDS = 3600.0
 
+_RECENT = 51
+
 _TURNED_AWAY_SECONDS, _FAULT_SECONDS, _LONGEST_BACKOFF_SECONDS = 1.0, 0.125, 60.0
-_SLOWDOWN, _RECOVERY = 0.5, 0.01
 
 
 class Stopped(Exception):
@@ -53,6 +57,7 @@ class Counters:
     first: float | None = None
     last: float | None = None
     last_turned_away: float | None = None
+    recent: deque[float] = field(default_factory=lambda: deque(maxlen=_RECENT))
 
     @property
     def rate(self) -> float:
@@ -61,16 +66,22 @@ class Counters:
             return 0.0
         return (self.requests - 1) / (self.last - self.first)
 
+    @property
+    def rate_now(self) -> float:
+        """Requests a second of late: over the last 50, and over the time since when none are sent."""
+        times = list(self.recent)
+        return (len(times) - 1) / max(time.monotonic() - times[0], 1e-9) if len(times) > 1 else 0.0
+
 
 @dataclass
 class Governor:
     """Token bucket, concurrency, backoff clock, Crawl-delay and block state of one host. Thread-safe.
 
-    `rate` is in requests a second; `blocked_until` is the wall clock time at which a known block ends.
+    `blocked_until` is the wall clock time at which a known block ends.
     """
 
     host: str
-    rate: float
+    pace: Pace
     concurrency: int
     stop: threading.Event
     longest_wait: float = 900.0
@@ -81,7 +92,6 @@ class Governor:
         self._places = threading.BoundedSemaphore(self.concurrency)
         self._turn = threading.Lock()
         self._state = threading.Lock()
-        self._pace = self.rate
         self._due = time.monotonic()
         self._paused_until = 0.0
         self._away_since_success = 0
@@ -94,8 +104,7 @@ class Governor:
         """Never ask faster than once in `seconds`, whatever the rate."""
         with self._state:
             if seconds > 0:
-                self.rate = min(self.rate, 1 / seconds)
-                self._pace = min(self._pace, self.rate)
+                self.pace.cap(1 / seconds)
                 self._due = max(self._due, (self.counters.last or float("-inf")) + seconds)
 
     @contextmanager
@@ -115,12 +124,14 @@ class Governor:
             with self._state:
                 paused, ready = self._paused_until, max(self._due, self._paused_until)
                 if ready <= now and not self.stop.is_set():
-                    interval = 1 / (self._pace * PACE)
+                    interval = 1 / (self.pace.rate * PACE)
+                    self.pace.granted(now, punctual=now - ready < interval)
                     self._due = max(self._due, now - min(CATCH_UP * interval, CATCH_UP_SECONDS)) + interval
                     counters = self.counters
                     counters.requests += 1
                     counters.first = now if counters.first is None else counters.first
                     counters.last = now
+                    counters.recent.append(now)
                     return now
             if self.stop.wait(max(ready - now, 0)):
                 raise Stopped
@@ -128,16 +139,16 @@ class Governor:
                 self.counters.waited += time.monotonic() - now
 
     def succeeded(self) -> None:
-        """The host gave a usable answer: forget earlier trouble and creep back towards the allowed rate."""
+        """The host gave a usable answer: forget earlier trouble."""
         with self._state:
             self._away_since_success = self._faults_since_success = 0
-            self._pace = min(self.rate, self._pace + _RECOVERY * self.rate)
+            self.pace.answered()
 
-    def faulted(self, started: float, retry_after: float | None) -> None:
+    def faulted(self, started: float, reason: str, retry_after: float | None) -> None:
         """No usable answer to the request of `started`: a 5xx, a broken connection.
 
         One fault between good answers is about its URL alone, and so is its Retry-After; faults in a row are
-        about the host, and all wait.
+        about the host, and all wait. Raises Blocked when they ask for too long a wait.
         """
         with self._state:
             self.counters.faults += 1
@@ -147,6 +158,8 @@ class Governor:
                 if self._faults_since_success > 1:
                     self._back_off(_FAULT_SECONDS, self._faults_since_success)
                     self._paused_until = max(self._paused_until, time.monotonic() + (retry_after or 0))
+                    if (retry_after or 0) > self.longest_wait:
+                        raise Blocked(self.host, time.time() + (retry_after or 0), reason)
 
     def turned_away(self, started: float, reason: str, retry_after: float | None) -> None:
         """The host asked us to go away (429, or 403 whatever we ask): all wait, never less than asked.
@@ -163,19 +176,24 @@ class Governor:
             if started >= self._last_away:
                 self._last_away = now
                 self._away_since_success += 1
-                self._pace = max(self._pace * _SLOWDOWN, self.rate / 100)
+                self.pace.refused(now)
                 self._back_off(_TURNED_AWAY_SECONDS, self._away_since_success)
             if (retry_after or 0) > self.longest_wait:
                 raise Blocked(self.host, time.time() + (retry_after or 0), reason)
             if self._away_since_success >= BLOCK_AFTER:
                 raise Blocked(self.host, time.time() + max(retry_after or 0, BLOCK_SECONDS), reason)
 
+    @property
+    def waiting(self) -> float:
+        """Seconds that everyone still waits for the host's sake, 0 for none."""
+        return max(0.0, self._paused_until - time.monotonic())
+
     def describe(self) -> str:
-        """The rate now allowed, or how long everyone waits."""
-        pause = self._paused_until - time.monotonic()
-        if pause > 1:
-            return f"waiting {pause:.0f} s for {self.host}"
-        return f"{self.host} allows {self._pace:g}/s"
+        """The rate now and the rate allowed, or how long everyone waits."""
+        if self.waiting > 1:
+            return f"{self.host}: waiting {self.waiting:.0f} s"
+        allowed = "allowed" if self.pace.settled else "tried"
+        return f"{self.host}: {self.counters.rate_now:.3g}/s of {self.pace.rate:.3g}/s {allowed}"
 
     def _back_off(self, base: float, times: int) -> None:
         # Full jitter: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/

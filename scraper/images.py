@@ -4,6 +4,7 @@ import hashlib
 import os
 import shutil
 import threading
+import warnings
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -21,8 +22,10 @@ _SUFFIXES = {
 }
 _TYPES = {"JPEG": "image/jpeg", "BMP": "image/bmp", "TIFF": "image/tiff"}
 
-
 TOO_MANY_PIXELS = "too many pixels"
+
+# What is wrong with a stranger's file is in its reason; who watches the crawl has no use for it.
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 class InvalidImage(Exception):

@@ -11,14 +11,16 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from scraper.document import Document
-from scraper.site import Site
+from scraper.site import HtmlSite
 from scraper.urls import url_key
 
 #: What a page is fetched for; a probe tells how many pages a category has.
 Role = Literal["start", "category", "probe", "product"]
 
 #: Raise it when a reader finds other things on the same page: pages are then read again in full.
-VERSION = 1
+VERSION = 2
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class Found:
         return cls(**values, product=Product(**product) if product else None)
 
 
-def read_html(site: Site, role: Role, document: Document) -> Found:
+def read_html(site: HtmlSite, role: Role, document: Document) -> Found:
     """A page of a store that is read by selectors and JSON-LD."""
     if role == "start":
         return Found(categories=_categories(site, document))
@@ -68,10 +70,10 @@ def read_html(site: Site, role: Role, document: Document) -> Found:
     )
 
 
-READERS: dict[str, Callable[[Site, Role, Document], Found]] = {"html": read_html}
+READERS: dict[str, Callable[[HtmlSite, Role, Document], Found]] = {"html": read_html}
 
 
-def _categories(site: Site, document: Document) -> list[tuple[str, str]]:
+def _categories(site: HtmlSite, document: Document) -> list[tuple[str, str]]:
     rules = site.categories
     found: dict[tuple[str, str], None] = {}
     for card in document.soup.select(rules.card):
@@ -106,7 +108,7 @@ def _last(document: Document, selector: str) -> int | None:
     return max(numbers, default=None)
 
 
-def _product(site: Site, document: Document) -> Product:
+def _product(site: HtmlSite, document: Document) -> Product:
     rules = site.product
     ids = [tidy(value) for value in rules.id.values(document)] if rules.id else []
     titles = [tidy(value) for value in rules.title.values(document)] if rules.title else []
@@ -120,7 +122,7 @@ def _product(site: Site, document: Document) -> Product:
     return Product(ids[0] if ids else document.url, title, attributes, _images(site, document))
 
 
-def _images(site: Site, document: Document) -> list[str]:
+def _images(site: HtmlSite, document: Document) -> list[str]:
     for images in site.images:
         urls = (url_key(value, document.url, images.strip_query) for value in images.way.values(document))
         if found := list(dict.fromkeys(url for url in urls if url)):
@@ -129,5 +131,5 @@ def _images(site: Site, document: Document) -> list[str]:
 
 
 def tidy(text: str) -> str:
-    """Strangers' text as it is kept: valid Unicode, single spaces. It may still hold anything printable."""
-    return " ".join(text.encode("utf-8", "replace").decode().split())
+    """Strangers' text as it is kept: valid Unicode without control characters, single spaces."""
+    return " ".join(_CONTROL.sub(" ", text.encode("utf-8", "replace").decode()).split())

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from gemkit.errors import UserError
 from gemkit.params import DEFAULT_PATH, load_params, validate_section
-from scraper.site import Contact, Site
+from scraper.site import Contact, HtmlSite, Site
 from scraper.ways import Section
 
 
@@ -20,9 +20,23 @@ class DemoParams(Section):
 
 
 class StoreParams(Section):
-    """A real store: `contact` goes before the one in the site's file."""
+    """A real store: `contact` goes before the one in the site's file.
+
+    What the store says about the use of its pictures is heeded unless a person switches it off here.
+    """
 
     contact: Contact | None = None
+    heed_x_robots_tag: bool = True
+    heed_content_signal: bool = True
+
+    @property
+    def unheeded(self) -> list[str]:
+        """Names of the switches that are off."""
+        switches = {
+            "heed_x_robots_tag": self.heed_x_robots_tag,
+            "heed_content_signal": self.heed_content_signal,
+        }
+        return [name for name, on in switches.items() if not on]
 
 
 def crawl_params(path: Path, site: Site) -> DemoParams | StoreParams:
@@ -34,7 +48,7 @@ def crawl_params(path: Path, site: Site) -> DemoParams | StoreParams:
     section = content.get("crawl") or {}
     if not isinstance(section, dict):
         raise UserError(f"'{path}': 'crawl' must be a mapping from sites to their settings.")
-    kind = DemoParams if site.server == "demo" else StoreParams
+    kind = DemoParams if isinstance(site, HtmlSite) and site.server == "demo" else StoreParams
     key = f"crawl.{site.name}"
     params: DemoParams | StoreParams = validate_section(path, {key: section.get(site.name)}, key, kind)
     return params

@@ -4,6 +4,7 @@ import time
 
 from protego import Protego
 
+from scraper.consent import content_signal_objection
 from scraper.transport import Answer
 
 #: The name that robots.txt rules address us by.
@@ -17,17 +18,20 @@ _PARSED_BYTES = 512_000
 
 
 class Robots:
-    """The rules of one host; `trouble` says why there are none and nothing is allowed for now."""
+    """The rules of one host; `trouble` says why nothing at all is allowed for now."""
 
-    def __init__(self, rules: Protego | None = None, trouble: str = ""):
+    def __init__(self, rules: Protego | None = None, trouble: str | None = None):
         self._expires = time.monotonic() + _FRESH_SECONDS
         self._rules, self._trouble = rules, trouble
 
     @classmethod
-    def of(cls, answer: Answer) -> "Robots":
+    def of(cls, answer: Answer, heed_content_signal: bool) -> "Robots":
         """2xx: the rules in the body. 4xx: no rules, all is allowed. Else nothing is."""
         if answer.status == 200:
-            return cls(Protego.parse(answer.body[:_PARSED_BYTES].decode("utf-8", "ignore")))
+            text = answer.body[:_PARSED_BYTES].decode("utf-8-sig", "ignore")
+            return cls(
+                Protego.parse(text), content_signal_objection(text, PRODUCT) if heed_content_signal else None
+            )
         if 400 <= answer.status < 500:
             return cls()
         return cls.unreachable(f"HTTP {answer.status}")

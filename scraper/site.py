@@ -1,18 +1,28 @@
 """What the crawler must know of a store: one TOML file in `scraper/sites/` (`gemscrape crawl --site NAME`).
 
-The file's name is the site's name. `sites/gempundit.toml` shows every part of the format with its meaning.
+The file's name is the site's name; its `kind` says whether pages are read or a list of links. docs/sites.md
+and `sites/gempundit.toml` show the format.
 """
 
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from gemkit.errors import UserError
-from scraper.ways import Section, Way, css
+from scraper.ways import Section, Url, Way, css
 
 SITES = Path(__file__).parent / "sites"
 
@@ -32,9 +42,12 @@ Contact = Annotated[str, Field(pattern=r"^[!-'*-~]{3,200}$")]
 
 
 class Limits(Section):
-    """What the store allows, and what the crawler accepts of it. They hold for each of its hosts."""
+    """What the store allows, and what the crawler accepts of it. They hold for each of its hosts.
 
-    requests_per_second: PositiveFloat = 1.0
+    Without `requests_per_second` the rate is not known: the crawler finds it by trying.
+    """
+
+    requests_per_second: PositiveFloat | None = None
     concurrency: Annotated[int, Field(ge=1, le=64)] = 4
     timeout_seconds: PositiveFloat = 30.0
     attempts: PositiveInt = 5
@@ -118,21 +131,24 @@ class Images(Section):
         return {**options, "way": {key: value for key, value in values.items() if key not in options}}
 
 
-class Site(Section):
-    """A store. `name` comes from the file's name; `server` is for the demo store, which we start ourselves.
+class _Common(Section):
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+    title: str
+    image_hosts: Annotated[list[Host], Field(min_length=1)]
+    contact: Contact | None = None
+    limits: Limits = Limits()
+
+
+class HtmlSite(_Common):
+    """A store whose pages are read. `name` comes from the file's name; the demo store is our own `server`.
 
     Without `products` each category page is read as the page of one product.
     """
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
-    title: str
     kind: Literal["html"] = "html"
     server: Literal["demo"] | None = None
     start_url: str
     page_hosts: Annotated[list[Host], Field(min_length=1)]
-    image_hosts: Annotated[list[Host], Field(min_length=1)]
-    contact: Contact | None = None
-    limits: Limits = Limits()
     categories: Categories
     pagination: Pagination | None = None
     products: Products | None = None
@@ -140,13 +156,49 @@ class Site(Section):
     images: Annotated[list[Images], Field(min_length=1)]
 
     @model_validator(mode="after")
-    def _start_on_a_page_host(self) -> "Site":
+    def _start_on_a_page_host(self) -> "HtmlSite":
         parts = urlsplit(self.start_url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("'start_url' must be an http or https address")
         if not host_matches(parts.netloc, self.page_hosts):
             raise ValueError(f"'start_url' is on {parts.netloc}, which is not among 'page_hosts'")
         return self
+
+
+class LinkedProduct(Section):
+    """Which product an image shows, read from the image's URL; an image without an id is of no product."""
+
+    id: Url | None = None
+
+
+class LinkFile(Section):
+    """A CSV file, also gzipped, with a class and an image URL in each line; its first line names columns."""
+
+    links: Path
+    class_column: str = "class"
+    image_column: str = "image_url"
+    product: LinkedProduct = LinkedProduct()
+    strip_query: bool = False
+
+
+class LinksSite(_Common, LinkFile):
+    """A store of which a list of image links is known: no page is read.
+
+    In the site's file, `links` is relative to its folder.
+    """
+
+    page_hosts: ClassVar[list[str]] = []
+    kind: Literal["links"]
+
+    @field_validator("links")
+    @classmethod
+    def _beside_the_file(cls, links: Path, info: ValidationInfo) -> Path:
+        return (info.context or {}).get("folder", Path()) / links
+
+
+Site = HtmlSite | LinksSite
+
+_KINDS: dict[str, type[HtmlSite] | type[LinksSite]] = {"html": HtmlSite, "links": LinksSite}
 
 
 def host_matches(host: str, patterns: list[str]) -> bool:
@@ -180,8 +232,11 @@ def load_site(name: str) -> Site:
         raise UserError(f"The site file '{path}' cannot be read: {error.strerror}.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"'{path}' is not valid TOML: {error}") from None
+    kind = str(content.get("kind", "html"))
+    if kind not in _KINDS:
+        raise UserError(f"'{path}': 'kind' must be one of {', '.join(_KINDS)} (found {kind!r:.200}).")
     try:
-        return Site.model_validate({**content, "name": path.stem})
+        return _KINDS[kind].model_validate({**content, "name": path.stem}, context={"folder": path.parent})
     except ValidationError as error:
         raise UserError(f"'{path}': {_sentence(error)}") from None
 

@@ -14,36 +14,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from gemkit.errors import UserError
-from gemkit.tables import read_table
+from scraper.database import LISTS, open_database, transaction
+from scraper.fetch import HostMemory
 from scraper.images import StoredImage
+from scraper.links import Link
 from scraper.pages import Product
 from scraper.tables import IMAGES, PRODUCTS
 
-_VERSION = 1
-
-_SCHEMA = """
-CREATE TABLE runs (id INTEGER PRIMARY KEY, started REAL, finished REAL);
-CREATE TABLE pages (
-    role TEXT, url TEXT, run INTEGER, status TEXT, reason TEXT, etag TEXT, last_modified TEXT, readers TEXT,
-    found TEXT, PRIMARY KEY (role, url)
-) WITHOUT ROWID;
-CREATE TABLE images (
-    image_url TEXT PRIMARY KEY, run INTEGER, listed INTEGER, status TEXT, reason TEXT, sha256 TEXT, path TEXT,
-    store_classes TEXT, product_ids TEXT, page_urls TEXT, content_type TEXT, bytes INTEGER, width INTEGER,
-    height INTEGER, etag TEXT, last_modified TEXT, first_seen INTEGER, fetched_at INTEGER, gone_at INTEGER
-) WITHOUT ROWID;
-CREATE INDEX pending ON images (run);
-CREATE TABLE products (
-    page_url TEXT, store_class TEXT, product_id TEXT, title TEXT, attributes TEXT,
-    PRIMARY KEY (page_url, store_class)
-) WITHOUT ROWID;
-CREATE TABLE blocks (host TEXT PRIMARY KEY, until REAL, reason TEXT);
-"""
-
-_LISTS = ("store_classes", "product_ids", "page_urls")
+#: How long a rate that was found is used, seconds.
+_RATE_SECONDS = 30 * 86400.0
 
 
 @dataclass(frozen=True)
@@ -70,9 +50,20 @@ class ImageJob:
     reason: str | None
 
     @property
+    def asked(self) -> bool:
+        """Whether there is anything to ask for: the image, or whether it has changed."""
+        return self.sha256 is None or bool(self.etag or self.last_modified)
+
+    @property
     def unchanged(self) -> tuple[str, str | None]:
         """Status and reason when the answer has not changed since."""
         return ("invalid", self.reason) if self.status == "invalid" else ("ok", None)
+
+
+def validators(known: PageRow | ImageJob) -> dict[str, str]:
+    """Headers that ask whether something has changed; empty when nothing tells."""
+    headers = {"If-None-Match": known.etag, "If-Modified-Since": known.last_modified}
+    return {name: value for name, value in headers.items() if value and value.isascii()}
 
 
 class State:
@@ -84,53 +75,8 @@ class State:
     def __init__(self, path: Path, folder: Path, site: str):
         self._path, self._folder, self._site = path, folder, site
         with self._named_errors():
-            self._database = self._open()
+            self._database = open_database(path, folder)
             self.run = self._begin()
-
-    def _open(self) -> sqlite3.Connection:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        for fresh in (False, True):
-            if fresh:
-                for suffix in ("", "-wal", "-shm"):
-                    self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
-            database = sqlite3.connect(self._path, isolation_level=None)
-            try:
-                database.execute("PRAGMA journal_mode = WAL")
-                database.execute("PRAGMA synchronous = NORMAL")
-                (version,) = database.execute("PRAGMA user_version").fetchone()
-            except sqlite3.DatabaseError as error:
-                database.close()
-                if isinstance(error, sqlite3.OperationalError) or fresh:
-                    raise
-                continue
-            if version == _VERSION:
-                return database
-            if version == 0 and not database.execute("SELECT 1 FROM sqlite_master").fetchone():
-                break
-            database.close()
-        with _transaction(database):
-            for statement in _SCHEMA.split(";"):
-                database.execute(statement)
-            self._restore(database)
-            database.execute(f"PRAGMA user_version = {_VERSION}")
-        return database
-
-    def _restore(self, database: sqlite3.Connection) -> None:
-        """Take over what the tables of an earlier crawl tell."""
-        if (self._folder / "images.parquet").exists():
-            for row in _rows(read_table(self._folder / "images.parquet", IMAGES)):
-                values = {
-                    **row,
-                    **{name: json.dumps(row[name] or []) for name in _LISTS},
-                    "run": 0,
-                    "listed": 0,
-                }
-                del values["site"], values["file_name"]
-                _insert(database, "images", values)
-        if (self._folder / "products.parquet").exists():
-            for row in _rows(read_table(self._folder / "products.parquet", PRODUCTS)):
-                del row["site"]
-                _insert(database, "products", row)
 
     def _begin(self) -> int:
         row = self._database.execute("SELECT id FROM runs WHERE finished IS NULL").fetchone()
@@ -195,6 +141,11 @@ class State:
             [role, url, self.run, status, reason],
         )
 
+    def page_count(self) -> int:
+        """Pages that this run has asked for, also those that could not be read."""
+        query = "SELECT count(*) FROM pages WHERE run = ?"
+        return int(self._database.execute(query, [self.run]).fetchone()[0])
+
     def page_reasons(self) -> dict[str, int]:
         """Reasons of the pages that could not be read in this run, with their number."""
         rows = self._database.execute(
@@ -213,8 +164,7 @@ class State:
         lists any more are marked gone; else only new images are added.
         """
         images: dict[str, tuple[set[str], set[str], set[str]]] = {}
-        now = _now()
-        with self._named_errors(), _transaction(self._database):
+        with self._named_errors(), transaction(self._database):
             for page_url, product, classes in products:
                 if complete:
                     self._database.execute("DELETE FROM products WHERE page_url = ?", [page_url])
@@ -229,25 +179,40 @@ class State:
                     listing[0].update(classes)
                     listing[1].add(product.product_id)
                     listing[2].add(page_url)
-            update = (
-                "UPDATE SET listed = excluded.listed, store_classes = excluded.store_classes, "
-                "product_ids = excluded.product_ids, page_urls = excluded.page_urls"
+            self._list_images(images, complete)
+
+    def list_links(self, links: Iterable[Link]) -> None:
+        """Take in a whole list of links: it replaces all listings, and images not in it are marked gone."""
+        images: dict[str, tuple[set[str], set[str], set[str]]] = {}
+        for link in links:
+            classes, products, _ = images.setdefault(link.image_url, (set(), set(), set()))
+            classes.add(link.store_class)
+            if link.product_id is not None:
+                products.add(link.product_id)
+        with self._named_errors(), transaction(self._database):
+            self._list_images(images, complete=True)
+
+    def _list_images(self, images: dict[str, tuple[set[str], set[str], set[str]]], complete: bool) -> None:
+        """Take in images with their classes, product ids and page URLs."""
+        now = _now()
+        update = (
+            "UPDATE SET listed = excluded.listed, store_classes = excluded.store_classes, "
+            "product_ids = excluded.product_ids, page_urls = excluded.page_urls"
+        )
+        self._database.executemany(
+            "INSERT INTO images (image_url, run, listed, first_seen, store_classes, product_ids, page_urls) "
+            f"VALUES (?, 0, ?, ?, ?, ?, ?) ON CONFLICT DO {update if complete else 'NOTHING'}",
+            (
+                [url, self.run, now, *(json.dumps(sorted(part), ensure_ascii=False) for part in listing)]
+                for url, listing in images.items()
+            ),
+        )
+        if complete and images and not self._unread_pages():
+            self._database.execute(
+                "UPDATE images SET run = ?, status = 'gone', reason = 'no longer listed', "
+                "gone_at = coalesce(gone_at, ?) WHERE listed != ?",
+                [self.run, now, self.run],
             )
-            self._database.executemany(
-                "INSERT INTO images "
-                "(image_url, run, listed, first_seen, store_classes, product_ids, page_urls) "
-                f"VALUES (?, 0, ?, ?, ?, ?, ?) ON CONFLICT DO {update if complete else 'NOTHING'}",
-                (
-                    [url, self.run, now, *(json.dumps(sorted(part), ensure_ascii=False) for part in listing)]
-                    for url, listing in images.items()
-                ),
-            )
-            if complete and images and not self._unread_pages():
-                self._database.execute(
-                    "UPDATE images SET run = ?, status = 'gone', reason = 'no longer listed', "
-                    "gone_at = coalesce(gone_at, ?) WHERE listed != ?",
-                    [self.run, now, self.run],
-                )
 
     def _unread_pages(self) -> bool:
         # What a page lists that failed now and was never read is unknown, not gone.
@@ -260,7 +225,7 @@ class State:
         """Images whose file is no longer there are asked for again, whole."""
         rows = self._database.execute("SELECT image_url, path FROM images WHERE path IS NOT NULL").fetchall()
         lost = [[url] for url, path in rows if not (self._folder / path).exists()]
-        with self._named_errors(), _transaction(self._database):
+        with self._named_errors(), transaction(self._database):
             self._database.executemany(
                 "UPDATE images SET run = 0, status = CASE status WHEN 'gone' THEN 'gone' END, sha256 = NULL, "
                 "path = NULL, etag = NULL, last_modified = NULL WHERE image_url = ?",
@@ -271,6 +236,14 @@ class State:
         """Distinct images that the pages of this run list."""
         query = "SELECT count(*) FROM images WHERE listed = ?"
         return int(self._database.execute(query, [self.run]).fetchone()[0])
+
+    def stored_sizes(self) -> list[int]:
+        """Bytes of each listed image that was asked for, 0 where what came is not stored."""
+        query = (
+            "SELECT CASE WHEN path IS NULL THEN 0 ELSE bytes END FROM images WHERE listed = ? "
+            "AND (path IS NOT NULL OR status IN ('gone', 'invalid', 'failed'))"
+        )
+        return [size for (size,) in self._database.execute(query, [self.run])]
 
     def paths(self) -> set[str]:
         """Paths of all stored images, relative to the site's folder."""
@@ -323,18 +296,51 @@ class State:
         columns = ", ".join(f"{name} = :{name}" for name in values)
         self._write(f"UPDATE images SET {columns} WHERE image_url = :url", {**values, "url": url})
 
-    # Blocks
+    # Hosts
 
-    def blocks(self) -> dict[str, float]:
-        """Hosts that blocked us, with the wall clock time until which they do."""
-        rows = self._database.execute("SELECT host, until FROM blocks WHERE until > ?", [time.time()])
-        return dict(rows.fetchall())
+    def hosts(self) -> dict[str, HostMemory]:
+        """What earlier crawls found out about each host; a rate that was found is old after a month."""
+        rows = self._database.execute("SELECT host, rate, settled, searched, blocked_until FROM hosts")
+        now = time.time()
+        memories = {}
+        for host, rate, settled, searched, blocked_until in rows:
+            fresh = searched is not None and now - searched < _RATE_SECONDS
+            blocked = blocked_until if (blocked_until or 0.0) > now else None
+            memories[host] = HostMemory(rate if fresh else None, fresh and bool(settled), blocked)
+        return memories
 
     def block(self, host: str, until: float, reason: str) -> None:
         """A host blocked us."""
-        self._write("INSERT OR REPLACE INTO blocks VALUES (?, ?, ?)", [host, until, reason])
+        self._write(
+            "INSERT INTO hosts (host, blocked_until, reason) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET "
+            "blocked_until = excluded.blocked_until, reason = excluded.reason",
+            [host, until, reason],
+        )
+
+    def remember_rate(self, host: str, rate: float, settled: bool) -> None:
+        """The rate that was found for a host so far; `settled`: it is the most that the host allows."""
+        self._write(
+            "INSERT INTO hosts (host, rate, settled, searched) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+            "rate = excluded.rate, settled = excluded.settled, searched = excluded.searched",
+            [host, rate, settled, time.time()],
+        )
 
     # Tables
+
+    def statuses(self) -> dict[str, int]:
+        """How many images have each status, of all that are known."""
+        rows = self._database.execute(
+            "SELECT status, count(*) FROM images WHERE status IS NOT NULL GROUP BY 1 ORDER BY 1"
+        )
+        return dict(rows.fetchall())
+
+    def gone_count(self) -> int:
+        """Images known before this run that the store lost in it."""
+        query = (
+            "SELECT count(*) FROM images, runs WHERE id = ? AND status = 'gone' "
+            "AND gone_at >= started * 1000 AND first_seen < started * 1000"
+        )
+        return int(self._database.execute(query, [self.run]).fetchone()[0])
 
     def image_rows(self) -> Iterator[dict[str, Any]]:
         """The images of known status, as rows of `scraper.tables.IMAGES` without site and file name."""
@@ -342,13 +348,22 @@ class State:
         query = f"SELECT {', '.join(names)} FROM images WHERE status IS NOT NULL ORDER BY image_url"
         for row in self._database.execute(query):
             values = dict(zip(names, row, strict=True))
-            yield {**values, **{name: json.loads(values[name]) for name in _LISTS}}
+            yield {**values, **{name: json.loads(values[name]) for name in LISTS}}
 
     def product_rows(self) -> Iterator[dict[str, Any]]:
-        """The products, as rows of `scraper.tables.PRODUCTS` without site."""
+        """The products, as rows of `scraper.tables.PRODUCTS` without site.
+
+        Those of images that stand on no page (but in a list of links) have no page and no title.
+        """
         names = [field.name for field in PRODUCTS if field.name != "site"]
-        order = "product_id, store_class, page_url"
-        for row in self._database.execute(f"SELECT {', '.join(names)} FROM products ORDER BY {order}"):
+        query = f"""
+            SELECT {", ".join(names)} FROM products
+            UNION SELECT product.value, NULL, NULL, class.value, '{{}}'
+            FROM images, json_each(product_ids) product, json_each(store_classes) class
+            WHERE page_urls = '[]'
+            ORDER BY product_id, store_class, page_url
+        """
+        for row in self._database.execute(query):
             yield dict(zip(names, row, strict=True))
 
     def _write(self, statement: str, values: Any) -> None:
@@ -364,32 +379,6 @@ class State:
                 f"Cannot write '{self._path}': {error}. Free or unlock the disk (or delete the file: it is "
                 "made again from data/raw) and run the same command again."
             ) from error
-
-
-@contextmanager
-def _transaction(database: sqlite3.Connection) -> Iterator[None]:
-    database.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    except BaseException:
-        database.execute("ROLLBACK")
-        raise
-    database.execute("COMMIT")
-
-
-def _insert(database: sqlite3.Connection, table: str, values: dict[str, Any]) -> None:
-    names = ", ".join(values)
-    marks = ", ".join(f":{name}" for name in values)
-    database.execute(f"INSERT OR REPLACE INTO {table} ({names}) VALUES ({marks})", values)
-
-
-def _rows(table: pa.Table) -> Iterator[dict[str, Any]]:
-    """Rows with times in milliseconds."""
-    times = [field.name for field in table.schema if pa.types.is_timestamp(field.type)]
-    for name in times:
-        table = table.set_column(table.schema.get_field_index(name), name, table[name].cast(pa.int64()))
-    for batch in table.to_batches():
-        yield from batch.to_pylist()
 
 
 def _now() -> int:

@@ -1,14 +1,18 @@
 """What a crawl did, in numbers: printed at its end and kept as JSON."""
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from scraper.governor import Counters
+from scraper.governor import Governor
 
 
 @dataclass
 class Summary:
-    """Counts of one `gemscrape crawl`; one that was cut short and taken up again has one for each part."""
+    """Counts of one `gemscrape crawl`; one that was cut short and taken up again has one for each part.
+
+    `gone` are images known earlier that the store lost in this run; `images` counts all known ones by status.
+    """
 
     site: str
     ended: str = "finished"  # or blocked, interrupted, failed
@@ -23,18 +27,21 @@ class Summary:
     changed: int = 0
     unchanged: int = 0
     by_reason: dict[str, int] = field(default_factory=dict)
+    gone: int = 0
+    images: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     hosts: dict[str, dict[str, float | int | None]] = field(default_factory=dict)
 
-    def take_counters(self, counters: dict[str, tuple[float, Counters]], started: float) -> None:
+    def take_counters(self, governors: Iterable[Governor], started: float) -> None:
         """Take over what the hosts' governors counted; `started` is when the crawl began (monotonic)."""
-        for host, (allowed, count) in counters.items():
-            last = count.last_turned_away
-            self.hosts[host] = {
+        for governor in governors:
+            count, last = governor.counters, governor.counters.last_turned_away
+            self.hosts[governor.host] = {
                 "requests": count.requests,
                 "waited_seconds": round(count.waited, 3),
                 "rate_held": round(count.rate, 3),
-                "rate_allowed": allowed,
+                "rate_allowed": round(governor.pace.rate, 3),
+                "rate_settled": governor.pace.settled,
                 "turned_away": count.turned_away,
                 "last_turned_away_seconds": None if last is None else round(last - started, 3),
                 "faults": count.faults,
@@ -44,7 +51,7 @@ class Summary:
         """All counts, with totals over the hosts."""
         totals = {
             key: sum(host[key] or 0 for host in self.hosts.values())
-            for key in ("requests", "waited_seconds", "turned_away")
+            for key in ("requests", "waited_seconds", "turned_away", "faults")
         }
         return {**asdict(self), "downloaded": self.added + self.changed, **totals}
 
@@ -58,7 +65,7 @@ class Summary:
             + "".join(f", {count} {reason}" for reason, count in sorted(self.pages_by_reason.items())),
             f"images      {self.found} found, {self.distinct} distinct",
             f"downloaded  {values['downloaded']} ({self.added} new, {self.changed} changed), "
-            f"{self.unchanged} unchanged",
+            f"{self.unchanged} unchanged, {self.gone} gone since the last crawl",
             f"not stored  {sum(self.by_reason.values())}"
             + "".join(f", {count} {reason}" for reason, count in reasons),
         ]

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -59,7 +60,9 @@ class PageTransport:
             ) as response:
                 body = b""
                 if response.status_code == 200:
-                    body = _read(response.iter_content(_CHUNK), self._max_bytes, deadline)
+                    # As it comes in: what waits for a whole chunk does not see that time is up.
+                    chunks = iter(partial(response.raw.read1, _CHUNK, decode_content=True), b"")
+                    body = _read(chunks, self._max_bytes, deadline)
                 names = {name.lower(): value for name, value in response.headers.items()}
                 return Answer(url, response.status_code, names, body)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
@@ -107,7 +110,7 @@ class ImageTransport:
                 if response.status_code == 200:
                     if response.headers.get("content-encoding", "identity") != "identity":
                         raise Fault("compressed without being asked to be")
-                    body = _read(response.iter_raw(_CHUNK), self._max_bytes, deadline)
+                    body = _read(response.iter_raw(), self._max_bytes, deadline)
                 return Answer(url, response.status_code, dict(response.headers), body)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise Fault(_reason(error)) from error
@@ -141,7 +144,7 @@ def _reason(error: Exception) -> str:
     kind = type(error).__name__
     if "Timeout" in kind or "timed out" in str(error):
         return "timeout"
-    if kind in (
+    if "Connection aborted" in str(error) or kind in (
         "ChunkedEncodingError",
         "RemoteProtocolError",
         "IncompleteRead",

@@ -15,6 +15,13 @@ _VISIT_PARAMETERS = {
     "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content",
 }  # fmt: skip
 
+#: Most links are spelt as their key already; seeing that takes a hundredth of the time of making the key.
+_PLAIN = re.compile(
+    r"https?://(?:[a-z0-9]{1,40}[.-])*[a-z0-9]{1,40}(?::[1-9]\d{3}|:[1-5]\d{4})?"
+    r"(?:/[A-Za-z0-9_~-][A-Za-z0-9_.~-]*)+",
+    re.ASCII,
+)
+
 
 @lru_cache(maxsize=65536)
 def url_key(link: str, base: str = "", strip_query: bool = False) -> str | None:
@@ -23,6 +30,8 @@ def url_key(link: str, base: str = "", strip_query: bool = False) -> str | None:
     Absolute, host in lower case, no default port, no fragment, dot segments resolved, percent-encoding and
     order of the query canonical, no session or tracking parameters. `url_key(url_key(x)) == url_key(x)`.
     """
+    if _PLAIN.fullmatch(link):
+        return link
     try:
         url = urljoin(base, link.strip())
         parts = urlsplit(url)

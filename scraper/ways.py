@@ -4,6 +4,7 @@ To add a way, write its class here and add it to `Way`.
 """
 
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -57,12 +58,16 @@ class JsonLd(Section):
         return [text for product in document.products for text in _texts(product.get(self.key))]
 
 
-def _texts(value: Any) -> list[str]:
-    if isinstance(value, list):
-        return [text for item in value for text in _texts(item)]
-    if isinstance(value, dict):
-        return next((_texts(value[key]) for key in ("contentUrl", "url", "name") if value.get(key)), [])
-    return [str(value)] if isinstance(value, str | int | float) and str(value).strip() else []
+def _texts(value: Any) -> Iterator[str]:
+    values = [value]
+    while values:  # no recursion: strangers nest as deeply as they like
+        value = values.pop()
+        if isinstance(value, list):
+            values.extend(reversed(value))
+        elif isinstance(value, dict):
+            values.extend([value[key] for key in ("contentUrl", "url", "name") if value.get(key)][:1])
+        elif isinstance(value, str | int | float) and str(value).strip():
+            yield str(value)
 
 
 class Url(Section):
@@ -84,8 +89,13 @@ class Url(Section):
 
     def values(self, document: "Document") -> list[str]:
         """The matched part, if any."""
-        match = re.search(self.pattern, document.url)
-        return [match[1]] if match and match[1] else []
+        part = self.part(document.url)
+        return [part] if part else []
+
+    def part(self, url: str) -> str | None:
+        """The part of a URL that the group matches."""
+        match = re.search(self.pattern, url)
+        return match[1] if match else None
 
 
 Way = Annotated[Css | JsonLd | Url, Field(discriminator="read")]

@@ -40,7 +40,7 @@ def crawl(folder: Path, shop: Shop, limits: str = "") -> dict[str, Any]:
 
 
 def summary(folder: Path, site: str = "shop") -> dict[str, Any]:
-    return dict(json.loads((folder / f".cache/crawl/{site}.summary.json").read_text()))
+    return dict(json.loads((folder / f"metrics/crawl/{site}.json").read_text()))
 
 
 def images(folder: Path, site: str = "shop") -> dict[str, dict[str, Any]]:
@@ -149,7 +149,8 @@ def test_what_is_new_changed_or_gone_is_told(folder: Path, shop: Shop) -> None:
     shop.replies["/img/gp2-1.jpg"] = [Reply(500)]
     numbers = crawl(folder, shop)
     rows = images(folder)
-    assert (numbers["added"], numbers["changed"]) == (1, 1)
+    assert (numbers["added"], numbers["changed"], numbers["gone"]) == (1, 1, 2)
+    assert numbers["images"] == {"gone": 2, "ok": 11}
     assert rows["/img/gp0-1.jpg"]["sha256"] == hashlib.sha256(photo(99)).hexdigest()
     for path, reason in (("/img/gp1-1.jpg", "no longer listed"), ("/img/gp1-2.jpg", "HTTP 404")):
         assert (rows[path]["status"], rows[path]["reason"]) == ("gone", reason)
@@ -162,6 +163,23 @@ def test_what_is_new_changed_or_gone_is_told(folder: Path, shop: Shop) -> None:
     assert images(folder)["/img/gp1-1.jpg"]["status"] == "ok"
     assert images(folder)["/img/gp1-1.jpg"]["gone_at"] is None
     check_files(folder)
+
+
+def test_a_rate_that_nobody_knows_is_searched_and_remembered(folder: Path) -> None:
+    with Shop(products=2) as shop:
+        path = folder / shop.site(folder)
+        path.write_text(path.read_text().replace(f"requests_per_second = {shop.rate}", ""))
+        rates = []
+        for _ in range(2):
+            with chdir(folder):
+                crawl_site(load_site(path.name), StoreParams())
+            rates.append(summary(folder)["hosts"][shop.host])
+        times = [time for time, path, _ in shop.asked]
+    assert times[2] - times[0] > 1, "nobody is asked fast before it is known to be welcome"
+    assert 1 < rates[0]["rate_allowed"] < 20 and not rates[0]["rate_settled"]
+    assert rates[1]["rate_allowed"] >= rates[0]["rate_allowed"]
+    first, second = times[9] - times[0], times[-1] - times[-10]
+    assert second < first / 1.5, "the second crawl begins where the first ended"
 
 
 def test_a_corrected_site_file_is_used_in_the_middle_of_a_crawl(folder: Path) -> None:

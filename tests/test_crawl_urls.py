@@ -60,6 +60,18 @@ def test_keys_of_keys_are_the_same(path: list[str], query: dict[str, str]) -> No
     assert key is None or url_key(key) == key
 
 
+@given(
+    st.lists(st.text(alphabet="az09-", max_size=5), min_size=1, max_size=4),
+    st.sampled_from(["", ":80", ":443", ":0800", ":8000", ":59999", ":65536", ":x"]),
+    st.lists(st.text(alphabet="aZ0_.~-", max_size=5), max_size=4),
+)
+def test_a_link_that_looks_like_its_key_is_spelt_as_others(
+    host: list[str], port: str, path: list[str]
+) -> None:
+    link = f"http://{'.'.join(host)}{port}/{'/'.join(path)}"
+    assert url_key(link) == url_key(f"{link}#top")
+
+
 @given(st.permutations(["a=1", "b=2", "c=%20x", "sid=9"]))
 def test_the_order_of_a_query_does_not_matter(parts: list[str]) -> None:
     assert url_key("/p?" + "&".join(parts), BASE) == url_key("/p?a=1&b=2&c=%20x", BASE)

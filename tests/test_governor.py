@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 
 from scraper import governor as module
 from scraper.governor import Blocked, Governor, Stopped, parse_retry_after
+from scraper.pace import KnownPace
 
 NOW = datetime(2024, 5, 1, 12, 0, 0, tzinfo=UTC)
 
 
 def make(rate: float = 1000.0, concurrency: int = 4, **options: float) -> Governor:
-    return Governor("shop.test", rate, concurrency, threading.Event(), **options)  # type: ignore[arg-type]
+    return Governor("shop.test", KnownPace(rate), concurrency, threading.Event(), **options)  # type: ignore[arg-type]
 
 
 def ask(governor: Governor, requests: int, threads: int = 1, work: float = 0.0) -> list[float]:
@@ -80,7 +81,7 @@ def test_crawl_delay_is_a_floor() -> None:
     assert times[0] - (governor.counters.first or 0) >= 0.1
     assert times[-1] - times[0] > 0.14
     governor.set_crawl_delay(0)
-    assert governor.rate == 10
+    assert governor.pace.rate == 10
 
 
 def test_all_threads_wait_for_the_time_asked_for() -> None:
@@ -123,7 +124,7 @@ def test_being_turned_away_slows_down_and_good_answers_speed_up_again(
     assert 5 / (slow[-1] - slow[0]) < 75
     for _ in range(200):
         governor.succeeded()
-    assert governor.describe() == "shop.test allows 100/s"
+    assert governor.pace.rate == 100
 
 
 def test_too_long_a_wait_is_a_block_until_then() -> None:
@@ -141,10 +142,10 @@ def test_a_block_of_an_earlier_run_is_waited_for() -> None:
 def test_one_fault_holds_nobody_up_but_a_row_does(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module.random, "uniform", lambda low, high: high)
     governor = make()
-    governor.faulted(time.monotonic(), 5.0)
+    governor.faulted(time.monotonic(), "HTTP 503", 5.0)
     begun = time.monotonic()
     assert ask(governor, 1)[0] - begun < 0.1
-    governor.faulted(time.monotonic(), 0.6)
+    governor.faulted(time.monotonic(), "HTTP 503", 0.6)
     begun = time.monotonic()
     assert ask(governor, 1)[0] - begun > 0.55
 

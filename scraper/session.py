@@ -1,0 +1,179 @@
+"""What a crawl and a plan share: the lock, the state, the fetcher, and how they end."""
+
+import fcntl
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from gemkit.errors import UserError
+from gemkit.memo import CACHE
+from gemkit.progress import Progress
+from gemkit.tables import write_text
+from scraper import manifest
+from scraper.fetch import Fetcher
+from scraper.governor import Blocked
+from scraper.images import ImageStore
+from scraper.live import LiveFile
+from scraper.params import DemoParams, StoreParams
+from scraper.site import Site
+from scraper.state import State
+from scraper.summary import Summary
+from scraper.transport import Elsewhere
+
+RAW = Path("data/raw")
+FOLDER = CACHE / "crawl"
+METRICS = Path("metrics/crawl")
+
+#: Threads beyond the host's places: some wait for a retry while others ask.
+_SPARE_THREADS = 4
+
+#: A crawl goes on for a night: its log has a line a minute.
+_LINE_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Session:
+    """One command's work on one site. `stop`, once set, ends all waiting."""
+
+    site: Site
+    state: State
+    fetcher: Fetcher
+    images: ImageStore
+    stop: threading.Event
+    summary: Summary
+    live: LiveFile
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def threads(self) -> int:
+        """How many threads ask at the same time."""
+        return self.site.limits.concurrency + _SPARE_THREADS
+
+    @contextmanager
+    def watched(self, phase: str, unit: str) -> Iterator[Callable[[int, int], None]]:
+        """Show a phase to whoever watches: `show(count, total)` counts items of it as done."""
+        with Progress(f"{self.site.name}: {phase}", unit=unit, line_seconds=_LINE_SECONDS) as progress:
+
+            def show(count: int, total: int) -> None:
+                progress.total, progress.note = total, self.fetcher.describe()
+                progress.advance(count)
+                if self.live.update(phase, progress.done, total):
+                    self.remember_rates()
+
+            yield show
+
+    def remember_rates(self) -> None:
+        """Keep the rates that are being found, for the next crawl."""
+        if self.site.limits.requests_per_second is None:
+            for governor in self.fetcher.governors:
+                self.state.remember_rate(governor.host, governor.pace.rate, governor.pace.settled)
+
+
+@contextmanager
+def open_session(
+    site: Site, params: DemoParams | StoreParams, record: Path | None = None
+) -> Iterator[Session]:
+    """Work on a site into `data/raw/<site>`; starts the demo store for a site that it serves.
+
+    Ends with the tables written, and the summary in the file `record`. A block ends the work early, without
+    an exception: the summary tells. Raises UserError when the site cannot be worked on at all.
+    """
+    contact = (params.contact if isinstance(params, StoreParams) else None) or site.contact
+    if contact is None:
+        raise UserError(
+            f"The store must know whom to complain to: set 'crawl.{site.name}.contact' in the parameters "
+            "(or 'contact' in the site's file) to an e-mail or web address of yours."
+        )
+    with (
+        only_one(site),
+        _elsewhere(site, params) as elsewhere,
+        _session(site, params, contact, elsewhere) as session,
+    ):
+        try:
+            with _ended(session):
+                yield session
+        finally:
+            if record is not None:
+                write_text(record, json.dumps(session.summary.to_json(), indent=1) + "\n")
+
+
+@contextmanager
+def only_one(site: Site) -> Iterator[None]:
+    """Keep others from working on the site. Raises UserError when another does."""
+    path = FOLDER / f"{site.name}.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(
+                f"'{site.name}' is being crawled already ('{path}' is locked); wait for it to end."
+            ) from None
+        yield
+
+
+@contextmanager
+def _elsewhere(site: Site, params: DemoParams | StoreParams) -> Iterator[Elsewhere]:
+    if isinstance(params, StoreParams):
+        yield {}
+        return
+    from scraper.demo_store.server import start
+
+    with start(params.seed, params.scale, params.dirt) as store:
+        yield dict.fromkeys([*site.page_hosts, *site.image_hosts], (store.host, store.port))
+
+
+@contextmanager
+def _session(
+    site: Site, params: DemoParams | StoreParams, contact: str, elsewhere: Elsewhere
+) -> Iterator[Session]:
+    folder = RAW / site.name
+    folder.mkdir(parents=True, exist_ok=True)
+    state = State(FOLDER / f"{site.name}.sqlite", folder, site.name)
+    try:
+        stop = threading.Event()
+        unheeded = params.unheeded if isinstance(params, StoreParams) else []
+        heeded = {name: name not in unheeded for name in ("heed_x_robots_tag", "heed_content_signal")}
+        fetcher = Fetcher(site, contact, stop, elsewhere, state.hosts(), **heeded)
+        images = ImageStore(folder, site.limits.max_image_pixels)
+        summary = Summary(site.name)
+        summary.notes += [
+            f"crawl.{site.name}.{name} is false: the store's wish is not heeded" for name in unheeded
+        ]
+        live = LiveFile(FOLDER / f"{site.name}.live.json", lambda: fetcher.governors)
+        yield Session(site, state, fetcher, images, stop, summary, live)
+    finally:
+        state.close()
+
+
+@contextmanager
+def _ended(session: Session) -> Iterator[None]:
+    """Say in the summary how it ended, whatever happens, and leave whole tables behind."""
+    summary, state = session.summary, session.state
+    try:
+        yield
+    except Blocked as block:
+        until = datetime.fromtimestamp(block.until).strftime("%Y-%m-%d %H:%M")
+        summary.ended = "blocked"
+        summary.block = f"{block.host} turned us away ({block.reason}) and is left alone until {until}"
+        state.block(block.host, block.until, block.reason)
+        state.mark_blocked(f"{block.host}: {block.reason}")
+    except KeyboardInterrupt:
+        summary.ended = "interrupted"
+        raise
+    except BaseException:
+        summary.ended = "failed"
+        raise
+    finally:
+        session.stop.set()
+        session.images.clear()
+        session.remember_rates()
+        summary.gone, summary.images = state.gone_count(), state.statuses()
+        manifest.write(session.site.name, RAW / session.site.name, state)
+        summary.seconds = round(time.monotonic() - session.started, 3)
+        summary.take_counters(session.fetcher.governors, session.started)
