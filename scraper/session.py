@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -142,9 +143,10 @@ def _session(
         fetcher = Fetcher(site, contact, stop, elsewhere, state.hosts(), **heeded)
         images = ImageStore(folder, site.limits.max_image_pixels)
         summary = Summary(site.name)
-        summary.notes += [
-            f"crawl.{site.name}.{name} is false: the store's wish is not heeded" for name in unheeded
-        ]
+        for name in unheeded:
+            note = f"crawl.{site.name}.{name} is false: the store's wish is not heeded"
+            summary.notes.append(note)
+            print(f"{site.name}: {note}", file=sys.stderr, flush=True)
         live = LiveFile(FOLDER / f"{site.name}.live.json", lambda: fetcher.governors)
         yield Session(site, state, fetcher, images, stop, summary, live)
     finally:

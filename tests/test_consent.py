@@ -97,7 +97,9 @@ def statuses(folder: Path) -> dict[str, tuple[str, str | None]]:
     return {row["file_name"]: (row["status"], row["reason"]) for row in rows}
 
 
-def test_a_picture_that_says_no_is_refused_unless_that_is_switched_off(tmp_path: Path) -> None:
+def test_a_picture_that_says_no_is_refused_unless_that_is_switched_off(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with Shop(products=2) as shop:
         body = shop.photos["/img/gp0-1.jpg"]
         shop.replies["/img/gp0-1.jpg"] = [Reply(200, body, {"X-Robots-Tag": "noimageai"})]
@@ -107,6 +109,7 @@ def test_a_picture_that_says_no_is_refused_unless_that_is_switched_off(tmp_path:
         summary = crawl(tmp_path, shop, heed_x_robots_tag=False)
         assert statuses(tmp_path)["gp0-1.jpg"] == ("ok", None)
     assert any("crawl.shop.heed_x_robots_tag is false" in note for note in summary.notes)
+    assert "crawl.shop.heed_x_robots_tag is false" in capsys.readouterr().err, "in the log from its start"
 
 
 def test_a_store_against_training_is_left_alone_unless_that_is_switched_off(tmp_path: Path) -> None:
@@ -131,3 +134,10 @@ def test_challenge_pages_instead_of_images_are_a_block(
     assert summary.ended == "blocked" and "a challenge page" in summary.block
     assert asked <= 8 * 6, "a row of them ends the crawl, all threads together"
     assert {status for status, _ in statuses(tmp_path).values()} == {"blocked"}
+
+
+def test_robots_txt_is_asked_for_again_after_a_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scraper.robots._FRESH_SECONDS", 0.2)
+    with Shop(products=6, rate=40) as shop:
+        crawl(tmp_path, shop)
+        assert 2 <= shop.counts["/robots.txt"] <= 6
