@@ -169,7 +169,7 @@ def _check_classes(plan: Plan, photos: Iterable[Row], dataset: str) -> None:
                 )
 
 
-def _species(varieties: list[str]) -> dict[str, str]:
+def _species(varieties: list[str]) -> dict[str, str | None]:
     table = read_table(CLEAN_TABLE, CLEAN, ["variety", "species"])
     known = dict(zip(table["variety"].to_pylist(), table["species"].to_pylist(), strict=True))
     missing = [variety for variety in varieties if variety not in known]

@@ -78,49 +78,61 @@ def models_command(params: Params = DEFAULT_PATH) -> None:
 
 @taxonomy_app.command("check")
 def taxonomy_check(params: Params = DEFAULT_PATH) -> None:
-    """Check the taxonomy: circles, names that stand for two varieties, unknown species."""
+    """Check the taxonomy: circles, names of two varieties, unknown species, impossible numbers."""
     from curation.params import read_clean
-    from curation.taxonomy import read_taxonomy
+    from curation.taxonomy import check_taxonomy, read_taxonomy
 
     settings = read_clean(params)
-    taxonomy = read_taxonomy(settings.taxonomy, settings.merge)
-    names = sum(len(list(variety.names())) for variety in taxonomy.varieties.values())
+    findings = check_taxonomy(settings.taxonomy)
+    for sentence in findings:
+        typer.echo(sentence, err=True)
+    if findings:
+        raise UserError(f"'{settings.taxonomy}' has {len(findings)} findings; correct them.")
+    content = read_taxonomy(settings.taxonomy, settings.merge).content
     _show(
         str(settings.taxonomy),
-        {"species": len(taxonomy.species), "varieties": len(taxonomy.varieties), "names": names},
+        {
+            "groups": len(content.group),
+            "species": len(content.species),
+            "varieties": len(content.variety),
+            "names": len(list(content.names())),
+            "names of no variety": len(content.ignored),
+        },
     )
 
 
 @taxonomy_app.command("find")
 def taxonomy_find(name: str, params: Params = DEFAULT_PATH) -> None:
-    """Show what a store's class name stands for."""
+    """Show what a store's class name stands for, if need be by its spelling."""
+    from curation.lookup import look_up
+    from curation.params import read_clean
+
+    _show(name, look_up(name, read_clean(params).taxonomy))
+
+
+@taxonomy_app.command("links")
+def taxonomy_links(
+    file: Annotated[
+        Path, typer.Argument(help="A CSV file, also gzipped, with the columns class, image_url.")
+    ],
+    params: Params = DEFAULT_PATH,
+) -> None:
+    """Resolve every image URL that a list of links puts under several classes, as `clean` would."""
+    from curation.listings import double_listings
     from curation.params import read_clean
     from curation.taxonomy import read_taxonomy
+    from scraper.links import read_links
+    from scraper.site import LinkFile
 
-    path = read_clean(params).taxonomy
-    taxonomy = read_taxonomy(path)
-    label = taxonomy.resolve([name])
-    if label.variety is None:
-        raise UserError(f"'{name}' is in no entry of '{path}'; add it as a variety or a synonym.")
-    variety, species = taxonomy.varieties[label.variety], taxonomy.species[label.species or ""]
-    broader = [taxonomy.varieties[key].name for key in taxonomy.ancestors(label.variety)]
-    _show(
-        name,
-        {
-            "variety": f"{variety.name} ({label.variety})",
-            "broader": ", ".join(broader) or "-",
-            "species": f"{species.name} ({label.species})",
-            "region": label.region or "-",
-            "Mohs hardness": _span(species.mohs),
-            "refractive index": _span(species.refractive_index),
-        },
-    )
-
-
-def _span(span: tuple[float, float] | None) -> str:
-    if span is None:
-        return "-"
-    return f"{span[0]:g}" if span[0] == span[1] else f"{span[0]:g} to {span[1]:g}"
+    settings = read_clean(params)
+    taxonomy = read_taxonomy(settings.taxonomy, settings.merge)
+    found = read_links(LinkFile(links=file))
+    for note in found.notes:
+        typer.echo(note, err=True)
+    double = double_listings(found.links, taxonomy)
+    _show(str(file), double.summary())
+    for listing in double.listings:
+        typer.echo(f"{listing.images:>7,}  {listing}")
 
 
 def _show(title: str, summary: dict[str, Any]) -> None:

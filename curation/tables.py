@@ -47,7 +47,8 @@ REASON = pa.struct(
 
 #: data/clean.parquet, sorted by sha256: one decision per distinct image of all sites.
 #: `products` are the "site/product_id" that list it (empty for a stock photo); they make the groups with
-#: the near-duplicates. `variety` and `species` are taxonomy keys, null where the label could not be resolved.
+#: the near-duplicates. `variety` and `species` are taxonomy keys, null where the label could not be resolved;
+#: `species` is also null where the name of a variety leaves it open (cat's eye).
 CLEAN = pa.schema(
     [
         ("sha256", pa.string()),

@@ -1,57 +1,21 @@
 """What the stores' class names mean: `labels/taxonomy.toml` maps them to variety, species and region."""
 
-import re
-import tomllib
-import unicodedata
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
+from curation import names as spelling
+from curation.names import normalise
+from curation.taxonomy_file import Content, Meaning, load
 from gemkit.errors import UserError
-
-
-class _Entry(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Synonym(_Entry):
-    """Another name of a variety; `language` where it is not of the trade's English."""
-
-    name: str
-    language: str | None = None
-
-
-_Range = Annotated[tuple[float, float], Field(description="lowest, highest")]
-
-
-class Species(_Entry):
-    name: str
-    mohs: _Range | None = None
-    refractive_index: _Range | None = None
-
-
-class Variety(_Entry):
-    """`parent` is the broader variety; `regions` maps names that tell the origin to it."""
-
-    name: str
-    species: str
-    parent: str | None = None
-    synonyms: tuple[Synonym | str, ...] = ()
-    regions: dict[str, str] = {}
-
-    def names(self) -> Iterator[str]:
-        """Every name that stands for this variety."""
-        yield self.name
-        yield from (entry if isinstance(entry, str) else entry.name for entry in self.synonyms)
-        yield from self.regions
 
 
 @dataclass(frozen=True)
 class Label:
-    """What the names of an image come to; `problem` says why `variety` is None."""
+    """What the names of an image come to; `problem` says why `variety` is None.
+
+    `species` is None where a name leaves it open, as 'Garnet' and 'Cat's Eye' do.
+    """
 
     variety: str | None
     species: str | None = None
@@ -59,127 +23,106 @@ class Label:
     problem: str | None = None
 
 
-class _File(_Entry):
-    species: dict[str, Species]
-    variety: dict[str, Variety]
-
-
 class Taxonomy:
     """Names → varieties; `merged` varieties take in all that are narrower."""
 
-    def __init__(
-        self, species: dict[str, Species], varieties: dict[str, Variety], merged: Collection[str] = ()
-    ):
-        self.species, self.varieties = species, varieties
-        self._merged = frozenset(merged)
-        self._keys = {normalise(name): key for key, variety in varieties.items() for name in variety.names()}
-        self._regions = {
-            normalise(name): region
-            for variety in varieties.values()
-            for name, region in variety.regions.items()
-        }
-
-    def find(self, name: str) -> str | None:
-        """The key of the variety that a store's class name stands for."""
-        return next((self._keys[form] for form in _forms(name) if form in self._keys), None)
+    def __init__(self, content: Content, merged: Collection[str] = ()):
+        self.content = content
+        self.varieties, self.species, self.groups = content.variety, content.species, content.group
+        self._meanings = {normalise(meaning.name): meaning for meaning in content.names()}
+        self._ignored = {normalise(name): reason for name, reason in content.ignored.items()}
+        self._ancestors = {key: content.ancestors(key) for key in content.variety}
+        self._with_narrower: dict[str, set[str]] = {key: {key} for key in content.variety}
+        for key, broader in self._ancestors.items():
+            for other in broader:
+                self._with_narrower[other].add(key)
+        self._merged = {key: self._merge_into(key, merged) for key in content.variety}
 
     def ancestors(self, key: str) -> list[str]:
         """The broader varieties, nearest first."""
-        found = []
-        parent = self.varieties[key].parent
-        while parent is not None:
-            found.append(parent)
-            parent = self.varieties[parent].parent
-        return found
+        return self._ancestors[key]
 
-    def label(self, key: str) -> Label:
+    def meanings(self, name: str) -> list[Meaning]:
+        """The varieties that a store's class name stands for, as a whole or part by part.
+
+        Empty where the name, or any of its parts, is unknown: 'Ruby (Synthetic)' is no ruby.
+        """
+        for names in ([name], spelling.parts(name)):
+            found = [self._meaning(normalise(part)) for part in names]
+            if found and None not in found:
+                return [meaning for meaning in found if meaning is not None]
+        return []
+
+    def ignored(self, name: str) -> str | None:
+        """Why a name stands for no variety, where the taxonomy says so."""
+        return self._ignored.get(normalise(name))
+
+    def misspelt(self, name: str) -> Meaning | None:
+        """The known name that an unknown one is a misspelling of. Never used for labels: only to tell."""
+        form = spelling.correct(normalise(name), self._meanings)
+        return self._meanings[form] if form else None
+
+    def nearest(self, name: str, count: int) -> list[Meaning]:
+        """The known names that are spelt most like an unknown one."""
+        return [self._meanings[form] for form in spelling.nearest(normalise(name), self._meanings, count)]
+
+    def label(self, key: str, region: str | None = None) -> Label:
         """The label of a variety by its key."""
-        return self._label(key, None)
-
-    def resolve(self, names: Collection[str]) -> Label:
-        """The most specific variety that all names agree on; names of no variety (a sale) don't count."""
-        known = {name: key for name in sorted(names) if (key := self.find(name)) is not None}
-        if not known:
-            listed = ", ".join(f"'{name}'" for name in sorted(names)) or "none given"
-            return Label(None, problem=f"no class name is in the taxonomy: {listed}")
-        found = {self._merge(key) for key in known.values()}
-        specific = found - {broader for key in found for broader in self.ancestors(key)}
-        if len(specific) > 1:
-            listed = ", ".join(self.varieties[key].name for key in sorted(specific))
-            return Label(None, problem=f"conflict: {listed}")
-        regions = {region for name in known for form in _forms(name) if (region := self._regions.get(form))}
-        return self._label(specific.pop(), regions.pop() if len(regions) == 1 else None)
-
-    def _label(self, key: str, region: str | None) -> Label:
-        key = self._merge(key)
+        key = self._merged[key]
         return Label(key, self.varieties[key].species, region)
 
-    def _merge(self, key: str) -> str:
+    def resolve(self, names: Collection[str]) -> Label:
+        """The variety that all names agree on; names that stand for none (a sale) don't count.
+
+        'Opal' and 'Fire Opal' agree on the narrower, 'Moonstone' and 'Cat's Eye' on the cat's eye moonstone,
+        'Emerald' and 'Colombian Emerald' on an emerald of Colombia; 'Ruby' and 'Spinel' are a conflict.
+        """
+        meanings = [meaning for name in names for meaning in self.meanings(name)]
+        if not meanings:
+            listed = ", ".join(self._unknown(name) for name in sorted(names)) or "none given"
+            return Label(None, problem=f"no class name stands for a variety: {listed}")
+        found = {self._merged[meaning.variety] for meaning in meanings}
+        shared = set.intersection(*(self._with_narrower[key] for key in found))
+        broadest = [key for key in shared if shared.isdisjoint(self._ancestors[key])]
+        if len(broadest) != 1:
+            specific = found.difference(*(self._ancestors[key] for key in found))
+            listed = ", ".join(self.varieties[key].name for key in sorted(specific))
+            return Label(None, problem=f"conflict: {listed}")
+        regions = {meaning.region for meaning in meanings if meaning.region}
+        return self.label(broadest[0], regions.pop() if len(regions) == 1 else None)
+
+    def _meaning(self, form: str) -> Meaning | None:
+        return self._meanings.get(form) or self._meanings.get(spelling.without_empty_words(form))
+
+    def _unknown(self, name: str) -> str:
+        if reason := self.ignored(name):
+            return f"'{name}' ({reason})"
+        if meaning := self.misspelt(name):
+            return f"'{name}' (spelt like '{meaning.name}')"
+        return f"'{name}'"
+
+    def _merge_into(self, key: str, merged: Collection[str]) -> str:
         """The broadest merged variety above, or the variety itself."""
-        return next((broader for broader in reversed(self.ancestors(key)) if broader in self._merged), key)
-
-
-def normalise(name: str) -> str:
-    """The form in which names are compared: no case, accents or punctuation, single spaces."""
-    letters = unicodedata.normalize("NFKD", name.casefold())
-    letters = "".join(letter for letter in letters if not unicodedata.combining(letter))
-    return " ".join(re.sub(r"['’`]", "", letters).translate(_TO_SPACE).split())
-
-
-_TO_SPACE = {ord(mark): " " for mark in "-_.,:;/&+|"}
-
-
-def _forms(name: str) -> Iterator[str]:
-    """What to look up: the name, and the parts of 'Hessonite (Gomed)', 'Sapphire - Pukhraj' and 'A/B'."""
-    yield normalise(name)
-    for part in re.split(r"[()/|]|\s[-–]\s", name):
-        yield normalise(part)
+        above = {other for other in (key, *self._ancestors[key]) if other in merged}
+        broadest = sorted(other for other in above if above.isdisjoint(self._ancestors[other]))
+        if len(broadest) > 1:
+            raise UserError(
+                f"clean.merge: '{broadest[0]}' and '{broadest[1]}' both take in '{key}'; name one of them."
+            )
+        return broadest[0] if broadest else key
 
 
 def read_taxonomy(path: Path, merged: Collection[str] = ()) -> Taxonomy:
     """Read and check the file. Raises UserError with the first problem in one sentence."""
-    try:
-        with path.open("rb") as file:
-            content = _File.model_validate(tomllib.load(file))
-    except FileNotFoundError:
-        raise UserError(f"'{path}' does not exist; name the file in params.yaml at clean.taxonomy.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"'{path}' is not valid TOML: {error}.") from None
-    except ValidationError as error:
-        problem = error.errors()[0]
-        where = ".".join(str(part) for part in problem["loc"])
-        raise UserError(f"'{path}': '{where}': {problem['msg']}.") from None
-    for sentence in _problems(content):
-        raise UserError(f"'{path}': {sentence}.")
+    content, findings = load(path)
+    if content is None or findings:
+        raise UserError(f"'{path}': {findings[0]}")
     for key in merged:
         if key not in content.variety:
             raise UserError(f"clean.merge: there is no variety '{key}' in '{path}'.")
-    return Taxonomy(content.species, content.variety, merged)
+    return Taxonomy(content, merged)
 
 
-def _problems(content: _File) -> Iterator[str]:
-    for key, species in content.species.items():
-        for field in ("mohs", "refractive_index"):
-            span = getattr(species, field)
-            if span and span[0] > span[1]:
-                yield f"species.{key}: {field} must be [lowest, highest]"
-    owners: dict[str, str] = {}
-    for key, variety in content.variety.items():
-        if variety.species not in content.species:
-            yield f"variety.{key}: there is no species '{variety.species}'"
-        if variety.parent is not None and variety.parent not in content.variety:
-            yield f"variety.{key}: there is no parent variety '{variety.parent}'"
-        elif variety.parent is not None and content.variety[variety.parent].species != variety.species:
-            yield f"variety.{key}: its parent '{variety.parent}' is of another species"
-        for name in variety.names():
-            owner = owners.setdefault(normalise(name), key)
-            if owner != key:
-                yield f"variety.{key}: the name '{name}' also stands for variety.{owner}"
-    for key in content.variety:
-        seen, current = {key}, content.variety[key].parent
-        while current is not None:
-            if current in seen:
-                yield f"variety.{key}: its parents form a circle"
-                break
-            seen.add(current)
-            current = content.variety[current].parent
+def check_taxonomy(path: Path) -> list[str]:
+    """A sentence for each thing that is wrong in the file."""
+    return load(path)[1]

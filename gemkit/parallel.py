@@ -43,9 +43,10 @@ def map_shards(
             yield in_flight.popleft().result()
         pool.shutdown()
     finally:
-        for process in list((pool._processes or {}).values()):
-            process.terminate()
+        processes = list((pool._processes or {}).values())
         pool.shutdown(wait=False, cancel_futures=True)
+        for process in processes:
+            process.terminate()
         for name, value in previous.items():
             os.environ.pop(name, None) if value is None else os.environ.update({name: value})
 

@@ -44,6 +44,29 @@ def crawl(
     _check_block(summary)
 
 
+@app.command("import")
+def import_images(
+    path: Annotated[Path, typer.Argument(help="A folder or .zip with a folder of images for each class.")],
+    site: Annotated[str, typer.Option(help="What to call it: data/raw/<site>.")],
+) -> None:
+    """Take in images that lie on this machine, as if a store had served them; they stay as they are."""
+    from pydantic import ValidationError
+
+    from scraper.crawl import crawl_site
+    from scraper.params import FolderParams
+    from scraper.site import FolderSite, known_sites
+
+    if site in known_sites():
+        raise UserError(
+            f"'{site}' is a known site; choose another name, or run 'gemscrape crawl --site {site}'."
+        )
+    try:
+        folder = FolderSite(name=site, title=site)
+    except ValidationError:
+        raise UserError(f"'{site}' is no name for a site; use small letters, digits, '-' and '_'.") from None
+    print("\n".join(crawl_site(folder, FolderParams(folder=path)).lines()), flush=True)
+
+
 @app.command()
 def plan(
     site: Annotated[
@@ -57,9 +80,11 @@ def plan(
     """Tell what a crawl has before it: images, repeats, classes, time, disk space."""
     from scraper.params import crawl_params
     from scraper.plan import plan_list, plan_site
-    from scraper.site import load_site
+    from scraper.site import FolderSite, load_site
 
     store = load_site(site) if site is not None else None
+    if isinstance(store, FolderSite):
+        raise UserError(f"'{store.name}' is a folder on this machine: there is nothing to plan.")
     if links is not None:
         print("\n".join(plan_list(links, store).lines()), flush=True)
     elif store is not None:
@@ -77,22 +102,25 @@ def status(
 ) -> None:
     """Tell how far a crawl is, while it runs (from another terminal) and afterwards."""
     from scraper.session import FOLDER
-    from scraper.site import load_site
     from scraper.status import read_status
 
-    print("\n".join(read_status(load_site(site).name, FOLDER).lines()))
+    name = Path(site).stem if site.endswith(".toml") else site
+    print("\n".join(read_status(name, FOLDER).lines()))
 
 
 @app.command()
 def sites() -> None:
     """List the known stores."""
-    from scraper.site import HtmlSite, known_sites, load_site
+    from scraper.site import FolderSite, HtmlSite, known_sites, load_site
 
     for name in known_sites():
         store = load_site(name)
-        known = store.limits.requests_per_second
-        rate = "rate not known" if known is None else f"{known:g} requests/s"
-        where = store.start_url if isinstance(store, HtmlSite) else store.links
+        if isinstance(store, FolderSite):
+            rate, where = "a folder", f"crawl.{name}.folder"
+        else:
+            known = store.limits.requests_per_second
+            rate = "rate not known" if known is None else f"{known:g} requests/s"
+            where = store.start_url if isinstance(store, HtmlSite) else str(store.links)
         print(f"{name:16} {rate:16} {store.title}  {where}")
 
 
@@ -104,11 +132,11 @@ def store(
     """Run the demo store alone until Ctrl-C, as crawl.demo in the parameters describes it."""
     from scraper.demo_store.server import serve
     from scraper.params import DemoParams, crawl_params
-    from scraper.site import load_site
+    from scraper.site import HtmlSite, load_site
 
     site = load_site("demo")
     settings = crawl_params(params, site)
-    rate = site.limits.requests_per_second
+    rate = site.limits.requests_per_second if isinstance(site, HtmlSite) else None
     if not isinstance(settings, DemoParams) or rate is None:
         raise UserError("The site 'demo' has lost its 'server = \"demo\"' or its 'requests_per_second'.")
     serve(settings.seed, settings.scale, port, rate)

@@ -2,13 +2,13 @@
 
 from scraper.download import download
 from scraper.find import find
-from scraper.params import DemoParams, StoreParams
+from scraper.params import CrawlParams
 from scraper.session import METRICS, open_session
 from scraper.site import Site
 from scraper.summary import Summary
 
 
-def crawl_site(site: Site, params: DemoParams | StoreParams) -> Summary:
+def crawl_site(site: Site, params: CrawlParams) -> Summary:
     """Crawl a site into `data/raw/<site>`; starts the demo store for a site that it serves.
 
     The summary says whether the site let us finish. Raises UserError when it cannot be crawled at all.

@@ -43,7 +43,7 @@ def download(session: Session, pending: list[ImageJob]) -> None:
 
 def _fetch(session: Session, job: ImageJob) -> _Image:
     try:
-        answer = session.fetcher.image(job.url, validators(job))
+        answer = session.source.image(job.url, validators(job))
     except NotFetched as failure:
         return _Image(failure=failure)
     if answer.status == 304:

@@ -18,7 +18,7 @@ from scraper.consent import x_robots_objection
 from scraper.governor import BLOCK_AFTER, Governor, Stopped, parse_retry_after
 from scraper.pace import KnownPace, PaceSearch
 from scraper.robots import PRODUCT, Robots
-from scraper.site import Site, host_matches
+from scraper.site import Store, host_matches
 from scraper.transport import Answer, Elsewhere, Fault, ImageTransport, PageTransport, TooLarge
 from scraper.urls import host_of, is_private, url_key
 
@@ -69,7 +69,7 @@ class Fetcher:
 
     def __init__(
         self,
-        site: Site,
+        site: Store,
         contact: str,
         stop: threading.Event,
         elsewhere: Elsewhere,

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from gemkit.errors import UserError
 from scraper.crew import work
 from scraper.document import Document
-from scraper.fetch import NotFetched
+from scraper.fetch import Fetcher, NotFetched
+from scraper.folder import Folder
 from scraper.frontier import Frontier, PageJob
-from scraper.links import Link, read_links
+from scraper.links import Link, LinkList, read_links
 from scraper.pages import READERS, VERSION, Found, Product
 from scraper.session import Session
 from scraper.site import HtmlSite, LinksSite
@@ -22,11 +23,15 @@ def find(session: Session) -> Iterable[Link]:
     Raises Blocked, and UserError when nothing is found: the site has changed, its file must be corrected.
     """
     site = session.site
-    return _find_in_list(session, site) if isinstance(site, LinksSite) else _Pages(session, site).find()
+    if isinstance(site, HtmlSite):
+        return _Pages(session, site).find()
+    if isinstance(site, LinksSite):
+        return _take_list(session, read_links(site))
+    assert isinstance(session.source, Folder)
+    return _take_list(session, session.source.links())
 
 
-def _find_in_list(session: Session, site: LinksSite) -> list[Link]:
-    listed = read_links(site)
+def _take_list(session: Session, listed: LinkList) -> list[Link]:
     session.state.list_links(listed.links)
     session.summary.notes += listed.notes
     session.summary.found = len(listed.links)
@@ -49,6 +54,8 @@ class _Pages:
     def __init__(self, session: Session, site: HtmlSite):
         self.session, self.site = session, site
         self.state, self.summary = session.state, session.summary
+        assert isinstance(session.source, Fetcher)
+        self.fetcher = session.source
         self.frontier = Frontier(site)
         reading = site.model_dump_json(
             include={"kind", "categories", "pagination", "products", "product", "images"}
@@ -96,7 +103,7 @@ class _Pages:
         job, row = task
         known = row is not None and row.found is not None and row.readers == self._readers
         try:
-            answer = self.session.fetcher.page(job.url, validators(row) if row and known else {})
+            answer = self.fetcher.page(job.url, validators(row) if row and known else {})
         except NotFetched as failure:
             return _Page(failure=failure)
         if answer.status == 304:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from PIL import Image
 
-_SUFFIXES = {
+_FORMATS = {
     "JPEG": "jpg",
     "PNG": "png",
     "WEBP": "webp",
@@ -20,6 +20,9 @@ _SUFFIXES = {
     "TIFF": "tif",
     "AVIF": "avif",
 }
+#: How files of these formats are named, in small letters.
+SUFFIXES = {".jpeg", ".tiff", *(f".{suffix}" for suffix in _FORMATS.values())}
+
 _TYPES = {"JPEG": "image/jpeg", "BMP": "image/bmp", "TIFF": "image/tiff"}
 
 TOO_MANY_PIXELS = "too many pixels"
@@ -60,7 +63,7 @@ class ImageStore:
         """Check and store; bytes that are there already are left alone. Raises InvalidImage, OSError."""
         kind, width, height = check_image(content, self._max_pixels)
         sha256 = hashlib.sha256(content).hexdigest()
-        path = f"images/{sha256[:2]}/{sha256}.{_SUFFIXES[kind]}"
+        path = f"images/{sha256[:2]}/{sha256}.{_FORMATS[kind]}"
         if not (self._folder / path).exists():
             self._write(self._folder / path, content)
         return StoredImage(
@@ -89,7 +92,7 @@ def check_image(content: bytes, max_pixels: int) -> tuple[str, int, int]:
     if not content:
         raise InvalidImage("empty")
     try:
-        image = Image.open(BytesIO(content), formats=list(_SUFFIXES))
+        image = Image.open(BytesIO(content), formats=list(_FORMATS))
     except Image.DecompressionBombError:
         raise InvalidImage(TOO_MANY_PIXELS) from None
     except Exception:

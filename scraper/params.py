@@ -7,7 +7,7 @@ from pydantic import Field
 
 from gemkit.errors import UserError
 from gemkit.params import DEFAULT_PATH, load_params, validate_section
-from scraper.site import Contact, HtmlSite, Site
+from scraper.site import Contact, FolderSite, HtmlSite, Site
 from scraper.ways import Section
 
 
@@ -39,7 +39,16 @@ class StoreParams(Section):
         return [name for name, on in switches.items() if not on]
 
 
-def crawl_params(path: Path, site: Site) -> DemoParams | StoreParams:
+class FolderParams(Section):
+    """A folder or zip of images, relative to the project's folder."""
+
+    folder: Path
+
+
+CrawlParams = DemoParams | StoreParams | FolderParams
+
+
+def crawl_params(path: Path, site: Site) -> CrawlParams:
     """The parameters of one site's crawl; defaults where the default file is missing. Raises UserError."""
     if path == DEFAULT_PATH and not path.exists():
         content: dict[str, Any] = {}
@@ -48,7 +57,11 @@ def crawl_params(path: Path, site: Site) -> DemoParams | StoreParams:
     section = content.get("crawl") or {}
     if not isinstance(section, dict):
         raise UserError(f"'{path}': 'crawl' must be a mapping from sites to their settings.")
-    kind = DemoParams if isinstance(site, HtmlSite) and site.server == "demo" else StoreParams
+    kind: type[CrawlParams] = StoreParams
+    if isinstance(site, FolderSite):
+        kind = FolderParams
+    elif isinstance(site, HtmlSite) and site.server == "demo":
+        kind = DemoParams
     key = f"crawl.{site.name}"
-    params: DemoParams | StoreParams = validate_section(path, {key: section.get(site.name)}, key, kind)
+    params: CrawlParams = validate_section(path, {key: section.get(site.name)}, key, kind)
     return params

@@ -15,9 +15,9 @@ from scraper.download import download
 from scraper.find import find
 from scraper.links import read_links
 from scraper.listing import Listing
-from scraper.params import DemoParams, StoreParams
+from scraper.params import CrawlParams
 from scraper.session import FOLDER, RAW, Session, only_one, open_session
-from scraper.site import LinkFile, LinksSite, Site, host_matches
+from scraper.site import LinkFile, LinksSite, Store, host_matches
 from scraper.state import ImageJob, State
 from scraper.summary import Summary
 from scraper.urls import host_of
@@ -142,7 +142,7 @@ class Plan:
         )
 
 
-def plan_list(path: Path, site: Site | None = None) -> Plan:
+def plan_list(path: Path, site: Store | None = None) -> Plan:
     """Plan a bare list of links; nobody is asked for anything. Raises UserError like `read_links`.
 
     A site tells the rate, and a site of links what the columns are called.
@@ -162,7 +162,7 @@ def plan_list(path: Path, site: Site | None = None) -> Plan:
 
 
 @contextmanager
-def _remembered(site: Site) -> Iterator[State | None]:
+def _remembered(site: Store) -> Iterator[State | None]:
     """What earlier crawls of the site know, None when there were none."""
     path = FOLDER / f"{site.name}.sqlite"
     if not path.exists():
@@ -172,7 +172,7 @@ def _remembered(site: Site) -> Iterator[State | None]:
         yield state
 
 
-def plan_site(site: Site, params: DemoParams | StoreParams) -> tuple[Plan | None, Summary]:
+def plan_site(site: Store, params: CrawlParams) -> tuple[Plan | None, Summary]:
     """Plan the crawl of a site: its pages or its list are read, and a sample of its images is fetched.
 
     No plan when the site blocks us before it is read; the summary tells. Raises UserError like `crawl_site`.
@@ -186,10 +186,10 @@ def plan_site(site: Site, params: DemoParams | StoreParams) -> tuple[Plan | None
         plan.notes += [
             f"pages not read, {reason}: {count}" for reason, count in summary.pages_by_reason.items()
         ]
-        _measure(plan, session)
-        new = [job for job in _pending(session) if job.sha256 is None]
+        _measure(plan, session, site)
+        new = [job for job in _pending(session, site) if job.sha256 is None]
         download(session, _spread(new, SAMPLE - (plan.stored or 0)))
-        _measure(plan, session)
+        _measure(plan, session, site)
         plan.notes += [
             f"of the sample not stored, {reason}: {count}"
             for reason, count in sorted(summary.by_reason.items())
@@ -197,27 +197,27 @@ def plan_site(site: Site, params: DemoParams | StoreParams) -> tuple[Plan | None
     return plan, session.summary
 
 
-def _measure(plan: Plan, session: Session) -> None:
+def _measure(plan: Plan, session: Session, site: Store) -> None:
     """Take in what is stored and what is left to do."""
-    jobs = _pending(session)
+    jobs = _pending(session, site)
     sizes = session.state.stored_sizes()
     plan.stored = sum(size > 0 for size in sizes)
     plan.fetch = sum(job.sha256 is None for job in jobs)
     plan.check = len(jobs) - plan.fetch
-    plan.refused = sum(not _allowed(session.site, url) for url in plan.listing.classes)
+    plan.refused = sum(not _allowed(site, url) for url in plan.listing.classes)
     plan.disk = Disk.of(sizes, plan.fetch)
-    rates = _rates(session.site, {host_of(job.url) for job in jobs}, session.state)
-    for governor in session.fetcher.governors:
+    rates = _rates(site, {host_of(job.url) for job in jobs}, session.state)
+    for governor in session.source.governors:
         if governor.pace.settled:  # robots.txt may have lowered it
             rates[governor.host] = governor.pace.rate
     plan.take_time((job.url for job in jobs), rates)
 
 
-def _pending(session: Session) -> list[ImageJob]:
-    return [job for job in session.state.pending() if job.asked and _allowed(session.site, job.url)]
+def _pending(session: Session, site: Store) -> list[ImageJob]:
+    return [job for job in session.state.pending() if job.asked and _allowed(site, job.url)]
 
 
-def _allowed(site: Site, url: str) -> bool:
+def _allowed(site: Store, url: str) -> bool:
     return host_matches(host_of(url), site.image_hosts)
 
 
@@ -227,7 +227,7 @@ def _spread(jobs: list[ImageJob], count: int) -> list[ImageJob]:
     return [jobs[(2 * place + 1) * len(jobs) // (2 * count)] for place in range(count)]
 
 
-def _rates(site: Site, hosts: Iterable[str], state: State | None = None) -> dict[str, float | None]:
+def _rates(site: Store, hosts: Iterable[str], state: State | None = None) -> dict[str, float | None]:
     """Requests a second of each host, None where neither the site's file nor an earlier crawl knows."""
     memories = {} if state is None else state.hosts()
     known = {host: memory.rate for host, memory in memories.items() if memory.settled}

@@ -1,4 +1,4 @@
-"""What a crawl and a plan share: the lock, the state, the fetcher, and how they end."""
+"""What a crawl and a plan share: the lock, the state, where images come from, and how they end."""
 
 import fcntl
 import json
@@ -6,25 +6,27 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from gemkit.errors import UserError
 from gemkit.memo import CACHE
+from gemkit.parallel import worker_count
 from gemkit.progress import Progress
 from gemkit.tables import write_text
 from scraper import manifest
 from scraper.fetch import Fetcher
+from scraper.folder import Folder
 from scraper.governor import Blocked
 from scraper.images import ImageStore
 from scraper.live import LiveFile
-from scraper.params import DemoParams, StoreParams
-from scraper.site import Site
+from scraper.params import CrawlParams, DemoParams, FolderParams, StoreParams
+from scraper.site import FolderSite, Site, Store
 from scraper.state import State
 from scraper.summary import Summary
-from scraper.transport import Elsewhere
 
 RAW = Path("data/raw")
 FOLDER = CACHE / "crawl"
@@ -43,7 +45,7 @@ class Session:
 
     site: Site
     state: State
-    fetcher: Fetcher
+    source: Fetcher | Folder
     images: ImageStore
     stop: threading.Event
     summary: Summary
@@ -53,6 +55,8 @@ class Session:
     @property
     def threads(self) -> int:
         """How many threads ask at the same time."""
+        if isinstance(self.site, FolderSite):
+            return worker_count()
         return self.site.limits.concurrency + _SPARE_THREADS
 
     @contextmanager
@@ -61,7 +65,7 @@ class Session:
         with Progress(f"{self.site.name}: {phase}", unit=unit, line_seconds=_LINE_SECONDS) as progress:
 
             def show(count: int, total: int) -> None:
-                progress.total, progress.note = total, self.fetcher.describe()
+                progress.total, progress.note = total, self.source.describe()
                 progress.advance(count)
                 if self.live.update(phase, progress.done, total):
                     self.remember_rates()
@@ -70,31 +74,20 @@ class Session:
 
     def remember_rates(self) -> None:
         """Keep the rates that are being found, for the next crawl."""
-        if self.site.limits.requests_per_second is None:
-            for governor in self.fetcher.governors:
+        if not isinstance(self.site, FolderSite) and self.site.limits.requests_per_second is None:
+            for governor in self.source.governors:
                 self.state.remember_rate(governor.host, governor.pace.rate, governor.pace.settled)
 
 
 @contextmanager
-def open_session(
-    site: Site, params: DemoParams | StoreParams, record: Path | None = None
-) -> Iterator[Session]:
+def open_session(site: Site, params: CrawlParams, record: Path | None = None) -> Iterator[Session]:
     """Work on a site into `data/raw/<site>`; starts the demo store for a site that it serves.
 
     Ends with the tables written, and the summary in the file `record`. A block ends the work early, without
     an exception: the summary tells. Raises UserError when the site cannot be worked on at all.
     """
-    contact = (params.contact if isinstance(params, StoreParams) else None) or site.contact
-    if contact is None:
-        raise UserError(
-            f"The store must know whom to complain to: set 'crawl.{site.name}.contact' in the parameters "
-            "(or 'contact' in the site's file) to an e-mail or web address of yours."
-        )
-    with (
-        only_one(site),
-        _elsewhere(site, params) as elsewhere,
-        _session(site, params, contact, elsewhere) as session,
-    ):
+    open_source = _opener(site, params)
+    with only_one(site), _session(site, params, open_source) as session:
         try:
             with _ended(session):
                 yield session
@@ -118,39 +111,56 @@ def only_one(site: Site) -> Iterator[None]:
         yield
 
 
+#: Opens what a session's images come from; called with its state and its `stop`.
+Opener = Callable[[State, threading.Event], AbstractContextManager[Fetcher | Folder]]
+
+
+def _opener(site: Site, params: CrawlParams) -> Opener:
+    """Raises UserError, before anything is written, when the site cannot be worked on."""
+    if isinstance(site, FolderSite):
+        assert isinstance(params, FolderParams)
+        folder = Folder(params.folder, site.limits.max_image_bytes)
+        return lambda state, stop: nullcontext(folder)
+    contact = (params.contact if isinstance(params, StoreParams) else None) or site.contact
+    if contact is None:
+        raise UserError(
+            f"The store must know whom to complain to: set 'crawl.{site.name}.contact' in the parameters "
+            "(or 'contact' in the site's file) to an e-mail or web address of yours."
+        )
+    return partial(_ask, site, params, contact)
+
+
 @contextmanager
-def _elsewhere(site: Site, params: DemoParams | StoreParams) -> Iterator[Elsewhere]:
-    if isinstance(params, StoreParams):
-        yield {}
+def _ask(
+    site: Store, params: CrawlParams, contact: str, state: State, stop: threading.Event
+) -> Iterator[Fetcher]:
+    if isinstance(params, DemoParams):
+        from scraper.demo_store.server import start
+
+        with start(params.seed, params.scale, params.dirt) as store:
+            elsewhere = dict.fromkeys([*site.page_hosts, *site.image_hosts], (store.host, store.port))
+            yield Fetcher(site, contact, stop, elsewhere, state.hosts())
         return
-    from scraper.demo_store.server import start
-
-    with start(params.seed, params.scale, params.dirt) as store:
-        yield dict.fromkeys([*site.page_hosts, *site.image_hosts], (store.host, store.port))
+    unheeded = params.unheeded if isinstance(params, StoreParams) else []
+    heeded = {name: name not in unheeded for name in ("heed_x_robots_tag", "heed_content_signal")}
+    yield Fetcher(site, contact, stop, {}, state.hosts(), **heeded)
 
 
 @contextmanager
-def _session(
-    site: Site, params: DemoParams | StoreParams, contact: str, elsewhere: Elsewhere
-) -> Iterator[Session]:
+def _session(site: Site, params: CrawlParams, open_source: Opener) -> Iterator[Session]:
     folder = RAW / site.name
     folder.mkdir(parents=True, exist_ok=True)
     state = State(FOLDER / f"{site.name}.sqlite", folder, site.name)
-    try:
-        stop = threading.Event()
-        unheeded = params.unheeded if isinstance(params, StoreParams) else []
-        heeded = {name: name not in unheeded for name in ("heed_x_robots_tag", "heed_content_signal")}
-        fetcher = Fetcher(site, contact, stop, elsewhere, state.hosts(), **heeded)
-        images = ImageStore(folder, site.limits.max_image_pixels)
+    stop = threading.Event()
+    with closing(state), open_source(state, stop) as source:
         summary = Summary(site.name)
-        for name in unheeded:
+        for name in params.unheeded if isinstance(params, StoreParams) else []:
             note = f"crawl.{site.name}.{name} is false: the store's wish is not heeded"
             summary.notes.append(note)
             print(f"{site.name}: {note}", file=sys.stderr, flush=True)
-        live = LiveFile(FOLDER / f"{site.name}.live.json", lambda: fetcher.governors)
-        yield Session(site, state, fetcher, images, stop, summary, live)
-    finally:
-        state.close()
+        images = ImageStore(folder, site.limits.max_image_pixels)
+        live = LiveFile(FOLDER / f"{site.name}.live.json", lambda: source.governors)
+        yield Session(site, state, source, images, stop, summary, live)
 
 
 @contextmanager
@@ -178,4 +188,4 @@ def _ended(session: Session) -> Iterator[None]:
         summary.gone, summary.images = state.gone_count(), state.statuses()
         manifest.write(session.site.name, RAW / session.site.name, state)
         summary.seconds = round(time.monotonic() - session.started, 3)
-        summary.take_counters(session.fetcher.governors, session.started)
+        summary.take_counters(session.source.governors, session.started)

@@ -1,7 +1,7 @@
 """What the crawler must know of a store: one TOML file in `scraper/sites/` (`gemscrape crawl --site NAME`).
 
-The file's name is the site's name; its `kind` says whether pages are read or a list of links. docs/sites.md
-and `sites/gempundit.toml` show the format.
+The file's name is the site's name; its `kind` says whether pages are read, a list of links, or a folder.
+docs/sites.md and `sites/gempundit.toml` show the format.
 """
 
 import re
@@ -41,7 +41,14 @@ Host = Annotated[str, AfterValidator(_host)]
 Contact = Annotated[str, Field(pattern=r"^[!-'*-~]{3,200}$")]
 
 
-class Limits(Section):
+class ImageLimits(Section):
+    """What is accepted of an image."""
+
+    max_image_bytes: PositiveInt = 20_000_000
+    max_image_pixels: PositiveInt = 50_000_000
+
+
+class Limits(ImageLimits):
     """What the store allows, and what the crawler accepts of it. They hold for each of its hosts.
 
     Without `requests_per_second` the rate is not known: the crawler finds it by trying.
@@ -53,8 +60,6 @@ class Limits(Section):
     attempts: PositiveInt = 5
     longest_wait_seconds: PositiveFloat = 900.0
     max_page_bytes: PositiveInt = 10_000_000
-    max_image_bytes: PositiveInt = 20_000_000
-    max_image_pixels: PositiveInt = 50_000_000
     max_category_pages: PositiveInt = 2_000
 
 
@@ -131,15 +136,18 @@ class Images(Section):
         return {**options, "way": {key: value for key, value in values.items() if key not in options}}
 
 
-class _Common(Section):
+class _Named(Section):
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
     title: str
+
+
+class _Asked(_Named):
     image_hosts: Annotated[list[Host], Field(min_length=1)]
     contact: Contact | None = None
     limits: Limits = Limits()
 
 
-class HtmlSite(_Common):
+class HtmlSite(_Asked):
     """A store whose pages are read. `name` comes from the file's name; the demo store is our own `server`.
 
     Without `products` each category page is read as the page of one product.
@@ -181,7 +189,7 @@ class LinkFile(Section):
     strip_query: bool = False
 
 
-class LinksSite(_Common, LinkFile):
+class LinksSite(_Asked, LinkFile):
     """A store of which a list of image links is known: no page is read.
 
     In the site's file, `links` is relative to its folder.
@@ -196,9 +204,22 @@ class LinksSite(_Common, LinkFile):
         return (info.context or {}).get("folder", Path()) / links
 
 
-Site = HtmlSite | LinksSite
+class FolderSite(_Named):
+    """A folder or zip of images on this machine; `crawl.<name>.folder` in params.yaml says where it lies."""
 
-_KINDS: dict[str, type[HtmlSite] | type[LinksSite]] = {"html": HtmlSite, "links": LinksSite}
+    kind: Literal["folder"] = "folder"
+    limits: ImageLimits = ImageLimits()
+
+
+#: Sites that are asked over the network.
+Store = HtmlSite | LinksSite
+Site = Store | FolderSite
+
+_KINDS: dict[str, type[HtmlSite] | type[LinksSite] | type[FolderSite]] = {
+    "html": HtmlSite,
+    "links": LinksSite,
+    "folder": FolderSite,
+}
 
 
 def host_matches(host: str, patterns: list[str]) -> bool:
