@@ -24,7 +24,7 @@ _TITLES = (
 _MARKS = (b"_cf_chl_opt", b"captcha-delivery.com", b"px-captcha", b"/.well-known/sgcaptcha/")
 
 #: Words in HTML that came where an image was asked for.
-_WORDS = (b"captcha", b"are you a robot", b"not a robot", b"verify you are", b"unusual traffic", b"challenge")
+_WORDS = (b"are you a robot", b"not a robot", b"verify you are", b"unusual traffic")
 
 
 def is_challenge(answer: Answer, instead_of_image: bool) -> bool:

@@ -1,14 +1,19 @@
 """What a store says about the use of its pictures, beside robots.txt's Allow and Disallow."""
 
+from collections.abc import Set
+
 #: X-Robots-Tag rules by which a store keeps a picture out of collections like this one.
-_KEEP_OUT = {"noai", "noimageai", "noindex", "noimageindex", "none"}
+KEEP_OUT = {"noai", "noimageai", "noindex", "noimageindex", "none"}
+
+#: Those that on a page speak of the pictures it shows (`noindex` there is about the page itself).
+KEEP_OUT_PICTURES = {"noai", "noimageai", "noimageindex"}
 
 #: X-Robots-Tag rules that have a value behind a colon; before any other colon stands a crawler's name.
 _WITH_VALUE = {"unavailable_after", "max-snippet", "max-image-preview", "max-video-preview"}
 
 
-def x_robots_objection(value: str, agent: str) -> str | None:
-    """The rule of an `X-Robots-Tag` header that keeps `agent` from using the picture, None when none does.
+def x_robots_objection(value: str, agent: str, rules: Set[str] = KEEP_OUT) -> str | None:
+    """Which of `rules` an `X-Robots-Tag` header sets for `agent`, None when none.
 
     Where header lines were joined by commas it is lost how many rules a crawler's name is meant for: it is
     taken for the next one only, so that no rule meant for all is passed over.
@@ -17,7 +22,7 @@ def x_robots_objection(value: str, agent: str) -> str | None:
         name, colon, rule = (part.strip() for part in item.rpartition(":"))
         if name in _WITH_VALUE or (colon and name != agent):
             continue
-        if rule in _KEEP_OUT:
+        if rule in rules:
             return f"X-Robots-Tag: {rule}"
     return None
 

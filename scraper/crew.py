@@ -48,7 +48,7 @@ def work(
     try:
         while True:
             try:
-                while failure is None and in_flight < 2 * threads and (job := take()) is not None:
+                while failure is None and in_flight < threads and (job := take()) is not None:
                     todo.put(job)
                     in_flight += 1
                 if in_flight == 0 or time.monotonic() > deadline:

@@ -1,12 +1,15 @@
 """From the images that are listed to files: each one asked for, checked, stored and settled."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from scraper.crew import work
 from scraper.fetch import NotFetched
 from scraper.images import TOO_MANY_PIXELS, InvalidImage, StoredImage
 from scraper.session import Session
 from scraper.state import ImageJob, validators
+from scraper.urls import host_of
 
 
 @dataclass(frozen=True)
@@ -20,7 +23,7 @@ class _Image:
 
 def download(session: Session, pending: list[ImageJob]) -> None:
     """Settle these images. Raises Blocked, UserError for a disk that refuses."""
-    jobs = iter(pending)
+    jobs = _by_turns(pending)
     total = len(pending)
     with session.watched("download", "images") as show:
 
@@ -39,6 +42,14 @@ def download(session: Session, pending: list[ImageJob]) -> None:
         for job, image in work(take, fetch, session.threads, session.stop, lambda: show(0, total)):
             _settle(session, job, image)
             show(1, total)
+
+
+def _by_turns(pending: list[ImageJob]) -> Iterator[ImageJob]:
+    """One of each host after the other: hosts are asked at the same time, each at its own rate."""
+    hosts: dict[str, list[ImageJob]] = {}
+    for job in pending:
+        hosts.setdefault(host_of(job.url), []).append(job)
+    return (job for turn in zip_longest(*hosts.values()) for job in turn if job is not None)
 
 
 def _fetch(session: Session, job: ImageJob) -> _Image:
@@ -70,9 +81,7 @@ def _settle(session: Session, job: ImageJob, image: _Image) -> None:
     status, reason = job.unchanged
     if image.failure is not None:
         status, reason = image.failure.status, image.failure.reason
-    state.keep_image(job.url, status, reason)
-    if image.headers is not None and job.sha256 is None:
-        state.keep_validators(job.url, image.headers)
+    state.keep_image(job.url, status, reason, image.headers if job.sha256 is None else None)
     if status == "ok":
         summary.unchanged += 1
     else:

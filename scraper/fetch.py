@@ -1,7 +1,8 @@
 """One polite request: allowed host, robots.txt, the host's turn, retries, redirects hop by hop."""
 
 import threading
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
@@ -14,8 +15,15 @@ from tenacity import (
 )
 
 from scraper.challenge import is_challenge
-from scraper.consent import x_robots_objection
-from scraper.governor import BLOCK_AFTER, Governor, Stopped, parse_retry_after
+from scraper.consent import KEEP_OUT, KEEP_OUT_PICTURES, x_robots_objection
+from scraper.governor import (
+    BLOCK_AFTER,
+    DOWN_SECONDS,
+    Blocked,
+    Governor,
+    Stopped,
+    parse_retry_after,
+)
 from scraper.pace import KnownPace, PaceSearch
 from scraper.robots import PRODUCT, Robots
 from scraper.site import Store, host_matches
@@ -48,7 +56,8 @@ class _Host:
         self.governor = governor
         self.robots: Robots | None = None
         self.robots_lock = threading.Lock()
-        self.last_good: str | None = None
+        # Of pages and of images: the URL last given to us, and headers that ask for it again.
+        self.last_good: dict[type, tuple[str, dict[str, str]]] = {}
 
 
 @dataclass(frozen=True)
@@ -85,22 +94,33 @@ class Fetcher:
         self._hosts_lock = threading.Lock()
         self._local = threading.local()
         limits = site.limits
+        self._retrying = Retrying(
+            retry=retry_if_exception(self._worth_another_try),
+            stop=stop_after_attempt(limits.attempts),
+            wait=_wait,
+            sleep=self._sleep,
+            reraise=True,
+        )
         self._images = ImageTransport(
-            self._user_agent, limits.timeout_seconds, limits.max_image_bytes, limits.concurrency, elsewhere
+            self._user_agent, limits.timeout_seconds, limits.max_image_bytes, elsewhere
         )
 
     def page(self, url: str, validators: Mapping[str, str]) -> Answer:
         """A page: 200 with its body, or 304 to `validators`. Raises NotFetched, Blocked, Stopped."""
-        return self._fetch(url, self._pages(), self.site.page_hosts, validators)
+        answer = self._fetch(url, self._pages(), self.site.page_hosts, validators)
+        self._check_tag(answer, KEEP_OUT_PICTURES)
+        return answer
 
     def image(self, url: str, validators: Mapping[str, str]) -> Answer:
         """An image, as `page`."""
         answer = self._fetch(url, self._images, self.site.image_hosts, validators)
-        if self._heed_x_robots_tag:
-            objection = x_robots_objection(answer.headers.get("x-robots-tag", ""), PRODUCT)
-            if objection:
-                raise NotFetched("refused", objection)
+        self._check_tag(answer, KEEP_OUT)
         return answer
+
+    def _check_tag(self, answer: Answer, rules: Set[str]) -> None:
+        tag = answer.headers.get("x-robots-tag", "")
+        if self._heed_x_robots_tag and (objection := x_robots_objection(tag, PRODUCT, rules)):
+            raise NotFetched("refused", objection)
 
     @property
     def governors(self) -> list[Governor]:
@@ -139,14 +159,7 @@ class Fetcher:
             raise NotFetched("invalid", str(error)) from error
 
     def _retry(self, function: Callable[..., Answer], *arguments: object) -> Answer:
-        retrying = Retrying(
-            retry=retry_if_exception(self._worth_another_try),
-            stop=stop_after_attempt(self.site.limits.attempts),
-            wait=_wait,
-            sleep=self._sleep,
-            reraise=True,
-        )
-        return retrying(function, *arguments)
+        return self._retrying(function, *arguments)
 
     def _worth_another_try(self, error: BaseException) -> bool:
         return (
@@ -164,13 +177,8 @@ class Fetcher:
         allowed: list[str],
         headers: Mapping[str, str],
     ) -> Answer:
-        for hop in range(MAX_REDIRECTS + 1):
-            name = host_of(url)
-            if not host_matches(name, allowed):
-                raise NotFetched("refused", f"host {name} is not allowed")
-            if hop and name not in self._elsewhere and name not in allowed and is_private(name):
-                raise NotFetched("refused", f"host {name} has a private address")
-            host = self._host(name)
+        for _ in range(MAX_REDIRECTS + 1):
+            host = self._allowed_host(host_of(url), allowed)
             if objection := self._robots(host, url).objection(url):
                 raise NotFetched("refused", objection)
             answer = self._ask(host, url, transport, headers)
@@ -180,6 +188,19 @@ class Fetcher:
             if not url:
                 raise NotFetched("failed", f"HTTP {answer.status} to nowhere")
         raise NotFetched("failed", "too many redirects")
+
+    def _allowed_host(self, name: str, allowed: list[str]) -> _Host:
+        if not host_matches(name, allowed):
+            raise NotFetched("refused", f"host {name} is not allowed")
+        # A host that is named by the site itself may be one of this network.
+        if name not in self._elsewhere and name not in allowed:
+            try:
+                private = is_private(name)
+            except OSError:
+                raise Fault("no connection") from None
+            if private:
+                raise NotFetched("refused", f"host {name} has a private address")
+        return self._host(name)
 
     def _ask(
         self, host: _Host, url: str, transport: PageTransport | ImageTransport, headers: Mapping[str, str]
@@ -197,8 +218,14 @@ class Fetcher:
                 host.governor.faulted(started, f"HTTP {answer.status}", retry_after)
                 raise Fault(f"HTTP {answer.status}", retry_after)
             host.governor.succeeded()
+            # A host that blocks us may still serve its robots.txt.
             if answer.status in (200, 304) and urlsplit(url).path != "/robots.txt":
-                host.last_good = url  # a host that blocks us may still serve its robots.txt
+                known = {"If-None-Match": "etag", "If-Modified-Since": "last-modified"}
+                sent = {name: answer.headers.get(key, "") for name, key in known.items()}
+                host.last_good[type(transport)] = (
+                    url,
+                    {key: value for key, value in sent.items() if value.isascii() and value},
+                )
             return answer
         raise NotFetched("failed", refusal or "")
 
@@ -207,8 +234,13 @@ class Fetcher:
     ) -> str | None:
         """By what the answer tells us to go away; None when it is about this URL alone."""
         if is_challenge(answer, instead_of_image=transport is self._images):
+            if self._welcome(host, transport, host.last_good.get(type(transport))):
+                raise NotFetched("failed", "a challenge page")
             return "a challenge page"
-        unwelcome = answer.status in _UNWELCOME and not self._welcome(host, url, transport)
+        # RFC 9309 2.3.1.3: a robots.txt that is forbidden forbids nothing.
+        forbidden = answer.status in _UNWELCOME and urlsplit(url).path != "/robots.txt"
+        good = host.last_good.get(type(transport)) or next(iter(host.last_good.values()), None)
+        unwelcome = forbidden and not self._welcome(host, transport, good)
         return f"HTTP {answer.status}" if unwelcome or answer.status == 429 else None
 
     def _send(
@@ -221,14 +253,24 @@ class Fetcher:
                 host.governor.faulted(started, "no answer", None)
                 raise
 
-    def _welcome(self, host: _Host, url: str, transport: PageTransport | ImageTransport) -> bool:
-        """Whether a 403 is about that URL alone: what the host gave us last, it still gives."""
-        if urlsplit(url).path == "/robots.txt":
-            return True  # RFC 9309 2.3.1.3: a robots.txt that is forbidden forbids nothing
-        if host.last_good is None:
+    def _welcome(
+        self,
+        host: _Host,
+        transport: PageTransport | ImageTransport,
+        good: tuple[str, dict[str, str]] | None,
+    ) -> bool:
+        """Whether what the host gave us lately, it still gives: then a refusal is about its URL alone."""
+        if good is None:
             return False
-        _, answer = self._send(host, host.last_good, transport, {})
-        return answer.status not in _UNWELCOME and answer.status != 429
+        url, headers = good
+        try:
+            started, answer = self._send(host, url, transport, headers)
+        except TooLarge:
+            return True
+        if answer.status == 429:
+            retry_after = parse_retry_after(answer.headers.get("retry-after"))
+            host.governor.turned_away(started, "HTTP 429", retry_after)
+        return answer.status in (200, 304) and not is_challenge(answer, instead_of_image=False)
 
     def _host(self, name: str) -> _Host:
         with self._hosts_lock:
@@ -255,7 +297,11 @@ class Fetcher:
     def _robots(self, host: _Host, url: str) -> Robots:
         with host.robots_lock:
             if host.robots is None or not host.robots.fresh:
-                host.robots = self._load_robots(host, urljoin(url, "/robots.txt"))
+                loaded = self._load_robots(host, urljoin(url, "/robots.txt"))
+                if loaded.unreadable and host.robots is not None:
+                    # It was there a day ago: rather come back than give up all that is left.
+                    raise Blocked(host.governor.host, time.time() + DOWN_SECONDS, "robots.txt cannot be read")
+                host.robots = loaded
                 host.governor.set_crawl_delay(host.robots.crawl_delay)
             return host.robots
 
@@ -264,14 +310,15 @@ class Fetcher:
         for _ in range(MAX_REDIRECTS + 1):
             try:
                 answer = self._retry(self._ask, host, url, self._pages(), {})
-            except (Fault, TooLarge) as error:
+            except (Fault, TooLarge, NotFetched) as error:
                 return Robots.unreachable(str(error))
             if answer.status not in _REDIRECTS:
                 return Robots.of(answer, self._heed_content_signal)
             url = _target(answer)
-            if not host_matches(host_of(url), allowed):
+            try:
+                host = self._allowed_host(host_of(url), allowed)
+            except NotFetched:
                 return Robots.unreachable(f"HTTP {answer.status} to another host")
-            host = self._host(host_of(url))
         return Robots.unreachable("too many redirects")
 
 

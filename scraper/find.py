@@ -108,8 +108,12 @@ class _Pages:
             return _Page(failure=failure)
         if answer.status == 304:
             return _Page()
-        document = Document(answer.url, answer.body)
-        return _Page(READERS[self.site.kind](self.site, job.role, document), answer.headers)
+        try:
+            found = READERS[self.site.kind](self.site, job.role, Document(answer.url, answer.body))
+        except Exception as error:  # what one stranger's page does to a parser must not end a night's crawl
+            reason = f"cannot be understood ({type(error).__name__})"
+            return _Page(failure=NotFetched("invalid", reason))
+        return _Page(found, answer.headers)
 
     def _settle(self, job: PageJob, page: _Page) -> Found:
         if page.found is not None:

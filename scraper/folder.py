@@ -1,5 +1,6 @@
 """Images that lie on this machine: a folder or a zip with a folder for each class, read like a store."""
 
+import lzma
 import zipfile
 import zlib
 from collections import Counter
@@ -110,6 +111,7 @@ class Folder:
             NotImplementedError,
             zipfile.BadZipFile,
             zlib.error,
+            lzma.LZMAError,
             EOFError,
         ) as error:
             raise NotFetched("failed", f"cannot be read ({type(error).__name__})") from None

@@ -29,7 +29,12 @@ BLOCK_AFTER = 6
 #: How long a block lasts that the host gives no time for, seconds.
 BLOCK_SECONDS = 3600.0
 
+#: Faults in a row, nothing else getting through, after which a host counts as down, and for how many seconds.
+DOWN_AFTER, DOWN_SECONDS = 12, 600.0
+
 _RECENT = 51
+_LONGEST_LOOK_SECONDS = 3600.0
+_LONGEST_SECONDS = 10 * 365 * 86400.0
 
 _TURNED_AWAY_SECONDS, _FAULT_SECONDS, _LONGEST_BACKOFF_SECONDS = 1.0, 0.125, 60.0
 
@@ -101,7 +106,9 @@ class Governor:
             self._paused_until = time.monotonic() + self.blocked_until - time.time()
 
     def set_crawl_delay(self, seconds: float) -> None:
-        """Never ask faster than once in `seconds`, whatever the rate."""
+        """Never ask faster than once in `seconds`. Raises Blocked when nobody can wait that long."""
+        if seconds > self.longest_wait:
+            raise Blocked(self.host, time.time() + min(seconds, _LONGEST_SECONDS), "Crawl-delay")
         with self._state:
             if seconds > 0:
                 self.pace.cap(1 / seconds)
@@ -133,7 +140,7 @@ class Governor:
                     counters.last = now
                     counters.recent.append(now)
                     return now
-            if self.stop.wait(max(ready - now, 0)):
+            if self.stop.wait(min(max(ready - now, 0), _LONGEST_LOOK_SECONDS)):
                 raise Stopped
             if paused > now:
                 self.counters.waited += time.monotonic() - now
@@ -148,7 +155,8 @@ class Governor:
         """No usable answer to the request of `started`: a 5xx, a broken connection.
 
         One fault between good answers is about its URL alone, and so is its Retry-After; faults in a row are
-        about the host, and all wait. Raises Blocked when they ask for too long a wait.
+        about the host: all wait, and 5xx are taken for too high a rate too. Raises Blocked when they ask for
+        too long a wait or the host is down.
         """
         with self._state:
             self.counters.faults += 1
@@ -158,8 +166,10 @@ class Governor:
                 if self._faults_since_success > 1:
                     self._back_off(_FAULT_SECONDS, self._faults_since_success)
                     self._paused_until = max(self._paused_until, time.monotonic() + (retry_after or 0))
-                    if (retry_after or 0) > self.longest_wait:
-                        raise Blocked(self.host, time.time() + (retry_after or 0), reason)
+                    if reason.startswith("HTTP 5"):
+                        self.pace.refused(time.monotonic())
+                    if (retry_after or 0) > self.longest_wait or self._faults_since_success >= DOWN_AFTER:
+                        raise Blocked(self.host, time.time() + max(retry_after or 0, DOWN_SECONDS), reason)
 
     def turned_away(self, started: float, reason: str, retry_after: float | None) -> None:
         """The host asked us to go away (429, or 403 whatever we ask): all wait, never less than asked.
@@ -216,4 +226,4 @@ def parse_retry_after(value: str | None, now: datetime | None = None) -> float |
             return None
         date = date if date.tzinfo else date.replace(tzinfo=UTC)
         seconds = (date - (now or datetime.now(UTC))).total_seconds()
-    return min(seconds, 10 * 365 * 86400.0) if seconds > 0 else None
+    return min(seconds, _LONGEST_SECONDS) if seconds > 0 else None

@@ -53,11 +53,13 @@ class ImageStore:
     def __init__(self, folder: Path, max_pixels: int):
         self._folder, self._max_pixels = folder, max_pixels
         self._parts = folder / "images" / ".part"
+        self._made: set[Path] = set()
         self.clear()
 
     def clear(self) -> None:
         """Remove what a killed crawl left half written."""
         shutil.rmtree(self._parts, ignore_errors=True)
+        self._made.discard(self._parts)
 
     def add(self, content: bytes) -> StoredImage:
         """Check and store; bytes that are there already are left alone. Raises InvalidImage, OSError."""
@@ -77,8 +79,10 @@ class ImageStore:
                 file.unlink()
 
     def _write(self, path: Path, content: bytes) -> None:
-        self._parts.mkdir(parents=True, exist_ok=True)
-        path.parent.mkdir(exist_ok=True)
+        for folder in (self._parts, path.parent):
+            if folder not in self._made:
+                folder.mkdir(parents=True, exist_ok=True)
+                self._made.add(folder)
         temporary = self._parts / f"{path.name}.{threading.get_ident()}"
         with temporary.open("wb") as file:
             file.write(content)
@@ -99,12 +103,14 @@ def check_image(content: bytes, max_pixels: int) -> tuple[str, int, int]:
         start = content[:512].lstrip().lower()
         raise InvalidImage("HTML instead of an image" if start.startswith(b"<") else "no image") from None
     with image:
-        kind, (width, height) = image.format or "", image.size
+        # A JPEG that holds several pictures (phones write them) is one: its first picture counts.
+        kind = "JPEG" if image.format == "MPO" else image.format or ""
+        width, height = image.size
         if width * height > max_pixels:
             raise InvalidImage(TOO_MANY_PIXELS)
         try:
             # All of a JPEG's data is read at an eighth of its size too, in a fraction of the time.
-            image.draft(image.mode, (width // 8, height // 8))
+            image.draft(image.mode, (max(1, width // 8), max(1, height // 8)))
             image.load()
         except Exception as error:  # decoders of strangers' files raise anything
             cut = isinstance(error, OSError | EOFError) and "truncated" in str(error)

@@ -19,7 +19,7 @@ _DECREASE = 0.5
 _JUST_BELOW = 0.99
 
 #: How long it takes from there back to the pace that was refused, seconds.
-_RETURN_SECONDS = 45.0
+_RETURN_SECONDS = 60.0
 
 #: Of a pause so much counts as time in which the host's bucket was refilled, seconds: buckets are small.
 _REFILL_SECONDS = 2.0

@@ -5,20 +5,20 @@ A plan of a site is the first part of its crawl: what is asked for here is not a
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
 
 from scraper.download import download
+from scraper.fetch import HostMemory
 from scraper.find import find
 from scraper.links import read_links
 from scraper.listing import Listing
 from scraper.params import CrawlParams
-from scraper.session import FOLDER, RAW, Session, only_one, open_session
+from scraper.session import FOLDER, Session, open_session
 from scraper.site import LinkFile, LinksSite, Store, host_matches
-from scraper.state import ImageJob, State
+from scraper.state import ImageJob, remembered_hosts
 from scraper.summary import Summary
 from scraper.urls import host_of
 
@@ -156,20 +156,9 @@ def plan_list(path: Path, site: Store | None = None) -> Plan:
     if site is None:
         plan.take_time(urls, dict.fromkeys(hosts, ASSUMED_RATE))
     else:
-        with _remembered(site) as state:
-            plan.take_time(urls, _rates(site, hosts, state))
+        memories = remembered_hosts(FOLDER / f"{site.name}.sqlite")
+        plan.take_time(urls, _rates(site, hosts, memories))
     return plan
-
-
-@contextmanager
-def _remembered(site: Store) -> Iterator[State | None]:
-    """What earlier crawls of the site know, None when there were none."""
-    path = FOLDER / f"{site.name}.sqlite"
-    if not path.exists():
-        yield None
-        return
-    with only_one(site), closing(State(path, RAW / site.name, site.name)) as state:
-        yield state
 
 
 def plan_site(site: Store, params: CrawlParams) -> tuple[Plan | None, Summary]:
@@ -206,7 +195,7 @@ def _measure(plan: Plan, session: Session, site: Store) -> None:
     plan.check = len(jobs) - plan.fetch
     plan.refused = sum(not _allowed(site, url) for url in plan.listing.classes)
     plan.disk = Disk.of(sizes, plan.fetch)
-    rates = _rates(site, {host_of(job.url) for job in jobs}, session.state)
+    rates = _rates(site, {host_of(job.url) for job in jobs}, session.state.hosts())
     for governor in session.source.governors:
         if governor.pace.settled:  # robots.txt may have lowered it
             rates[governor.host] = governor.pace.rate
@@ -227,9 +216,8 @@ def _spread(jobs: list[ImageJob], count: int) -> list[ImageJob]:
     return [jobs[(2 * place + 1) * len(jobs) // (2 * count)] for place in range(count)]
 
 
-def _rates(site: Store, hosts: Iterable[str], state: State | None = None) -> dict[str, float | None]:
+def _rates(site: Store, hosts: Iterable[str], memories: Mapping[str, HostMemory]) -> dict[str, float | None]:
     """Requests a second of each host, None where neither the site's file nor an earlier crawl knows."""
-    memories = {} if state is None else state.hosts()
     known = {host: memory.rate for host, memory in memories.items() if memory.settled}
     return {host: site.limits.requests_per_second or known.get(host) for host in hosts}
 

@@ -18,9 +18,10 @@ _PARSED_BYTES = 512_000
 
 
 class Robots:
-    """The rules of one host; `trouble` says why nothing at all is allowed for now."""
+    """The rules of one host; `trouble` says why nothing at all is allowed, `unreadable`: for now."""
 
-    def __init__(self, rules: Protego | None = None, trouble: str | None = None):
+    def __init__(self, rules: Protego | None = None, trouble: str | None = None, unreadable: bool = False):
+        self.unreadable = unreadable
         self._expires = time.monotonic() + _FRESH_SECONDS
         self._rules, self._trouble = rules, trouble
 
@@ -39,7 +40,7 @@ class Robots:
     @classmethod
     def unreachable(cls, reason: str) -> "Robots":
         """No answer that says what is allowed (5xx, no connection): nothing is, for now."""
-        return cls(trouble=f"robots.txt cannot be read: {reason}")
+        return cls(trouble=f"robots.txt cannot be read: {reason}", unreadable=True)
 
     @property
     def fresh(self) -> bool:

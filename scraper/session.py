@@ -35,6 +35,9 @@ METRICS = Path("metrics/crawl")
 #: Threads beyond the host's places: some wait for a retry while others ask.
 _SPARE_THREADS = 4
 
+#: `gemscrape status` looks at the lock, and has it for a moment.
+_LOCK_ATTEMPTS = 5
+
 #: A crawl goes on for a night: its log has a line a minute.
 _LINE_SECONDS = 60.0
 
@@ -68,12 +71,15 @@ class Session:
                 progress.total, progress.note = total, self.source.describe()
                 progress.advance(count)
                 if self.live.update(phase, progress.done, total):
-                    self.remember_rates()
+                    self.remember_hosts()
 
             yield show
 
-    def remember_rates(self) -> None:
-        """Keep the rates that are being found, for the next crawl."""
+    def remember_hosts(self) -> None:
+        """Keep the rates that are being found and the waits that are asked for, for the next crawl."""
+        for governor in self.source.governors:
+            if governor.waiting > 1:
+                self.state.block(governor.host, time.time() + governor.waiting, "it asked us to wait")
         if not isinstance(self.site, FolderSite) and self.site.limits.requests_per_second is None:
             for governor in self.source.governors:
                 self.state.remember_rate(governor.host, governor.pace.rate, governor.pace.settled)
@@ -102,12 +108,16 @@ def only_one(site: Site) -> Iterator[None]:
     path = FOLDER / f"{site.name}.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        for _ in range(_LOCK_ATTEMPTS):
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                time.sleep(0.1)
+        else:
             raise UserError(
                 f"'{site.name}' is being crawled already ('{path}' is locked); wait for it to end."
-            ) from None
+            )
         yield
 
 
@@ -184,7 +194,7 @@ def _ended(session: Session) -> Iterator[None]:
     finally:
         session.stop.set()
         session.images.clear()
-        session.remember_rates()
+        session.remember_hosts()
         summary.gone, summary.images = state.gone_count(), state.statuses()
         manifest.write(session.site.name, RAW / session.site.name, state)
         summary.seconds = round(time.monotonic() - session.started, 3)

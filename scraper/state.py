@@ -9,8 +9,8 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,8 @@ class ImageJob:
 
 def validators(known: PageRow | ImageJob) -> dict[str, str]:
     """Headers that ask whether something has changed; empty when nothing tells."""
+    if isinstance(known, ImageJob) and known.sha256 is None and known.status != "invalid":
+        return {}  # there is nothing that could be unchanged
     headers = {"If-None-Match": known.etag, "If-Modified-Since": known.last_modified}
     return {name: value for name, value in headers.items() if value and value.isascii()}
 
@@ -195,9 +197,12 @@ class State:
     def _list_images(self, images: dict[str, tuple[set[str], set[str], set[str]]], complete: bool) -> None:
         """Take in images with their classes, product ids and page URLs."""
         now = _now()
+        if complete:  # a plan, or a crawl that was cut short, may have listed others in this run
+            self._database.execute("UPDATE images SET listed = 0 WHERE listed = ?", [self.run])
         update = (
             "UPDATE SET listed = excluded.listed, store_classes = excluded.store_classes, "
-            "product_ids = excluded.product_ids, page_urls = excluded.page_urls"
+            "product_ids = excluded.product_ids, page_urls = excluded.page_urls, "
+            "run = CASE reason WHEN 'no longer listed' THEN 0 ELSE run END"
         )
         self._database.executemany(
             "INSERT INTO images (image_url, run, listed, first_seen, store_classes, product_ids, page_urls) "
@@ -208,6 +213,7 @@ class State:
             ),
         )
         if complete and images and not self._unread_pages():
+            self._database.execute("DELETE FROM images WHERE listed != ? AND status IS NULL", [self.run])
             self._database.execute(
                 "UPDATE images SET run = ?, status = 'gone', reason = 'no longer listed', "
                 "gone_at = coalesce(gone_at, ?) WHERE listed != ?",
@@ -216,7 +222,10 @@ class State:
 
     def _unread_pages(self) -> bool:
         # What a page lists that failed now and was never read is unknown, not gone.
-        query = "SELECT 1 FROM pages WHERE run = ? AND status = 'failed' AND found IS NULL LIMIT 1"
+        query = (
+            "SELECT 1 FROM pages WHERE run = ? AND found IS NULL AND (status IN ('failed', 'invalid') "
+            "OR reason LIKE 'robots.txt cannot be read%') LIMIT 1"
+        )
         return self._database.execute(query, [self.run]).fetchone() is not None
 
     # Images
@@ -261,59 +270,54 @@ class State:
     def settle_image(self, url: str, image: StoredImage, headers: Mapping[str, str]) -> None:
         """An image was stored."""
         values = {
-            **asdict(image),
+            **vars(image),
             "status": "ok", "reason": None, "run": self.run, "fetched_at": _now(), "gone_at": None,
             "etag": headers.get("etag"), "last_modified": headers.get("last-modified"),
         }  # fmt: skip
         self._update_image(url, values)
 
-    def keep_image(self, url: str, status: str, reason: str | None) -> None:
-        """Nothing new was stored; an earlier file stays, and an image that only now failed stays ok."""
+    def keep_image(
+        self, url: str, status: str, reason: str | None, headers: Mapping[str, str] | None = None
+    ) -> None:
+        """Nothing new was stored; an earlier file stays, and an image that only now failed stays ok.
+
+        `headers` are those of bytes that were no image: by their validators only others are fetched again.
+        """
         if status == "failed":
             (sha256,) = self._database.execute(
                 "SELECT sha256 FROM images WHERE image_url = ?", [url]
             ).fetchone()
             status, reason = ("ok", None) if sha256 else (status, reason)
         values: dict[str, Any] = {"status": status, "reason": reason, "run": self.run}
-        if status == "ok":
-            values["gone_at"] = None
-        self._update_image(url, values)
-        if status == "gone":
-            self._write("UPDATE images SET gone_at = coalesce(gone_at, ?) WHERE image_url = ?", [_now(), url])
-
-    def keep_validators(self, url: str, headers: Mapping[str, str]) -> None:
-        """Remember which bytes were no image, so that only others are fetched again."""
-        self._update_image(url, {"etag": headers.get("etag"), "last_modified": headers.get("last-modified")})
+        if headers is not None:
+            values |= {"etag": headers.get("etag"), "last_modified": headers.get("last-modified")}
+        gone_at = {"ok": "NULL", "gone": f"coalesce(gone_at, {_now()})"}.get(status, "gone_at")
+        self._update_image(url, values, f"gone_at = {gone_at}")
 
     def mark_blocked(self, reason: str) -> None:
         """The images not asked for yet stay to be asked for; the tables say why they are missing."""
         self._write(
-            "UPDATE images SET status = 'blocked', reason = ? WHERE run < ? AND sha256 IS NULL",
+            "UPDATE images SET status = 'blocked', reason = ? WHERE run < ? AND sha256 IS NULL "
+            "AND (status IS NULL OR status = 'blocked')",
             [reason, self.run],
         )
 
-    def _update_image(self, url: str, values: dict[str, Any]) -> None:
-        columns = ", ".join(f"{name} = :{name}" for name in values)
+    def _update_image(self, url: str, values: dict[str, Any], more: str = "") -> None:
+        columns = ", ".join([*(f"{name} = :{name}" for name in values), *([more] if more else [])])
         self._write(f"UPDATE images SET {columns} WHERE image_url = :url", {**values, "url": url})
 
     # Hosts
 
     def hosts(self) -> dict[str, HostMemory]:
         """What earlier crawls found out about each host; a rate that was found is old after a month."""
-        rows = self._database.execute("SELECT host, rate, settled, searched, blocked_until FROM hosts")
-        now = time.time()
-        memories = {}
-        for host, rate, settled, searched, blocked_until in rows:
-            fresh = searched is not None and now - searched < _RATE_SECONDS
-            blocked = blocked_until if (blocked_until or 0.0) > now else None
-            memories[host] = HostMemory(rate if fresh else None, fresh and bool(settled), blocked)
-        return memories
+        return _memories(self._database)
 
     def block(self, host: str, until: float, reason: str) -> None:
-        """A host blocked us."""
+        """A host wants to be left alone until then."""
         self._write(
             "INSERT INTO hosts (host, blocked_until, reason) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET "
-            "blocked_until = excluded.blocked_until, reason = excluded.reason",
+            "blocked_until = excluded.blocked_until, reason = excluded.reason "
+            "WHERE excluded.blocked_until > coalesce(blocked_until, 0)",
             [host, until, reason],
         )
 
@@ -379,6 +383,29 @@ class State:
                 f"Cannot write '{self._path}': {error}. Free or unlock the disk (or delete the file: it is "
                 "made again from data/raw) and run the same command again."
             ) from error
+
+
+def remembered_hosts(path: Path) -> dict[str, HostMemory]:
+    """`State.hosts` of a crawl's file that somebody else may be using; empty when there is none."""
+    if not path.exists():
+        return {}
+    try:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+            return _memories(database)
+    except sqlite3.DatabaseError:
+        return {}
+
+
+def _memories(database: sqlite3.Connection) -> dict[str, HostMemory]:
+    now = time.time()
+    memories = {}
+    for host, rate, settled, searched, blocked_until in database.execute(
+        "SELECT host, rate, settled, searched, blocked_until FROM hosts"
+    ):
+        fresh = searched is not None and now - searched < _RATE_SECONDS
+        blocked = blocked_until if (blocked_until or 0.0) > now else None
+        memories[host] = HostMemory(rate if fresh else None, fresh and bool(settled), blocked)
+    return memories
 
 
 def _now() -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from gemkit.errors import UserError
 from scraper.live import Live, read_live
+from scraper.summary import counted
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,7 @@ class Status:
     def lines(self) -> list[str]:
         """For a person; free of strangers' text."""
         lines = [f"{self.site}: {self._state()}"]
-        reasons = "".join(f", {count} {reason}" for reason, count in self.pages_failed.items())
-        lines.append(f"pages       {self.pages} settled{reasons}")
+        lines.append(f"pages       {self.pages} settled{counted(self.pages_failed)}")
         lines.append(f"images      {self.settled} of {self.listed} listed settled")
         known = ", ".join(f"{count} {status}" for status, count in self.images.items())
         lines.append(f"known       {known or 'no image yet'}")

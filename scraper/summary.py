@@ -1,6 +1,8 @@
 """What a crawl did, in numbers: printed at its end and kept as JSON."""
 
-from collections.abc import Iterable
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -58,16 +60,14 @@ class Summary:
     def lines(self) -> list[str]:
         """For a person; free of strangers' text."""
         values = self.to_json()
-        reasons = sorted(self.by_reason.items())
         lines = [
             f"{self.site}: {self.ended} after {self.seconds:.0f} s",
             f"pages       {self.pages} read, {self.pages_unchanged} unchanged"
-            + "".join(f", {count} {reason}" for reason, count in sorted(self.pages_by_reason.items())),
+            + counted(self.pages_by_reason),
             f"images      {self.found} found, {self.distinct} distinct",
             f"downloaded  {values['downloaded']} ({self.added} new, {self.changed} changed), "
             f"{self.unchanged} unchanged, {self.gone} gone since the last crawl",
-            f"not stored  {sum(self.by_reason.values())}"
-            + "".join(f", {count} {reason}" for reason, count in reasons),
+            f"not stored  {sum(self.by_reason.values())}{counted(self.by_reason)}",
         ]
         for host, count in self.hosts.items():
             lines.append(
@@ -76,3 +76,11 @@ class Summary:
                 f"turned away {count['turned_away']} times, {count['faults']} faults"
             )
         return lines + self.notes
+
+
+def counted(reasons: Mapping[str, int]) -> str:
+    """Reasons with their counts for a person; those that name a stranger's host are put together."""
+    counts: Counter[str] = Counter()
+    for reason, count in reasons.items():
+        counts[re.sub(r"\bhost \S+ ", "host ", reason)] += count
+    return "".join(f", {count} {reason}" for reason, count in sorted(counts.items()))

@@ -1,7 +1,8 @@
 """Asking over HTTP: pages with requests, images with httpx, each answer read under a cap and a deadline."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -65,7 +66,7 @@ class PageTransport:
                     body = _read(chunks, self._max_bytes, deadline)
                 names = {name.lower(): value for name, value in response.headers.items()}
                 return Answer(url, response.status_code, names, body)
-        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+        except (requests.RequestException, urllib3.exceptions.HTTPError, UnicodeError) as error:
             raise Fault(_reason(error)) from error
 
 
@@ -86,40 +87,59 @@ class _ElsewhereAdapter(HTTPAdapter):
 
 
 class ImageTransport:
-    """Images, through one httpx client for all threads; bodies are asked for and taken as they are stored."""
+    """Images, from any number of threads; bodies are asked for and taken as they are stored.
 
-    def __init__(
-        self, user_agent: str, timeout: float, max_bytes: int, connections: int, elsewhere: Elsewhere
-    ):
-        self._timeout, self._max_bytes = timeout, max_bytes
-        limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
-        self._client = httpx.Client(
-            headers={"User-Agent": user_agent, "Accept": "image/*,*/*;q=0.5", "Accept-Encoding": "identity"},
-            transport=_ElsewhereTransport(elsewhere, limits=limits) if elsewhere else None,
-            timeout=timeout,
-            limits=limits,
-            trust_env=not elsewhere,
-        )
+    As many httpx clients as there are requests at a time: one for all spends much of its time on looking
+    through its connections.
+    """
+
+    def __init__(self, user_agent: str, timeout: float, max_bytes: int, elsewhere: Elsewhere):
+        self._timeout, self._max_bytes, self._elsewhere = timeout, max_bytes, elsewhere
+        self._headers = {
+            "User-Agent": user_agent,
+            "Accept": "image/*,*/*;q=0.5",
+            "Accept-Encoding": "identity",
+        }
+        self._ssl = httpx.create_ssl_context()
+        self._idle: list[httpx.Client] = []
+
+    @contextmanager
+    def _client(self) -> Iterator[httpx.Client]:
+        try:
+            client = self._idle.pop()
+        except IndexError:
+            client = httpx.Client(
+                headers=self._headers,
+                transport=_ElsewhereTransport(self._elsewhere) if self._elsewhere else None,
+                timeout=self._timeout,
+                trust_env=not self._elsewhere,
+                verify=self._ssl,
+            )
+        yield client
+        self._idle.append(client)
 
     def get(self, url: str, headers: Mapping[str, str]) -> Answer:
         """One request, no redirect followed. Raises Fault or TooLarge."""
         deadline = time.monotonic() + self._timeout
         try:
-            with self._client.stream("GET", url, headers=dict(headers), follow_redirects=False) as response:
+            with (
+                self._client() as client,
+                client.stream("GET", url, headers=dict(headers), follow_redirects=False) as response,
+            ):
                 body = b""
                 if response.status_code == 200:
                     if response.headers.get("content-encoding", "identity") != "identity":
                         raise Fault("compressed without being asked to be")
                     body = _read(response.iter_raw(), self._max_bytes, deadline)
                 return Answer(url, response.status_code, dict(response.headers), body)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
             raise Fault(_reason(error)) from error
 
 
 class _ElsewhereTransport(httpx.HTTPTransport):
-    def __init__(self, elsewhere: Elsewhere, limits: httpx.Limits):
+    def __init__(self, elsewhere: Elsewhere):
         self._elsewhere = elsewhere
-        super().__init__(limits=limits)
+        super().__init__()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         place = self._elsewhere.get(request.url.netloc.decode())

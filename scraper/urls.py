@@ -39,7 +39,7 @@ def url_key(link: str, base: str = "", strip_query: bool = False) -> str | None:
             return None
         url = _canonical(_canonical(url))  # what one of the two libraries escapes, the other may tidy further
         url = _without_visit(url.partition("?")[0] if strip_query else url)
-        return url if urlsplit(url).hostname else None
+        return url if re.fullmatch(r"[\w.:\[\]-]+", urlsplit(url).netloc, re.ASCII) else None
     except (ValueError, UnicodeError):
         return None
 
@@ -67,10 +67,13 @@ def file_name(url: str) -> str:
 
 @lru_cache(maxsize=1024)
 def is_private(host: str) -> bool:
-    """Whether a host name leads to an address that is not of the public internet (or to none at all)."""
+    """Whether a host name leads to an address that is not of the public internet.
+
+    Raises OSError when it leads to none for now.
+    """
     name = urlsplit(f"//{host}").hostname or ""
     try:
         addresses = {entry[4][0] for entry in socket.getaddrinfo(name, None)}
-    except (OSError, UnicodeError):
+    except UnicodeError:
         return True
     return not all(ipaddress.ip_address(str(address).partition("%")[0]).is_global for address in addresses)

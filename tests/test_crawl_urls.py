@@ -100,11 +100,14 @@ def test_allowed_hosts() -> None:
         assert not host_matches(host, patterns)
 
 
-@pytest.mark.parametrize(
-    "host", ["127.0.0.1", "localhost:80", "10.1.2.3", "169.254.169.254", "[::1]", "no-such.invalid"]
-)
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost:80", "10.1.2.3", "169.254.169.254", "[::1]"])
 def test_private_addresses(host: str) -> None:
     assert is_private(host)
+
+
+def test_no_address_at_all_is_no_answer() -> None:
+    with pytest.raises(OSError):
+        is_private("no-such.invalid")
 
 
 def test_a_public_address() -> None:

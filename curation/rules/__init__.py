@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from curation.inventory import Inventory
 from gemkit.errors import UserError
-from gemkit.params import DEFAULT_PATH
+from gemkit.params import DEFAULT_PATH, validate_section
 
 PHASES = ("image", "copies", "labels")
 
@@ -83,12 +83,6 @@ def load_rules(
 
 def _load(name: str, settings: Mapping[str, Any], params_path: Path) -> Rule:
     module = importlib.import_module(f"{__name__}.{name}")
-    try:
-        checked = module.Settings.model_validate(settings)
-    except ValidationError as error:
-        problem = error.errors()[0]
-        where = ".".join(["clean.rules", name, *(str(part) for part in problem["loc"])])
-        raise UserError(
-            f"'{params_path}': '{where}': {problem['msg']} (found {problem['input']!r})."
-        ) from None
+    key = f"clean.rules.{name}"
+    checked = validate_section(params_path, {key: settings}, key, module.Settings)
     return Rule(name, getattr(module, "PHASE", PHASES[0]), checked, module.find)
