@@ -22,11 +22,13 @@ def work(
     take: Callable[[], Job | None],
     function: Callable[[Job], Result],
     threads: int,
+    places: Callable[[], int],
     stop: threading.Event,
     idle: Callable[[], None],
 ) -> Iterator[tuple[Job, Result]]:
     """`function` of each job that `take` gives, in any order; `take` and the caller share one thread.
 
+    At most `places()` jobs are given out and not yet yielded at a time, however many threads there are.
     `take` may give None and later a job again, as long as jobs are in flight: it ends when none is. On Ctrl-C
     or an exception in `function`, `stop` is set, what is in flight is still yielded as far as it ends soon,
     and the exception is raised.
@@ -48,7 +50,7 @@ def work(
     try:
         while True:
             try:
-                while failure is None and in_flight < threads and (job := take()) is not None:
+                while failure is None and in_flight < places() and (job := take()) is not None:
                     todo.put(job)
                     in_flight += 1
                 if in_flight == 0 or time.monotonic() > deadline:

@@ -39,7 +39,9 @@ def download(session: Session, pending: list[ImageJob]) -> None:
         def fetch(job: ImageJob) -> _Image:
             return _fetch(session, job)
 
-        for job, image in work(take, fetch, session.threads, session.stop, lambda: show(0, total)):
+        for job, image in work(
+            take, fetch, session.threads, session.places, session.stop, lambda: show(0, total)
+        ):
             _settle(session, job, image)
             show(1, total)
 

@@ -93,6 +93,7 @@ class Fetcher:
         self._hosts: dict[str, _Host] = {}
         self._hosts_lock = threading.Lock()
         self._local = threading.local()
+        self.retrying = 0  # threads that wait to ask for the same again
         limits = site.limits
         self._retrying = Retrying(
             retry=retry_if_exception(self._worth_another_try),
@@ -167,8 +168,14 @@ class Fetcher:
         )
 
     def _sleep(self, seconds: float) -> None:
-        if self.stop.wait(seconds):
-            raise Stopped
+        with self._hosts_lock:
+            self.retrying += 1
+        try:
+            if self.stop.wait(seconds):
+                raise Stopped
+        finally:
+            with self._hosts_lock:
+                self.retrying -= 1
 
     def _follow(
         self,

@@ -87,7 +87,12 @@ class _Pages:
                 return None
 
             for (job, _), page in work(
-                take, self._read, session.threads, session.stop, lambda: show(0, frontier.count)
+                take,
+                self._read,
+                session.threads,
+                session.places,
+                session.stop,
+                lambda: show(0, frontier.count),
             ):
                 frontier.follow(job, self._settle(job, page))
                 show(1, frontier.count)

@@ -26,6 +26,7 @@ class Folder:
     """
 
     governors: tuple[Governor, ...] = ()
+    retrying = 0
 
     def __init__(self, path: Path, max_bytes: int):
         self.path, self._max_bytes = path, max_bytes

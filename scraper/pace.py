@@ -10,7 +10,7 @@ from typing import Protocol
 _SLOWDOWN, _WIN_BACK_ANSWERS, _SLOWEST_SHARE = 0.5, 100, 0.01
 
 #: Where the search begins, and how much faster it gets each second until it is first turned away.
-FIRST_RATE, _FIRST_STEP, _FIRST_STEP_SHARE = 1.0, 1.0, 0.1
+FIRST_RATE, _FIRST_STEP, _FIRST_STEP_SHARE = 1.0, 0.5, 0.1
 
 #: What is left of the pace when it is turned away for the first time, and at least at any other time.
 _DECREASE = 0.5

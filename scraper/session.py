@@ -59,8 +59,12 @@ class Session:
     def threads(self) -> int:
         """How many threads ask at the same time."""
         if isinstance(self.site, FolderSite):
-            return worker_count()
+            return worker_count() + _SPARE_THREADS
         return self.site.limits.concurrency + _SPARE_THREADS
+
+    def places(self) -> int:
+        """How many items may be in work: what is in work at a kill is asked for again."""
+        return min(self.threads, self.threads - _SPARE_THREADS + self.source.retrying)
 
     @contextmanager
     def watched(self, phase: str, unit: str) -> Iterator[Callable[[int, int], None]]:
