@@ -70,6 +70,11 @@ def open_database(path: Path, folder: Path) -> sqlite3.Connection:
     return database
 
 
+def read_only(path: Path) -> sqlite3.Connection:
+    """The database in a file that a crawl may be writing at the same time; it must exist."""
+    return sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+
+
 def _restore(database: sqlite3.Connection, folder: Path) -> None:
     """Take over what the tables of an earlier crawl tell."""
     if (folder / "images.parquet").exists():

@@ -2,8 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Set
-from dataclasses import dataclass
+from collections.abc import Mapping, Set
 from urllib.parse import urljoin, urlsplit
 
 from tenacity import (
@@ -24,10 +23,19 @@ from scraper.governor import (
     Stopped,
     parse_retry_after,
 )
+from scraper.memory import HostMemory
 from scraper.pace import KnownPace, PaceSearch
 from scraper.robots import PRODUCT, Robots
 from scraper.site import Store, host_matches
-from scraper.transport import Answer, Elsewhere, Fault, ImageTransport, PageTransport, TooLarge
+from scraper.transport import (
+    Answer,
+    Elsewhere,
+    Fault,
+    ImageTransport,
+    PageTransport,
+    TooLarge,
+    conditions,
+)
 from scraper.urls import host_of, is_private, url_key
 
 MAX_REDIRECTS = 5
@@ -56,17 +64,8 @@ class _Host:
         self.governor = governor
         self.robots: Robots | None = None
         self.robots_lock = threading.Lock()
-        # Of pages and of images: the URL last given to us, and headers that ask for it again.
+        # Of pages and of images: URL and headers of the last good answer.
         self.last_good: dict[type, tuple[str, dict[str, str]]] = {}
-
-
-@dataclass(frozen=True)
-class HostMemory:
-    """What earlier crawls found out about a host: its rate (if it was searched for) and a block's end."""
-
-    rate: float | None = None
-    settled: bool = False
-    blocked_until: float | None = None
 
 
 class Fetcher:
@@ -153,14 +152,11 @@ class Fetcher:
         headers: Mapping[str, str],
     ) -> Answer:
         try:
-            return self._retry(self._follow, url, transport, allowed, headers)
+            return self._retrying(self._follow, url, transport, allowed, headers)
         except Fault as fault:
             raise NotFetched("failed", str(fault)) from fault
         except TooLarge as error:
             raise NotFetched("invalid", str(error)) from error
-
-    def _retry(self, function: Callable[..., Answer], *arguments: object) -> Answer:
-        return self._retrying(function, *arguments)
 
     def _worth_another_try(self, error: BaseException) -> bool:
         return (
@@ -227,12 +223,7 @@ class Fetcher:
             host.governor.succeeded()
             # A host that blocks us may still serve its robots.txt.
             if answer.status in (200, 304) and urlsplit(url).path != "/robots.txt":
-                known = {"If-None-Match": "etag", "If-Modified-Since": "last-modified"}
-                sent = {name: answer.headers.get(key, "") for name, key in known.items()}
-                host.last_good[type(transport)] = (
-                    url,
-                    {key: value for key, value in sent.items() if value.isascii() and value},
-                )
+                host.last_good[type(transport)] = url, answer.headers
             return answer
         raise NotFetched("failed", refusal or "")
 
@@ -245,10 +236,10 @@ class Fetcher:
                 raise NotFetched("failed", "a challenge page")
             return "a challenge page"
         # RFC 9309 2.3.1.3: a robots.txt that is forbidden forbids nothing.
-        forbidden = answer.status in _UNWELCOME and urlsplit(url).path != "/robots.txt"
-        good = host.last_good.get(type(transport)) or next(iter(host.last_good.values()), None)
-        unwelcome = forbidden and not self._welcome(host, transport, good)
-        return f"HTTP {answer.status}" if unwelcome or answer.status == 429 else None
+        if answer.status in _UNWELCOME and urlsplit(url).path != "/robots.txt":
+            good = host.last_good.get(type(transport)) or next(iter(host.last_good.values()), None)
+            return None if self._welcome(host, transport, good) else f"HTTP {answer.status}"
+        return f"HTTP {answer.status}" if answer.status == 429 else None
 
     def _send(
         self, host: _Host, url: str, transport: PageTransport | ImageTransport, headers: Mapping[str, str]
@@ -269,9 +260,11 @@ class Fetcher:
         """Whether what the host gave us lately, it still gives: then a refusal is about its URL alone."""
         if good is None:
             return False
-        url, headers = good
+        url, known = good
         try:
-            started, answer = self._send(host, url, transport, headers)
+            started, answer = self._send(
+                host, url, transport, conditions(known.get("etag"), known.get("last-modified"))
+            )
         except TooLarge:
             return True
         if answer.status == 429:
@@ -316,7 +309,7 @@ class Fetcher:
         allowed = [*self.site.page_hosts, *self.site.image_hosts]
         for _ in range(MAX_REDIRECTS + 1):
             try:
-                answer = self._retry(self._ask, host, url, self._pages(), {})
+                answer = self._retrying(self._ask, host, url, self._pages(), {})
             except (Fault, TooLarge, NotFetched) as error:
                 return Robots.unreachable(str(error))
             if answer.status not in _REDIRECTS:

@@ -1,7 +1,6 @@
 """What a running crawl is doing, for `gemscrape status`: a small file that is replaced once a second."""
 
 import json
-import os
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
@@ -29,11 +28,9 @@ class LiveHost:
 
 @dataclass(frozen=True)
 class Live:
-    """A crawl at one moment; times are wall clock seconds, `total` is what is known so far."""
+    """A crawl at one moment; `started` is in wall clock seconds, `total` is what is known so far."""
 
-    process: int
     started: float
-    written: float
     phase: str
     done: int
     total: int
@@ -65,7 +62,7 @@ class LiveFile:
             )
             for governor in self._governors()
         ]
-        live = Live(os.getpid(), self._started, time.time(), phase, done, total, hosts)
+        live = Live(self._started, phase, done, total, hosts)
         write_text(self._path, json.dumps(asdict(live)) + "\n")
         return True
 

@@ -11,14 +11,14 @@ from pathlib import Path
 from statistics import fmean, stdev
 
 from scraper.download import download
-from scraper.fetch import HostMemory
 from scraper.find import find
 from scraper.links import read_links
 from scraper.listing import Listing
+from scraper.memory import HostMemory, remembered_hosts
 from scraper.params import CrawlParams
 from scraper.session import FOLDER, Session, open_session
 from scraper.site import LinkFile, LinksSite, Store, host_matches
-from scraper.state import ImageJob, remembered_hosts
+from scraper.state import ImageJob
 from scraper.summary import Summary
 from scraper.urls import host_of
 

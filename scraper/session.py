@@ -56,15 +56,18 @@ class Session:
     started: float = field(default_factory=time.monotonic)
 
     @property
+    def concurrency(self) -> int:
+        """How many items are asked for at a time."""
+        return worker_count() if isinstance(self.site, FolderSite) else self.site.limits.concurrency
+
+    @property
     def threads(self) -> int:
-        """How many threads ask at the same time."""
-        if isinstance(self.site, FolderSite):
-            return worker_count() + _SPARE_THREADS
-        return self.site.limits.concurrency + _SPARE_THREADS
+        """How many threads ask, or wait to ask again."""
+        return self.concurrency + _SPARE_THREADS
 
     def places(self) -> int:
         """How many items may be in work: what is in work at a kill is asked for again."""
-        return min(self.threads, self.threads - _SPARE_THREADS + self.source.retrying)
+        return min(self.threads, self.concurrency + self.source.retrying)
 
     @contextmanager
     def watched(self, phase: str, unit: str) -> Iterator[Callable[[int, int], None]]:
@@ -97,7 +100,7 @@ def open_session(site: Site, params: CrawlParams, record: Path | None = None) ->
     an exception: the summary tells. Raises UserError when the site cannot be worked on at all.
     """
     open_source = _opener(site, params)
-    with only_one(site), _session(site, params, open_source) as session:
+    with _only_one(site), _session(site, params, open_source) as session:
         try:
             with _ended(session):
                 yield session
@@ -107,7 +110,7 @@ def open_session(site: Site, params: CrawlParams, record: Path | None = None) ->
 
 
 @contextmanager
-def only_one(site: Site) -> Iterator[None]:
+def _only_one(site: Site) -> Iterator[None]:
     """Keep others from working on the site. Raises UserError when another does."""
     path = FOLDER / f"{site.name}.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -155,9 +158,9 @@ def _ask(
             elsewhere = dict.fromkeys([*site.page_hosts, *site.image_hosts], (store.host, store.port))
             yield Fetcher(site, contact, stop, elsewhere, state.hosts())
         return
-    unheeded = params.unheeded if isinstance(params, StoreParams) else []
-    heeded = {name: name not in unheeded for name in ("heed_x_robots_tag", "heed_content_signal")}
-    yield Fetcher(site, contact, stop, {}, state.hosts(), **heeded)
+    assert isinstance(params, StoreParams)
+    heeded = (params.heed_x_robots_tag, params.heed_content_signal)
+    yield Fetcher(site, contact, stop, {}, state.hosts(), *heeded)
 
 
 @contextmanager

@@ -9,21 +9,19 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from gemkit.errors import UserError
 from scraper.database import LISTS, open_database, transaction
-from scraper.fetch import HostMemory
 from scraper.images import StoredImage
 from scraper.links import Link
+from scraper.memory import HostMemory, read_memories
 from scraper.pages import Product
 from scraper.tables import IMAGES, PRODUCTS
-
-#: How long a rate that was found is used, seconds.
-_RATE_SECONDS = 30 * 86400.0
+from scraper.transport import conditions
 
 
 @dataclass(frozen=True)
@@ -64,8 +62,7 @@ def validators(known: PageRow | ImageJob) -> dict[str, str]:
     """Headers that ask whether something has changed; empty when nothing tells."""
     if isinstance(known, ImageJob) and known.sha256 is None and known.status != "invalid":
         return {}  # there is nothing that could be unchanged
-    headers = {"If-None-Match": known.etag, "If-Modified-Since": known.last_modified}
-    return {name: value for name, value in headers.items() if value and value.isascii()}
+    return conditions(known.etag, known.last_modified)
 
 
 class State:
@@ -150,12 +147,7 @@ class State:
 
     def page_reasons(self) -> dict[str, int]:
         """Reasons of the pages that could not be read in this run, with their number."""
-        rows = self._database.execute(
-            "SELECT status || ': ' || reason, count(*) FROM pages "
-            "WHERE run = ? AND status != 'ok' GROUP BY 1 ORDER BY 1",
-            [self.run],
-        )
-        return dict(rows.fetchall())
+        return read_page_reasons(self._database, self.run)
 
     # Listings
 
@@ -310,7 +302,7 @@ class State:
 
     def hosts(self) -> dict[str, HostMemory]:
         """What earlier crawls found out about each host; a rate that was found is old after a month."""
-        return _memories(self._database)
+        return read_memories(self._database)
 
     def block(self, host: str, until: float, reason: str) -> None:
         """A host wants to be left alone until then."""
@@ -385,27 +377,14 @@ class State:
             ) from error
 
 
-def remembered_hosts(path: Path) -> dict[str, HostMemory]:
-    """`State.hosts` of a crawl's file that somebody else may be using; empty when there is none."""
-    if not path.exists():
-        return {}
-    try:
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
-            return _memories(database)
-    except sqlite3.DatabaseError:
-        return {}
-
-
-def _memories(database: sqlite3.Connection) -> dict[str, HostMemory]:
-    now = time.time()
-    memories = {}
-    for host, rate, settled, searched, blocked_until in database.execute(
-        "SELECT host, rate, settled, searched, blocked_until FROM hosts"
-    ):
-        fresh = searched is not None and now - searched < _RATE_SECONDS
-        blocked = blocked_until if (blocked_until or 0.0) > now else None
-        memories[host] = HostMemory(rate if fresh else None, fresh and bool(settled), blocked)
-    return memories
+def read_page_reasons(database: sqlite3.Connection, run: int) -> dict[str, int]:
+    """`State.page_reasons` of any run."""
+    rows = database.execute(
+        "SELECT status || ': ' || reason, count(*) FROM pages "
+        "WHERE run = ? AND status != 'ok' GROUP BY 1 ORDER BY 1",
+        [run],
+    )
+    return dict(rows.fetchall())
 
 
 def _now() -> int:

@@ -9,7 +9,9 @@ from datetime import datetime
 from pathlib import Path
 
 from gemkit.errors import UserError
+from scraper.database import read_only
 from scraper.live import Live, read_live
+from scraper.state import read_page_reasons
 from scraper.summary import counted
 
 
@@ -68,7 +70,7 @@ def read_status(site: str, folder: Path) -> Status:
     live = read_live(folder / f"{site}.live.json")
     running = _is_locked(folder / f"{site}.lock")
     try:
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+        with closing(read_only(path)) as database:
             return _read(database, site, running, live)
     except sqlite3.DatabaseError as error:
         raise UserError(f"Cannot read '{path}': {error}; 'gemscrape crawl' repairs it.") from None
@@ -77,10 +79,6 @@ def read_status(site: str, folder: Path) -> Status:
 def _read(database: sqlite3.Connection, site: str, running: bool, live: Live | None) -> Status:
     row = database.execute("SELECT id, started, finished FROM runs ORDER BY id DESC LIMIT 1").fetchone()
     run, started, finished = row or (0, time.time(), None)
-
-    def rows(query: str, *values: object) -> list[tuple[str, int]]:
-        return database.execute(query, values).fetchall()
-
     ((pages,),) = database.execute("SELECT count(*) FROM pages WHERE run = ?", [run])
     ((listed, settled),) = database.execute(
         "SELECT count(*), coalesce(sum(run = listed), 0) FROM images WHERE listed = ?", [run]
@@ -91,16 +89,14 @@ def _read(database: sqlite3.Connection, site: str, running: bool, live: Live | N
         started,
         finished,
         pages,
-        dict(
-            rows(
-                "SELECT status || ': ' || reason, count(*) FROM pages WHERE run = ? AND status != 'ok' "
-                "GROUP BY 1 ORDER BY 1",
-                run,
-            )
-        ),
+        read_page_reasons(database, run),
         listed,
         settled,
-        dict(rows("SELECT coalesce(status, 'to do'), count(*) FROM images GROUP BY 1 ORDER BY 2 DESC")),
+        dict(
+            database.execute(
+                "SELECT coalesce(status, 'to do'), count(*) FROM images GROUP BY 1 ORDER BY 2 DESC"
+            ).fetchall()
+        ),
         database.execute(
             "SELECT host, blocked_until, reason FROM hosts WHERE blocked_until > ?", [time.time()]
         ).fetchall(),

@@ -31,6 +31,12 @@ class TooLarge(Exception):
     """The body is longer than the cap."""
 
 
+def conditions(etag: str | None, last_modified: str | None) -> dict[str, str]:
+    """Headers that ask whether something has changed since; empty when nothing tells."""
+    headers = {"If-None-Match": etag, "If-Modified-Since": last_modified}
+    return {name: value for name, value in headers.items() if value and value.isascii()}
+
+
 @dataclass(frozen=True)
 class Answer:
     """An answer, its body (empty unless the status is 200) read to the end; header names in lower case."""

@@ -14,11 +14,11 @@ from gemkit.tables import read_table
 from scraper import governor
 from scraper.crawl import crawl_site
 from scraper.images import check_image
+from scraper.memory import remembered_hosts
 from scraper.params import StoreParams
 from scraper.plan import plan_site
 from scraper.session import open_session
 from scraper.site import load_site
-from scraper.state import remembered_hosts
 from scraper.summary import Summary
 from scraper.tables import IMAGES
 
