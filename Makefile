@@ -12,6 +12,8 @@ repro: $(INSTALLED)
 	dvc metrics show $$(ls metrics/*/*.json | grep -v -e /dataset.json -e /crawl/)
 
 test: $(INSTALLED)
+	@command -v chromium >/dev/null || \
+	  echo "note: chromium is missing (Debian: apt-get install chromium); tests of pages in a browser are skipped."
 	pytest
 
 test-slow: $(INSTALLED)

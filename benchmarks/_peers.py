@@ -35,3 +35,22 @@ def peers() -> Path | None:
 
 def _run(*command: str | Path) -> None:
     subprocess.run(command, check=True, capture_output=True, timeout=_INSTALL_SECONDS)
+
+
+@lru_cache
+def imagededup() -> Path | None:
+    """A folder that holds imagededup, which runs on the project's own torch and NumPy; set up at first use.
+
+    None, after a sentence that says so, where that cannot be done.
+    """
+    folder = _ROOT / ".cache/imagededup"
+    if not (folder / "imagededup").exists():
+        packages = ["imagededup>=0.3.3", "pywavelets>=1.6"]
+        try:
+            _run(
+                sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", folder, *packages
+            )
+        except (OSError, subprocess.SubprocessError):
+            print("imagededup cannot be installed here: duplicates are searched for alone.")
+            return None
+    return folder

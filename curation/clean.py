@@ -1,5 +1,6 @@
 """The stage `clean`: which images stay and why the others don't, their label and their group."""
 
+import gc
 import json
 from collections import Counter, defaultdict
 from pathlib import Path
@@ -33,6 +34,15 @@ def clean(params_path: Path) -> dict[str, Any]:
 
     Raises UserError for tables, parameters, a taxonomy or decisions that are missing or wrong.
     """
+    # Millions of small objects, none of them in a cycle: looking for garbage would take a fifth of the time.
+    gc.disable()
+    try:
+        return _clean(params_path)
+    finally:
+        gc.enable()
+
+
+def _clean(params_path: Path) -> dict[str, Any]:
     settings = read_clean(params_path)
     rules = load_rules(settings.rules, params_path)
     if "label" not in {rule.name for rule in rules}:

@@ -66,6 +66,17 @@ def balance_command(
     _show(f"balance {dataset}", balance(params, dataset))
 
 
+@app.command("report")
+def report_command(
+    output: Annotated[Path, typer.Option(help="The page to write.")] = Path("reports/curation.html"),
+    params: Params = DEFAULT_PATH,
+) -> None:
+    """Write a page about the dataset as it stands: sources, classes, what was dropped, copies, split."""
+    from curation.report import report
+
+    _show("report", report(params, output))
+
+
 @app.command("models")
 def models_command(params: Params = DEFAULT_PATH) -> None:
     """Fetch and check the weights of the background model."""

@@ -1,16 +1,31 @@
-"""Image bytes from strangers become upright RGB pixels, or one clear reason why not."""
+"""Image bytes from strangers become upright sRGB pixels, or one clear reason why not."""
 
 import io
 import warnings
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 
 #: Above this an image is refused before any pixel is decoded (the largest phone photos have 50 million).
 MAX_PIXELS = 64_000_000
-_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 _WIDE_MODES = ("I", "I;16", "I;16B", "I;16L", "F")
+
+#: What else stores serve under an image's name, by what is among its first bytes in small letters.
+_OTHER_KINDS = {
+    b"ftyphei": "HEIC",
+    b"ftypmif1": "HEIF",
+    b"<svg": "SVG",
+    b"<?xml": "XML or SVG",
+    b"<!doctype": "HTML",
+    b"<html": "HTML",
+    b"%pdf": "PDF",
+}
+
+#: A colour profile that moves no colour by more than this (of 255) is sRGB in all but name.
+_SAME_COLOUR = 2
 
 #: EXIF orientation → what makes the image upright (EXIF 2.32, tag 0x0112).
 _TURNS = {
@@ -29,7 +44,7 @@ class ImageError(Exception):
 
 
 class Decoded(NamedTuple):
-    """`pixels`: height × width × 3, uint8, RGB, upright; `format` and `mode` as Pillow names them."""
+    """`pixels`: height × width × 3, uint8, sRGB, upright; `format` and `mode` as Pillow names them."""
 
     pixels: np.ndarray
     format: str
@@ -37,9 +52,10 @@ class Decoded(NamedTuple):
 
 
 def decode(content: bytes) -> Decoded:
-    """Decode the first frame in full; transparency lies on white, EXIF rotation is applied.
+    """Decode the first picture in full: on white where transparent, turned as EXIF says, in sRGB.
 
-    Raises ImageError for anything that is not a complete image of at most MAX_PIXELS.
+    A colour profile or EXIF block that is broken is passed over. Raises ImageError for anything that is not a
+    complete image of at most MAX_PIXELS, MemoryError where memory is short.
     """
     if not content:
         raise ImageError("the file is empty")
@@ -49,35 +65,80 @@ def decode(content: bytes) -> Decoded:
             with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
                 if image.width * image.height > MAX_PIXELS:
                     raise ImageError(f"{image.width}×{image.height} pixels are more than {MAX_PIXELS:,}")
-                file_format, mode = image.format or "", image.mode
+                # Phones append pictures to a JPEG, which makes it MPO.
+                file_format, mode = (image.format or "").replace("MPO", "JPEG"), image.mode
                 image.load()
-                return Decoded(np.asarray(_rgb(_upright(image))), file_format, mode)
-    except ImageError:
+                return Decoded(np.asarray(_srgb(_upright(image))), file_format, mode)
+    except (ImageError, MemoryError):
         raise
+    except UnidentifiedImageError:  # its message holds an address in memory
+        raise ImageError(_unknown(content)) from None
     except Exception as error:  # Pillow's plugins raise whatever a stranger's bytes provoke
         raise ImageError(" ".join(str(error).split()) or type(error).__name__) from error
 
 
+def _unknown(content: bytes) -> str:
+    start = content[:64].lstrip(b"\xef\xbb\xbf \r\n\t")[:16].lower()
+    found = next((f" but {kind}" for mark, kind in _OTHER_KINDS.items() if mark in start), "")
+    return f"not a {', '.join(_FORMATS[:-1])} or {_FORMATS[-1]} file{found}"
+
+
 def _upright(image: Image.Image) -> Image.Image:
     # Not ImageOps.exif_transpose: that also writes the EXIF block anew, which broken blocks don't survive.
-    turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    try:
+        turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:
+        return image
     return image if turn is None else image.transpose(turn)
 
 
-def _rgb(image: Image.Image) -> Image.Image:
-    if image.mode == "RGB":
-        return image
-    if image.mode in _WIDE_MODES:
-        return _narrow(image).convert("RGB")
-    if image.has_transparency_data:
-        layer = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), layer).convert("RGB")
+def _srgb(image: Image.Image) -> Image.Image:
+    profile = image.info.get("icc_profile")
+    image = _plain(image)
+    transform = _to_srgb(profile, image.mode) if profile else None
+    if transform is not None:
+        return ImageCms.applyTransform(image, transform) or image
     return image.convert("RGB")
 
 
+def _plain(image: Image.Image) -> Image.Image:
+    """The image as one of the modes that colour profiles are for: L, RGB, CMYK."""
+    if image.mode in _WIDE_MODES:
+        return _narrow(image)
+    if image.has_transparency_data:
+        layer = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), layer).convert("RGB")
+    return image if image.mode in ("L", "RGB", "CMYK") else image.convert("RGB")
+
+
 def _narrow(image: Image.Image) -> Image.Image:
-    """16-bit grey to 8 bits by its high byte; Pillow's own conversion would clip instead."""
-    values = np.asarray(image).astype(np.float64)
-    if image.mode != "F" or values.max() > 255:
-        values = values / 256
-    return Image.fromarray(np.clip(np.nan_to_num(values), 0, 255).astype(np.uint8), "L")
+    """Grey of more than 8 bits by its high byte, of floats by their range; Pillow would clip instead."""
+    values = np.asarray(image)
+    if image.mode == "F":
+        values = np.nan_to_num(values)
+        largest = values.max()
+        values = values * np.float32(255 if largest <= 1 else 1 if largest <= 255 else 1 / 256)
+    else:
+        values = values >> 8
+    return Image.fromarray(values.clip(0, 255).astype(np.uint8), "L")
+
+
+@lru_cache(maxsize=16)  # a store's photos share a few profiles
+def _to_srgb(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
+    """From a profile's colours to sRGB; None where that changes nothing, or the profile is of no use."""
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
+        colours = _colours().convert(mode)
+        moved = ImageCms.applyTransform(colours, transform)
+    except (ImageCms.PyCMSError, OSError, TypeError, ValueError):
+        return None
+    shift = np.asarray(moved, np.int16) - np.asarray(colours.convert("RGB"), np.int16)
+    return transform if np.abs(shift).max() > _SAME_COLOUR else None
+
+
+def _colours() -> Image.Image:
+    """Nine levels of red, green and blue in all combinations."""
+    levels = np.linspace(0, 255, 9).round().astype(np.uint8)
+    grid = np.stack(np.meshgrid(levels, levels, levels), axis=-1)
+    return Image.fromarray(grid.reshape(27, 27, 3))

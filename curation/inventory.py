@@ -1,12 +1,14 @@
 """The distinct images of all sites, joined with what was measured on them: what the rules look at."""
 
-from collections import defaultdict
+import math
 from collections.abc import Collection
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from curation.tables import MEASURED
 from curation.taxonomy import Label
@@ -58,14 +60,33 @@ class Inventory:
 
     def colours(self, column: str) -> np.ndarray:
         """A Lab column of MEASURED, count × 3, NaN where the image could not be decoded."""
-        values = [value or [float("nan")] * 3 for value in self.measured[column].to_pylist()]
-        return np.array(values, np.float64).reshape(-1, 3)
+        values = np.full((len(self), 3), np.nan)
+        there = self.measured[column].is_valid().to_numpy()
+        values[there] = self.measured[column].combine_chunks().flatten().to_numpy().reshape(-1, 3)
+        return values
 
     def codes(self, column: str) -> np.ndarray:
         """A hash column of MEASURED, count × words, uint64; 0 where the image could not be decoded."""
+        return self._bytes(column).view(np.uint64)
+
+    @cached_property
+    def thumbnails(self) -> np.ndarray:
+        """The column `thumbnail`, count × side × side × 3, uint8, RGB; black where there is none."""
+        content = self._bytes("thumbnail")
+        side = math.isqrt(content.shape[1] // 3)
+        return content.reshape(-1, side, side, 3)
+
+    def _bytes(self, column: str) -> np.ndarray:
+        """A column of bytes of one length, count × length, uint8; zeros where there is nothing."""
         size = MEASURED.field(column).type.byte_width
-        content = b"".join(value or bytes(size) for value in self.measured[column].to_pylist())
-        return np.frombuffer(content, np.uint64).reshape(-1, size // 8)
+        values = self.measured[column].fill_null(bytes(size)).combine_chunks()
+        content = np.frombuffer(values.buffers()[1], np.uint8)
+        return content[values.offset * size : (values.offset + len(values)) * size].reshape(-1, size)
+
+    @cached_property
+    def printed(self) -> np.ndarray:
+        """Which images have something printed on them that could be read."""
+        return np.array([text is not None for text in self.words("text")], bool)
 
     @cached_property
     def decoded(self) -> np.ndarray:
@@ -87,10 +108,7 @@ def read_inventory(sites: Collection[str]) -> Inventory:
 
     Raises UserError when a table is missing or an image has not been measured.
     """
-    places: dict[str, tuple[str, str]] = {}
-    classes: defaultdict[str, set[str]] = defaultdict(set)
-    names: defaultdict[str, set[str]] = defaultdict(set)
-    products: defaultdict[str, set[str]] = defaultdict(set)
+    listings: dict[str, _Listing] = {}
     measured = []
     columns = ["sha256", "path", "store_classes", "file_name", "product_ids"]
     for site in sorted(sites):
@@ -98,30 +116,44 @@ def read_inventory(sites: Collection[str]) -> Inventory:
         for sha256, path, listed, name, ids in zip(*(table[c].to_pylist() for c in columns), strict=True):
             if not (sha256 and path):
                 continue
-            places.setdefault(sha256, (site, f"{site}/{path}"))
-            classes[sha256].update(listed or ())
-            names[sha256].update([name] if name else ())
-            products[sha256].update(f"{site}/{number}" for number in ids or ())
+            listing = listings.get(sha256)
+            if listing is None:
+                listing = listings[sha256] = _Listing(site, f"{site}/{path}", [], [], [])
+            listing.classes.extend(listed or ())
+            listing.names.extend([name] if name else ())
+            listing.products.extend([f"{site}/{number}" for number in ids or ()])
         measured.append(read_table(MEASURED_FOLDER / f"{site}.parquet", MEASURED))
-    images = sorted(places)
+    images = sorted(listings)
+    found = [listings[sha256] for sha256 in images]
     return Inventory(
         images,
-        [places[sha256][0] for sha256 in images],
-        [places[sha256][1] for sha256 in images],
-        [frozenset(classes[sha256]) for sha256 in images],
-        [sorted(names[sha256]) for sha256 in images],
-        [sorted(products[sha256]) for sha256 in images],
-        _aligned(pa.concat_tables(measured), images, {image: places[image][0] for image in images}),
+        [listing.site for listing in found],
+        [listing.path for listing in found],
+        [frozenset(listing.classes) for listing in found],
+        [sorted(set(listing.names)) for listing in found],
+        [sorted(set(listing.products)) for listing in found],
+        _aligned(pa.concat_tables(measured), images, [listing.site for listing in found]),
     )
 
 
-def _aligned(measured: pa.Table, images: list[str], sites: dict[str, str]) -> pa.Table:
+class _Listing(NamedTuple):
+    """Where an image was first found, and all that was ever listed with it, repeats included."""
+
+    site: str
+    path: str
+    classes: list[str]
+    names: list[str]
+    products: list[str]
+
+
+def _aligned(measured: pa.Table, images: list[str], sites: list[str]) -> pa.Table:
     """The row of each image, in order."""
-    rows = {sha256: row for row, sha256 in enumerate(measured["sha256"].to_pylist())}
-    for sha256 in images:
-        if sha256 not in rows:
-            raise UserError(
-                f"'{MEASURED_FOLDER / sites[sha256]}.parquet' lacks image {sha256[:12]}; "
-                f"run 'gemcurate measure --site {sites[sha256]}'."
-            )
-    return measured.take(pa.array([rows[sha256] for sha256 in images], pa.int64()))
+    wanted = pa.array(images, pa.string())
+    rows = pc.index_in(wanted, measured["sha256"].combine_chunks())
+    if rows.null_count:
+        missing = pc.index(rows.is_null(), True).as_py()
+        raise UserError(
+            f"'{MEASURED_FOLDER / sites[missing]}.parquet' lacks image {images[missing][:12]}; "
+            f"run 'gemcurate measure --site {sites[missing]}'."
+        )
+    return measured.take(rows)

@@ -15,7 +15,16 @@ class Section(BaseModel):
 
 
 class MeasureParams(Section):
-    text_side: Annotated[int, Field(ge=64, le=2048)] = 320
+    """`text_side`: longer side of the picture in which text is looked for, pixels; `text_look`: share of thin
+    strokes in a window of a word's size from which on it is looked for at all.
+
+    `seconds` and `memory_mb`: what measuring one image may take before it is given up.
+    """
+
+    text_side: Annotated[int, Field(ge=64, le=2048)] = 448
+    text_look: Annotated[float, Field(ge=0, le=1)] = 0.4
+    seconds: Annotated[float, Field(gt=0)] = 60
+    memory_mb: Annotated[int, Field(ge=512)] = 2048
 
 
 class CleanParams(Section):

@@ -17,21 +17,38 @@ MEASURED = pa.schema(
         ("width", pa.int32()),
         ("height", pa.int32()),
         ("bytes", pa.int64()),
-        ("pixel_sha256", pa.string()),  # of the decoded RGB pixels and their shape
-        ("phash", pa.binary(8)),  # 64-bit DCT hash
-        ("phash256", pa.binary(32)),  # 256-bit DCT hash
+        ("pixel_hash", pa.binary(16)),  # XXH3-128 of the decoded RGB pixels and their shape
+        ("phash", pa.binary(8)),  # 64-bit DCT hash of the content box
+        ("phash_mirrored", pa.binary(8)),  # the same of the picture's mirror image
+        ("thumbnail", pa.binary(768)),  # the content box as 16 × 16 × 3 bytes of RGB
         ("centre_lab", pa.list_(pa.float32())),  # mean L*, a*, b* of the central half
         ("brightness", pa.float32()),  # mean L*, 0 to 100
         ("contrast", pa.float32()),  # standard deviation of L*
-        ("sharpness", pa.float32()),  # variance of the Laplacian of the grey image at 256 pixels
+        ("darkest", pa.float32()),  # L* that one pixel in a hundred falls below
+        ("brightest", pa.float32()),  # L* that one pixel in a hundred exceeds
+        ("clipped_share", pa.float32()),  # share of the central half that is burnt out
+        ("sharpness", pa.float32()),  # deviation of the Laplacian of the grey image at 64 pixels
         ("background_uniformity", pa.float32()),  # 1 − normalised spread of the border's colour
         ("background_lab", pa.list_(pa.float32())),  # median L*, a*, b* of the border
+        ("background_residual", pa.float32()),  # median distance (Lab) of the border from an even gradient
         ("skin_share", pa.float32()),  # share of pixels of skin colour
-        ("skin_border_share", pa.float32()),  # share of the border that skin regions touch
-        ("skin_region_share", pa.float32()),  # share of the largest skin region that touches the border
-        ("text_boxes", pa.int32()),  # boxes of the text detector
+        ("skin_region_share", pa.float32()),  # share of the skin region with the longest run at the border
+        ("skin_border_share", pa.float32()),  # that run, as a share of the border
+        ("limb_share", pa.float32()),  # the same of what stands out from the background and comes in
+        ("limb_border", pa.float32()),
+        ("limb_spread", pa.float32()),  # median distance (Lab) of its pixels from their own median
+        ("stones", pa.int32()),  # regions of about one size that stand out from the background
+        ("stone_contrast", pa.float32()),  # distance (Lab) from it that one pixel in a hundred exceeds
+        ("stone_share", pa.float32()),  # share of the image under the largest of them
+        ("stone_solidity", pa.float32()),  # its share of its convex hull
+        ("stone_elongation", pa.float32()),  # longer over shorter side of the smallest rectangle around it
+        ("stone_flatness", pa.float32()),  # share of its surface without relief
+        ("stone_box", pa.list_(pa.float32())),  # left, top, right, bottom, as shares of width and height
+        ("text_look", pa.float32()),  # largest share of thin strokes in any window of a word's size
+        ("text_boxes", pa.int32()),  # boxes of the text detector; 0 where the look suspects no text
         ("text_area", pa.float32()),  # share of the image under them
-        ("text", pa.string()),  # recognised words where recognition ran, else null
+        ("text", pa.string()),  # the longest lines that could be read, one a line; null where nothing could
+        ("text_over_stone", pa.int32()),  # letters of the lines that lie over the stone
     ]
 )
 

@@ -4,7 +4,6 @@ import errno
 import signal
 import sys
 from collections.abc import Callable
-from concurrent.futures.process import BrokenProcessPool
 from typing import NoReturn
 
 EXIT_BAD_INPUT = 2
@@ -31,11 +30,6 @@ def run_command(app: Callable[[], object]) -> NoReturn:
         if end.code == EXIT_INTERRUPTED:
             _fail_interrupted()
         raise
-    except BrokenProcessPool:
-        _fail(
-            "A worker process was ended from outside (out of memory?); run the same command to continue.",
-            EXIT_BAD_INPUT,
-        )
     except OSError as error:
         if error.errno not in _DISK_ERRORS:
             raise

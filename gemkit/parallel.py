@@ -1,19 +1,34 @@
-"""CPU work over shards in a process pool: one worker a core, results streamed, memory bounded."""
+"""CPU work in worker processes: one a core, results streamed, memory bounded, a death costs one item."""
 
-import multiprocessing
 import os
-import signal
-import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from typing import TypeVar
+from contextlib import closing
+from itertools import islice
+from multiprocessing.connection import wait
+from typing import Any, NamedTuple, TypeVar
+
+from gemkit.errors import UserError
+from gemkit.worker import Limits, Task, Worker
 
 Shard = TypeVar("Shard")
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-#: Read once at import by OpenMP, ONNX Runtime, numba and BLAS: one worker is one thread.
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+#: Tasks that a worker has: the one it is at and the next, so that it does not wait for the parent.
+_TASKS = 2
+
+#: Items in a task of `map_items`: a message costs as much as a small image.
+_BATCH = 16
+
+#: When so many are given up and nothing else gets finished, it is not the items' fault.
+_GIVEN_UP_IN_A_ROW = 10
+
+
+class GivenUp(NamedTuple):
+    """Stands for the result of an item that its worker did not survive; `reason` goes on from "it …"."""
+
+    reason: str
 
 
 def worker_count() -> int:
@@ -26,38 +41,120 @@ def map_shards(
 ) -> Iterator[Result]:
     """`function` of each shard, in order, at most two shards a worker in flight.
 
-    `function` must be pure and importable. Workers leave Ctrl-C to the parent and end with it, even when it
-    is killed.
+    `function` must be pure and importable; what it raises is raised here. Workers leave Ctrl-C to the parent
+    and end with it, even when it is killed. Raises UserError when a worker ends before that.
     """
-    workers = workers or worker_count()
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_start_worker)
-    previous = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
-    os.environ.update(dict.fromkeys(_THREAD_VARIABLES, "1"))
-    try:
-        in_flight: deque[Future[Result]] = deque()
+    with closing(_Crew(function, workers, None)) as crew:
+        in_flight: deque[Task] = deque()
         for shard in shards:
-            in_flight.append(pool.submit(function, shard))
-            if len(in_flight) >= 2 * workers:
-                yield in_flight.popleft().result()
+            in_flight.append(crew.submit(Task([shard])))
+            if len(in_flight) >= crew.capacity:
+                yield crew.wait_for(in_flight.popleft())[0]
         while in_flight:
-            yield in_flight.popleft().result()
-        pool.shutdown()
-    finally:
-        processes = list((pool._processes or {}).values())
-        pool.shutdown(wait=False, cancel_futures=True)
-        for process in processes:
-            process.terminate()
-        for name, value in previous.items():
-            os.environ.pop(name, None) if value is None else os.environ.update({name: value})
+            yield crew.wait_for(in_flight.popleft())[0]
 
 
-def _start_worker() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+def map_items(
+    function: Callable[[Item], Result], items: Iterable[Item], limits: Limits, workers: int | None = None
+) -> Iterator[list[tuple[Item, Result | GivenUp]]]:
+    """`function` of each item, however dangerous, a few items at a time, in any order.
+
+    Like `map_shards`, but an item that ends its worker, or takes more than the limits, costs no other. It is
+    tried once more, alone in a fresh worker (what an earlier item broke is not its fault), then given up.
+    Raises UserError when one after the other is given up.
+    """
+    remaining = iter(items)
+    in_a_row = 0
+    with closing(_Crew(function, workers, limits)) as crew:
+        while True:
+            while crew.in_flight < crew.capacity and (batch := list(islice(remaining, _BATCH))):
+                crew.submit(Task(batch))
+            if not crew.in_flight:
+                return
+            for task in crew.finish():
+                last = task.results[0]
+                in_a_row = in_a_row + 1 if isinstance(last, GivenUp) else 0
+                if in_a_row == _GIVEN_UP_IN_A_ROW:
+                    raise UserError(
+                        f"Nothing gets finished: {in_a_row} in a row had to be given up, the last because it "
+                        f"{last.reason}; is the memory or the time allowed too little?"
+                    )
+                yield list(zip(task.items, task.results, strict=True))
 
 
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+class _Crew:
+    """At most so many workers (default: one a core), started when there is something to do for them."""
+
+    def __init__(self, function: Callable[[Any], Any], workers: int | None, limits: Limits | None):
+        self._function, self._limits = function, limits
+        self._size = workers or worker_count()
+        self.capacity = _TASKS * self._size
+        self._workers: list[Worker] = []
+        self._waiting: deque[Task] = deque()
+
+    @property
+    def in_flight(self) -> int:
+        """Tasks that are not finished."""
+        return len(self._waiting) + sum(len(worker.tasks) for worker in self._workers)
+
+    def submit(self, task: Task) -> Task:
+        self._waiting.append(task)
+        self._dispatch()
+        return task
+
+    def wait_for(self, task: Task) -> list[Any]:
+        """The results of a task."""
+        while not task.results:
+            self.finish()
+        return task.results
+
+    def finish(self) -> list[Task]:
+        """Wait until some worker has finished a task or died; gives the tasks that are finished with it."""
+        finished = []
+        by_connection = {worker.connection: worker for worker in self._workers}
+        for connection in wait(list(by_connection)):
+            worker = by_connection[connection]  # type: ignore[index]
+            finished.append(worker.receive() or self._bury(worker))
+        self._dispatch()
+        return [task for task in finished if task]
+
+    def close(self) -> None:
+        for worker in self._workers:
+            worker.end()
+
+    def _dispatch(self) -> None:
+        while self._waiting:
+            worker = self._start() if self._waiting[0].alone else self._least_busy()
+            if worker is None:
+                return
+            worker.give(self._waiting.popleft())
+
+    def _start(self) -> Worker:
+        worker = Worker(self._function, self._limits)
+        self._workers.append(worker)
+        return worker
+
+    def _least_busy(self) -> Worker | None:
+        ready = [worker for worker in self._workers if not any(task.alone for task in worker.tasks)]
+        best = min(ready, key=lambda worker: len(worker.tasks), default=None)
+        if (best is None or best.tasks) and len(self._workers) < self._size:
+            return self._start()
+        return best if best and len(best.tasks) < _TASKS else None
+
+    def _bury(self, worker: Worker) -> Task | None:
+        """Let a dead worker's tasks wait again, but for an item given up, which is then finished."""
+        reason = worker.end_reason()
+        if self._limits is None or worker.item < 0:
+            raise UserError(f"A worker process {reason}; run the same command to continue.")
+        self._workers.remove(worker)
+        worker.end()
+        given_up = None
+        if worker.tasks and worker.item:
+            task = worker.tasks.popleft()
+            if task.alone:
+                task.results, given_up = [GivenUp(reason)], task
+            else:
+                self._waiting.appendleft(Task([task.items.pop(worker.item - 1)], alone=True))
+                worker.tasks.extend([task] if task.items else [])
+        self._waiting.extend(worker.tasks)
+        return given_up

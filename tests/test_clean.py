@@ -6,10 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pyarrow as pa
 import pytest
 from conftest import command
+from stone_pictures import stone_picture
 
 from curation.clean import BY_HAND, clean
 from curation.measurements import measure_pixels
@@ -22,10 +24,9 @@ GOOD = {"error": None, "format": "JPEG", "mode": "RGB", "text_boxes": 1, "text_a
 
 
 def picture(seed: int, side: int = 240) -> np.ndarray:
-    """A picture of its own: blobs of colour that no other seed has; the same picture at every side."""
-    grid = np.random.default_rng(seed).uniform(0, 255, (6, 6, 3))
-    where = np.arange(side) * 6 // side
-    return grid[where][:, where].astype(np.uint8)
+    """A stone of its own, of a colour and facets that no other seed has; the same picture at every side."""
+    red, green, blue = np.random.default_rng(seed).integers(20, 200, 3).tolist()
+    return cv2.resize(stone_picture((red, green, blue), seed), (side, side), interpolation=cv2.INTER_AREA)
 
 
 class Shop:
@@ -54,7 +55,8 @@ class Shop:
             values: dict[str, Any] = {"error": "truncated", "bytes": len(content)}
         else:
             values = GOOD | measure_pixels(pixels) | {"bytes": pixels.size}
-            values |= {column: bytes.fromhex(values[column]) for column in ("phash", "phash256")}
+            hashes = [field.name for field in MEASURED if pa.types.is_fixed_size_binary(field.type)]
+            values |= {column: bytes.fromhex(values[column]) for column in hashes}
         self.measured.setdefault(site, {})[sha256] = {"sha256": sha256} | values | measured
         return sha256
 
@@ -156,7 +158,7 @@ def test_dropped_images_join_no_groups(shop: Shop) -> None:
 
 def test_reasons_carry_numbers(shop: Shop) -> None:
     small = shop.add(picture(1, 60), ["Ruby"], ["a"])
-    text = shop.add(picture(2), ["Ruby"], ["b"], text_boxes=7, text_area=0.25)
+    text = shop.add(picture(2), ["Ruby"], ["b"], text_boxes=7, text_area=0.25, text="REPORT\nRUBY")
     broken = shop.add(None, ["Ruby"], ["c"])
     rows = shop.clean()
     [reason] = rows[small]["reasons"]
@@ -177,7 +179,7 @@ def decide(*lines: tuple[str, str, str]) -> None:
 
 
 def test_people_override_rules(shop: Shop) -> None:
-    texted = shop.add(picture(1), ["Ruby"], ["a"], text_boxes=9)
+    texted = shop.add(picture(1), ["Ruby"], ["a"], text_boxes=9, text="REPORT")
     good = shop.add(picture(2), ["Ruby"], ["b"])
     wrong = shop.add(picture(3), ["Ruby", "Red Spinel"], ["c"])
     wrong_copy = shop.add(picture(3, 180), ["Ruby"], ["d"])

@@ -10,14 +10,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from PIL import Image, UnidentifiedImageError
 
 from gemkit.errors import UserError
 from scraper.demo_store import pages
-from scraper.demo_store.catalogue import Catalogue, Photo, build
+from scraper.demo_store.catalogue import COPIES, EDITS, MORE_KINDS, Catalogue, Photo, build
 from scraper.demo_store.limits import Limits
-from scraper.demo_store.render import photo_bytes
+from scraper.demo_store.render import photo_bytes, picture
 from scraper.demo_store.server import RunningStore, open_store, start
 from scraper.demo_store.varieties import VARIETIES
 
@@ -32,6 +34,11 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def catalogue() -> Catalogue:
     return build(SEED, SCALE)
+
+
+@pytest.fixture(scope="module")
+def full() -> Catalogue:
+    return build(SEED, 1.0)
 
 
 @pytest.fixture(scope="module")
@@ -87,8 +94,8 @@ def test_the_catalogue_follows_from_its_seed() -> None:
 def test_dirt_multiplies_the_dirt_alone() -> None:
     usual, dirty = (Counter(photo.kind for photo in build(2, 1.0, dirt).photos) for dirt in (1.0, 4.0))
     assert dirty["stone"] == usual["stone"]
-    for kind in ("certificate", "hand", "near_duplicate"):
-        assert dirty[kind] == 4 * usual[kind] >= 300
+    for kind in ("certificate", "hand", "near_duplicate", *MORE_KINDS):
+        assert dirty[kind] == 4 * usual[kind] > 0
 
 
 @pytest.mark.parametrize(("seed", "scale"), [(1, 1.0), (9, SCALE)])
@@ -98,7 +105,8 @@ def test_the_truth_is_consistent(seed: int, scale: float) -> None:
     for photo in catalogue.photos:
         assert photo.product_ids
         assert all(photo.path in catalogue.products[product].photos for product in photo.product_ids)
-        assert (photo.copy_of is not None) == (photo.kind in ("near_duplicate", "exact_duplicate"))
+        assert (photo.copy_of is not None) == (photo.kind in COPIES)
+        assert photo.usable == (photo.kind in ("stone", "stock") and not photo.conflict)
         if photo.copy_of:
             original = catalogue.by_path[photo.copy_of]
             assert (original.stone, original.view, original.usable) == (photo.stone, photo.view, True)
@@ -113,7 +121,7 @@ def test_the_truth_is_consistent(seed: int, scale: float) -> None:
 
 
 def test_photos_are_the_same_every_time(catalogue: Catalogue) -> None:
-    for kind in ("stone", "certificate", "hand", "near_duplicate"):
+    for kind in ("stone", "certificate", "hand", "near_duplicate", "watermark", "no_stone", "size_chart"):
         photo = first(catalogue, kind)
         assert photo_bytes(photo) == photo_bytes(photo)
 
@@ -135,6 +143,50 @@ def test_each_kind_of_photo_is_what_the_truth_says(catalogue: Catalogue) -> None
         pytest.raises(OSError),
     ):
         truncated.load()
+
+
+def test_the_spoilt_photos_are_of_no_use(catalogue: Catalogue) -> None:
+    def levels(kind: str) -> np.ndarray:
+        return cv2.cvtColor(picture(first(catalogue, kind)), cv2.COLOR_RGB2GRAY)
+
+    stone = levels("stone")
+    assert levels("dark").mean() < 40 < stone.mean() < 240 < levels("bright").mean()
+    detail = {
+        kind: cv2.Canny(cv2.medianBlur(levels(kind), 5), 60, 120).mean() for kind in ("stone", "blurred")
+    }
+    assert detail["blurred"] < detail["stone"] / 4
+    assert np.ptp(cv2.blur(levels("blank"), (15, 15))) < 130
+
+
+def test_a_banner_is_wide_and_half_of_the_printed_matter_has_telling_names(full: Catalogue) -> None:
+    for photo in [photo for photo in full.photos if photo.kind == "banner"][:4]:
+        height, width = picture(photo).shape[:2]
+        assert width > 3 * height
+    named = {kind: [p.telling_name for p in full.photos if p.kind == kind] for kind in MORE_KINDS}
+    for kind in ("size_chart", "banner", "placeholder", "watermark", "glove"):
+        assert abs(sum(named[kind]) - len(named[kind]) / 2) <= 1
+    assert not any(named["screenshot"] + named["several"])
+    sizes = [p.path for p in full.photos if p.kind == "size_chart" and p.telling_name]
+    assert all("size" in path.lower() for path in sizes)
+
+
+@pytest.mark.parametrize("change", EDITS)
+def test_an_edited_copy_still_shows_its_original(change: str, full: Catalogue) -> None:
+    copy = next(photo for photo in full.photos if photo.change == change)
+    assert copy.copy_of
+    original = picture(full.by_path[copy.copy_of])
+    with Image.open(io.BytesIO(photo_bytes(copy))) as image:
+        edited = np.asarray(image.convert("RGB"))
+    factor = {"halved": 0.5, "doubled": 2, "cropped": 0.95}.get(change, 1)
+    if change == "bordered":
+        edge = (len(edited) - len(original)) // 2
+        assert edge > 0
+        edited = edited[edge:-edge, edge:-edge]
+    elif change == "mirrored":
+        edited = edited[:, ::-1]
+    assert np.abs(np.array(edited.shape[:2]) - factor * np.array(original.shape[:2])).max() <= 1
+    small = [cv2.resize(pixels, (32, 32), interpolation=cv2.INTER_AREA) for pixels in (original, edited)]
+    assert np.corrcoef([pixels.ravel() for pixels in small])[0, 1] > 0.8
 
 
 def test_pages_lead_from_the_index_to_every_photo(store: RunningStore, catalogue: Catalogue) -> None:

@@ -1,9 +1,7 @@
 """The parts that all three packages stand on."""
 
-import multiprocessing
 import os
 import sqlite3
-import time
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,7 +11,6 @@ from hypothesis import strategies as st
 
 from gemkit.errors import UserError
 from gemkit.memo import Memo
-from gemkit.parallel import map_shards
 from gemkit.params import load_params
 from gemkit.tables import read_rows, read_table, write_stream, write_table
 
@@ -100,30 +97,6 @@ def test_the_memo_forgets_what_other_settings_or_versions_made(tmp_path: Path) -
             assert "a" not in memo
     with Memo("crop", 1, {"size": 64}, tmp_path) as memo:
         assert "a" in memo
-
-
-def _square(number: int) -> int:
-    return number * number
-
-
-def _die_or_sleep(number: int) -> int:
-    time.sleep(60 if number else 0)
-    return number
-
-
-def test_shards_come_back_in_order_whatever_the_number_of_workers() -> None:
-    for workers in (1, 3):
-        assert list(map_shards(_square, range(20), workers)) == [n * n for n in range(20)]
-
-
-def test_leaving_early_ends_the_workers() -> None:
-    results = map_shards(_die_or_sleep, range(4), 2)
-    assert next(results) == 0
-    results.close()
-    deadline = time.monotonic() + 10
-    while multiprocessing.active_children() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not multiprocessing.active_children()
 
 
 def test_the_memo_keeps_what_a_killed_process_had_put(tmp_path: Path) -> None:

@@ -1,114 +1,22 @@
-"""Images of strangers are decoded or refused with a reason; each is measured once."""
+"""Measurements mean what they say; each image is measured once, and costs no other."""
 
-import io
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
-from conftest import command
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from conftest import command, set_param
+from dangerous import measure_or_crash
 from PIL import Image, ImageDraw
+from test_images import encoded, half_red
 
-from curation.images import ImageError, decode
-from curation.measure import measure, measure_file
+from curation.measure import StoredImage, measure, measure_image
 from curation.measurements import measure_pixels, pixel_hash
+from curation.params import MeasureParams
 from curation.tables import MEASURED
 from gemkit.errors import UserError
 from gemkit.tables import read_table, write_table
 from scraper.tables import IMAGES
-
-
-def encoded(image: Image.Image, file_format: str = "PNG", **options: object) -> bytes:
-    content = io.BytesIO()
-    image.save(content, file_format, **options)
-    return content.getvalue()
-
-
-def half_red(width: int = 40, height: int = 20) -> Image.Image:
-    """Red on the left, blue on the right."""
-    image = Image.new("RGB", (width, height), (0, 0, 255))
-    image.paste((255, 0, 0), (0, 0, width // 2, height))
-    return image
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        encoded(half_red()),
-        encoded(half_red(), "WEBP", lossless=True),
-        encoded(half_red(), "BMP"),
-        encoded(half_red(), "GIF"),
-        encoded(half_red().convert("P", palette=Image.Palette.ADAPTIVE)),
-        encoded(half_red().convert("RGBA")),
-        encoded(half_red().convert("CMYK"), "JPEG", quality=95),
-        encoded(half_red(), "JPEG", quality=95, subsampling=0),
-        encoded(half_red(), "TIFF"),
-    ],
-    ids=["png", "webp", "bmp", "gif", "palette", "alpha", "cmyk", "jpeg", "tiff"],
-)
-def test_every_kind_of_file_becomes_the_same_pixels(content: bytes) -> None:
-    pixels = decode(content).pixels
-    assert pixels.shape == (20, 40, 3)
-    assert pixels.dtype == np.uint8
-    assert np.abs(pixels[10, 5].astype(int) - (255, 0, 0)).max() < 12
-    assert np.abs(pixels[10, 35].astype(int) - (0, 0, 255)).max() < 12
-
-
-@pytest.mark.parametrize("orientation", range(1, 9))
-def test_exif_rotation_is_undone(orientation: int) -> None:
-    # Undo what a viewer would do to get the file's pixels, then expect the upright picture back.
-    upright = half_red()
-    stored = {
-        1: lambda image: image,
-        2: lambda image: image.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
-        3: lambda image: image.transpose(Image.Transpose.ROTATE_180),
-        4: lambda image: image.transpose(Image.Transpose.FLIP_TOP_BOTTOM),
-        5: lambda image: image.transpose(Image.Transpose.TRANSPOSE),
-        6: lambda image: image.transpose(Image.Transpose.ROTATE_90),
-        7: lambda image: image.transpose(Image.Transpose.TRANSVERSE),
-        8: lambda image: image.transpose(Image.Transpose.ROTATE_270),
-    }[orientation](upright)
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    assert np.array_equal(decode(encoded(stored, exif=exif)).pixels, np.asarray(upright))
-
-
-def test_transparency_lies_on_white_and_16_bits_keep_their_range() -> None:
-    clear = Image.new("RGBA", (4, 4), (255, 0, 0, 0))
-    assert (decode(encoded(clear)).pixels == 255).all()
-    grey = Image.fromarray(np.array([[0, 32_768, 65_535]], np.uint16))
-    assert decode(encoded(grey)).pixels[0, :, 0].tolist() == [0, 128, 255]
-
-
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [
-        (b"", "empty"),
-        (b"<html>not here</html>", "cannot identify"),
-        (encoded(half_red(400, 400), "JPEG")[:700], "truncated"),
-        (encoded(Image.new("L", (9_000, 8_000))), "9000×8000"),
-    ],
-)
-def test_what_is_no_image_says_why(content: bytes, words: str) -> None:
-    with pytest.raises(ImageError, match=words):
-        decode(content)
-
-
-@settings(max_examples=80, deadline=None)
-@given(data=st.data())
-def test_damaged_bytes_never_crash(data: st.DataObject) -> None:
-    whole = bytearray(encoded(half_red(), data.draw(st.sampled_from(["JPEG", "PNG", "GIF", "WEBP", "TIFF"]))))
-    for _ in range(data.draw(st.integers(1, 8))):
-        whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
-    try:
-        pixels = decode(bytes(whole)).pixels
-    except ImageError as error:
-        assert str(error)
-    else:
-        assert pixels.ndim == 3
-        assert pixels.shape[2] == 3
 
 
 def test_the_pixel_hash_is_of_the_pixels_and_their_shape() -> None:
@@ -148,20 +56,28 @@ def test_printed_text_is_seen(tmp_path: Path) -> None:
         draw.text((40, 40 + 40 * line), f"Certificate of origin {line}", fill="black", font_size=20)
     paper.save(tmp_path / "paper.png")
     half_red(400, 400).save(tmp_path / "plain.png")
-    assert measure_file(tmp_path / "paper.png", 320)["text_boxes"] >= 5
-    assert measure_file(tmp_path / "plain.png", 320)["text_boxes"] < 3
+    boxes = {
+        name: measure_image(StoredImage(name, tmp_path / f"{name}.png"), MeasureParams())["text_boxes"]
+        for name in ("paper", "plain")
+    }
+    assert boxes["paper"] >= 5
+    assert boxes["plain"] < 3
 
 
-def test_an_image_is_measured_once(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    raw = workspace / "data/raw/shop"
-    contents = [encoded(half_red(120 + side, 100)) for side in range(3)] + [b"no image"]
+def store_images(raw: Path, contents: list[bytes]) -> None:
+    """A site's raw table with one image for each content."""
     rows = []
     for number, content in enumerate(contents):
         (raw / "images").mkdir(parents=True, exist_ok=True)
         (raw / f"images/{number}.png").write_bytes(content)
-        rows.append({"site": "shop", "sha256": f"{number}" * 64, "path": f"images/{number}.png"})
-    rows += [rows[0], {"site": "shop", "sha256": None, "path": None}]
+        rows.append({"site": raw.name, "sha256": f"{number}" * 64, "path": f"images/{number}.png"})
+    rows += [rows[0], {"site": raw.name, "sha256": None, "path": None}]
     write_table(raw / "images.parquet", pa.Table.from_pylist(rows, IMAGES))
+
+
+def test_an_image_is_measured_once(workspace: Path) -> None:
+    raw = workspace / "data/raw/shop"
+    store_images(raw, [encoded(half_red(120 + side, 100)) for side in range(3)] + [b"no image"])
     params = workspace / "params.yaml"
     assert measure("shop", params)["measured now"] == 4
     first = (workspace / "data/measured/shop.parquet").read_bytes()
@@ -170,12 +86,36 @@ def test_an_image_is_measured_once(workspace: Path, monkeypatch: pytest.MonkeyPa
     table = read_table(workspace / "data/measured/shop.parquet", MEASURED).to_pylist()
     assert [row["width"] for row in table] == [120, 121, 122, None]
     assert [bool(row["error"]) for row in table] == [False, False, False, True]
-    assert len(table[0]["phash256"]) == 32
+    assert len(table[0]["thumbnail"]) == 16 * 16 * 3
+    set_param(workspace, "measure.seconds", 30)
+    assert measure("shop", params)["measured now"] == 0, "what an image may take changes no result"
 
     (raw / "images/1.png").unlink()
-    params.write_text(params.read_text().replace("text_side: 320", "text_side: 160"))
+    set_param(workspace, "measure.text_side", 160)
     with pytest.raises(UserError, match=r"images/1\.png"):
         measure("shop", params)
+
+
+def test_an_image_that_crashes_its_worker_costs_no_other(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contents = [encoded(half_red(120 + side, 100)) for side in range(6)]
+    contents[3] += b"crash"
+    store_images(workspace / "data/raw/shop", contents)
+    params, table = workspace / "params.yaml", workspace / "data/measured/shop.parquet"
+    with monkeypatch.context() as context:
+        context.setattr("curation.measure.measure_image", measure_or_crash)
+        summary = measure("shop", params)
+    rows = read_table(table, MEASURED).to_pylist()
+    assert [row["width"] for row in rows] == [120, 121, 122, None, 124, 125]
+    assert rows[3]["error"] == "measuring it crashed (SIGSEGV)"
+    assert rows[3]["bytes"] == len(contents[3])
+    assert (summary["measured now"], summary["given up"]) == (5, 1)
+
+    # It stands in the table, but the next run tries it again.
+    summary = measure("shop", params)
+    assert (summary["measured now"], summary["given up"]) == (1, 0)
+    assert [row["width"] for row in read_table(table, MEASURED).to_pylist()] == list(range(120, 126))
 
 
 def test_a_site_that_was_not_crawled(workspace: Path) -> None:

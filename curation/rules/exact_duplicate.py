@@ -15,12 +15,14 @@ class Settings(RuleSettings):
 
 
 def find(images: Inventory, settings: Settings) -> Iterator[Reason]:
-    best: dict[str, int] = {}
-    pixels = images.words("pixel_sha256")
     left = np.flatnonzero(images.decoded & ~images.dropped)
-    for row in left[np.argsort(images.rank[left])]:
-        first = best.setdefault(pixels[row], int(row))
-        if first != row:
-            images.copy_of[row] = first
-            images.alike.append(np.array([[first, row]]))
-            yield Reason(int(row), 0, 0, f"the same pixels as {images.sha256[first]}")
+    left = left[np.argsort(images.rank[left])]
+    _, first, which = np.unique(
+        images.codes("pixel_hash")[left], axis=0, return_index=True, return_inverse=True
+    )
+    best = left[first[which.reshape(-1)]]
+    copies = best != left
+    images.copy_of[left[copies]] = best[copies]
+    images.alike.append(np.column_stack([best[copies], left[copies]]))
+    for row, kept in zip(left[copies].tolist(), best[copies].tolist(), strict=True):
+        yield Reason(row, 0, 0, f"the same pixels as {images.sha256[kept]}")

@@ -1,4 +1,4 @@
-"""Copies of a picture that were rescaled, recompressed or converted: equal in structure and in colour."""
+"""Copies of a picture: rescaled, recompressed, cropped, framed, mirrored or in a little other light."""
 
 from collections.abc import Iterator
 from typing import Annotated
@@ -6,7 +6,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from curation.duplicates import choose_copies, hamming, pairs_within
+from curation.duplicates import choose_copies, mirrored_pairs_within
 from curation.inventory import Inventory
 from curation.rules import Reason, RuleSettings
 
@@ -16,30 +16,51 @@ PHASE = "copies"
 class Settings(RuleSettings):
     """How far two copies may differ.
 
-    `radius`: bits of the 64-bit hash; `colour`: distance in Lab of the mean colour of the central half;
-    `fine`: bits of the 256-bit hash, which tells two stones of one cut and colour apart.
+    `radius`: bits of the 64-bit hash, which finds what to look at; then, of the one thumbnail laid onto the
+    other, `unexplained`: share of the variance of lightness, which tells two stones of one cut and colour
+    apart, and `colour`: root mean square distance in a* and b*.
     """
 
     radius: Annotated[int, Field(ge=0, le=16)] = 8
-    colour: Annotated[float, Field(ge=0)] = 6.0
-    fine: Annotated[int, Field(ge=0, le=256)] = 32
+    unexplained: Annotated[float, Field(ge=0, le=1)] = 0.028
+    colour: Annotated[float, Field(ge=0)] = 5.0
 
 
 def find(images: Inventory, settings: Settings) -> Iterator[Reason]:
     left = np.flatnonzero(images.decoded & ~images.dropped & (images.copy_of == np.arange(len(images))))
-    codes, fine = images.codes("phash")[left], images.codes("phash256")[left]
-    colours = images.colours("centre_lab")[left]
-    pairs = pairs_within(codes, settings.radius)
-    pairs = pairs[hamming(fine, pairs) <= settings.fine]
-    distance = np.linalg.norm(colours[pairs[:, 0]] - colours[pairs[:, 1]], axis=1)
-    pairs = pairs[distance <= settings.colour]
+    codes, mirrored = images.codes("phash")[left], images.codes("phash_mirrored")[left]
+    pairs, rest, shift = confirm(codes, mirrored, images.thumbnails[left], settings)
     images.alike.append(left[pairs])
     kept_for = choose_copies(pairs, images.rank[left])
-    copies = np.flatnonzero(kept_for != np.arange(len(left)))
-    bits = hamming(codes, np.column_stack([copies, kept_for[copies]]))
-    for copy, bit_count in zip(copies, bits, strict=True):
-        row, best = int(left[copy]), int(left[kept_for[copy]])
-        images.copy_of[row] = best
-        shift = np.linalg.norm(colours[copy] - colours[kept_for[copy]])
-        detail = f"a copy of {images.sha256[best]}, Lab distance {shift:.1f} of {settings.colour:g}"
-        yield Reason(row, float(bit_count), settings.radius, detail)
+    found = {tuple(pair): number for number, pair in enumerate(pairs.tolist())}
+    for copy in np.flatnonzero(kept_for != np.arange(len(left))).tolist():
+        best = int(kept_for[copy])
+        number = found[min(copy, best), max(copy, best)]
+        row, original = int(left[copy]), int(left[best])
+        images.copy_of[row] = original
+        detail = (
+            f"a copy of {images.sha256[original]}, colour off by {shift[number]:.1f} of {settings.colour:g}"
+        )
+        yield Reason(row, round(float(rest[number]), 4), settings.unexplained, detail)
+
+
+def confirm(
+    codes: np.ndarray, mirrored: np.ndarray, thumbnails: np.ndarray, settings: Settings
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pairs of pictures that are copies, each once; of each what is unexplained and how far colours are."""
+    from curation.alignment import colour_distance, colour_patches, lightness, unexplained
+
+    patches, grey = colour_patches(thumbnails), lightness(thumbnails)
+    kept: list[np.ndarray] = []
+    for number, pairs in enumerate(mirrored_pairs_within(codes, mirrored, settings.radius)):
+        turned = np.s_[:, :, :: -1 if number else 1]
+        one, other = pairs.T
+        shift = colour_distance(patches[one], patches[other][turned])
+        near = shift <= settings.colour
+        one, other, shift = one[near], other[near], shift[near]
+        share = unexplained(grey[one], grey[other][turned], settings.unexplained)
+        kept.append(np.column_stack([one, other, share, shift])[share <= settings.unexplained])
+    found = np.concatenate(kept)
+    # A stone that is its own mirror image may be found twice.
+    pairs, first = np.unique(found[:, :2].astype(np.int64), axis=0, return_index=True)
+    return pairs, found[first, 2], found[first, 3]

@@ -25,6 +25,7 @@ from functools import cached_property
 
 import numpy as np
 
+from scraper.demo_store.file_names import TELLING, plain_name, telling_name
 from scraper.demo_store.varieties import BY_NAME, VARIETIES, Variety
 
 #: What a photo is, and how many of it there are at scale 1 and dirt 1 (None: follows from the varieties).
@@ -42,8 +43,28 @@ KINDS = {
     "forbidden": 6,
 }
 
-#: How a near-duplicate was made of the photo that it copies.
+#: More kinds of dirt. Each is drawn from a generator of its own, so that a new kind changes no other photo.
+MORE_KINDS = {
+    "edited_duplicate": 21,
+    "blank": 11,
+    "blurred": 12,
+    "dark": 11,
+    "bright": 11,
+    "several": 14,
+    "no_stone": 14,
+    "watermark": 13,
+    "glove": 12,
+    "size_chart": 7,
+    "banner": 11,
+    "placeholder": 7,
+    "screenshot": 7,
+}
+
+COPIES = ("exact_duplicate", "near_duplicate", "edited_duplicate")
+
+#: How a near-duplicate was made of the photo that it copies, and an edited one.
 CHANGES = ("rescaled", "recompressed", "converted")
+EDITS = ("halved", "doubled", "compressed", "cropped", "bordered", "relit", "mirrored")
 
 TRADE_ONLY = "Trade Clearance"
 
@@ -52,6 +73,8 @@ _STOCK_A_VARIETY = 2
 _STOCK_LISTED_BY = (5, 13)
 _VIEWS = (0.12, 0.38, 0.33, 0.17)
 _FEWEST = 12
+#: So many views apart lie those of two kinds of dirt.
+_OTHER_VIEWS = 100_000
 
 
 @dataclass(frozen=True)
@@ -59,7 +82,7 @@ class Photo:
     """The truth about one image URL. `path` is the URL's path on the image host.
 
     `stone` and `view` say what it shows; `copy_of` is the path of the photo it copies, `change` how;
-    `telling_name`: the file name gives a certificate or hand away.
+    `telling_name`: the file name gives the dirt away.
     """
 
     path: str
@@ -147,9 +170,12 @@ class _Builder:
         self._conflicts()
         for kind, count in KINDS.items():
             if count is not None:
-                self._dirt(kind, max(1, round(count * self.scale * self.dirt)))
+                self._dirt(kind, max(1, round(count * self.scale * self.dirt)), 50)
         products = list(self.products.values())
         products[len(products) // 2].gallery = False
+        for number, (kind, count) in enumerate(MORE_KINDS.items(), start=2):
+            self.rng = np.random.default_rng([self.seed, 4, number])
+            self._dirt(kind, max(1, round(count * self.scale * self.dirt)), number * _OTHER_VIEWS)
         return Catalogue(self.seed, self.scale, self.dirt, self._classes(), self.products, self._listed())
 
     def _stock_variety(self, variety: Variety) -> None:
@@ -182,18 +208,18 @@ class _Builder:
                 photo = self._photo(product, "stone", view=view)
                 self.photos[photo.path] = replace(photo, conflict=True)
 
-    def _dirt(self, kind: str, count: int) -> None:
+    def _dirt(self, kind: str, count: int, first_view: int) -> None:
+        """`count` photos of a kind; from `first_view` on their views are of no other photo."""
         products = list(self.products.values())
         clear = [p for p in self.photos.values() if p.kind == "stone" and not p.conflict]
         for index in range(count):
-            if kind in ("near_duplicate", "exact_duplicate"):
+            if kind in COPIES:
                 self._copy(kind, clear[int(self.rng.integers(len(clear)))])
                 continue
             product = products[int(self.rng.integers(len(products)))]
-            telling = kind in ("certificate", "hand") and index % 2 == 0
-            name = self._telling_name(kind, product) if telling else None
-            # Views from 50 on are of no other photo.
-            photo = self._photo(product, kind, view=50 + index, name=name)
+            telling = kind in TELLING and index % 2 == 0
+            name = telling_name(self.rng, kind, self._next(), product.product_id) if telling else None
+            photo = self._photo(product, kind, view=first_view + index, name=name)
             if telling:
                 self.photos[photo.path] = replace(photo, telling_name=True)
 
@@ -205,6 +231,8 @@ class _Builder:
         if kind == "near_duplicate":
             change = str(self.rng.choice(CHANGES))
             suffix = str(self.rng.choice(["png", "webp"])) if change == "converted" else "jpg"
+        elif kind == "edited_duplicate":
+            change = str(self.rng.choice(EDITS))
         name = self._name(product).removesuffix("jpg") + suffix
         photo = self._photo(product, kind, view=original.view, name=name)
         self.photos[photo.path] = replace(photo, copy_of=original.path, change=change)
@@ -259,35 +287,9 @@ class _Builder:
         return photo
 
     def _name(self, product: Product) -> str:
-        """A file name as stores give them: most with the product's number, some that trap a careless rule."""
-        draw, number = self.rng.random(), self._next()
+        draw, number, place = self.rng.random(), self._next(), len(product.photos) + 1
         stone = slug(product.variety)
-        if draw < 0.72:
-            date = product.added.strftime("%d%m%y")
-            tail = f"-{number}" if draw > 0.6 else ""
-            return f"{product.product_id}-{len(product.photos) + 1}-{date}{tail}.jpg"
-        if draw < 0.8:
-            trap = self.rng.choice(
-                ["product", "handmade", "perfect", "handpicked", "collection", "exact-colour"]
-            )
-            return f"{trap}-{stone}-{number}.jpg"
-        return f"{stone}-gemstone-{number}.jpg"
-
-    def _telling_name(self, kind: str, product: Product) -> str:
-        number = self._next()
-        if kind == "hand":
-            names = [
-                f"hand{number}.jpg",
-                f"hand-{product.product_id}-{number}.jpg",
-                f"{product.product_id}-hand-{number}.jpg",
-            ]
-        else:
-            names = [
-                f"certi{number}.jpg",
-                f"certificate-{number}.jpg",
-                f"{product.product_id}-certi-{number}.jpg",
-            ]
-        return str(self.rng.choice(names))
+        return plain_name(self.rng, draw, number, product.product_id, place, product.added, stone)
 
     def _date(self) -> datetime.date:
         return datetime.date(2022, 1, 1) + datetime.timedelta(days=int(self.rng.integers(0, 900)))

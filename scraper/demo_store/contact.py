@@ -12,14 +12,23 @@ from scraper.demo_store.render import picture
 from scraper.demo_store.varieties import VARIETIES
 
 _COLUMNS, _CELL, _MARGIN, _LABEL = 8, 100, 4, 118
-_DIRT = {"certificate": "Certificates", "hand": "Hands", "stock": "Stock photos"}
+_DIRT = {
+    "Certificates": ("certificate",),
+    "Charts, banners": ("size_chart", "banner", "placeholder", "screenshot"),
+    "Hands": ("hand", "glove"),
+    "Several stones": ("several",),
+    "No stone": ("no_stone",),
+    "Watermarks": ("watermark",),
+    "Spoilt": ("blurred", "dark", "bright", "blank"),
+    "Stock photos": ("stock",),
+}
 
 
 def contact_sheet(path: Path, seed: int) -> None:
     """Write a PNG with a few photos of each variety and of each kind of dirt."""
     photos = build(seed, 1.0).photos
     rows = [(v.name, [p for p in photos if p.kind == "stone" and p.variety == v.name]) for v in VARIETIES]
-    rows += [(label, [p for p in photos if p.kind == kind]) for kind, label in _DIRT.items()]
+    rows += [(label, _of_kinds(photos, kinds)) for label, kinds in _DIRT.items()]
     step = _CELL + _MARGIN
     sheet = Image.new("RGB", (_LABEL + _COLUMNS * step, len(rows) * step + _MARGIN), "white")
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(13)
@@ -31,6 +40,12 @@ def contact_sheet(path: Path, seed: int) -> None:
     palette = sheet.quantize(256, method=Image.Quantize.FASTOCTREE, kmeans=2)
     with replaced(path) as temporary:
         sheet.quantize(palette=palette).save(temporary, "PNG", optimize=True)
+
+
+def _of_kinds(photos: list[Photo], kinds: tuple[str, ...]) -> list[Photo]:
+    """As many of each kind, one kind after the other."""
+    each = _COLUMNS // len(kinds)
+    return [photo for kind in kinds for photo in [p for p in photos if p.kind == kind][:each]]
 
 
 def _spread(photos: list[Photo]) -> list[Photo]:

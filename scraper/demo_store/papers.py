@@ -27,7 +27,7 @@ _FONTS = ("DejaVuSans", "DejaVuSerif", "DejaVuSans-Bold", "DejaVuSerif-Bold", "S
 
 
 @cache
-def _font(name: str, size: int) -> ImageFont.FreeTypeFont:
+def font(name: str, size: int) -> ImageFont.FreeTypeFont:
     """A font that comes with matplotlib."""
     import matplotlib
 
@@ -45,10 +45,10 @@ def certificate(variety: Variety, rng: np.random.Generator) -> np.ndarray:
     margin = int(width * 0.07)
     heading = str(rng.choice(_LABORATORIES))
     size = int(width * rng.uniform(0.042, 0.055))
-    bold = _font(str(rng.choice(["DejaVuSerif-Bold", "DejaVuSans-Bold", "STIXGeneralBol"])), size)
+    bold = font(str(rng.choice(["DejaVuSerif-Bold", "DejaVuSans-Bold", "STIXGeneralBol"])), size)
     draw.text((width / 2, margin), heading, ink, bold, anchor="ma")
     top = margin + size * 2
-    text = _font(str(rng.choice(_FONTS)), max(12, int(width * rng.uniform(0.026, 0.033))))
+    text = font(str(rng.choice(_FONTS)), max(12, int(width * rng.uniform(0.026, 0.033))))
     step = int(text.size * rng.uniform(1.35, 1.7))
     for key, value in _lines(variety, rng):
         if top + step > height - margin - step:

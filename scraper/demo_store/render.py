@@ -12,27 +12,48 @@ from PIL import Image
 from gemkit.parallel import map_shards
 from gemkit.progress import Progress
 from gemkit.tables import write_bytes
+from scraper.demo_store.cards import banner, placeholder, screenshot, size_chart
 from scraper.demo_store.catalogue import Catalogue, Photo, images_of
-from scraper.demo_store.hands import held
+from scraper.demo_store.hands import gloved, held
+from scraper.demo_store.layouts import several
 from scraper.demo_store.papers import certificate
+from scraper.demo_store.props import scene
+from scraper.demo_store.spoilt import blank, blurred, bright, dark, watermarked
 from scraper.demo_store.stones import make_stone, photograph
 from scraper.demo_store.varieties import BY_NAME
 
 #: Counts up whenever any photo's bytes change.
-VERSION = 7
+VERSION = 8
 
 _SHARD = 8
 _TINY_SIDE = 60
+
+#: Kinds that show nothing of the product, or a stone like it.
+_WITHOUT = {
+    "blank": blank,
+    "no_stone": scene,
+    "size_chart": size_chart,
+    "placeholder": placeholder,
+}
+_WITH_VARIETY = {"certificate": certificate, "banner": banner, "screenshot": screenshot, "several": several}
+#: Kinds that show the product's stone in a hand.
+_IN_HAND = {"hand": held, "glove": gloved}
+#: What became of a good photo.
+_SPOILT = {"blurred": blurred, "dark": dark, "bright": bright, "watermark": watermarked}
 
 
 def picture(photo: Photo) -> np.ndarray:
     """What the camera saw, uint8 RGB (height, width, 3); a copy shows what its original shows."""
     rng = np.random.default_rng([*photo.stone, 7, photo.view])
-    if photo.kind == "certificate":
-        return certificate(BY_NAME[photo.variety], rng)
-    if photo.kind == "hand":
-        return held(make_stone(BY_NAME[photo.variety], np.random.default_rng(photo.stone)), rng)
-    return photograph(photo.variety, photo.stone, photo.view)
+    if photo.kind in _WITHOUT:
+        return _WITHOUT[photo.kind](rng)
+    if photo.kind in _WITH_VARIETY:
+        return _WITH_VARIETY[photo.kind](BY_NAME[photo.variety], rng)
+    if photo.kind in _IN_HAND:
+        stone = make_stone(BY_NAME[photo.variety], np.random.default_rng(photo.stone))
+        return _IN_HAND[photo.kind](stone, rng)
+    pixels = photograph(photo.variety, photo.stone, photo.view)
+    return _SPOILT[photo.kind](pixels, rng) if photo.kind in _SPOILT else pixels
 
 
 def photo_bytes(photo: Photo) -> bytes:
@@ -46,6 +67,10 @@ def photo_bytes(photo: Photo) -> bytes:
         )
     if photo.kind == "near_duplicate":
         return _near_duplicate(photo, pixels, rng)
+    if photo.kind == "edited_duplicate":
+        return _encode(
+            _edited(photo, pixels, rng), photo.suffix, 40 if photo.change == "compressed" else quality
+        )
     content = _encode(pixels, photo.suffix, quality)
     return content[: len(content) * 2 // 5] if photo.kind == "truncated" else content
 
@@ -58,6 +83,26 @@ def _near_duplicate(photo: Photo, pixels: np.ndarray, rng: np.random.Generator) 
     if photo.change == "recompressed":
         return _encode(pixels, photo.suffix, int(rng.integers(45, 65)))
     return _encode(pixels, photo.suffix, 85)
+
+
+def _edited(photo: Photo, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    height, width = pixels.shape[:2]
+    if photo.change == "halved":
+        return cv2.resize(pixels, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    if photo.change == "doubled":
+        return cv2.resize(pixels, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
+    if photo.change == "cropped":
+        left, top = (
+            int(share * side) for share, side in zip(rng.uniform(0, 0.05, 2), (width, height), strict=True)
+        )
+        return pixels[top : top + int(0.95 * height), left : left + int(0.95 * width)]
+    if photo.change == "bordered":
+        edge = int(min(width, height) * rng.uniform(0.02, 0.06))
+        colour = [int(rng.choice([0, 128, 255]))] * 3
+        return cv2.copyMakeBorder(pixels, edge, edge, edge, edge, cv2.BORDER_CONSTANT, value=colour)
+    if photo.change == "relit":
+        return np.clip(pixels * rng.choice([0.9, 1.1]), 0, 255).astype(np.uint8)
+    return np.ascontiguousarray(pixels[:, ::-1]) if photo.change == "mirrored" else pixels
 
 
 def _encode(pixels: np.ndarray, suffix: str, quality: int) -> bytes:

@@ -109,9 +109,13 @@ def place_stone(
     top: int,
     side: int,
     rng: np.random.Generator,
+    finest: int = _TRACED_SIDE,
 ) -> None:
-    """Draw the stone, its soft shadow and the colour it throws into a linear picture, in place."""
-    traced = min(_TRACED_SIDE, side)
+    """Draw the stone, its soft shadow and the colour it throws into a linear picture, in place.
+
+    Light is traced through at most `finest`² points.
+    """
+    traced = min(finest, side)
     colour, cover = trace(stone, light, turn, traced)
     # Rays that missed take the colour of their neighbours, so that the edge stays clean when enlarged.
     blurred, weight = cv2.blur(colour, (5, 5)), cv2.blur(cover, (5, 5))

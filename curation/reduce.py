@@ -1,0 +1,28 @@
+"""Making pictures smaller, fast: halving is several times as fast as any other step of area averaging."""
+
+import cv2
+import numpy as np
+
+
+def halve(pixels: np.ndarray) -> np.ndarray:
+    """The picture at half its size, each pixel the mean of four; an odd last row or column is left out."""
+    height, width = pixels.shape[:2]
+    size = (max(1, width // 2), max(1, height // 2))
+    even = pixels[: max(1, height // 2 * 2), : max(1, width // 2 * 2)]
+    return cv2.resize(even, size, interpolation=cv2.INTER_AREA)
+
+
+def halve_towards(pixels: np.ndarray, side: int) -> np.ndarray:
+    """The picture halved as long as its longer side is at least twice `side` pixels."""
+    while max(pixels.shape[:2]) >= 2 * side:
+        pixels = halve(pixels)
+    return pixels
+
+
+def fit(pixels: np.ndarray, side: int) -> np.ndarray:
+    """The picture with its longer side `side` pixels: halved towards it, then sampled."""
+    pixels = halve_towards(pixels, side)
+    height, width = pixels.shape[:2]
+    scale = side / max(height, width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return cv2.resize(pixels, size, interpolation=cv2.INTER_LINEAR)

@@ -1,0 +1,63 @@
+"""The command `report`: one self-contained HTML page of the dataset as it stands."""
+
+from pathlib import Path
+from typing import Any
+
+from curation.params import read_balance, read_clean, read_crop, read_sites
+from curation.report.album import Album
+from curation.report.cleaning import describe_cleaning
+from curation.report.copies import describe_copies
+from curation.report.datasets import describe_datasets
+from curation.report.images import read_images
+from curation.report.labels import describe_labels
+from curation.report.origin import describe_origin
+from curation.report.page import render
+from curation.report.stones import describe_crops
+from curation.report.training import describe_groups, describe_split
+from curation.rules import load_rules
+from curation.taxonomy import read_taxonomy
+from gemkit.errors import UserError
+from gemkit.progress import Progress
+from gemkit.tables import write_text
+
+OUTPUT = Path("reports/curation.html")
+
+#: The sections made of tables that come before or after data/clean.parquet.
+_MAY_BE_MISSING = ("origin", "crops", "split", "datasets")
+
+
+def report(params_path: Path, output: Path = OUTPUT) -> dict[str, Any]:
+    """Write the page about data/clean.parquet and what was made of it so far; returns a summary.
+
+    A part whose tables do not exist yet says which stage to run. The same tables give the same bytes.
+    Raises UserError when the page cannot be made at all: no data/clean.parquet, wrong parameters,
+    an output that is a folder.
+    """
+    settings, balance = read_clean(params_path), read_balance(params_path)
+    rules = load_rules(settings.rules, params_path)
+    images = read_images(read_sites(params_path), read_taxonomy(settings.taxonomy, settings.merge))
+    with Progress("report", unit="pictures") as progress:
+        album = Album(images, progress)
+        sections: dict[str, Any] = {
+            "origin": describe_origin(images),
+            "cleaning": describe_cleaning(images, rules, album),
+            "copies": describe_copies(images, album),
+            "labels": describe_labels(images, album),
+            "groups": describe_groups(images, album),
+            "crops": describe_crops(images, read_crop(params_path), album),
+            "split": describe_split(images),
+            "datasets": describe_datasets(images, balance, read_crop(params_path).size),
+        }
+    try:
+        write_text(output, render(sections))
+    except (FileExistsError, IsADirectoryError, NotADirectoryError) as error:
+        raise UserError(f"'{output}' is no place for a file ({error.strerror}); name another.") from None
+    return {
+        "page": str(output),
+        "bytes": output.stat().st_size,
+        "images": len(images),
+        "kept": int(images.keep.sum()),
+        "pictures": album.pictures,
+        "unreadable pictures": album.unreadable,
+        "left out": [name for name in _MAY_BE_MISSING if sections[name].missing],
+    }

@@ -1,0 +1,45 @@
+"""Labels: images listed under several class names, and what these came to."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from curation.report.album import Album, Photo
+from curation.report.choose import commonest, evenly
+from curation.report.images import Images
+
+_CONFLICT = "conflict: "
+_MOST, _SAMPLES = 20, 8
+
+
+@dataclass(frozen=True)
+class Labels:
+    """`several` counts images under more than one class name; `conflicts` and `unknown` what has no label."""
+
+    several: int
+    resolved: int
+    together: list[tuple[str, str, int]]
+    conflicts: list[tuple[str, int]]
+    unknown: list[tuple[str, int]]
+    samples: list[Photo]
+
+
+def describe_labels(images: Images, album: Album) -> Labels:
+    """Count what class names came to, and choose images whose names exclude each other."""
+    problems = {reason.row: reason.detail for reason in images.reasons if reason.rule == "label"}
+    conflicting = [row for row, detail in problems.items() if detail.startswith(_CONFLICT)]
+    several = [row for row, names in enumerate(images.store_classes) if len(names) > 1]
+    resolved = [row for row in several if images.variety[row] is not None]
+    together = Counter((" + ".join(sorted(images.store_classes[row])), images.name(row)) for row in resolved)
+    conflicts = Counter(problems[row].removeprefix(_CONFLICT) for row in conflicting)
+    unknown = Counter(detail for detail in problems.values() if not detail.startswith(_CONFLICT))
+    return Labels(
+        several=len(several),
+        resolved=len(resolved),
+        together=[(*names, count) for names, count in commonest(together)[:_MOST]],
+        conflicts=commonest(conflicts)[:_MOST],
+        unknown=commonest(unknown)[:_MOST],
+        samples=[
+            album.photo(row, "listed as " + " + ".join(sorted(images.store_classes[row])))
+            for row in evenly(conflicting, _SAMPLES)
+        ],
+    )
