@@ -27,8 +27,8 @@ _COMPACT = 0.7
 #: Least share of the image that a limb covers.
 _LIMB = 0.05
 
-#: Gradient of lightness, L* a pixel, below which a surface is flat.
-_FLAT = 3.0
+#: Gradient of lightness, L* a pixel, below which a surface is flat: a cabochon's shading is steeper.
+_FLAT = 0.8
 
 
 class _Frame(NamedTuple):
@@ -83,7 +83,8 @@ def stone_regions(lab: np.ndarray, background: Background) -> dict[str, Any]:
     `stones`: their number; `stone_contrast`: distance from the background that one pixel in a hundred
     exceeds; of the largest, `stone_share`: of the image, `stone_solidity`: of its convex hull,
     `stone_elongation`: longer over shorter side of the smallest rectangle around it, `stone_flatness`: share
-    of its surface without any relief, `stone_box`: [left, top, right, bottom] as shares of width and height.
+    of its surface without any shading, `stone_spread`: median distance of its pixels from their own median
+    colour (a*, b*), `stone_box`: [left, top, right, bottom] as shares of width and height.
     All 0 where nothing stands out.
     """
     mask = (background.distance > max(_DISTANCE, _RESIDUALS * background.residual)).astype(np.uint8)
@@ -94,7 +95,7 @@ def stone_regions(lab: np.ndarray, background: Background) -> dict[str, Any]:
     if not len(areas) or areas.max() <= 0:
         return {
             "stones": 0, "stone_contrast": contrast, "stone_share": 0.0, "stone_solidity": 0.0,
-            "stone_elongation": 0.0, "stone_flatness": 0.0, "stone_box": [0.0] * 4,
+            "stone_elongation": 0.0, "stone_flatness": 0.0, "stone_spread": 0.0, "stone_box": [0.0] * 4,
         }  # fmt: skip
     largest = contours[int(areas.argmax())]
     share = float(areas.max())
@@ -108,7 +109,7 @@ def stone_regions(lab: np.ndarray, background: Background) -> dict[str, Any]:
         "stone_share": share,
         "stone_solidity": share / hull,
         "stone_elongation": (max(sides) + 1) / (min(sides) + 1),
-        "stone_flatness": _flatness(lab[..., 0], largest),
+        **_surface(lab, largest),
         "stone_box": _box(largest, mask.shape),
     }
 
@@ -125,15 +126,20 @@ def _box(contour: np.ndarray, shape: tuple[int, ...]) -> list[float]:
     return [left / shape[1], top / shape[0], (left + width) / shape[1], (top + height) / shape[0]]
 
 
-def _flatness(lightness: np.ndarray, contour: np.ndarray) -> float:
-    """Share of the pixels inside a contour, its edge left out, with hardly any gradient."""
-    inside = np.zeros(lightness.shape, np.uint8)
-    cv2.drawContours(inside, [contour], -1, 1, -1)
-    cv2.drawContours(inside, [contour], -1, 0, 3)
-    across = cv2.Sobel(lightness, cv2.CV_32F, 1, 0, scale=0.125)
-    down = cv2.Sobel(lightness, cv2.CV_32F, 0, 1, scale=0.125)
-    steepness = cv2.magnitude(across, down)[inside > 0]
-    return float((steepness < _FLAT).mean()) if len(steepness) else 0.0
+def _surface(lab: np.ndarray, contour: np.ndarray) -> dict[str, float]:
+    """`stone_flatness` and `stone_spread`, of what lies inside a contour, its edge left out."""
+    mask = np.zeros(lab.shape[:2], np.uint8)
+    cv2.drawContours(mask, [contour], -1, 1, -1)
+    cv2.drawContours(mask, [contour], -1, 0, 3)
+    inside = mask > 0
+    if not inside.any():
+        return {"stone_flatness": 0.0, "stone_spread": 0.0}
+    across = cv2.Sobel(lab[..., 0], cv2.CV_32F, 1, 0, scale=0.125)
+    down = cv2.Sobel(lab[..., 0], cv2.CV_32F, 0, 1, scale=0.125)
+    return {
+        "stone_flatness": float((cv2.magnitude(across, down)[inside] < _FLAT).mean()),
+        "stone_spread": _spread(lab[inside][:, 1:]),
+    }
 
 
 def limbs(lab: np.ndarray, background: Background) -> dict[str, float]:
@@ -147,9 +153,7 @@ def limbs(lab: np.ndarray, background: Background) -> dict[str, float]:
     if found is None:
         return {"limb_share": 0.0, "limb_border": 0.0, "limb_spread": 0.0}
     inside, run = found
-    colours = lab[inside]
-    spread = _median(np.linalg.norm(colours - [_median(channel) for channel in colours.T], axis=1))
-    return {"limb_share": float(inside.mean()), "limb_border": run, "limb_spread": spread}
+    return {"limb_share": float(inside.mean()), "limb_border": run, "limb_spread": _spread(lab[inside])}
 
 
 def longest_at_border(mask: np.ndarray, share: float) -> tuple[np.ndarray, float] | None:
@@ -183,6 +187,11 @@ def _longest_run(on: np.ndarray) -> int:
 
 def _norm(differences: np.ndarray) -> np.ndarray:
     return np.sqrt(np.square(differences) @ np.square(_WEIGHTS))
+
+
+def _spread(colours: np.ndarray) -> float:
+    """Median distance of colours from their own median; `colours`: count × channels."""
+    return _median(np.linalg.norm(colours - [_median(channel) for channel in colours.T], axis=1))
 
 
 def _median(values: np.ndarray) -> float:

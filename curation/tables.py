@@ -42,7 +42,8 @@ MEASURED = pa.schema(
         ("stone_share", pa.float32()),  # share of the image under the largest of them
         ("stone_solidity", pa.float32()),  # its share of its convex hull
         ("stone_elongation", pa.float32()),  # longer over shorter side of the smallest rectangle around it
-        ("stone_flatness", pa.float32()),  # share of its surface without relief
+        ("stone_flatness", pa.float32()),  # share of its surface without shading
+        ("stone_spread", pa.float32()),  # median distance (a*, b*) of its pixels from their own median
         ("stone_box", pa.list_(pa.float32())),  # left, top, right, bottom, as shares of width and height
         ("text_look", pa.float32()),  # largest share of thin strokes in any window of a word's size
         ("text_boxes", pa.int32()),  # boxes of the text detector; 0 where the look suspects no text

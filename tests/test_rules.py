@@ -22,7 +22,7 @@ GOOD: dict[str, object] = {
     "sharpness": 25.0, "background_uniformity": 0.6, "background_lab": [80.0, 0.0, 0.0],
     "background_residual": 1.0, "skin_region_share": 0.0, "skin_border_share": 0.0, "limb_share": 0.0,
     "limb_border": 0.0, "limb_spread": 0.0, "stones": 1, "stone_contrast": 50.0, "stone_share": 0.3,
-    "stone_solidity": 0.97, "stone_elongation": 1.2, "stone_flatness": 0.4, "text_boxes": 1, "text_area": 0.6,
+    "stone_solidity": 0.97, "stone_elongation": 1.2, "stone_flatness": 0.1, "stone_spread": 5.0, "text_boxes": 1, "text_area": 0.6,
     "text_over_stone": 0,
 }  # fmt: skip
 HAND = {"limb_share": 0.3, "limb_border": 0.2, "limb_spread": 4.0}
@@ -103,14 +103,15 @@ def test_words_of_a_file_name() -> None:
         ("several", {"stones": 2}, {"stones": 1}, 2, 1),
         ("no_stone", {"stone_share": 0.0, "stones": 0}, {"stone_share": 0.02}, 0, 0.012),
         ("no_stone", {"stone_elongation": 6.0}, {"stone_elongation": 2.5}, 6, 3.2),
-        ("no_stone", {"stone_solidity": 0.8, "stone_flatness": 0.9}, {"stone_solidity": 0.8}, 0.8, 0.92),
+        ("no_stone", {"stone_solidity": 0.8, "stone_flatness": 0.5}, {"stone_solidity": 0.8}, 0.8, 0.88),
         (
             "no_stone",
-            {"background_lab": [50.0, 12.0, 16.0], "stone_flatness": 0.7},
+            {"background_lab": [50.0, 12.0, 16.0], "stone_flatness": 0.3},
             {"background_lab": [50.0, 12.0, 16.0]},
             20,
             18,
         ),
+        ("no_stone", {"stone_flatness": 0.7, "stone_spread": 0.5}, {"stone_flatness": 0.7}, 0.7, 0.55),
     ],
 )
 def test_thresholds(

@@ -33,7 +33,7 @@ class Settings(RuleSettings):
 
     border: Share = 0.045
     width: Annotated[float, Field(ge=0)] = 0.4
-    spread: Annotated[float, Field(ge=0)] = 9.0
+    spread: Annotated[float, Field(ge=0)] = 8.0
     skin: Share = 0.2
     skin_width: Annotated[float, Field(ge=0)] = 0.55
     uniform: Share = 0.83
