@@ -27,8 +27,8 @@ _LINES = 4
 #: Share of a line's box that lies over another box when the line does.
 _OVERLAP = 0.25
 
-#: A line counts as read with this confidence and this many letters or digits: facets are often taken for a
-#: character or two, hardly ever for three.
+#: A line counts as read with this confidence and this many letters: facets are often taken for a character
+#: or two, hardly ever for three letters.
 _CONFIDENCE = 0.75
 _LETTERS = 3
 
@@ -41,8 +41,8 @@ class Line(NamedTuple):
 
     @property
     def letters(self) -> int:
-        """Letters and digits in it."""
-        return sum(character.isalnum() for character in self.text)
+        """Letters in it: facets are taken for digits more often."""
+        return sum(character.isalpha() for character in self.text)
 
     def is_over(self, box: list[float]) -> bool:
         """Whether a good part of it lies in another box of that kind."""

@@ -1,4 +1,4 @@
-"""One new file is one new store or cleaning rule (tests/test_gemtrain.py: network, recipe); no more changes."""
+"""One new file is one new store or cleaning rule; tests/test_gemtrain.py shows it of networks and recipes."""
 
 import shutil
 from pathlib import Path

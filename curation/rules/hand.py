@@ -37,7 +37,7 @@ class Settings(RuleSettings):
     skin: Share = 0.2
     skin_width: Annotated[float, Field(ge=0)] = 0.55
     uniform: Share = 0.83
-    residual: Annotated[float, Field(ge=0)] = 2.2
+    residual: Annotated[float, Field(ge=0)] = 2.35
     stone: Share = 0.2
 
 

@@ -13,11 +13,15 @@ from pydantic import Field
 from curation.inventory import Inventory
 from curation.rules import Reason, RuleSettings
 
+#: What stands out over more of the image than this is a picture in a frame.
+_FRAMED = 0.7
+
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Settings(RuleSettings):
-    """`share`: least share of the image that stands out; `elongation`: largest of one stone.
+    """`share`: least share of the image that stands out where nothing does so by as much `contrast` (Lab);
+    `elongation`: largest of one stone.
 
     `solidity`: of its convex hull, that a surface as flat as `flatness` fills at least; `chroma`:
     colourfulness (Lab) of a background that nothing as flat as `matte` lies on; `plain`: flatness of what is
@@ -26,9 +30,10 @@ class Settings(RuleSettings):
     """
 
     share: Share = 0.012
+    contrast: Annotated[float, Field(ge=0)] = 16.0
     elongation: Annotated[float, Field(ge=1)] = 3.2
     solidity: Share = 0.88
-    flatness: Share = 0.25
+    flatness: Share = 0.35
     chroma: Annotated[float, Field(ge=0)] = 18.0
     matte: Share = 0.2
     plain: Share = 0.55
@@ -41,11 +46,12 @@ def find(images: Inventory, settings: Settings) -> Iterator[Reason]:
     share, elongation = images.numbers("stone_share"), images.numbers("stone_elongation")
     solidity, flatness = images.numbers("stone_solidity"), images.numbers("stone_flatness")
     chroma = np.hypot(*images.colours("background_lab").T[1:])
-    is_one = images.numbers("stones") < 2
+    is_one = (images.numbers("stones") < 2) & (share < _FRAMED)
     is_ragged = is_one & (solidity < settings.solidity) & (flatness > settings.flatness)
     is_plain = is_one & (flatness > settings.plain) & (images.numbers("stone_spread") < settings.spread)
+    is_empty = (share < settings.share) & (images.numbers("stone_contrast") < settings.contrast)
     signs = (
-        (share < settings.share, share, settings.share, "hardly anything stands out"),
+        (is_empty, share, settings.share, "hardly anything stands out"),
         (is_one & (elongation > settings.elongation), elongation, settings.elongation, "slender as a tool"),
         (is_ragged, solidity, settings.solidity, "matte and not convex"),
         (
