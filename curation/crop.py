@@ -10,11 +10,11 @@ import cv2
 import numpy as np
 
 from curation.centre import encode_jpeg
+from curation.cut import crop_image
 from curation.images import ImageError, decode
 from curation.params import CropParams, read_crop
 from curation.shards import ShardWriter, replaced_folder
 from curation.steps import draw_steps, step_strip
-from curation.stone import crop_image
 from curation.tables import CLEAN, CROPS
 from curation.weights import fetch
 from gemkit.errors import UserError

@@ -4,8 +4,9 @@ import cv2
 import numpy as np
 
 from curation.centre import cut_centre, decode_rgb
+from curation.cut import cut_stone
 from curation.params import CropParams
-from curation.stone import cut_stone, find_stone
+from curation.stone import find_stone
 
 STEPS = ("original", "edges", "box", "crop")
 PANEL = 160

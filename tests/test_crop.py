@@ -15,8 +15,9 @@ from stone_pictures import CENTRE, RADIUS, disc, stone_picture
 from curation import stone as stone_module
 from curation.centre import cut_centre, decode_rgb, stored_side
 from curation.crop import crop, read_image
+from curation.cut import crop_image, square_around
 from curation.params import CropParams
-from curation.stone import crop_image, find_stone, square_around
+from curation.stone import find_stone
 from curation.tables import CLEAN, CROPS
 from curation.weights import fetch
 from gemkit.errors import UserError
