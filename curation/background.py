@@ -20,10 +20,17 @@ def stone_mask(image: np.ndarray, model: str) -> np.ndarray | None:
 
     None when what the rembg model `model` finds is too small or too large for a stone.
     """
-    soft = np.asarray(_session(model).predict(Image.fromarray(image))[0])
-    mask = solid(soft >= 128)
+    mask = solid(soft_mask(image, model) >= 128)
     smallest, largest = COVERAGE
     return mask if smallest <= mask.mean() <= largest else None
+
+
+def soft_mask(image: np.ndarray, model: str) -> np.ndarray:
+    """How surely each pixel of an RGB image, uint8, is foreground: uint8 (height, width), by a rembg model.
+
+    The model stretches its output to the full range: a picture without a stone gets a mask too.
+    """
+    return np.asarray(_session(model).predict(Image.fromarray(image))[0])
 
 
 def solid(mask: np.ndarray) -> np.ndarray:

@@ -40,7 +40,17 @@ class CleanParams(Section):
 
 
 class CropParams(Section):
+    """`removal`: how the stone's mask is found: by the background's colour (`classical`), by the network
+    `model` (`rembg`), or `auto`: classical where the background is uniform and the mask passes its check.
+
+    `background`: what is around the stone in its crop; `stones`: the one cut out, or all in one square;
+    `size`: pixels of the visible square; `margin`: room on each side, as a share of the stone's longer side.
+    """
+
+    removal: Literal["auto", "classical", "rembg"] = "auto"
     model: str = "u2netp"
+    background: Literal["black", "white", "transparent", "kept"] = "black"
+    stones: Literal["largest", "all"] = "largest"
     size: Annotated[int, Field(ge=16, le=2048)]
     margin: Annotated[float, Field(ge=0, le=1)] = 0.06
 

@@ -15,14 +15,17 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
-#: Read once at import by OpenMP and ONNX Runtime, BLAS, numba and OpenCV: one worker is one thread.
-_THREAD_VARIABLES = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "NUMBA_NUM_THREADS",
-    "OPENCV_FOR_THREADS_NUM",
-)
+#: Read once at the start, by OpenMP and ONNX Runtime, BLAS, numba and OpenCV: one worker is one thread. And by
+#: glibc: given back to the system after every image, the memory of the pixels costs more than their decode.
+_ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "NUMBA_NUM_THREADS": "1",
+    "OPENCV_FOR_THREADS_NUM": "1",
+    "MALLOC_MMAP_THRESHOLD_": str(32 * 2**20),
+    "MALLOC_TRIM_THRESHOLD_": str(128 * 2**20),
+}
 
 #: How a worker ends that may have no more memory, and what libraries say that don't raise MemoryError.
 _OUT_OF_MEMORY = 77
@@ -57,7 +60,7 @@ class Worker:
         self._item = _SPAWN.RawValue("q", -1)
         arguments = (function, limits, far_end, self._item)
         self._process = _SPAWN.Process(target=_work, args=arguments, daemon=True)
-        with _one_thread(), _ctrl_c_blocked():
+        with _environment(), _ctrl_c_blocked():
             self._process.start()
         far_end.close()
 
@@ -104,10 +107,10 @@ class Worker:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
-    """Processes started in this block use one thread each."""
-    previous = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
-    os.environ.update(dict.fromkeys(_THREAD_VARIABLES, "1"))
+def _environment() -> Iterator[None]:
+    """Processes started in this block read _ENVIRONMENT."""
+    previous = {name: os.environ.get(name) for name in _ENVIRONMENT}
+    os.environ.update(_ENVIRONMENT)
     try:
         yield
     finally:
