@@ -33,10 +33,10 @@ def picture_hashes(picture: np.ndarray) -> dict[str, str]:
     """
     inside = _without_frame(_reduced(picture))
     thumbnail = _cut(inside, *_content_box(_prominence(inside)))
-    grey = Image.fromarray(thumbnail).convert("L")
+    grey = cv2.cvtColor(thumbnail, cv2.COLOR_RGB2GRAY)
     return {
-        "phash": _hexadecimal(imagehash.phash(grey, highfreq_factor=2).hash),
-        "phash_mirrored": _hexadecimal(_mirrored_phash(np.asarray(grey))),
+        "phash": _hexadecimal(imagehash.phash(Image.fromarray(grey), highfreq_factor=2).hash),
+        "phash_mirrored": _hexadecimal(_mirrored_phash(grey)),
         "thumbnail": thumbnail.tobytes().hex(),
     }
 
@@ -78,21 +78,24 @@ def _frame_depth(lines: np.ndarray, across: np.ndarray) -> int:
     `lines` and `across` are the shares of each row and column (or the reverse) that are unlike the corner.
     """
     depth = int((lines > _FRAME_NOISE).argmax())
+    if not 0 < depth <= _FRAME_DEPTH * len(lines):
+        return 0
     whole = (across > _FRAME_NOISE).mean()
-    if not 0 < depth <= _FRAME_DEPTH * len(lines) or lines[depth : depth + 2].max() < _FRAME_END * whole:
+    if lines[depth : depth + 2].max() < _FRAME_END * whole:
         return 0
     return depth + 1  # the line in which frame and picture mix
 
 
 def _prominence(small: np.ndarray) -> np.ndarray:
     """How far each pixel stands out from the colour of the corners, 0 to 1."""
-    lab = cv2.cvtColor(small, cv2.COLOR_RGB2LAB).astype(np.float32)
-    lab[..., 0] *= 100 / 255
+    lab = cv2.cvtColor(small, cv2.COLOR_RGB2LAB)
     height, width = small.shape[0] // 8 + 1, small.shape[1] // 8 + 1
     ends = np.concatenate([lab[:height], lab[-height:]])
-    background = np.median(np.concatenate([ends[:, :width], ends[:, -width:]], axis=1), axis=(0, 1))
-    lab -= background
-    distance = np.sqrt(np.einsum("ijk,ijk->ij", lab, lab))
+    corners = np.concatenate([ends[:, :width], ends[:, -width:]], axis=1).reshape(-1, 3)
+    corners.sort(axis=0)
+    difference = lab - corners[len(corners) // 2].astype(np.float32)
+    difference[..., 0] *= 100 / 255
+    distance = np.sqrt(np.einsum("ijk,ijk->ij", difference, difference))
     rank = int(0.95 * (distance.size - 1))
     far = np.partition(distance, rank, axis=None)[rank]
     return np.clip((distance - max(8.0, 0.35 * far)) / (0.3 * far + 1e-3), 0, 1)
