@@ -89,19 +89,20 @@ def cost_of_parts(contents: Sequence[bytes], rounds: int) -> dict[str, Cost]:
                 function(content)
             cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
             found[name].append(Cost(cpu / len(contents) * 1000, wall / len(contents) * 1000))
-    return {name: _best(costs) for name, costs in found.items()}
+    return {name: best(costs) for name, costs in found.items()}
 
 
 def cost_of_stage(contents: Sequence[bytes], images: int, rounds: int) -> Cost:
     """The cost of `measure` on all cores."""
     counts = (images // 3, images)
-    few, many = (_best([_run_stage(contents, count) for _ in range(rounds)]) for count in counts)
+    few, many = (best([_run_stage(contents, count) for _ in range(rounds)]) for count in counts)
     return Cost(
         *((after - before) / (counts[1] - counts[0]) * 1000 for before, after in zip(few, many, strict=True))
     )
 
 
-def _best(costs: Iterable[Cost]) -> Cost:
+def best(costs: Iterable[Cost]) -> Cost:
+    """The least of each figure."""
     return Cost(*map(min, zip(*costs, strict=True)))
 
 
@@ -119,12 +120,12 @@ def _run_stage(contents: Sequence[bytes], images: int) -> Cost:
         write_table(store.parent / "images.parquet", pa.Table.from_pylist(rows, IMAGES))
         params = Path("params.yaml")
         params.write_text("measure: {text_look: 1}")  # no picture is all strokes
-        cpu, wall = _cpu(), time.perf_counter()
+        cpu, wall = cpu_seconds(), time.perf_counter()
         measure("stones", params)
-        return Cost(_cpu() - cpu, (time.perf_counter() - wall) * worker_count())
+        return Cost(cpu_seconds() - cpu, (time.perf_counter() - wall) * worker_count())
 
 
-def _cpu() -> float:
+def cpu_seconds() -> float:
     """Processor seconds of this process and of those that it saw end."""
     usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)

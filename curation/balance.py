@@ -57,10 +57,15 @@ class Shard(NamedTuple):
 def balance(params_path: Path, dataset: str) -> dict[str, Any]:
     """Write data/datasets/<dataset>, its metrics and its class distribution; returns a summary.
 
-    Raises UserError for an unknown dataset, fewer than two classes, a class without images on some side, or
-    crops that are missing.
+    Raises UserError for an unknown dataset, fewer than two classes, a class without images on some side, and
+    for crops that are missing or transparent.
     """
-    params, size = read_balance(params_path), read_crop(params_path).size
+    params, crop = read_balance(params_path), read_crop(params_path)
+    if crop.background == "transparent":
+        raise UserError(
+            f"'{params_path}': datasets hold no transparency; set 'crop.background' to black, white or kept "
+            "and run 'gemcurate crop' again."
+        )
     if dataset not in params.datasets:
         known = ", ".join(params.datasets) or "none"
         raise UserError(f"'{params_path}': no dataset '{dataset}' in 'balance.datasets' (there: {known}).")
@@ -69,25 +74,11 @@ def balance(params_path: Path, dataset: str) -> dict[str, Any]:
     plan = make_plan(list(photos.values()), settings, params.orientations)
     _check_classes(plan, photos.values(), dataset)
     species = _species(plan.classes)
-    labels = {variety: label for label, variety in enumerate(plan.classes)}
     with replaced_folder(DATASETS_FOLDER / dataset) as folder:
-        with ExitStack() as stack, Progress(f"balance {dataset}", _images(plan)) as progress:
-            writers = {side: stack.enter_context(ShardWriter(folder, DATASET, f"{side}-")) for side in SPLITS}
-            for sha256, orientation, content in _render(plan, size):
-                photo = photos[sha256]
-                name = f"{sha256}-{orientation.rotation}{'m' if orientation.mirrored else ''}.jpg"
-                writers[photo["split"]].write(
-                    {
-                        "image": {"bytes": content, "path": name},
-                        "label": labels[photo["variety"]],
-                        "species": species[photo["variety"]],
-                        **{column: photo[column] for column in ("variety", "group_id", "sha256")},
-                        **orientation._asdict(),
-                    }
-                )
-                progress.advance()
+        with Progress(f"balance {dataset}", _images(plan)) as progress:
+            _write_images(folder, plan, photos, species, crop.size, progress)
         classes = [{"variety": variety, "species": species[variety]} for variety in plan.classes]
-        description = {"dataset": dataset, "kind": settings.kind, "size": size, "classes": classes}
+        description = {"dataset": dataset, "kind": settings.kind, "size": crop.size, "classes": classes}
         write_text(folder / "classes.json", json.dumps(description, indent=2, ensure_ascii=False) + "\n")
     metrics = describe(plan, photos.values())
     write_text(Path("metrics") / dataset / "dataset.json", json.dumps(metrics, indent=2) + "\n")
@@ -113,7 +104,7 @@ def make_plan(photos: list[Row], settings: DatasetParams, orientation_count: int
             excluded[variety] = reason
             continue
         classes.append(variety)
-        order = _interleaved(members)
+        order = _in_turns(members)
         if settings.kind == "plain":
             uses.update({sha256: [AS_IT_IS] for sha256 in order})
         else:
@@ -138,14 +129,20 @@ def _too_few(photos: int, settings: DatasetParams, orientation_count: int) -> st
     return None
 
 
-def _interleaved(members: list[Row]) -> list[str]:
-    """The photos in an order that begins with one of each group: a class short of its target spares none."""
+def _in_turns(members: list[Row]) -> list[str]:
+    """The photos of a class in an order in which its groups take turns, the smallest first.
+
+    Where some photos are used once more than others, no group gets a second of these uses before every other
+    group that has photos left got one.
+    """
+    sizes = Counter(row["group_id"] for row in members)
     ranks: Counter[str] = Counter()
     order = []
     for row in sorted(members, key=lambda row: _shuffled(row["sha256"])):
-        order.append((ranks[row["group_id"]], row["sha256"]))
-        ranks[row["group_id"]] += 1
-    return [sha256 for _, sha256 in sorted(order, key=lambda place: place[0])]
+        group = row["group_id"]
+        order.append((ranks[group], sizes[group], row["sha256"]))
+        ranks[group] += 1
+    return [sha256 for *_, sha256 in sorted(order, key=lambda place: place[:2])]
 
 
 def _shuffled(sha256: str) -> bytes:
@@ -178,16 +175,35 @@ def _species(varieties: list[str]) -> dict[str, str | None]:
     return {variety: known[variety] for variety in varieties}
 
 
+def _write_images(
+    folder: Path,
+    plan: Plan,
+    photos: dict[str, Row],
+    species: dict[str, str | None],
+    size: int,
+    progress: Progress,
+) -> None:
+    """Write the rows of DATASET, each side sorted by sha256 and orientation."""
+    labels = {variety: label for label, variety in enumerate(plan.classes)}
+    with ExitStack() as stack:
+        writers = {side: stack.enter_context(ShardWriter(folder, DATASET, f"{side}-")) for side in SPLITS}
+        for shard in map_shards(render_shard, _shards(plan, size)):
+            for sha256, contents in shard:
+                photo, turns = photos[sha256], plan.uses[sha256]
+                common = {
+                    "label": labels[photo["variety"]],
+                    "species": species[photo["variety"]],
+                    **{column: photo[column] for column in ("variety", "group_id", "sha256")},
+                }
+                for turn, content in zip(turns, contents, strict=True):
+                    name = f"{sha256}-{turn.rotation}{'m' if turn.mirrored else ''}.jpg"
+                    image = {"bytes": content, "path": name}
+                    writers[photo["split"]].write({"image": image, **common, **turn._asdict()})
+                progress.advance(len(turns))
+
+
 def _images(plan: Plan) -> int:
     return sum(len(turns) for turns in plan.uses.values())
-
-
-def _render(plan: Plan, size: int) -> Iterator[tuple[str, Orientation, bytes]]:
-    """(sha256, orientation, JPEG) of every image of the plan, sorted by sha256 and orientation."""
-    for images in map_shards(render_shard, _shards(plan, size)):
-        for sha256, contents in images:
-            for turn, content in zip(plan.uses[sha256], contents, strict=True):
-                yield sha256, turn, content
 
 
 def _shards(plan: Plan, size: int) -> Iterator[Shard]:

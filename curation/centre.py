@@ -31,6 +31,13 @@ def encode_jpeg(image: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
+def encode_png(image: np.ndarray) -> bytes:
+    """An RGB or RGBA image of shape (height, width, 3 or 4), uint8, as PNG."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
 def decode_rgb(content: bytes) -> np.ndarray:
     """The RGB pixels, shape (height, width, 3), uint8, of an encoded image that this project wrote."""
     with Image.open(io.BytesIO(content)) as image:

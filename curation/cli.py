@@ -41,7 +41,7 @@ def clean_command(params: Params = DEFAULT_PATH) -> None:
 
 @app.command("crop")
 def crop_command(params: Params = DEFAULT_PATH) -> None:
-    """Cut the stone out of each kept image, on black."""
+    """Cut the stone out of each kept image."""
     from curation.crop import crop
 
     _show("crop", crop(params))
@@ -77,14 +77,34 @@ def report_command(
     _show("report", report(params, output))
 
 
-@app.command("models")
-def models_command(params: Params = DEFAULT_PATH) -> None:
-    """Fetch and check the weights of the background model."""
-    from curation.params import read_crop
-    from curation.weights import fetch
+@app.command("show")
+def show_command(
+    image: Annotated[Path, typer.Argument(help="An image file, of the pipeline or not.")],
+    steps: Annotated[
+        bool, typer.Option("--steps", help="Original, edges, mask and box beside the crop.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="The PNG to write; by default <image>-crop.png or -steps.png, here.")
+    ] = None,
+    params: Params = DEFAULT_PATH,
+) -> None:
+    """Write the crop of an image as PNG, or how it comes about, and print what was found."""
+    from curation.show import show
 
-    model = read_crop(params).model
-    _show("models", {model: str(fetch(model))})
+    _show(str(image), show(image, params, steps, out))
+
+
+@app.command("models")
+def models_command(
+    model: Annotated[str | None, typer.Argument(help="Fetch and check the weights of this one.")] = None,
+) -> None:
+    """List the background models and where their weights lie, or fetch and check those of one."""
+    from curation.weights import at_hand, fetch, models
+
+    if model:
+        _show("models", {model: str(fetch(model))})
+    else:
+        _show("models", {name: str(at_hand(name) or "not fetched") for name in models()})
 
 
 @taxonomy_app.command("check")

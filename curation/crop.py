@@ -1,31 +1,30 @@
-"""The stage `crop`: each kept image's stone, on black, in the middle of a square."""
+"""The stage `crop`: each kept image's stone, before a plain background, in the middle of a square."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import cv2
 import numpy as np
 
-from curation.centre import encode_jpeg
-from curation.cut import crop_image
-from curation.images import ImageError, decode
+from curation.background import provider
+from curation.centre import encode_jpeg, encode_png
+from curation.cut import View, cut_stone, read_image, view_photo
 from curation.params import CropParams, read_crop
 from curation.shards import ShardWriter, replaced_folder
 from curation.steps import draw_steps, step_strip
+from curation.stone import Stone
 from curation.tables import CLEAN, CROPS
 from curation.weights import fetch
 from gemkit.errors import UserError
 from gemkit.memo import Memo
-from gemkit.parallel import map_shards
+from gemkit.parallel import GivenUp, Limits, map_items
 from gemkit.progress import Progress
 from gemkit.tables import read_table, write_bytes
 
 #: Raise it when the way a crop is made changes: every image is then cropped again.
-VERSION = 1
-SHARD = 8
+VERSION = 2
 RAW = Path("data/raw")
 CLEAN_TABLE = Path("data/clean.parquet")
 CROPS_FOLDER = Path("data/crops")
@@ -33,89 +32,130 @@ STEPS_PICTURE = Path("plots/canny_steps.png")
 STEPS_ROWS = 6
 
 
-class Shard(NamedTuple):
-    """Images for one worker: (sha256, path of the file)."""
+class Photo(NamedTuple):
+    """A kept image; `shows_steps` when it is an example in STEPS_PICTURE."""
 
-    images: list[tuple[str, Path]]
-    params: CropParams
+    sha256: str
+    path: Path
+    variety: str
+    shows_steps: bool
+
+    @property
+    def keys(self) -> list[str]:
+        """Under which the memo has its crop and, of an example, its steps."""
+        return [self.sha256, f"{self.sha256} steps"][: 1 + self.shows_steps]
+
+
+class Cropped(NamedTuple):
+    """What cropping an image gives: for each of its keys a record and an encoded picture.
+
+    `provider`: what runs the network in the worker, None while it was not needed.
+    """
+
+    results: list[tuple[str, dict[str, Any], bytes]]
+    provider: str | None
 
 
 def crop(params_path: Path) -> dict[str, Any]:
     """Crop the kept images of data/clean.parquet into data/crops; returns a summary.
 
+    An image that ends its worker or takes more than the limits stays whole; the next run tries it again.
     Raises UserError when a table, an image or the model's weights are missing.
     """
     params = read_crop(params_path)
-    kept = kept_images()
-    with Memo("crop", VERSION, params.model_dump()) as memo:
-        missing = list(memo.missing(kept))
-        if missing:
+    photos = kept_photos()
+    settings = params.model_dump(exclude=set(Limits._fields))
+    with Memo("crop", VERSION, settings) as memo:
+        missing = [photo for photo in photos if not all(key in memo for key in photo.keys)]
+        if missing and params.removal != "classical":
             fetch(params.model)
+        given_up: dict[Photo, str] = {}
+        providers: set[str] = set()
         with Progress("crop", len(missing)) as progress:
-            for results in map_shards(crop_shard, _shards(missing, kept, params)):
-                memo.put(results)
-                progress.advance(len(results))
+            for finished in map_items(partial(crop_photo, params=params), missing, _limits(params)):
+                given_up |= {
+                    photo: result.reason for photo, result in finished if isinstance(result, GivenUp)
+                }
+                cropped = [result for _, result in finished if isinstance(result, Cropped)]
+                providers |= {result.provider for result in cropped if result.provider}
+                memo.put(entry for result in cropped for entry in result.results)
+                progress.advance(len(finished))
+        whole = dict(_kept_whole(given_up, params))
         methods: Counter[str] = Counter()
+        strips = []
         with replaced_folder(CROPS_FOLDER) as folder, ShardWriter(folder, CROPS) as writer:
-            for sha256 in kept:
-                record, pixels = memo.get(sha256)
+            for photo in photos:
+                (record, content), *steps = (whole.get(key) or memo.get(key) for key in photo.keys)
                 methods[record["method"]] += 1
-                image = {"bytes": pixels, "path": f"{sha256}.jpg"}
-                writer.write({"image": image, "sha256": sha256, **record})
-    write_bytes(STEPS_PICTURE, draw_steps(_step_strips(kept, params)))
-    return {"images": len(kept), "cropped now": len(missing), "methods": dict(sorted(methods.items()))}
-
-
-class Kept(NamedTuple):
-    path: Path
-    variety: str
-
-
-def kept_images() -> dict[str, Kept]:
-    """The images that cleaning kept, sorted by sha256. Raises UserError when it kept none."""
-    table = read_table(CLEAN_TABLE, CLEAN, ["sha256", "path", "variety", "keep"])
-    kept = {
-        row["sha256"]: Kept(RAW / row["path"], row["variety"]) for row in table.to_pylist() if row["keep"]
+                suffix = "png" if params.background == "transparent" else "jpg"
+                image = {"bytes": content, "path": f"{photo.sha256}.{suffix}"}
+                writer.write({"image": image, "sha256": photo.sha256, **record})
+                strips += [(photo.variety, strip or b"") for _, strip in steps]
+    write_bytes(STEPS_PICTURE, draw_steps(sorted(strips)))
+    return {
+        "images": len(photos),
+        "cropped now": len(missing) - len(given_up),
+        "methods": dict(sorted(methods.items())),
+        "network": ", ".join(sorted(providers)) or "not needed",
+        "given up": {str(photo.path): reason for photo, reason in sorted(given_up.items())},
     }
-    if not kept:
+
+
+def kept_photos() -> list[Photo]:
+    """The images that cleaning kept, sorted by sha256. Raises UserError when it kept none.
+
+    The first of each variety shows its steps, of at most STEPS_ROWS varieties in order of name.
+    """
+    table = read_table(CLEAN_TABLE, CLEAN, ["sha256", "path", "variety", "keep"])
+    rows = sorted((row["sha256"], row["path"], row["variety"]) for row in table.to_pylist() if row["keep"])
+    if not rows:
         raise UserError(f"'{CLEAN_TABLE}' keeps no image; look at its reasons and relax the rules.")
-    return dict(sorted(kept.items()))
+    first = {variety: sha256 for sha256, _, variety in reversed(rows)}
+    examples = {first[variety] for variety in sorted(first)[:STEPS_ROWS]}
+    return [Photo(sha256, RAW / path, variety, sha256 in examples) for sha256, path, variety in rows]
 
 
-def _step_strips(kept: dict[str, Kept], params: CropParams) -> list[tuple[str, bytes]]:
-    """The steps of the first image of each variety, of at most STEPS_ROWS varieties in order of name."""
-    first: dict[str, str] = {}
-    for sha256, image in kept.items():
-        first.setdefault(image.variety, sha256)
-    examples = sorted(first.items())[:STEPS_ROWS]
-    with Memo("steps", VERSION, params.model_dump()) as memo:
-        for sha256 in memo.missing(sha256 for _, sha256 in examples):
-            memo.put([(sha256, {}, step_strip(read_image(kept[sha256].path), params))])
-        return [(variety, memo.get(sha256)[1] or b"") for variety, sha256 in examples]
+def crop_photo(photo: Photo, params: CropParams) -> Cropped:
+    """Find the stone of an image and cut it out. Pure; one thread."""
+    view = view_photo(photo.path, params)
+    return Cropped(list(_results(photo, view, params)), provider(params.model))
 
 
-def _shards(missing: Iterable[str], kept: dict[str, Kept], params: CropParams) -> Iterator[Shard]:
-    images = ((sha256, kept[sha256].path) for sha256 in missing)
-    while batch := list(islice(images, SHARD)):
-        yield Shard(batch, params)
+def keep_photo(photo: Photo, params: CropParams) -> Cropped:
+    """The image as if no stone were in it."""
+    decoded = read_image(photo.path)
+    nothing = Stone(None, np.zeros((1, 1), bool), None, "original", None)
+    view = View(decoded.pixels, nothing, decoded.factor)
+    return Cropped(list(_results(photo, view, params)), None)
 
 
-def crop_shard(shard: Shard) -> list[tuple[str, dict[str, Any], bytes]]:
-    """(sha256, record, JPEG) of each image of the shard. Pure; one thread."""
-    cv2.setNumThreads(1)
-    results = []
-    for sha256, path in shard.images:
-        result = crop_image(read_image(path), shard.params)
-        record = {name: getattr(result, name) for name in ("stone_box", "crop_box", "method", "mask_area")}
-        results.append((sha256, record, encode_jpeg(result.image)))
-    return results
+def _results(photo: Photo, view: View, params: CropParams) -> Iterator[tuple[str, dict[str, Any], bytes]]:
+    """(key, record, picture) of the image's keys."""
+    key, *steps_key = photo.keys
+    result = cut_stone(view, params)
+    record = result._asdict()
+    del record["image"]
+    encode = encode_png if params.background == "transparent" else encode_jpeg
+    yield key, record, encode(result.image)
+    for key in steps_key:
+        yield key, {}, encode_png(step_strip(view, result, params))
 
 
-def read_image(path: Path) -> np.ndarray:
-    """The upright RGB pixels of an image file. Raises UserError when it is gone or broken."""
-    try:
-        return decode(path.read_bytes()).pixels
-    except FileNotFoundError:
-        raise UserError(f"Image '{path}' does not exist; run the crawl of its site again.") from None
-    except ImageError as error:
-        raise UserError(f"Image '{path}' cannot be decoded ({error}); run 'gemcurate clean' again.") from None
+def _kept_whole(
+    given_up: dict[Photo, str], params: CropParams
+) -> Iterator[tuple[str, tuple[dict[str, Any], bytes]]]:
+    """The keys of images that were given up → record and picture."""
+    for finished in map_items(partial(keep_photo, params=params), given_up, _limits(params)):
+        for photo, result in finished:
+            if isinstance(result, GivenUp):
+                raise UserError(
+                    f"Image '{photo.path}' cannot be cropped: it {given_up[photo]}, and even kept whole it "
+                    f"{result.reason}; raise 'crop.seconds' or 'crop.memory_mb', or drop the image in "
+                    "labels/decisions.csv."
+                )
+            for key, record, content in result.results:
+                yield key, (record, content)
+
+
+def _limits(params: CropParams) -> Limits:
+    return Limits(params.seconds, params.memory_mb)

@@ -44,18 +44,23 @@ class ImageError(Exception):
 
 
 class Decoded(NamedTuple):
-    """`pixels`: height × width × 3, uint8, sRGB, upright; `format` and `mode` as Pillow names them."""
+    """`pixels`: height × width × 3, uint8, sRGB, upright; `format` and `mode` as Pillow names them.
+
+    One of the pixels stands for `factor` × `factor` of the source.
+    """
 
     pixels: np.ndarray
     format: str
     mode: str
+    factor: int
 
 
-def decode(content: bytes) -> Decoded:
-    """Decode the first picture in full: on white where transparent, turned as EXIF says, in sRGB.
+def decode(content: bytes, at_least: int | None = None) -> Decoded:
+    """Decode the first picture: on white where transparent, turned as EXIF says, in sRGB.
 
-    A colour profile or EXIF block that is broken is passed over. Raises ImageError for anything that is not a
-    complete image of at most MAX_PIXELS, MemoryError where memory is short.
+    With `at_least` a JPEG comes reduced by 2, 4 or 8, which saves most of its decoding, as long as its longer
+    side keeps so many pixels. A colour profile or EXIF block that is broken is passed over. Raises ImageError
+    for anything that is not a complete image of at most MAX_PIXELS, MemoryError where memory is short.
     """
     if not content:
         raise ImageError("the file is empty")
@@ -67,14 +72,24 @@ def decode(content: bytes) -> Decoded:
                     raise ImageError(f"{image.width}×{image.height} pixels are more than {MAX_PIXELS:,}")
                 # Phones append pictures to a JPEG, which makes it MPO.
                 file_format, mode = (image.format or "").replace("MPO", "JPEG"), image.mode
+                factor = _reduce(image, at_least) if at_least else 1
                 image.load()
-                return Decoded(np.asarray(_srgb(_upright(image))), file_format, mode)
+                return Decoded(np.asarray(_srgb(_upright(image))), file_format, mode, factor)
     except (ImageError, MemoryError):
         raise
     except UnidentifiedImageError:  # its message holds an address in memory
         raise ImageError(_unknown(content)) from None
     except Exception as error:  # Pillow's plugins raise whatever a stranger's bytes provoke
         raise ImageError(" ".join(str(error).split()) or type(error).__name__) from error
+
+
+def _reduce(image: Image.Image, at_least: int) -> int:
+    """Have a JPEG decoded at a fraction of its size; says at which, 1 for other formats."""
+    width, height = image.size
+    factor = max(width, height) // at_least
+    if factor > 1:
+        image.draft(None, (max(1, width // factor), max(1, height // factor)))
+    return round(max(width, height) / max(image.size))
 
 
 def _unknown(content: bytes) -> str:

@@ -13,6 +13,9 @@ import numpy as np
 
 from curation.centre import cut_centre
 
+#: One, two and three quarter turns counter-clockwise.
+_QUARTER_TURNS = (cv2.ROTATE_90_COUNTERCLOCKWISE, cv2.ROTATE_180, cv2.ROTATE_90_CLOCKWISE)
+
 
 class Orientation(NamedTuple):
     """First mirrored left to right or not, then turned counter-clockwise by `rotation` degrees."""
@@ -27,17 +30,21 @@ def orientations(count: int) -> list[Orientation]:
     return [Orientation(index % turns * 360 // turns, index >= turns) for index in range(count)]
 
 
-def orient(stored: np.ndarray, size: int, wanted: Iterable[Orientation]) -> list[np.ndarray]:
-    """The visible centre, (size, size, 3), of a stored crop in each orientation; quarter turns are exact."""
-    centres: dict[tuple[bool, int], np.ndarray] = {}
-    images = []
+def orient(stored: np.ndarray, size: int, wanted: Iterable[Orientation]) -> Iterator[np.ndarray]:
+    """The visible centre, (size, size, 3), of a stored crop in each orientation, one after the other.
+
+    Only an eighth of a turn is interpolated, once; quarter turns and mirroring move pixels as they are.
+    """
+    bases: dict[int, np.ndarray] = {}
     for rotation, mirrored in wanted:
-        quarters, rest = divmod(rotation, 90)
-        if (mirrored, rest) not in centres:
-            image = np.ascontiguousarray(stored[:, ::-1]) if mirrored else stored
-            centres[mirrored, rest] = _turned(image, size, rest) if rest else cut_centre(image, size)
-        images.append(np.rot90(centres[mirrored, rest], quarters))
-    return images
+        # A mirror image turned one way is the picture turned the other way, then mirrored.
+        quarters, rest = divmod(-rotation % 360 if mirrored else rotation, 90)
+        if rest not in bases:
+            bases[rest] = _turned(stored, size, rest) if rest else cut_centre(stored, size)
+        image = bases[rest]
+        if quarters:
+            image = cv2.rotate(image, _QUARTER_TURNS[quarters - 1])
+        yield cv2.flip(image, 1) if mirrored else image
 
 
 def _turned(image: np.ndarray, size: int, degrees: int) -> np.ndarray:

@@ -45,6 +45,7 @@ class CropParams(Section):
 
     `background`: what is around the stone in its crop; `stones`: the one cut out, or all in one square;
     `size`: pixels of the visible square; `margin`: room on each side, as a share of the stone's longer side.
+    `seconds` and `memory_mb`: what cropping one image may take before it is given up.
     """
 
     removal: Literal["auto", "classical", "rembg"] = "auto"
@@ -53,6 +54,8 @@ class CropParams(Section):
     stones: Literal["largest", "all"] = "largest"
     size: Annotated[int, Field(ge=16, le=2048)]
     margin: Annotated[float, Field(ge=0, le=1)] = 0.06
+    seconds: Annotated[float, Field(gt=0)] = 60
+    memory_mb: Annotated[int, Field(ge=512)] = 2048
 
 
 class SplitParams(Section):

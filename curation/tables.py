@@ -91,8 +91,9 @@ CROPS = hugging_face_schema(
             ("sha256", pa.string()),
             ("stone_box", _BOX),
             ("crop_box", _BOX),
-            ("method", pa.string()),  # mask+canny, mask, canny, original
+            ("method", pa.string()),  # classical+canny, rembg+canny, canny, original
             ("mask_area", pa.float32()),  # share of the source that is stone; null without a mask
+            ("quality", pa.float32()),  # share of the mask's contour along edges; null without a mask
         ]
     )
 )

@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import io
 import os
 import random
 from pathlib import Path
@@ -9,27 +10,28 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from dangerous import crop_or_crash
 from PIL import Image
 from stone_pictures import CENTRE, RADIUS, disc, stone_picture
 
-from curation import stone as stone_module
 from curation.centre import cut_centre, decode_rgb, stored_side
-from curation.crop import crop, read_image
-from curation.cut import crop_image, square_around
+from curation.crop import crop
+from curation.cut import Crop, View, cut_stone, read_image, square_around, view_photo
 from curation.params import CropParams
+from curation.show import show
 from curation.stone import find_stone
 from curation.tables import CLEAN, CROPS
 from curation.weights import fetch
 from gemkit.errors import UserError
 from gemkit.tables import read_table, write_table
 
-PARAMS = CropParams(size=112, margin=0.06)
+PARAMS = CropParams(removal="classical", size=112, margin=0.06)
 TRUE_BOX = (CENTRE[0] - RADIUS, CENTRE[1] - RADIUS, CENTRE[0] + RADIUS + 1, CENTRE[1] + RADIUS + 1)
 SHARED = Path(os.environ.get("GEMSCRAPE_SHARED_DATA", "../shared/data")).resolve()
 COLOURS = {"ruby": (180, 20, 50), "sapphire": (30, 80, 190), "emerald": (20, 140, 60)}
 
 
-def iou(left: tuple[int, ...], right: tuple[int, ...]) -> float:
+def iou(left: tuple[float, ...], right: tuple[float, ...]) -> float:
     width = min(left[2], right[2]) - max(left[0], right[0])
     height = min(left[3], right[3]) - max(left[1], right[1])
     both = max(width, 0) * max(height, 0)
@@ -37,11 +39,15 @@ def iou(left: tuple[int, ...], right: tuple[int, ...]) -> float:
     return both / (sum(areas) - both)
 
 
+def crop_pixels(image: np.ndarray, params: CropParams = PARAMS) -> Crop:
+    stone = find_stone(image, params.removal, params.model, params.stones)
+    return cut_stone(View(image, stone, 1), params)
+
+
 @pytest.mark.parametrize("variety", COLOURS)
 def test_the_stone_fills_the_visible_square_in_its_own_colour(variety: str) -> None:
     picture = stone_picture(COLOURS[variety])
-    result = crop_image(picture, PARAMS)
-    assert result.method == "mask+canny"
+    result = crop_pixels(picture)
     assert result.stone_box is not None
     assert iou(result.stone_box, TRUE_BOX) > 0.9
     left, top, right, bottom = result.crop_box
@@ -51,37 +57,73 @@ def test_the_stone_fills_the_visible_square_in_its_own_colour(variety: str) -> N
     assert result.mask_area == pytest.approx(disc().mean(), rel=0.1)
     visible = cut_centre(result.image, 112)
     assert np.abs(visible[36:76, 36:76].mean(axis=(0, 1)) - picture[disc(60)].mean(axis=0)).max() < 12
-    assert result.image[:10].max() == result.image[:, -10:].max() == 0  # black around the stone
 
 
 def test_a_picture_without_a_stone_is_kept_whole() -> None:
     picture = np.zeros((100, 160, 3), np.uint8) + np.array([90, 150, 210], np.uint8)
-    result = crop_image(picture, PARAMS)
+    result = crop_pixels(picture)
     assert (result.method, result.stone_box, result.mask_area) == ("original", None, None)
     assert result.crop_box == (0, -30, 160, 130)
     assert np.abs(result.image.astype(int) - (90, 150, 210)).max() <= 1  # also where nothing was
 
 
-def test_edges_alone_when_the_mask_is_no_use(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stone_module, "stone_mask", lambda image, model: None)
-    result = crop_image(stone_picture(COLOURS["ruby"]), PARAMS)
-    assert result.method == "canny"
-    assert result.stone_box is not None
-    assert iou(result.stone_box, TRUE_BOX) > 0.9
-    assert result.image[0, 0].min() > 150  # its own background
+@pytest.mark.parametrize("background", ["black", "white", "transparent", "kept"])
+def test_around_the_stone_is_what_was_asked_for_and_no_rim_of_the_old_background(background: str) -> None:
+    backdrop = np.array([40, 230, 60], np.uint8)
+    picture = np.where(disc()[..., None], np.array([200, 30, 60], np.uint8), backdrop)
+    image = crop_pixels(picture, PARAMS.model_copy(update={"background": background})).image
+    corners = image[[0, 0, -1, -1], [0, -1, 0, -1]]
+    if background == "kept":
+        assert (corners == backdrop).all()
+        return
+    expected = {"black": [0, 0, 0], "white": [255, 255, 255], "transparent": [0, 0, 0, 0]}[background]
+    assert (corners == expected).all()
+    if background == "transparent":
+        alpha = image[..., 3:] / 255
+        assert alpha.mean() == pytest.approx(
+            disc().sum() / (TRUE_BOX[2] - TRUE_BOX[0]) ** 2 / 1.58**2, rel=0.05
+        )
+        assert 0 < ((alpha > 0.1) & (alpha < 0.9)).mean() < 0.05  # a soft edge, and a narrow one
+        image = image[..., :3] * alpha
+    red, green = image[..., 0].astype(int), image[..., 1].astype(int)
+    assert (green - red).max() < 60  # 190 in the background
+    assert ((green - red) > 30).mean() < 0.002
 
 
-def test_a_large_picture_is_cropped_at_the_same_place() -> None:
-    picture = stone_picture(COLOURS["sapphire"])
-    large = np.asarray(Image.fromarray(picture).resize((1440, 1440)))
-    result = crop_image(large, PARAMS)
+@pytest.mark.parametrize("turn", [None, 6])
+def test_a_large_photo_is_decoded_reduced_and_cropped_at_the_same_place(
+    tmp_path: Path, turn: int | None
+) -> None:
+    large = Image.fromarray(stone_picture(COLOURS["sapphire"])).resize((1440, 1440))
+    exif = Image.Exif()
+    if turn:
+        exif[0x0112] = turn
+        large = large.transpose(Image.Transpose.ROTATE_90)  # which the EXIF block undoes
+    large.save(tmp_path / "large.jpg", quality=95, exif=exif)
+    view = view_photo(tmp_path / "large.jpg", PARAMS)
+    result = cut_stone(view, PARAMS)
+    assert view.factor == 4
     assert result.stone_box is not None
-    assert iou(result.stone_box, tuple(4 * edge for edge in TRUE_BOX)) > 0.9
+    assert iou(result.stone_box, tuple(4 * edge for edge in TRUE_BOX)) > 0.93
+    full = crop_pixels(read_image(tmp_path / "large.jpg").pixels)
+    assert np.abs(result.image.astype(int) - full.image).mean() < 6
+
+
+def test_a_small_stone_on_a_large_photo_is_cut_out_of_all_its_pixels(tmp_path: Path) -> None:
+    stone = Image.fromarray(np.where(disc()[..., None], stone_picture(COLOURS["ruby"]), np.uint8(225)))
+    picture = Image.new("RGB", (1808, 1808), (225, 225, 225))
+    picture.paste(stone.resize((900, 900)), (500, 400))
+    picture.save(tmp_path / "small.jpg", quality=95)
+    assert read_image(tmp_path / "small.jpg", 452).factor == 4
+    view = view_photo(tmp_path / "small.jpg", CropParams(removal="classical", size=160))
+    assert (view.factor, view.image.shape) == (1, (1808, 1808, 3))
+    assert view.stone.box is not None
+    true_box = tuple(2.5 * edge + shift for edge, shift in zip(TRUE_BOX, (500, 400) * 2, strict=True))
+    assert iou(view.stone.box, true_box) > 0.9
 
 
 def test_a_stone_in_a_corner_gets_a_square_that_reaches_beyond() -> None:
-    picture = stone_picture(COLOURS["emerald"])[70:, 100:]
-    result = crop_image(picture, PARAMS)
+    result = crop_pixels(stone_picture(COLOURS["emerald"])[70:, 100:])
     left, top, right, bottom = result.crop_box
     assert left < 0 or top < 0
     assert right - left == bottom - top
@@ -131,6 +173,7 @@ def test_the_stage_is_resumable_and_the_same_every_time(
 ) -> None:
     summary = crop(Path("params.yaml"))
     assert (summary["images"], summary["cropped now"]) == (4, 4)
+    assert (summary["network"], summary["given up"]) == ("not needed", {})
     rows = read_table(Path("data/crops"), CROPS).to_pylist()
     assert [row["sha256"] for row in rows] == [row["sha256"] for row in kept]
     for row, source in zip(rows, kept, strict=True):
@@ -142,13 +185,42 @@ def test_the_stage_is_resumable_and_the_same_every_time(
     first = Path("data/crops/00000.parquet").read_bytes()
     steps = decode_rgb(Path("plots/canny_steps.png").read_bytes())
     assert steps.shape[0] > 3 * 160
-    assert steps.shape[1] > 4 * 160
+    assert steps.shape[1] > 5 * 160
     assert crop(Path("params.yaml"))["cropped now"] == 0
     assert Path("data/crops/00000.parquet").read_bytes() == first
     (Path(".cache") / "crop.sqlite").unlink()
     monkeypatch.setattr("gemkit.parallel.worker_count", lambda: 1)
     assert crop(Path("params.yaml"))["cropped now"] == 4
     assert Path("data/crops/00000.parquet").read_bytes() == first
+    Path("params.yaml").write_text("crop: {size: 64, margin: 0.06, background: transparent, seconds: 30}")
+    assert crop(Path("params.yaml"))["cropped now"] == 4
+    image = read_table(Path("data/crops"), CROPS).to_pylist()[0]["image"]
+    assert image["path"].endswith(".png")
+    assert Image.open(io.BytesIO(image["bytes"])).mode == "RGBA"
+
+
+def test_the_network_is_loaded_where_it_is_asked_for(kept: list[dict]) -> None:
+    Path("params.yaml").write_text("crop: {size: 64, removal: rembg}")
+    summary = crop(Path("params.yaml"))
+    assert summary["network"].endswith("ExecutionProvider")
+    assert all(method.startswith("rembg") for method in summary["methods"])
+
+
+def test_an_image_that_crashes_its_worker_is_kept_whole_and_named(
+    kept: list[dict], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad = Path("data/raw") / kept[1]["path"]
+    with bad.open("ab") as file:
+        file.write(b"crash")
+    with monkeypatch.context() as patched:
+        patched.setattr("curation.crop.crop_photo", crop_or_crash)
+        summary = crop(Path("params.yaml"))
+    assert summary["given up"] == {str(bad): "crashed (SIGSEGV)"}
+    assert summary["cropped now"] == 3
+    rows = read_table(Path("data/crops"), CROPS).to_pylist()
+    assert [row["method"] == "original" for row in rows] == [False, True, False, False]
+    assert np.abs(decode_rgb(rows[1]["image"]["bytes"]).mean() - read_image(bad).pixels.mean()) < 15
+    assert crop(Path("params.yaml"))["cropped now"] == 1  # tried again
 
 
 def test_bad_input_is_one_sentence(kept: list[dict]) -> None:
@@ -169,14 +241,30 @@ def test_bad_input_is_one_sentence(kept: list[dict]) -> None:
         crop(Path("params.yaml"))
 
 
+def test_one_image_is_shown_with_its_steps(kept: list[dict]) -> None:
+    Path("params.yaml").write_text("crop: {size: 64, removal: classical}")
+    path = Path("data/raw") / kept[0]["path"]
+    found = show(path, Path("params.yaml"))
+    assert iou(tuple(found["stone box"]), TRUE_BOX) > 0.9
+    assert Image.open(found["written"]).size == (64, 64)
+    assert found["written"] == f"{path.stem}-crop.png"
+    found = show(path, Path("params.yaml"), steps=True, out=Path("out/strip.png"))
+    assert found["written"] == "out/strip.png"
+    width, height = Image.open("out/strip.png").size
+    assert width > 5 * height * 0.8
+    with pytest.raises(UserError, match=r"nothing\.jpg"):
+        show(Path("nothing.jpg"), Path("params.yaml"))
+
+
 @pytest.mark.skipif(not (SHARED / "gems68/train_boxes.csv").exists(), reason="the real photos are not here")
 def test_real_stones_are_boxed_as_people_boxed_them() -> None:
     with (SHARED / "gems68/train_boxes.csv").open() as file:
-        rows = random.Random(9).sample(list(csv.DictReader(file)), 40)
+        rows = random.Random(9).sample(list(csv.DictReader(file)), 24)
+    params = CropParams(size=112)
     scores = []
     for row in rows:
-        image = read_image(SHARED / "gems68/train" / row["file"])
-        box = find_stone(image, "u2netp").box or (0, 0, image.shape[1], image.shape[0])
+        result = cut_stone(view_photo(SHARED / "gems68/train" / row["file"], params), params)
+        box = result.stone_box or result.crop_box
         scores.append(iou(box, tuple(int(row[edge]) for edge in ("x0", "y0", "x1", "y1"))))
     print(f"mean IoU {np.mean(scores):.3f}, at least 0.8 on {np.mean(np.array(scores) >= 0.8):.1%}")
     assert np.mean(scores) > 0.9

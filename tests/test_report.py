@@ -106,25 +106,28 @@ def parsed(page_of_cleaned: Path) -> Any:
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of a project in which all stages ran; the crops are made here, without a network."""
-    dataset = {"kind": "balanced", "target": 60, "minimum": 20}
-    folder = set_up(
-        tmp_path_factory.mktemp("finished"), clean=CLEANING, balance={"datasets": {"d1k": dataset}}
-    )
+    datasets = {
+        "d1k": {"kind": "balanced", "target": 60, "minimum": 20},
+        "d2k": {"kind": "balanced", "target": 100, "minimum": 20},
+        "asis": {"kind": "plain"},
+    }
+    folder = set_up(tmp_path_factory.mktemp("finished"), clean=CLEANING, balance={"datasets": datasets})
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
+        patch.setattr("curation.balance.map_shards", map)
         shop = Shop()
         for seed in range(24):
             stock(shop, picture(seed), [("Ruby", "Emerald")[seed % 2]], [f"p{seed // 3}"])
         for seed in range(24, 27):
             stock(shop, picture(seed, 70 + seed), ["Ruby"], [f"p{seed}"])
-        stock(shop, picture(27, 104), ["Ruby"], ["p27"])
+        stock(shop, picture(27, 104), ["Ruby"], [])
         kept = [sha256 for sha256, row in shop.clean().items() if row["keep"]]
         side = stored_side(64)
         crops = [
             {
                 "image": {"bytes": encode_jpeg(picture(seed, side)), "path": f"{sha256}.jpg"},
                 "sha256": sha256, "stone_box": [60, 80, 180, 160], "crop_box": [50, 50, 190, 190],
-                "method": "mask+canny", "mask_area": 0.3,
+                "method": "rembg+canny", "mask_area": 0.3,
             }
             for seed, sha256 in enumerate(kept)
         ]  # fmt: skip
@@ -132,7 +135,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Path("plots").mkdir()
         Image.fromarray(picture(1)).save("plots/canny_steps.png")
         split(Path("params.yaml"))
-        balance(Path("params.yaml"), "d1k")
+        for dataset in datasets:
+            balance(Path("params.yaml"), dataset)
         summary = report(Path("params.yaml"), folder / "page.html")
     assert (summary["left out"], summary["unreadable pictures"]) == ([], 0)
     return folder / "page.html"
@@ -157,6 +161,8 @@ def test_right_after_clean_each_part_is_there_or_names_its_stage(parsed: Any) ->
     assert "Run 'gemcurate crop'" in text_of(parsed, "crops")
     assert "Run 'gemcurate split'" in text_of(parsed, "split")
     assert "Run 'gemcurate balance --dataset d1k'" in text_of(parsed, "datasets")
+    assert "Only cleaning is done so far" in parsed.text_content()
+    assert "A program learns from the training photos" in text_of(parsed, "split")
 
 
 def test_the_counts(parsed: Any, cleaned: dict[str, str]) -> None:
@@ -316,13 +322,37 @@ def test_it_can_be_read_in_the_light_and_in_the_dark(browser: Any, finished: Pat
 def test_every_part_of_a_finished_dataset(finished: Path) -> None:
     parsed = html.fromstring(finished.read_text(encoding="utf-8"))
     assert parsed.find_class("missing") == []
+    assert "1 photo comes without a product" in text_of(parsed, "groups")
     assert "no group lies on more than one side" in text_of(parsed, "split")
-    assert "mask+canny" in text_of(parsed, "crops")
+    assert "rembg+canny" in text_of(parsed, "crops")
     assert parsed.xpath("//section[@id='crops']//img[@class='steps']")
+    assert "by a network that removes backgrounds" in text_of(parsed, "crops")
     assert "120 training images made of" in text_of(parsed, "datasets")
     turned = parsed.xpath("//section[@id='orientations']//img")
-    assert turned and all("in 16 orientations" in image.get("alt") for image in turned)
+    assert [image.get("alt") for image in turned] == [
+        "Emerald in 16 orientations", "Ruby in 16 orientations",
+    ]  # fmt: skip
     assert finished.stat().st_size < 5_000_000
+
+
+def test_datasets_side_by_side(finished: Path) -> None:
+    parsed = html.fromstring(finished.read_text(encoding="utf-8"))
+    rows = {}
+    for row in parsed.xpath("//section[@id='datasets']//table[contains(@class, 'compared')]//tr"):
+        title, *cells = [" ".join(cell.text_content().split()) for cell in row]
+        rows[title] = cells
+    assert rows["Kind"] == ["balanced", "balanced", "plain"]
+    assert rows["Training images"][:2] == ["120", "200"]
+    assert rows["… of them also in d2k"][0] == "120"
+    assert rows["Training images in one orientation"][0] == "6 to 8"
+    assert rows["Ruby"][:2] == ["60", "100"]
+
+
+def test_training_images_as_they_are(finished: Path) -> None:
+    parsed = html.fromstring(finished.read_text(encoding="utf-8"))
+    shown = [image.get("alt") for image in parsed.xpath("//section[@id='datasets']//img")]
+    assert shown[0] == "Emerald, as it is" and shown[1].startswith("Ruby, mirrored")
+    assert shown[-2:] == ["Emerald, as it is", "Ruby, as it is"]
 
 
 def test_kept_images_stand_beside_a_threshold(finished: Path) -> None:

@@ -1,4 +1,4 @@
-"""The datasets: images of each class on each side, and a photo of each class in all its orientations."""
+"""The datasets: images of each class and side, what datasets share, examples, a photo in all orientations."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -9,17 +9,20 @@ from PIL import Image
 
 from curation.balance import DATASETS_FOLDER
 from curation.centre import decode_rgb
-from curation.orientations import orient, orientations
+from curation.orientations import Orientation, orient, orientations
 from curation.params import BalanceParams, DatasetParams
-from curation.report.album import data_uri
-from curation.report.choose import absent
+from curation.report.album import data_uri, thumbnail
+from curation.report.choose import absent, evenly
 from curation.report.images import Images
 from curation.report.stones import crops_missing, first_crops
 from curation.tables import DATASET, SPLITS
-from gemkit.tables import read_table
+from gemkit.tables import read_rows, read_table
 
 #: Side in pixels of one picture among a photo's orientations, and how many stand in a row.
-_SIDE, _ACROSS = 56, 8
+_SIDE, _ACROSS = 64, 8
+_EXAMPLES = 8
+#: From one example's orientation to the next; prime to the number of orientations.
+_STRIDE = 5
 
 
 @dataclass(frozen=True)
@@ -37,11 +40,21 @@ class ClassImages:
 
 
 @dataclass(frozen=True)
+class Example:
+    """A training image as it lies in the dataset (a data URI), and how it was turned."""
+
+    name: str
+    turn: str
+    source: str
+
+
+@dataclass(frozen=True)
 class Dataset:
     """What a dataset holds; its training side also in detail.
 
     `left_out`: classes of kept images that the dataset does not have. `turns`: images in one orientation,
-    `uses`: images made of one photo, each least and most.
+    `uses`: images made of one photo, each least and most. `shared`: training images that another dataset has
+    too, by its name.
     """
 
     name: str
@@ -53,6 +66,13 @@ class Dataset:
     left_out: list[str]
     turns: tuple[int, int]
     uses: tuple[int, int]
+    shared: dict[str, int]
+    examples: list[Example]
+
+    @property
+    def trained(self) -> dict[str, int]:
+        """Training images by name of the class."""
+        return {each.name: each.images["train"] for each in self.classes}
 
 
 @dataclass(frozen=True)
@@ -65,11 +85,11 @@ class Orientations:
 
 @dataclass(frozen=True)
 class Datasets:
-    """All datasets of the parameters; `count` orientations, `across` in a row of `side` pixels each."""
+    """All datasets of the parameters; `turns` names the orientations, `across` in a row of `side` pixels."""
 
     missing: str | None
     datasets: list[Dataset]
-    count: int
+    turns: list[Orientation]
     across: int
     side: int
     orientations: list[Orientations]
@@ -78,56 +98,82 @@ class Datasets:
     @property
     def rows(self) -> int:
         """Rows of a picture of orientations."""
-        return self.count // self.across
+        return len(self.turns) // self.across
+
+    @property
+    def made(self) -> list[Dataset]:
+        """Those that exist."""
+        return [dataset for dataset in self.datasets if not dataset.missing]
+
+    @property
+    def classes(self) -> list[str]:
+        """Names of the classes that any of them has, in order."""
+        return sorted({each.name for dataset in self.datasets for each in dataset.classes})
 
 
 class _Side:
-    """Counts of the images on one side of a dataset."""
+    """The images on one side of a dataset, in order of its files: variety, photo and orientation of each."""
 
-    def __init__(self, files: list[Path]):
-        self.classes: Counter[str] = Counter()
-        self.uses: Counter[tuple[str, str]] = Counter()
-        self.turns: Counter[tuple[int, bool]] = Counter()
-        for file in files:
+    def __init__(self, dataset: str, side: str):
+        self.files = sorted((DATASETS_FOLDER / dataset).glob(f"{side}-*.parquet"))
+        self.varieties: list[str] = []
+        self.images: list[tuple[str, Orientation]] = []
+        for file in self.files:
             table = read_table(file, DATASET, ["variety", "sha256", "rotation", "mirrored"])
             columns = {name: table[name].to_pylist() for name in table.column_names}
-            self.classes.update(columns["variety"])
-            self.uses.update(zip(columns["variety"], columns["sha256"], strict=True))
-            self.turns.update(zip(columns["rotation"], columns["mirrored"], strict=True))
+            turns = map(Orientation, columns["rotation"], columns["mirrored"])
+            self.varieties += columns["variety"]
+            self.images += zip(columns["sha256"], turns, strict=True)
+        self.classes = Counter(self.varieties)
 
 
 def describe_datasets(images: Images, params: BalanceParams, size: int) -> Datasets:
-    """Count the datasets that exist and turn one training photo of each class."""
+    """Count the datasets that exist, show some of their images and turn one training photo of each class."""
+    sides = {name: {side: _Side(name, side) for side in SPLITS} for name in params.datasets}
+    trained = {name: set(found["train"].images) for name, found in sides.items()}
     datasets = []
-    examples: dict[str, str] = {}
+    photos: dict[str, str] = {}
     for name, settings in params.datasets.items():
-        sides = {side: _Side(sorted((DATASETS_FOLDER / name).glob(f"{side}-*.parquet"))) for side in SPLITS}
-        datasets.append(_dataset(name, settings, sides, images))
-        for variety, sha256 in sorted(sides["train"].uses):
-            examples.setdefault(variety, sha256)
+        shared = {
+            other: len(trained[name] & trained[other]) for other in sides if other != name and trained[other]
+        }
+        datasets.append(_dataset(name, settings, sides[name], shared, images))
+        for variety, sha256 in sorted(_photos(sides[name]["train"])):
+            photos.setdefault(variety, sha256)
     missing = ". ".join(dataset.missing for dataset in datasets if dataset.missing) or None
-    no_turns = crops_missing(size) or (None if examples else missing or "No dataset has a training image")
+    no_turns = crops_missing(size) or (None if photos else missing or "No dataset has a training image")
+    turns = orientations(params.orientations)
     return Datasets(
         missing=missing,
         datasets=datasets,
-        count=params.orientations,
-        across=min(_ACROSS, params.orientations),
+        turns=turns,
+        across=min(_ACROSS, len(turns)),
         side=_SIDE,
-        orientations=[] if no_turns else _turned(examples, images, params.orientations, size),
+        orientations=[] if no_turns else _turned(photos, images, turns, size),
         orientations_missing=no_turns,
     )
 
 
-def _dataset(name: str, settings: DatasetParams, sides: dict[str, _Side], images: Images) -> Dataset:
+def _photos(side: _Side) -> Counter[tuple[str, str]]:
+    """How many images of a side are made of each (variety, photo)."""
+    return Counter(
+        (variety, sha256) for variety, (sha256, _) in zip(side.varieties, side.images, strict=True)
+    )
+
+
+def _dataset(
+    name: str, settings: DatasetParams, sides: dict[str, _Side], shared: dict[str, int], images: Images
+) -> Dataset:
     train = sides["train"]
-    photos = Counter(variety for variety, _ in train.uses)
+    uses = _photos(train)
+    photos = Counter(variety for variety, _ in uses)
     found = {variety for side in sides.values() for variety in side.classes}
     kept = {images.variety[row] for row in np.flatnonzero(images.keep).tolist()}
     return Dataset(
         name=name,
         settings=settings,
         missing=None if found else absent([DATASETS_FOLDER / name], f"gemcurate balance --dataset {name}"),
-        images={name: side.classes.total() for name, side in sides.items()},
+        images={name: len(side.images) for name, side in sides.items()},
         photos=photos.total(),
         classes=[
             ClassImages(
@@ -138,8 +184,10 @@ def _dataset(name: str, settings: DatasetParams, sides: dict[str, _Side], images
             for variety in sorted(found, key=lambda key: (-train.classes[key], -photos[key], key))
         ],
         left_out=sorted(images.variety_name(variety) for variety in kept - found if variety),
-        turns=_ends(train.turns),
-        uses=_ends(train.uses),
+        turns=_ends(Counter(turn for _, turn in train.images)),
+        uses=_ends(uses),
+        shared=shared,
+        examples=_examples(train, images),
     )
 
 
@@ -147,14 +195,53 @@ def _ends(counts: Counter) -> tuple[int, int]:
     return (min(counts.values()), max(counts.values())) if counts else (0, 0)
 
 
-def _turned(examples: dict[str, str], images: Images, count: int, size: int) -> list[Orientations]:
-    rows, wanted = first_crops(set(examples.values())), orientations(count)
-    across = min(_ACROSS, count)
+def _examples(side: _Side, images: Images) -> list[Example]:
+    """One image each of some classes, in orientations as different as there are."""
+    turns = sorted({turn for _, turn in side.images})
+    first: dict[tuple[str, Orientation], int] = {}
+    for row, (variety, (_, turn)) in enumerate(zip(side.varieties, side.images, strict=True)):
+        first.setdefault((variety, turn), row)
+    wanted = [
+        (variety, turns[_STRIDE * number % len(turns)])
+        for number, variety in enumerate(evenly(sorted(side.classes), _EXAMPLES))
+    ]
+    chosen = {first[key]: key for key in wanted if key in first}
+    contents = _contents(side.files, set(chosen))
+    return [
+        Example(images.variety_name(variety), in_words(turn), thumbnail(decode_rgb(contents[row])))
+        for row, (variety, turn) in chosen.items()
+    ]
+
+
+def _contents(files: list[Path], wanted: set[int]) -> dict[int, bytes]:
+    """The encoded images of some rows; reads no further than the last of them."""
+    found: dict[int, bytes] = {}
+    start = 0
+    for batch in (batch for file in files for batch in read_rows(file, DATASET, ["image"])):
+        for row in wanted & set(range(start, start + len(batch))):
+            found[row] = batch["image"][row - start].as_py()["bytes"]
+        if len(found) == len(wanted):
+            break
+        start += len(batch)
+    return found
+
+
+def in_words(turn: Orientation) -> str:
+    """What was done to a photo."""
+    done = ["mirrored"] if turn.mirrored else []
+    return ", ".join(done + ([f"turned by {turn.rotation}°"] if turn.rotation else [])) or "as it is"
+
+
+def _turned(
+    photos: dict[str, str], images: Images, turns: list[Orientation], size: int
+) -> list[Orientations]:
+    rows = first_crops(set(photos.values()))
+    across = min(_ACROSS, len(turns))
     pictures = []
-    for variety, sha256 in sorted(examples.items()):
+    for variety, sha256 in sorted(photos.items()):
         if sha256 in rows:
-            sheet = Image.new("RGB", (across * _SIDE, count // across * _SIDE))
-            for place, view in enumerate(orient(decode_rgb(rows[sha256]["image"]["bytes"]), size, wanted)):
+            sheet = Image.new("RGB", (across * _SIDE, len(turns) // across * _SIDE))
+            for place, view in enumerate(orient(decode_rgb(rows[sha256]["image"]["bytes"]), size, turns)):
                 row, column = divmod(place, across)
                 small = Image.fromarray(view).resize((_SIDE, _SIDE), Image.Resampling.BOX)
                 sheet.paste(small, (column * _SIDE, row * _SIDE))

@@ -113,6 +113,17 @@ class Images:
         return self.measured["error"].to_pylist()
 
     @cached_property
+    def sold(self) -> set[str]:
+        """The sha256 of the images that some product lists."""
+        return {
+            sha256
+            for table in self.listed.values()
+            for sha256 in table.filter(pc.greater(pc.list_value_length(table["product_ids"]), 0))[
+                "sha256"
+            ].to_pylist()
+        }
+
+    @cached_property
     def store_classes(self) -> list[set[str]]:
         """The class names under which stores list each image."""
         names: list[set[str]] = [set() for _ in self.sha256]

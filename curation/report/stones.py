@@ -19,7 +19,15 @@ from gemkit.tables import read_rows, read_table
 
 _SAMPLES = 8
 #: Width in pixels to which the picture of the steps is made smaller.
-_STEPS_WIDTH = 640
+_STEPS_WIDTH = 860
+
+#: What the ways to find a stone are, for a person.
+_METHODS = {
+    "classical+canny": "by the even colour of the background, and by edges",
+    "rembg+canny": "by a network that removes backgrounds, and by edges",
+    "canny": "by edges alone",
+    "original": "not at all: the whole photo is kept",
+}
 
 
 @dataclass(frozen=True)
@@ -33,12 +41,15 @@ class CropSample:
 
 @dataclass(frozen=True)
 class Crops:
-    """`areas`: share of the photo that is stone, quartiles; `steps`: the picture of the Canny steps."""
+    """`meanings` of the methods; `areas`: share of the photo that is stone, quartiles; `steps`: the picture
+    of the steps with its size.
+    """
 
     missing: str | None
     count: int = 0
     size: int = 0
     methods: list[tuple[str, int]] = field(default_factory=list)
+    meanings: dict[str, str] = field(default_factory=dict)
     areas: list[float] = field(default_factory=list)
     samples: list[CropSample] = field(default_factory=list)
     steps: tuple[str, int, int] | None = None
@@ -66,6 +77,7 @@ def describe_crops(images: Images, params: CropParams, album: Album) -> Crops:
         count=len(table),
         size=params.size,
         methods=commonest(Counter(table["method"].to_pylist())),
+        meanings=_METHODS,
         areas=np.percentile(areas, [0, 25, 50, 75, 100]).tolist() if len(areas) else [],
         samples=_samples(table["sha256"].to_pylist(), images, params, album),
         steps=_steps(),

@@ -27,11 +27,14 @@ class Group:
 
 @dataclass(frozen=True)
 class Groups:
-    """`sizes`: (size in words, groups, images); `stock`: kept photos of no product of their own."""
+    """`sizes`: (size in words, groups, images); kept photos that are alone: `stock`, listed by too many
+    products, and `loose`, by none.
+    """
 
     count: int
     images: int
     stock: int
+    loose: int
     sizes: list[tuple[str, int, int]]
     largest: list[Group]
 
@@ -74,11 +77,14 @@ def describe_groups(images: Images, album: Album) -> Groups:
         within = {size: count for size, count in sizes.items() if low <= size <= (high or size)}
         words = str(low) if low == high else f"{low} to {high}" if high else f"{low} or more"
         bins.append((words, sum(within.values()), sum(size * count for size, count in within.items())))
+    alone = [row for row in np.flatnonzero(images.keep).tolist() if not images.products[row]]
+    stock = sum(images.sha256[row] in images.sold for row in alone)
     largest = sorted(members, key=lambda group: (-len(members[group]), group))[:_LARGEST]
     return Groups(
         count=len(members),
         images=int(images.keep.sum()),
-        stock=sum(not images.products[row] for row in np.flatnonzero(images.keep).tolist()),
+        stock=stock,
+        loose=len(alone) - stock,
         sizes=bins,
         largest=[_group(members[group], album) for group in largest if len(members[group]) > 1],
     )
