@@ -10,8 +10,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curation.kinds import MEASUREMENTS, Kinds
 from curation.tables import MEASURED
 from curation.taxonomy import Label
+from curation.traits import NAMES
 from gemkit.errors import UserError
 from gemkit.tables import read_table
 from scraper.tables import IMAGES
@@ -58,11 +60,11 @@ class Inventory:
         """A text column of MEASURED as objects, None where there is nothing."""
         return self.measured[column].to_numpy()
 
-    def colours(self, column: str) -> np.ndarray:
-        """A Lab column of MEASURED, count × 3, NaN where the image could not be decoded."""
-        values = np.full((len(self), 3), np.nan)
+    def lists(self, column: str, length: int = 3) -> np.ndarray:
+        """A column of lists of MEASURED (Lab colours, boxes), count × length, NaN where there is none."""
+        values = np.full((len(self), length), np.nan)
         there = self.measured[column].is_valid().to_numpy()
-        values[there] = self.measured[column].combine_chunks().flatten().to_numpy().reshape(-1, 3)
+        values[there] = self.measured[column].combine_chunks().flatten().to_numpy().reshape(-1, length)
         return values
 
     def codes(self, column: str) -> np.ndarray:
@@ -82,6 +84,13 @@ class Inventory:
         values = self.measured[column].fill_null(bytes(size)).combine_chunks()
         content = np.frombuffer(values.buffers()[1], np.uint8)
         return content[values.offset * size : (values.offset + len(values)) * size].reshape(-1, size)
+
+    @cached_property
+    def kinds(self) -> Kinds:
+        """What each image seems to show."""
+        numbers = {name: self.numbers(name) for name in MEASUREMENTS}
+        lists = {"background_lab": 3, "stone_box": 4, "traits": len(NAMES)}
+        return Kinds(numbers | {name: self.lists(name, length) for name, length in lists.items()})
 
     @cached_property
     def printed(self) -> np.ndarray:

@@ -14,6 +14,7 @@ from curation.hashes import picture_hashes
 from curation.reduce import fit, halve, halve_towards
 from curation.regions import fit_background, limbs, longest_at_border, stone_regions
 from curation.text import LOOK_SIDE, stroke_density
+from curation.traits import picture_traits
 
 #: Longer side of the picture that the hashes are taken of, and half of it, for everything else.
 SIDE = 128
@@ -57,6 +58,7 @@ def measure_pixels(pixels: np.ndarray) -> dict[str, Any]:
         **_skin(small),
         **limbs(lab, background),
         **stone_regions(lab, background),
+        "traits": picture_traits(lab, background),
         "text_look": stroke_density(reduced),
     }
 

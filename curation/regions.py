@@ -25,7 +25,7 @@ _STONE, _OF_LARGEST = 0.006, 0.25
 _COMPACT = 0.7
 
 #: Least share of the image that a limb covers.
-_LIMB = 0.05
+LIMB_SHARE = 0.05
 
 #: Gradient of lightness, L* a pixel, below which a surface is flat: a cabochon's shading is steeper.
 _FLAT = 0.8
@@ -77,6 +77,16 @@ def fit_background(lab: np.ndarray) -> Background:
     return Background(distance, _median(away))
 
 
+def far_pixels(background: Background) -> np.ndarray:
+    """Mask (0 and 1) of what stands out from the background as a stone does."""
+    return (background.distance > max(_DISTANCE, _RESIDUALS * background.residual)).astype(np.uint8)
+
+
+def limb_pixels(background: Background) -> np.ndarray:
+    """Mask (0 and 1) of what stands out as a limb does, which may be as pale as the background."""
+    return (background.distance > max(_LIMB_DISTANCE, _LIMB_RESIDUALS * background.residual)).astype(np.uint8)
+
+
 def stone_regions(lab: np.ndarray, background: Background) -> dict[str, Any]:
     """How many regions of about one size stand out, and what the largest is like.
 
@@ -87,7 +97,7 @@ def stone_regions(lab: np.ndarray, background: Background) -> dict[str, Any]:
     colour (a*, b*), `stone_box`: [left, top, right, bottom] as shares of width and height.
     All 0 where nothing stands out.
     """
-    mask = (background.distance > max(_DISTANCE, _RESIDUALS * background.residual)).astype(np.uint8)
+    mask = far_pixels(background)
     opened = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
     contours, _ = cv2.findContours(opened, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     areas = np.array([cv2.contourArea(contour) for contour in contours], np.float64) / mask.size
@@ -148,8 +158,8 @@ def limbs(lab: np.ndarray, background: Background) -> dict[str, float]:
     `limb_share`: of the image, `limb_border`: its run as a share of the border, `limb_spread`: median
     distance of its pixels from their own median colour (Lab). All 0 without one.
     """
-    mask = (background.distance > max(_LIMB_DISTANCE, _LIMB_RESIDUALS * background.residual)).astype(np.uint8)
-    found = longest_at_border(mask, _LIMB)
+    mask = limb_pixels(background)
+    found = longest_at_border(mask, LIMB_SHARE)
     if found is None:
         return {"limb_share": 0.0, "limb_border": 0.0, "limb_spread": 0.0}
     inside, run = found

@@ -12,12 +12,13 @@ Every rule runs, with its defaults where params.yaml says nothing; `<name>: fals
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
 
 from curation.inventory import Inventory
 from gemkit.errors import UserError
@@ -32,6 +33,14 @@ class RuleSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class KindSettings(RuleSettings):
+    """Of a rule on what a picture shows (`curation/kinds.py`): `likeness` is enough alone; below `doubt` the
+    rule's own signs are not believed."""
+
+    likeness: Annotated[float, Field(ge=0, le=1)] = 0.5
+    doubt: Annotated[float, Field(ge=0, le=1)] = 0.1
+
+
 class Reason(NamedTuple):
     """Why the image at index `row` is dropped: the value seen, the threshold crossed, words for a person."""
 
@@ -39,6 +48,15 @@ class Reason(NamedTuple):
     value: float | None
     threshold: float | None
     detail: str
+
+
+def alike(
+    images: Inventory, kind: str, settings: KindSettings, where: np.ndarray, words: str
+) -> Iterator[Reason]:
+    """Reasons for the images, of those `where` says, that look like that kind."""
+    share = images.kinds.share(kind)
+    for row in np.flatnonzero(where & (share > settings.likeness)).tolist():
+        yield Reason(row, share[row], settings.likeness, f"{words}: {images.kinds.why(row, kind)}")
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import Field
 
 from curation.inventory import Inventory
-from curation.rules import Reason, RuleSettings
+from curation.rules import KindSettings, Reason, alike
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -21,7 +21,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 _ALL_AROUND = 0.9
 
 
-class Settings(RuleSettings):
+class Settings(KindSettings):
     """`border`: share of the border over which a limb comes in; `width`: that run over the side of a square
     as large as the limb; `spread`: largest deviation of its colour (Lab).
 
@@ -58,14 +58,18 @@ def find(images: Inventory, settings: Settings) -> Iterator[Reason]:
         & (images.numbers("background_uniformity") < settings.uniform)
     )
     is_palm = (residual > settings.residual) & (stone > 0) & (stone < settings.stone)
+    believed = ~images.printed & (images.kinds.share("hand") > settings.doubt)
+    told = np.zeros(len(images), bool)
     signs = (
         (is_limb, limb, settings.border, "something of one colour comes in over that much of the border"),
-        (is_skin & ~is_limb, skin, settings.skin, "skin that comes in from the border"),
-        (is_palm & ~is_limb & ~is_skin, residual, settings.residual, "a border with folds, a small stone"),
+        (is_skin, skin, settings.skin, "skin that comes in from the border"),
+        (is_palm, residual, settings.residual, "a border with folds, a small stone"),
     )
     for sign, value, threshold, detail in signs:
-        for row in np.flatnonzero(sign & ~images.printed):
+        for row in np.flatnonzero(sign & believed & ~told):
             yield Reason(int(row), value[row], threshold, detail)
+        told |= sign & believed
+    yield from alike(images, "hand", settings, ~images.printed & ~told, "like a hand")
 
 
 def _width(run: np.ndarray, share: np.ndarray) -> np.ndarray:

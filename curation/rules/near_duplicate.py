@@ -23,7 +23,7 @@ class Settings(RuleSettings):
 
     radius: Annotated[int, Field(ge=0, le=16)] = 8
     unexplained: Annotated[float, Field(ge=0, le=1)] = 0.028
-    colour: Annotated[float, Field(ge=0)] = 5.0
+    colour: Annotated[float, Field(ge=0)] = 6.0
 
 
 def find(images: Inventory, settings: Settings) -> Iterator[Reason]:

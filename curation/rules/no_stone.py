@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import Field
 
 from curation.inventory import Inventory
-from curation.rules import Reason, RuleSettings
+from curation.rules import KindSettings, Reason, alike
 
 #: What stands out over more of the image than this is a picture in a frame.
 _FRAMED = 0.7
@@ -19,7 +19,7 @@ _FRAMED = 0.7
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class Settings(RuleSettings):
+class Settings(KindSettings):
     """`share`: least share of the image that stands out where nothing does so by as much `contrast` (Lab);
     `elongation`: largest of one stone.
 
@@ -40,12 +40,13 @@ class Settings(RuleSettings):
     spread: Annotated[float, Field(ge=0)] = 1.0
     border: Share = 0.045
     limb_spread: Annotated[float, Field(ge=0)] = 8.0
+    likeness: Share = 0.8
 
 
 def find(images: Inventory, settings: Settings) -> Iterator[Reason]:
     share, elongation = images.numbers("stone_share"), images.numbers("stone_elongation")
     solidity, flatness = images.numbers("stone_solidity"), images.numbers("stone_flatness")
-    chroma = np.hypot(*images.colours("background_lab").T[1:])
+    chroma = np.hypot(*images.lists("background_lab").T[1:])
     is_one = (images.numbers("stones") < 2) & (share < _FRAMED)
     is_ragged = is_one & (solidity < settings.solidity) & (flatness > settings.flatness)
     is_plain = is_one & (flatness > settings.plain) & (images.numbers("stone_spread") < settings.spread)
@@ -63,8 +64,10 @@ def find(images: Inventory, settings: Settings) -> Iterator[Reason]:
     is_limb = (images.numbers("limb_border") > settings.border) & (
         images.numbers("limb_spread") < settings.limb_spread
     )
-    told = is_limb
+    believed = ~is_limb & (images.kinds.share("no_stone") > settings.doubt)
+    told = np.zeros(len(images), bool)
     for found, value, threshold, detail in signs:
-        for row in np.flatnonzero(found & ~told):
+        for row in np.flatnonzero(found & believed & ~told):
             yield Reason(int(row), value[row], threshold, detail)
-        told = told | found
+        told |= found & believed
+    yield from alike(images, "no_stone", settings, ~told, "like no stone")

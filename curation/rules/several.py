@@ -10,12 +10,12 @@ import numpy as np
 from pydantic import Field, PositiveInt
 
 from curation.inventory import Inventory
-from curation.rules import Reason, RuleSettings
+from curation.rules import KindSettings, Reason, alike
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class Settings(RuleSettings):
+class Settings(KindSettings):
     """`stones`: how many of about one size an image may show, unless something comes in over that much of its
     `border`, so much of its middle is burnt out (`clipped`), or something is printed on it.
     """
@@ -32,5 +32,9 @@ def find(images: Inventory, settings: Settings) -> Iterator[Reason]:
         | (images.numbers("clipped_share") > settings.clipped)
         | images.printed
     )
-    for row in np.flatnonzero((stones > settings.stones) & ~is_something_else):
+    believed = images.kinds.share("several") > settings.doubt
+    told = (stones > settings.stones) & ~is_something_else & believed
+    for row in np.flatnonzero(told):
         yield Reason(int(row), stones[row], settings.stones, f"{stones[row]:.0f} stones")
+    if settings.stones == 1:  # the likeness tells several from one, but does not count
+        yield from alike(images, "several", settings, ~images.printed & ~told, "like several stones")
