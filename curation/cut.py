@@ -59,10 +59,14 @@ def read_image(path: Path, at_least: int | None = None) -> Decoded:
     """An image file as `decode` gives it. Raises UserError when it is gone or broken."""
     try:
         return decode(path.read_bytes(), at_least)
-    except FileNotFoundError:
-        raise UserError(f"Image '{path}' does not exist; run the crawl of its site again.") from None
+    except OSError as error:
+        raise UserError(
+            f"Image '{path}' cannot be read ({error.strerror}); check its path, or crawl its site again."
+        ) from None
     except ImageError as error:
-        raise UserError(f"Image '{path}' cannot be decoded ({error}); run 'gemcurate clean' again.") from None
+        raise UserError(
+            f"Image '{path}' cannot be decoded ({error}); take another, or run 'gemcurate clean' again."
+        ) from None
 
 
 def cut_stone(view: View, params: CropParams) -> Crop:

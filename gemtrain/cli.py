@@ -14,7 +14,13 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-DatasetName = Annotated[str, typer.Option("--dataset", help="Name of a dataset in data/datasets.")]
+DatasetName = Annotated[
+    str,
+    typer.Option(
+        "--dataset",
+        help="Name of a dataset in data/datasets, or a path: class folders of images, Parquet, .mat.",
+    ),
+]
 RecipeName = Annotated[str, typer.Option("--recipe", help="Name of a recipe (gemtrain recipes).")]
 Device = Annotated[str | None, typer.Option("--device", help="cpu or cuda; chosen by itself when left out.")]
 ParamsPath = Annotated[Path, typer.Option("--params", help="The parameter file.")]
@@ -28,13 +34,14 @@ def train(
     from gemtrain.recipe import load_settings
 
     settings, seed = load_settings(params, recipe)
+    dataset = _taken_in(dataset)
     from gemtrain.device import choose_device
     from gemtrain.train import train as train_model
 
     about = train_model(dataset, recipe, settings, seed, choose_device(device))
     print(
-        f"{dataset}/{recipe}: {about['parameters']:,} parameters, best of {about['epochs']} epochs is "
-        f"{about['best_epoch']} with validation accuracy {about['validation_accuracy']:.3f}"
+        f"{dataset}/{recipe}: {about['parameters']:,} parameters, epoch {about['best_epoch']} of "
+        f"{about['epochs']} kept, validation accuracy {about['validation_accuracy']:.3f}"
     )
 
 
@@ -47,6 +54,7 @@ def evaluate(
 
     load_settings(params, recipe)
     check_evaluate_section(params)
+    dataset = _taken_in(dataset)
     from gemtrain.device import choose_device
     from gemtrain.evaluate import evaluate as evaluate_model
 
@@ -54,14 +62,48 @@ def evaluate(
         print(line)
 
 
+def _taken_in(dataset: str) -> str:
+    """The name of a dataset that is named, or that lies at a path."""
+    from gemtrain.own_data import take_in
+
+    name, notes = take_in(dataset)
+    for note in notes:
+        print(note)
+    return name
+
+
+@app.command()
+def compare(
+    first: Annotated[str, typer.Argument(help="<dataset>/<recipe>, evaluated.")],
+    second: Annotated[str, typer.Argument(help="<dataset>/<recipe>, evaluated.")],
+) -> None:
+    """Compare two models on the test photos and classes that both have, paired, with intervals."""
+    from gemtrain.compare import compare_models
+
+    for line in compare_models(first, second):
+        print(line)
+
+
+@app.command()
+def report(
+    dataset: Annotated[
+        list[str] | None, typer.Option("--dataset", help="A dataset; all that have models when left out.")
+    ] = None,
+) -> None:
+    """Write reports/training-<dataset>.html: the evaluated models side by side, and each alone."""
+    from gemtrain.report import report as write_report
+
+    for line in write_report(dataset or []):
+        print(line)
+
+
 @app.command()
 def recipes() -> None:
-    """List the recipes."""
-    from gemtrain.recipe import load_recipe, recipe_names
+    """List the recipes, with who published them and what result."""
+    from gemtrain.recipe import recipe_lines
 
-    for name in recipe_names():
-        recipe = load_recipe(name)
-        print(f"{name:24} {recipe.network} at {recipe.image_size} px: {recipe.description}")
+    for line in recipe_lines():
+        print(line)
 
 
 def main() -> None:

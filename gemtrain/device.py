@@ -44,6 +44,11 @@ def _keep_freed_memory() -> None:
         mallopt(_M_TRIM_THRESHOLD, _KEPT)
 
 
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether an error of PyTorch says that the device's memory is too small."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
 def autocast(device: torch.device, on_cpu: bool = False) -> AbstractContextManager[None]:
     """bfloat16 arithmetic on a GPU; on a CPU only when asked for, and where the CPU computes it itself."""
     enabled = device.type == "cuda" or (on_cpu and _cpu_has_bfloat16())

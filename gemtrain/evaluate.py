@@ -3,65 +3,163 @@
 import csv
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import torch
-from torch import Tensor
 
 from gemkit.errors import UserError
-from gemkit.progress import Progress
-from gemkit.tables import write_table, write_text
-from gemtrain.baselines import colour_forest, majority
-from gemtrain.data import Dataset, Split, batch_of
-from gemtrain.device import autocast
-from gemtrain.models import Classifier
-from gemtrain.scores import confused_classes, macro, per_class, top_k
+from gemkit.tables import write_text
+from gemtrain.baselines import forest, majority
+from gemtrain.calibration import brier, calibration_error, fit_temperature, log_loss, tempered
+from gemtrain.data import Dataset
+from gemtrain.intervals import GroupBootstrap, interval
+from gemtrain.predictions import predict, predictions_path, write_predictions
+from gemtrain.scores import (
+    TOP,
+    blind_spots,
+    by_species,
+    confused_classes,
+    macro,
+    macro_intervals,
+    per_class,
+    ranks,
+)
 from gemtrain.store import model_folder, read_history, read_model
-from gemtrain.tables import PREDICTIONS
 
 METRICS = Path("metrics")
 PLOTS = Path("plots")
-PREDICTIONS_FOLDER = Path("data/predictions")
-
-_BATCH = 64
 
 
 def evaluate(dataset_name: str, recipe_name: str, device: torch.device) -> list[str]:
     """Write metrics, predictions and plots of a model on the test split; lines that sum them up.
 
-    Raises UserError when the dataset leaks, or the model is missing or of other classes.
+    Raises UserError when the dataset leaks, or the model is missing or of another version of the dataset.
     """
     dataset = Dataset(dataset_name)
-    dataset.check_groups()
+    dataset.check_leaks()
     model, about = read_model(dataset_name, recipe_name)
     if about["varieties"] != dataset.varieties:
         raise UserError(
             f"The model in '{model_folder(dataset_name, recipe_name)}' knows other classes than the dataset "
             f"'{dataset_name}' has; train it again."
         )
-    test = dataset.splits["test"]
-    probabilities, embeddings = predict(model, test.pixels(about["image_size"]), device)
+    if about["dataset_version"] != dataset.version:
+        raise UserError(
+            f"The model in '{model_folder(dataset_name, recipe_name)}' learnt from another version of the "
+            f"dataset '{dataset_name}', whose photos may be among the test photos now; train it again."
+        )
+    sides = []
+    for name in ("validation", "test"):
+        split = dataset.splits[name]
+        pixels = split.pixels(about["image_size"], about["settings"]["channels"])
+        sides.append((split, *predict(model, pixels, device)))
+    write_predictions(predictions_path(dataset_name, recipe_name), sides)
+    (validation, guesses, _), (test, probabilities, _) = sides
+    temperature = fit_temperature(validation.labels.numpy(), guesses)
     labels = test.labels.numpy()
-    write_table(
-        PREDICTIONS_FOLDER / dataset_name / f"{recipe_name}.parquet",
-        _predictions(test, probabilities, embeddings),
-    )
-    table = per_class(labels, probabilities)
-    metrics = {
-        **{f"top{k}": top_k(labels, probabilities, k) for k in (1, 3, 5)},
+    table = per_class(labels, probabilities, test.groups)
+    confused = confused_classes(labels, probabilities)
+    metrics = _rounded(_metrics(dataset, about, probabilities, temperature, table))
+    folder = PLOTS / dataset_name / recipe_name
+    _write_tables(folder, dataset, probabilities, table, confused)
+    _draw(folder, dataset, about, probabilities, temperature, table)
+    # Last, so that a metrics file means that everything else is there.
+    write_text(metrics_path(dataset_name, recipe_name), json.dumps(metrics, indent=2) + "\n")
+    return _summary(f"{dataset_name} / {recipe_name}", metrics, confused, dataset.varieties)
+
+
+def metrics_path(dataset: str, recipe: str) -> Path:
+    """Where the metrics of a dataset's model of a recipe lie."""
+    return METRICS / dataset / f"{recipe}.json"
+
+
+def _metrics(
+    dataset: Dataset,
+    about: dict[str, Any],
+    probabilities: np.ndarray,
+    temperature: float,
+    table: list[dict[str, Any]],
+) -> dict[str, Any]:
+    """The content of the metrics file. Intervals are lists, which DVC leaves out of its tables."""
+    test = dataset.splits["test"]
+    labels, bootstrap = test.labels.numpy(), GroupBootstrap(test.groups)
+    rank = ranks(labels, probabilities)
+    hits = {f"top{k}": rank < k for k in TOP}
+    kinds, of_kinds = by_species(labels, probabilities, dataset.varieties, dataset.species)
+    hits["species_top1"] = ranks(kinds, of_kinds) < 1
+    forest_hits = ranks(labels, forest(dataset, about["seed"])) < 1
+    over_forest = bootstrap.means(hits["top1"]) - bootstrap.means(forest_hits)
+    shares = {key: float(values.mean()) for key, values in hits.items()}
+    calibrated = tempered(probabilities, temperature)
+    return {
+        "dataset": {"name": dataset.name, "version": dataset.version, "split": "test"},
+        "model": {
+            "network": about["network"],
+            "weights": about["settings"]["weights"],
+            "image_size": about["image_size"],
+            "parameters": about["parameters"],
+        },
+        **{f"top{k}": shares[f"top{k}"] for k in TOP},
         **macro(table),
+        "species_top1": shares["species_top1"],
         "test_images": len(test),
         "test_groups": len(set(test.groups)),
         "classes": len(dataset.varieties),
-        "baselines": {"majority": majority(dataset), "colour_forest": colour_forest(dataset, about["seed"])},
+        "species": of_kinds.shape[1],
+        "calibration": {
+            "temperature": temperature,
+            "ece": calibration_error(labels, calibrated),
+            "ece_before": calibration_error(labels, probabilities),
+            "nll": log_loss(labels, calibrated),
+            "nll_before": log_loss(labels, probabilities),
+            "brier": brier(labels, calibrated),
+            "brier_before": brier(labels, probabilities),
+        },
+        "baselines": {
+            "majority": majority(dataset),
+            "forest": float(forest_hits.mean()),
+            "over_forest": shares["top1"] - float(forest_hits.mean()),
+            "below_forest": shares["top1"] < float(forest_hits.mean()),
+        },
+        "intervals": {
+            **{key: bootstrap.mean(values) for key, values in hits.items()},
+            **macro_intervals(labels, probabilities, bootstrap),
+            "forest": bootstrap.mean(forest_hits),
+            "over_forest": interval(over_forest),
+        },
+        "blind_spots": [dataset.varieties[label] for label in blind_spots(table)],
     }
-    folder = PLOTS / dataset_name / recipe_name
-    confused = confused_classes(labels, probabilities)
-    _write_tables(folder, dataset.varieties, labels, probabilities, table, confused)
-    history = read_history(model_folder(dataset_name, recipe_name) / "history.csv")
+
+
+def _draw(
+    folder: Path,
+    dataset: Dataset,
+    about: dict[str, Any],
+    probabilities: np.ndarray,
+    temperature: float,
+    table: list[dict[str, Any]],
+) -> None:
+    from gemtrain import figures, gallery
+
+    test, title = dataset.splits["test"], f"{dataset.name} / {folder.name}"
+    labels = test.labels.numpy()
+    calibrated = tempered(probabilities, temperature)
+    history = read_history(model_folder(dataset.name, folder.name) / "history.csv")
+    _write_curves(folder, history)
+    figures.draw_curves(folder / "curves.png", history, about["best_epoch"], title)
+    figures.draw_confusion(
+        folder / "confusion.png", labels, probabilities.argmax(1), dataset.varieties, title
+    )
+    figures.draw_extremes(folder / "classes.png", table, dataset.varieties, title)
+    figures.draw_reliability(folder / "reliability.png", labels, probabilities, calibrated, title)
+    images = test.pixels(about["image_size"])
+    gallery.draw_galleries(folder, test, images, calibrated, dataset.varieties, title)
+
+
+def _write_curves(folder: Path, history: list[dict[str, float]]) -> None:
     write_csv(
         folder / "curves.csv",
         [
@@ -76,63 +174,29 @@ def evaluate(dataset_name: str, recipe_name: str, device: torch.device) -> list[
             for row in history
         ],
     )
-    from gemtrain.figures import draw_confusion, draw_curves
-
-    title = f"{dataset_name} / {recipe_name}"
-    draw_curves(folder / "curves.png", history, title)
-    draw_confusion(folder / "confusion.png", labels, probabilities.argmax(1), dataset.varieties, title)
-    # Last, so that a metrics file means that everything else is there.
-    rounded = _rounded(metrics)
-    write_text(METRICS / dataset_name / f"{recipe_name}.json", json.dumps(rounded, indent=2) + "\n")
-    return _summary(title, rounded, confused, dataset.varieties)
-
-
-@torch.inference_mode()
-def predict(model: Classifier, images: Tensor, device: torch.device) -> tuple[np.ndarray, np.ndarray]:
-    """Probabilities [N, classes] and embeddings [N, features] of uint8 images [N, H, W, 3], both float32."""
-    model.to(device).eval()
-    probabilities, embeddings = [], []
-    with Progress("evaluate", len(images)) as progress:
-        for rows in torch.arange(len(images)).split(_BATCH):
-            with autocast(device):
-                embedding = model.embed(batch_of(images, rows).to(device))
-                logits = model.head(embedding)
-            probabilities.append(logits.float().softmax(1).cpu())
-            embeddings.append(embedding.float().cpu())
-            progress.advance(len(rows))
-    return torch.cat(probabilities).numpy(), torch.cat(embeddings).numpy()
-
-
-def _predictions(test: Split, probabilities: np.ndarray, embeddings: np.ndarray) -> pa.Table:
-    table = pa.table(
-        {
-            "sha256": test.sha256s,
-            "group_id": test.groups,
-            "label": test.labels.tolist(),
-            "probabilities": list(probabilities),
-            "embedding": list(embeddings),
-        },
-        schema=PREDICTIONS,
-    )
-    return table.sort_by("sha256")
 
 
 def _write_tables(
     folder: Path,
-    varieties: list[str],
-    labels: np.ndarray,
+    dataset: Dataset,
     probabilities: np.ndarray,
     table: list[dict[str, Any]],
     confused: list[dict[str, Any]],
 ) -> None:
-    pairs = zip(labels.tolist(), probabilities.argmax(1).tolist(), strict=True)
+    train, varieties = dataset.splits["train"], dataset.varieties
+    labels = dataset.splits["test"].labels.tolist()
+    pairs = zip(labels, probabilities.argmax(1).tolist(), strict=True)
     write_csv(
         folder / "confusion.csv",
         [{"actual": varieties[actual], "predicted": varieties[predicted]} for actual, predicted in pairs],
     )
+    photos = np.bincount(train.labels[train.one_row_a_photo()].numpy(), minlength=len(varieties))
     write_csv(
         folder / "per_class.csv",
-        [{"variety": name, **row} for name, row in zip(varieties, table, strict=True)],
+        [
+            {"variety": variety, "species": species, "training_photos": int(seen), **row}
+            for variety, species, seen, row in zip(varieties, dataset.species, photos, table, strict=True)
+        ],
     )
     named = [
         {
@@ -157,7 +221,7 @@ def write_csv(path: Path, rows: list[dict[str, Any]], columns: list[str] | None 
 def _rounded(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _rounded(inner) for key, inner in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_rounded(inner) for inner in value]
     return round(value, 4) if isinstance(value, float) else value
 
@@ -165,16 +229,36 @@ def _rounded(value: Any) -> Any:
 def _summary(
     title: str, metrics: dict[str, Any], confused: list[dict[str, Any]], varieties: list[str]
 ) -> list[str]:
-    baselines = metrics["baselines"]
+    """What a person wants to know first; the first line has top-1, -3 and -5."""
+    intervals, calibration, baselines = metrics["intervals"], metrics["calibration"], metrics["baselines"]
+    scores = ", ".join(f"top-{k} {metrics[f'top{k}']:.3f} {_range(intervals[f'top{k}'])}" for k in TOP)
     lines = [
-        f"{title}: top-1 {metrics['top1']:.3f}, top-3 {metrics['top3']:.3f}, top-5 {metrics['top5']:.3f}",
-        f"on {metrics['test_images']} test photos of {metrics['test_groups']} groups, "
-        f"{metrics['classes']} classes",
-        f"baselines: majority {baselines['majority']:.3f}, colour forest {baselines['colour_forest']:.3f}",
+        f"{title}: {scores}",
+        f"on the test split of {metrics['dataset']['name']}, version {metrics['dataset']['version']}: "
+        f"{metrics['test_images']} photos of {metrics['test_groups']} groups, {metrics['classes']} classes; "
+        "[95 % intervals, bootstrap by group]",
+        f"{metrics['species']} species: top-1 {metrics['species_top1']:.3f} "
+        f"{_range(intervals['species_top1'])}; macro F1 {metrics['macro_f1']:.3f} "
+        f"{_range(intervals['macro_f1'])}",
+        f"calibration error {calibration['ece_before']:.3f}, {calibration['ece']:.3f} "
+        f"with temperature {calibration['temperature']:.2f}",
+        f"baselines: majority {baselines['majority']:.3f}, "
+        f"random forest {baselines['forest']:.3f} {_range(intervals['forest'])}",
     ]
+    if baselines["below_forest"]:
+        lines.append(
+            f"BELOW THE FOREST: a random forest on colour and texture is better by "
+            f"{-baselines['over_forest']:.3f} {_range([-end for end in reversed(intervals['over_forest'])])}"
+        )
+    if metrics["blind_spots"]:
+        lines.append(f"blind spots, fewer than 20 % found: {', '.join(metrics['blind_spots'])}")
     for row in confused[:3]:
         taken = f"{varieties[row['first']]} ({row['first_share']:.0%})"
         if row["second"] is not None:
             taken += f" and {varieties[row['second']]} ({row['second_share']:.0%})"
         lines.append(f"{varieties[row['variety']]}: {row['wrong']:.0%} of {row['images']} taken for {taken}")
     return lines
+
+
+def _range(ends: Sequence[float]) -> str:
+    return f"[{ends[0]:.3f}, {ends[1]:.3f}]"

@@ -19,9 +19,10 @@ RECIPES = Path(__file__).parent / "recipes"
 class Stage:
     """One stage of a schedule.
 
-    `train` = "head": only the last layer, on features that the rest computes once, without augmentation;
-    "all": the whole network, its last layer with `head_learning_rate` where that is given. The rate rises
-    linearly over the first `warmup` share of the stage's steps, then stays constant or falls along a cosine.
+    `train` says what learns: "all", the whole network; "dense", everything after its convolutions; "head",
+    its last layer. What is frozen computes features once, without augmentation. `head_learning_rate` is the
+    last layer's own, where given. The rate rises linearly over the first `warmup` share of the stage's steps,
+    then stays constant or falls along a cosine.
     `each_photo_once` takes one orientation of every photo, enough where the features hardly depend on it.
     `keep_statistics`: batch normalisation goes on using the means and variances that the network came
     with, as it did for the features that the head was trained on.
@@ -29,7 +30,7 @@ class Stage:
 
     epochs: int
     learning_rate: float
-    train: Literal["head", "all"] = "all"
+    train: Literal["all", "dense", "head"] = "all"
     head_learning_rate: float | None = None
     warmup: float = 0.0
     decay: Literal["constant", "cosine"] = "constant"
@@ -46,45 +47,86 @@ class Stage:
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Changes drawn for every training image anew: `shift` is the largest move as a share of the side."""
+    """Changes drawn for every training image anew; colours stay as they are.
+
+    `mirror`: left and right change places in half of the images. `shift`: the largest move either way, as a
+    share of the side. `rotate` and `shear`: the largest angle either way, in degrees. `zoom`: the size is
+    multiplied with 1 - zoom to 1 + zoom. `crop`: a square is cut out anywhere and enlarged to the whole side;
+    the largest share of the side that is cut away.
+    """
 
     mirror: bool = False
     shift: float = 0.0
+    rotate: float = 0.0
+    zoom: float = 0.0
+    shear: float = 0.0
+    crop: float = 0.0
 
     def __post_init__(self) -> None:
-        _share("shift", self.shift)
+        for key in ("shift", "zoom", "crop"):
+            _share(key, getattr(self, key))
+        for key, most in (("rotate", 180), ("shear", 80)):
+            if not 0 <= getattr(self, key) <= most:
+                raise ValueError(f"'{key}' must be 0 to {most} degrees (found {getattr(self, key)})")
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A checked recipe.
+    """A checked recipe: a schedule (`stages`) or, instead of one, a `classifier`.
 
+    `source` is who published it, when and where; `published` the result as it is printed there.
+    `channels`: 1 turns images grey, 3 is RGB, 4 takes the band that an image has besides.
     `weights` is "none" (random), "pretrained" (the network's own source) or a path to a weights file.
+    `features`, if any, names layers of the whole network, its own last one of 1000 classes included: their
+    answers, averaged over each map, side by side are the input of the new last layer. `classifier`: that
+    layer is a logistic regression ("linear") or a support vector machine ("svm") on the frozen features.
+    `weight_decay` is for the kernels, the weights of convolutions and dense layers, alone. With adam and sgd
+    (of momentum 0.9) it is added to the gradient, which is that of a loss term: what Keras calls L2 of λ is a
+    weight decay of 2 λ. With adamw it shrinks the weights by itself (Loshchilov and Hutter 2019).
+    `keep` says which epoch's state is the result: the one of highest validation "accuracy" (then of lowest
+    loss), of lowest validation "loss", the "last", or the one where training and validation error are lowest
+    and "closest": of the least validation error + |validation error - training error|, the training error as
+    measured while learning. `patience`: a stage ends after so many epochs without a better one by `keep`.
     `max_steps` caps the optimiser steps of all stages that train the whole network; each shrinks by the same
-    share and keeps its number of epochs. Stages on frozen features cost next to nothing and are not counted.
+    share and keeps its number of epochs. Stages on frozen features cost little and are not counted.
     `cpu_bfloat16`: learn in bfloat16 on a CPU that has it, which is faster for some networks only.
     """
 
     description: str
     network: str
     image_size: int
-    stages: tuple[Stage, ...]
+    channels: int = 3
+    source: str = ""
+    published: str = ""
+    stages: tuple[Stage, ...] = ()
+    features: tuple[str, ...] = ()
+    classifier: Literal["linear", "svm"] | None = None
     weights: str = "none"
     batch_size: int = 32
     optimiser: Literal["adam", "adamw", "sgd"] = "adam"
     weight_decay: float = 0.0
     label_smoothing: float = 0.0
     augmentation: Augmentation = field(default_factory=Augmentation)
+    keep: Literal["accuracy", "loss", "last", "closest"] = "accuracy"
+    patience: int | None = None
     max_steps: int | None = None
     cpu_bfloat16: bool = False
 
     def __post_init__(self) -> None:
-        if not 32 <= self.image_size <= 4096:
-            raise ValueError(f"'image_size' must be 32 to 4096 pixels (found {self.image_size})")
+        if not 8 <= self.image_size <= 4096:
+            raise ValueError(f"'image_size' must be 8 to 4096 pixels (found {self.image_size})")
+        if self.channels not in (1, 3, 4):
+            raise ValueError(f"'channels' must be 1, 3 or 4 (found {self.channels})")
+        if bool(self.stages) == bool(self.classifier):
+            raise ValueError("a recipe has either 'stages' or a 'classifier'; give one of the two")
         _positive("batch_size", self.batch_size)
         _share("label_smoothing", self.label_smoothing)
         if self.weight_decay < 0:
             raise ValueError(f"'weight_decay' must not be negative (found {self.weight_decay})")
+        if self.patience is not None:
+            _positive("patience", self.patience)
+            if self.keep == "last":
+                raise ValueError("'patience' needs a 'keep' that compares epochs, so not \"last\"")
         counted = sum(stage.train == "all" for stage in self.stages)
         if self.max_steps is not None and self.max_steps < max(counted, 1):
             raise ValueError(
@@ -135,6 +177,18 @@ def load_recipe(name: str, changes: dict[str, Any] | None = None, source: str = 
         for key in changes
     }
     return from_mapping(Recipe, {**values, **merged}, f"'{source}'", f"train.recipes.{name}")
+
+
+def recipe_lines() -> list[str]:
+    """What a person wants to know about all recipes, sorted by name: some lines each."""
+    lines = []
+    for name in recipe_names():
+        recipe = load_recipe(name)
+        lines.append(f"{name}: {recipe.description} ({recipe.network} at {recipe.image_size} px)")
+        for key in ("source", "published"):
+            if getattr(recipe, key):
+                lines.append(f"    {key}: {getattr(recipe, key)}")
+    return lines
 
 
 def load_settings(params_path: Path, recipe: str) -> tuple[Recipe, int]:

@@ -14,7 +14,7 @@ def from_mapping(kind: type[Settings], values: object, source: str, path: str = 
     """A dataclass from a mapping.
 
     Its fields may be int, float, str, bool, a Literal, one of them or None, another dataclass, or a tuple of
-    dataclasses; a ValueError of its `__post_init__` is reported like a wrong type. Raises UserError that
+    any of these; a ValueError of its `__post_init__` is reported like a wrong type. Raises UserError that
     names `source` (a file) and the key's path below `path`.
     """
     if not isinstance(values, Mapping):
@@ -51,9 +51,14 @@ def _value(hint: Any, value: Any, source: str, path: str) -> Any:
         )
     if origin is Literal:
         if value not in choices:
-            raise UserError(f"{source}: '{path}' must be one of {', '.join(choices)} (found {value!r}).")
+            raise UserError(
+                f"{source}: '{path}' must be one of {', '.join(map(str, choices))} (found {value!r})."
+            )
         return value
     kinds = choices if origin in (Union, types.UnionType) else (hint,)
+    literals = [kind for kind in kinds if get_origin(kind) is Literal]
+    if literals and value is not None:
+        return _value(literals[0], value, source, path)
     if type(value) is int and float in kinds:
         return float(value)
     if type(value) not in kinds:

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from gemkit.errors import UserError
 from gemkit.tables import write_bytes, write_text
-from gemtrain.models import Classifier, build
+from gemtrain.features import build_model
+from gemtrain.models import Classifier
 
 MODELS = Path("models")
 
@@ -59,7 +60,14 @@ def read_model(dataset: str, recipe: str) -> tuple[Classifier, dict[str, Any]]:
     path = folder / "model.json"
     try:
         about = json.loads(path.read_text(encoding="utf-8"))
-        model = build(about["network"], len(about["varieties"]), about["image_size"])
+        settings = about["settings"]
+        model = build_model(
+            about["network"],
+            len(about["varieties"]),
+            about["image_size"],
+            settings["channels"],
+            settings["features"],
+        )
     except FileNotFoundError:
         raise UserError(
             f"There is no model in '{folder}'; run 'gemtrain train --dataset {dataset} --recipe {recipe}'."

@@ -1,18 +1,30 @@
 """The tables that `gemtrain` reads and writes."""
 
+from pathlib import Path
+
 import pyarrow as pa
 
 from curation.tables import DATASET, SPLITS
+from gemkit.memo import CACHE
 
-__all__ = ["DATASET", "PREDICTIONS", "SPLITS"]
+__all__ = ["DATASET", "DATASETS", "OWN_DATASETS", "PREDICTIONS", "SPLITS"]
 
-#: metrics' companion, data/predictions/<dataset>/<recipe>.parquet: one row per test image, sorted by sha256.
-#: `probabilities` are in order of label; `embedding` is the input of the network's last layer.
+#: Where datasets lie, a folder each: those of `gemcurate balance`, and those made of data of one's own.
+DATASETS = Path("data/datasets")
+OWN_DATASETS = CACHE / "datasets"
+
+#: metrics' companion, data/predictions/<dataset>/<recipe>.parquet: one row per validation and test image,
+#: sorted by sha256. `probabilities` are in order of label, before calibration (its temperature is in the
+#: metrics); `embedding` is the input of the network's last layer. Every class has a test image, so that
+#: `label`, `variety` and `species` name all classes.
 PREDICTIONS = pa.schema(
     [
         ("sha256", pa.string()),
         ("group_id", pa.string()),
+        ("split", pa.string()),
         ("label", pa.int64()),
+        ("variety", pa.string()),
+        ("species", pa.string()),
         ("probabilities", pa.list_(pa.float32())),
         ("embedding", pa.list_(pa.float32())),
     ]

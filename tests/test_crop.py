@@ -229,7 +229,7 @@ def test_bad_input_is_one_sentence(kept: list[dict]) -> None:
         crop(Path("params.yaml"))
     Path("params.yaml").write_text("crop: {size: 64}")
     (Path("data/raw") / kept[0]["path"]).unlink()
-    with pytest.raises(UserError, match=r"images/.*does not exist"):
+    with pytest.raises(UserError, match=r"images/.*cannot be read"):
         crop(Path("params.yaml"))
     assert not Path("data/crops").exists()
     Path("broken.jpg").write_bytes(b"no image")

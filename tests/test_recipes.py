@@ -10,7 +10,7 @@ from conftest import ROOT
 
 from gemkit.errors import UserError
 from gemtrain.models import network_names
-from gemtrain.recipe import load_recipe, load_settings, recipe_names
+from gemtrain.recipe import RECIPES, load_recipe, load_settings, recipe_lines, recipe_names
 
 
 @pytest.mark.parametrize("name", recipe_names())
@@ -24,6 +24,15 @@ def test_gemnet_is_trained_as_published() -> None:
     stages = [(stage.epochs, stage.learning_rate, stage.train) for stage in recipe.stages]
     assert stages == [(15, 1e-3, "all"), (5, 1e-5, "all")]
     assert (recipe.image_size, recipe.batch_size, recipe.weights) == (224, 32, "none")
+
+
+def test_the_list_tells_who_published_what(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    text = (RECIPES / "gemnet.toml").read_text()
+    (tmp_path / "own.toml").write_text('source = "Someone 2030"\npublished = "0.99 top-1"\n' + text)
+    monkeypatch.setattr("gemtrain.recipe.RECIPES", tmp_path)
+    said = "\n".join(recipe_lines())
+    assert said.startswith("own: ") and "gemnet at 224 px" in said
+    assert "source: Someone 2030" in said and "published: 0.99 top-1" in said
 
 
 def settings(folder: Path, train: Any, recipe: str = "gemnet") -> Any:
@@ -59,6 +68,17 @@ def test_the_projects_own_parameters_are_valid() -> None:
         ({"recipes": {"gemnet": {"max_steps": 0}}}, ["train.recipes.gemnet", "max_steps"]),
         ({"recipes": {"gemnet": {"optimiser": "adamm"}}}, ["train.recipes.gemnet.optimiser", "adamw"]),
         ({"recipes": {"gemnet": {"augmentation": {"hue": 1}}}}, ["gemnet.augmentation.hue", "mirror"]),
+        ({"recipes": {"gemnet": {"channels": 2}}}, ["train.recipes.gemnet", "channels", "1, 3 or 4", "2"]),
+        ({"recipes": {"gemnet": {"keep": "best"}}}, ["gemnet.keep", "closest", "'best'"]),
+        ({"recipes": {"gemnet": {"patience": 0}}}, ["train.recipes.gemnet", "patience", "positive"]),
+        ({"recipes": {"gemnet": {"keep": "last", "patience": 3}}}, ["gemnet", "patience", "last"]),
+        ({"recipes": {"gemnet": {"classifier": "svm"}}}, ["gemnet", "stages", "classifier", "one of"]),
+        ({"recipes": {"gemnet": {"features": [1]}}}, ["gemnet.features[0]", "str", "1"]),
+        (
+            {"recipes": {"gemnet": {"augmentation": {"rotate": 200}}}},
+            ["gemnet.augmentation", "rotate", "200"],
+        ),
+        ({"recipes": {"gemnet": {"augmentation": {"crop": 1}}}}, ["gemnet.augmentation", "crop", "below 1"]),
         ({"recipes": {"gemnet": {"stages": []}}}, ["train.recipes.gemnet.stages", "list"]),
         ({"recipes": {"gemnet": {"stages": [{"epochs": 1}]}}}, ["gemnet.stages[0].learning_rate", "missing"]),
         (

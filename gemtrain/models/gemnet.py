@@ -1,11 +1,21 @@
-"""The published own CNN of a gemstone classifier, after its layer table."""
+"""The published own CNN of two gemstone classifiers, after its layer table, and its variants."""
 
-from torch import nn
+from collections.abc import Callable
 
-from gemtrain.models import network
+from torch import Tensor, nn
+
+from gemtrain.models import DenseBody, network
+from gemtrain.models.pooling import GatedPool2d, LearntPool2d, MixedPool2d, StripPool2d, TreePool2d
+
+_FILTERS = (32, 64, 128, 128, 128)
+#: Of the last map at the published image size; those of larger images are averaged to it.
+_LAST_SIDE = 6
+#: Five halvings leave nothing of smaller images.
+_LEAST_SIDE = 34
+_EARLY = "features.5"  # the end of the second of the five convolutions
 
 
-@network(image_size=224)
+@network(image_size=224, least_side=_LEAST_SIDE, early=_EARLY)
 def gemnet(image_size: int) -> tuple[nn.Module, int]:
     """Five 3×3 convolutions, the first unpadded, each halved by pooling (the fourth by average), dense 512.
 
@@ -13,17 +23,93 @@ def gemnet(image_size: int) -> tuple[nn.Module, int]:
     gives the same values as after it, for a quarter of the work. Weights begin as He et al. (2015) derive for
     ReLU; with PyTorch's own smaller ones it learns far more slowly.
     """
+    return _gemnet(image_size)
+
+
+@network(image_size=224, least_side=_LEAST_SIDE, early=_EARLY)
+def gemnet_mixed_net(image_size: int) -> tuple[nn.Module, int]:
+    """Mixed pooling with one share for the whole network."""
+    first = MixedPool2d()
+
+    def pool(channels: int) -> MixedPool2d:
+        other = MixedPool2d()
+        other.logit = first.logit
+        return other
+
+    return _gemnet(image_size, pool)
+
+
+@network(image_size=224, least_side=_LEAST_SIDE, early=_EARLY)
+def gemnet_mixed_layer(image_size: int) -> tuple[nn.Module, int]:
+    """Mixed pooling with one share a layer."""
+    return _gemnet(image_size, lambda channels: MixedPool2d())
+
+
+@network(image_size=224, least_side=_LEAST_SIDE, early=_EARLY)
+def gemnet_mixed_channel(image_size: int) -> tuple[nn.Module, int]:
+    """Mixed pooling with one share a channel."""
+    return _gemnet(image_size, MixedPool2d)
+
+
+@network(image_size=224, least_side=_LEAST_SIDE, early=_EARLY)
+def gemnet_gated(image_size: int) -> tuple[nn.Module, int]:
+    """Gated pooling: the share of the maximum follows from each region."""
+    return _gemnet(image_size, lambda channels: GatedPool2d())
+
+
+@network(image_size=224, least_side=_LEAST_SIDE, early=_EARLY)
+def gemnet_tree(image_size: int) -> tuple[nn.Module, int]:
+    """Tree pooling of two levels."""
+    return _gemnet(image_size, lambda channels: TreePool2d())
+
+
+@network(image_size=224, least_side=_LEAST_SIDE, early=_EARLY)
+def gemnet_strip(image_size: int) -> tuple[nn.Module, int]:
+    """Strip pooling: averages over whole rows and columns beside the maximum."""
+    return _gemnet(image_size, StripPool2d)
+
+
+@network(image_size=224, least_side=_LEAST_SIDE, early=_EARLY)
+def gemnet_residual(image_size: int) -> tuple[nn.Module, int]:
+    """A shortcut past each convolution but the first (He et al. 2016), 1×1 where the filters change."""
+    return _gemnet(image_size, shortcuts=True)
+
+
+def _gemnet(
+    image_size: int, pool: Callable[[int], LearntPool2d] | None = None, shortcuts: bool = False
+) -> tuple[nn.Module, int]:
     layers: list[nn.Module] = []
     channels, side = 3, image_size - 2
-    for number, filters in enumerate((32, 64, 128, 128, 128), start=1):
-        layers.append(nn.Conv2d(channels, filters, 3, padding=0 if number == 1 else 1))
-        layers += [nn.ReLU(), nn.AvgPool2d(2)] if number == 4 else [nn.MaxPool2d(2), nn.ReLU()]
-        channels, side = filters, side // 2
-    layers += [nn.Flatten(), nn.Dropout(0.5), nn.Linear(channels * side * side, 512), nn.ReLU()]
-    body = nn.Sequential(*layers)
-    for parameter in body.parameters():
-        if parameter.dim() > 1:
-            nn.init.kaiming_normal_(parameter, nonlinearity="relu")
+    for number, filters in enumerate(_FILTERS, start=1):
+        convolution: nn.Module = nn.Conv2d(channels, filters, 3, padding=0 if number == 1 else 1)
+        if shortcuts and number > 1:
+            convolution = Residual(convolution, channels, filters)
+        if pool:
+            halving = [nn.ReLU(), pool(filters)]
         else:
-            nn.init.zeros_(parameter)
+            halving = [nn.ReLU(), nn.AvgPool2d(2)] if number == 4 else [nn.MaxPool2d(2), nn.ReLU()]
+        layers += [convolution, *halving]
+        channels, side = filters, side // 2
+    if side > _LAST_SIDE:
+        layers.append(nn.AdaptiveAvgPool2d(_LAST_SIDE))
+        side = _LAST_SIDE
+    classifier = nn.Sequential(nn.Dropout(0.5), nn.Linear(channels * side * side, 512), nn.ReLU())
+    body = DenseBody(nn.Sequential(*layers), classifier)
+    for module in body.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
     return body, 512
+
+
+class Residual(nn.Module):
+    """A convolution's answer and, added to it, its input."""
+
+    def __init__(self, convolution: nn.Module, channels: int, filters: int):
+        super().__init__()
+        self.convolution = convolution
+        self.shortcut = nn.Identity() if channels == filters else nn.Conv2d(channels, filters, 1, bias=False)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        return self.convolution(maps) + self.shortcut(maps)

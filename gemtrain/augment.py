@@ -1,0 +1,53 @@
+"""Training images as they are shown to a network: each moved and warped on its own, colours untouched."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from gemtrain.recipe import Augmentation
+
+
+def augmented(
+    images: Tensor, rows: Tensor, augmentation: Augmentation, generator: torch.Generator, device: torch.device
+) -> Tensor:
+    """`rows` of uint8 images [N, H, W, C] as [B, C, H, W] on a device, values 0 to 255.
+
+    Random numbers come from a CPU generator, so that every device sees the same augmentation. Pixels from
+    outside an image repeat its edge, which is background.
+    """
+    batch = _moved(images, rows.to(images.device), augmentation, generator)
+    batch = batch.to(device, non_blocking=True)
+    if augmentation.rotate or augmentation.zoom or augmentation.shear or augmentation.crop:
+        batch = _warped(batch, augmentation, generator)
+    return batch
+
+
+def _moved(images: Tensor, rows: Tensor, augmentation: Augmentation, generator: torch.Generator) -> Tensor:
+    """Mirrored and shifted by whole pixels, which only picks others: exact, and far cheaper than a warp."""
+    count, (height, width) = len(rows), images.shape[1:3]
+    y, x = torch.arange(height).expand(count, -1), torch.arange(width).expand(count, -1)
+    if augmentation.mirror:
+        mirrored = torch.rand(count, 1, generator=generator) < 0.5
+        x = torch.where(mirrored, x.flip(1), x)
+    if augmentation.shift:
+        move = (2 * torch.rand(2, count, 1, generator=generator) - 1) * augmentation.shift
+        y = (y + (move[0] * height).round().long()).clamp(0, height - 1)
+        x = (x + (move[1] * width).round().long()).clamp(0, width - 1)
+    y, x = y.to(images.device), x.to(images.device)
+    return images[rows[:, None, None], y[:, :, None], x[:, None, :]].permute(0, 3, 1, 2)
+
+
+def _warped(batch: Tensor, augmentation: Augmentation, generator: torch.Generator) -> Tensor:
+    """Cropped, zoomed, rotated and sheared at once: one affine map an image, interpolated once."""
+    angle, slant, grow, cut, right, down = 2 * torch.rand(6, len(batch), generator=generator) - 1
+    angle = (augmentation.rotate * angle).deg2rad()
+    slant = (augmentation.shear * slant).deg2rad().tan()
+    side = 1 - augmentation.crop * cut.abs()
+    scale = side / (1 + augmentation.zoom * grow)
+    cos, sin = scale * angle.cos(), scale * angle.sin()
+    # From a place in the result, -1 to 1 either way, to its place in the image.
+    across = torch.stack([cos, slant * cos - sin, (1 - side) * right], dim=1)
+    along = torch.stack([sin, slant * sin + cos, (1 - side) * down], dim=1)
+    place = torch.stack([across, along], dim=1).to(batch.device)
+    grid = functional.affine_grid(place, list(batch.shape), align_corners=False)
+    return functional.grid_sample(batch.float(), grid, padding_mode="border", align_corners=False)

@@ -1,0 +1,22 @@
+"""AlexNet (Krizhevsky, Sutskever and Hinton 2012), as in torchvision."""
+
+import torchvision.models as published
+from torch import nn
+
+from gemtrain.models import IMAGENET_MEAN, IMAGENET_STD, DenseBody, network
+from gemtrain.weights import torch_hub
+
+
+@network(
+    image_size=224,
+    mean=IMAGENET_MEAN,
+    std=IMAGENET_STD,
+    least_side=63,
+    early="features.5",
+    weights=torch_hub(published.AlexNet_Weights.IMAGENET1K_V1.url),
+    head="classifier.6",
+)
+def alexnet(image_size: int) -> tuple[nn.Module, int]:
+    """Five convolutions, two hidden dense layers of 4096; larger maps are averaged to 6×6."""
+    net = published.alexnet()
+    return DenseBody(nn.Sequential(*net.features, net.avgpool), net.classifier[:-1]), 4096

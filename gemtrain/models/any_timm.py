@@ -1,0 +1,73 @@
+"""Any model of timm, by `timm/<name>` or `timm/<name>.<weights>` in a recipe."""
+
+from typing import Any
+
+import timm
+import torch
+from torch import nn
+
+from gemkit.errors import UserError
+from gemtrain.models import Network
+from gemtrain.weights import Source, hugging_face, torch_hub
+
+
+def timm_network(name: str) -> Network:
+    """The network that `timm/<name>` means, as timm describes it. Raises UserError."""
+    model = name.removeprefix("timm/")
+    try:
+        config: Any = (
+            timm.get_pretrained_cfg(model, allow_unregistered=False) if timm.is_model(model) else None
+        )
+    except RuntimeError:
+        config = None
+    if config is None:
+        raise UserError(f"timm has no model '{model}'; timm.list_models() lists those it has.")
+    side = config.input_size[-1]
+
+    def body(image_size: int) -> tuple[nn.Module, int]:
+        if config.fixed_input_size and image_size != side:
+            raise UserError(
+                f"The network '{name}' takes images of {side} pixels only (found {image_size}); "
+                "correct 'image_size'."
+            )
+        if image_size < side:
+            _check_side(name, model, image_size, side)
+        built: Any = timm.create_model(model, num_classes=0)
+        return built, built.head_hidden_size
+
+    return Network(
+        name,
+        body,
+        image_size=side,
+        mean=config.mean,
+        std=config.std,
+        layers={"deep": "head"},
+        weights=_source(config),
+        head=config.classifier,
+    )
+
+
+def _config(model: str) -> Any:
+    try:
+        return timm.get_pretrained_cfg(model, allow_unregistered=False) if timm.is_model(model) else None
+    except RuntimeError:  # the model, but no such weights
+        return None
+
+
+def _source(config: Any) -> Source | None:
+    if config.hf_hub_id:
+        return hugging_face(config.hf_hub_id, config.hf_hub_filename or "model.safetensors")
+    return torch_hub(config.url) if config.url else None
+
+
+@torch.no_grad()
+def _check_side(name: str, model: str, image_size: int, own: int) -> None:
+    with torch.device("meta"):  # shapes alone: nothing is computed
+        built = timm.create_model(model, num_classes=0).eval()
+        try:
+            built(torch.empty(1, 3, image_size, image_size))
+        except (RuntimeError, AssertionError):
+            raise UserError(
+                f"The network '{name}' cannot take images of {image_size} pixels; its own are of {own}. "
+                "Raise 'image_size'."
+            ) from None

@@ -1,0 +1,127 @@
+"""A network in its parts: convolutions, dense layers where it has hidden ones, and a last layer."""
+
+from collections.abc import Iterable, Mapping
+
+import torch
+from timm.models import adapt_input_conv
+from torch import Tensor, nn
+
+from gemkit.errors import UserError
+
+#: Of red, green and blue.
+Colour = tuple[float, float, float]
+
+
+class DenseBody(nn.Module):
+    """A body with hidden dense layers: `classifier(flatten(features(images)))`."""
+
+    def __init__(self, features: nn.Module, classifier: nn.Module):
+        super().__init__()
+        self.features = features
+        self.classifier = classifier
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.classifier(self.features(images).flatten(1))
+
+
+class Classifier(nn.Module):
+    """Images [N, C, H, W], values 0 to 255 of any type, to logits [N, classes]: `head(embed(images))`.
+
+    `body` is everything but the last layer, `head`. `layers` names some of its modules (`layer_features`).
+    `mean` and `std` are of the channels: those of RGB; their average for grey, and for a fourth channel.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        body: nn.Module,
+        features: int,
+        classes: int,
+        mean: Colour,
+        std: Colour,
+        layers: Mapping[str, str],
+        channels: int = 3,
+    ):
+        super().__init__()
+        self.body = body
+        self.head = nn.Linear(features, classes)
+        self.layers = dict(layers)
+        for name, colour in (("mean", mean), ("std", std)):
+            average = sum(colour) / 3
+            values = {1: (average,), 3: colour, 4: (*colour, average)}[channels]
+            self.register_buffer(name, 255 * torch.tensor(values).view(-1, 1, 1), persistent=False)
+
+    def embed(self, images: Tensor) -> Tensor:
+        """The input of the last layer, [N, features]."""
+        return self.body((images - self.mean) / self.std)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.head(self.embed(images))
+
+    def convolve(self, images: Tensor) -> Tensor:
+        """What the convolutions make of the images, the input of `dense`; the embedding where nothing is
+        between them and the last layer."""
+        convolutions = self.body.features if isinstance(self.body, DenseBody) else self.body
+        return convolutions((images - self.mean) / self.std)
+
+    @property
+    def dense(self) -> nn.Module:
+        """All layers after the convolutions, the last one included: logits are `dense(convolve(images))`."""
+        if isinstance(self.body, DenseBody):
+            return nn.Sequential(nn.Flatten(), self.body.classifier, self.head)
+        return self.head
+
+
+def layer_features(model: Classifier, images: Tensor, names: Iterable[str]) -> dict[str, Tensor]:
+    """What some layers of a network answer to images [N, C, H, W]; each [N, channels], maps averaged.
+
+    A name is one of `model.layers` ("early", "deep") or of a module such as "body.features.5". "deep" is the
+    last layer, in published weights the one of 1000 classes (`gemtrain.weights.load_head`). The model is used
+    as it is: call `eval()` first. Raises UserError for a name there is not.
+    """
+    modules = dict(model.named_modules())
+    answers: dict[str, Tensor] = {}
+    handles = []
+    for name in dict.fromkeys(names):
+        path = model.layers.get(name, name)
+        if path not in modules:
+            raise UserError(
+                f"The network has no layer '{name}'; it has {', '.join(model.layers)} and its modules' names."
+            )
+
+        def keep(_module: nn.Module, _inputs: object, output: Tensor, name: str = name) -> None:
+            answers[name] = output.flatten(2).mean(2) if output.dim() > 2 else output
+
+        handles.append(modules[path].register_forward_hook(keep))
+    try:
+        model(images)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return answers
+
+
+def first_convolution(body: nn.Module) -> tuple[str, nn.Conv2d] | None:
+    """Name and module of the convolution that sees the image; None where there is none."""
+    found = ((name, module) for name, module in body.named_modules() if isinstance(module, nn.Conv2d))
+    return next(found, None)
+
+
+def take_channels(body: nn.Module, channels: int, network: str) -> None:
+    """Change a body for RGB into one for grey images or ones of a fourth channel. Raises UserError.
+
+    The weights of its first layer are changed as timm does: summed for grey, so that a grey image is answered
+    like its RGB copy; for four, those of red, green, blue and red again, times 3/4.
+    """
+    if channels not in (1, 3, 4):
+        raise UserError(f"Images of {channels} channels cannot be learnt; give them 1, 3 or 4.")
+    if channels == 3:
+        return
+    found = first_convolution(body)
+    if found is None or found[1].in_channels != 3:
+        raise UserError(f"The network '{network}' takes RGB images only; convert them or take another one.")
+    convolution = found[1]
+    convolution.weight = nn.Parameter(adapt_input_conv(channels, convolution.weight.detach()))
+    convolution.in_channels = channels

@@ -1,0 +1,24 @@
+"""DenseNet of 121 layers (Huang et al. 2017), as in timm, which keeps torchvision's weights."""
+
+from typing import Any
+
+import timm
+from torch import nn
+
+from gemtrain.models import IMAGENET_MEAN, IMAGENET_STD, network
+from gemtrain.weights import hugging_face
+
+
+@network(
+    image_size=224,
+    mean=IMAGENET_MEAN,
+    std=IMAGENET_STD,
+    least_side=29,
+    early="features.denseblock1",
+    weights=hugging_face("timm/densenet121.tv_in1k"),
+    head="classifier",
+)
+def densenet121(image_size: int) -> tuple[nn.Module, int]:
+    """Four dense blocks, growing by 32 channels a layer."""
+    body: Any = timm.create_model("densenet121", num_classes=0)
+    return body, body.num_features

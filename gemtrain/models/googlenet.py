@@ -1,0 +1,24 @@
+"""GoogLeNet (Szegedy et al. 2015), as in torchvision."""
+
+import torchvision.models as published
+from torch import nn
+
+from gemtrain.models import network
+from gemtrain.weights import torch_hub
+
+
+@network(
+    image_size=224,
+    least_side=15,
+    early="maxpool2",
+    weights=torch_hub(published.GoogLeNet_Weights.IMAGENET1K_V1.url),
+    head="fc",
+)
+def googlenet(image_size: int) -> tuple[nn.Module, int]:
+    """Nine inception modules, without the two auxiliary outputs.
+
+    Its weights want mean and standard deviation 0.5, into which torchvision turns the usual ones itself.
+    """
+    net = published.googlenet(aux_logits=False, init_weights=True)
+    net.fc = nn.Identity()
+    return net, 1024

@@ -1,0 +1,21 @@
+"""MobileNet, the first (Howard et al. 2017), which only timm has."""
+
+from typing import Any
+
+import timm
+from torch import nn
+
+from gemtrain.models import network
+from gemtrain.weights import hugging_face
+
+
+@network(
+    image_size=224,
+    early="blocks.1",
+    weights=hugging_face("timm/mobilenetv1_100.ra4_e3600_r224_in1k"),
+    head="classifier",
+)
+def mobilenet_v1(image_size: int) -> tuple[nn.Module, int]:
+    """timm's `mobilenetv1_100`; any image size."""
+    body: Any = timm.create_model("mobilenetv1_100", num_classes=0)
+    return body, body.num_features

@@ -1,0 +1,47 @@
+"""VGG of 16 and 19 layers (Simonyan and Zisserman 2015), as in torchvision."""
+
+import torchvision.models as published
+from torch import nn
+
+from gemtrain.models import IMAGENET_MEAN, IMAGENET_STD, DenseBody, network
+from gemtrain.models.pooling import MixedPool2d
+from gemtrain.weights import torch_hub
+
+_VGG16 = torch_hub(published.VGG16_Weights.IMAGENET1K_V1.url)
+_VGG19 = torch_hub(published.VGG19_Weights.IMAGENET1K_V1.url)
+_HEAD = "classifier.6"
+
+
+@network(
+    image_size=224, mean=IMAGENET_MEAN, std=IMAGENET_STD, least_side=32, early="features.9",
+    weights=_VGG16, head=_HEAD,
+)  # fmt: skip
+def vgg16(image_size: int) -> tuple[nn.Module, int]:
+    """13 convolutions, two hidden dense layers of 4096; larger maps are averaged to 7×7."""
+    return _without_head(published.vgg16())
+
+
+@network(
+    image_size=224, mean=IMAGENET_MEAN, std=IMAGENET_STD, least_side=32, early="features.9",
+    weights=_VGG16, head=_HEAD,
+)  # fmt: skip
+def vgg16_mixed(image_size: int) -> tuple[nn.Module, int]:
+    """VGG16 with mixed pooling, one share a layer, near the maximum at first: its weights come from there."""
+    vgg = published.vgg16()
+    for number, layer in enumerate(vgg.features):
+        if isinstance(layer, nn.MaxPool2d):
+            vgg.features[number] = MixedPool2d(share=0.9)
+    return _without_head(vgg)
+
+
+@network(
+    image_size=224, mean=IMAGENET_MEAN, std=IMAGENET_STD, least_side=32, early="features.9",
+    weights=_VGG19, head=_HEAD,
+)  # fmt: skip
+def vgg19(image_size: int) -> tuple[nn.Module, int]:
+    """16 convolutions, two hidden dense layers of 4096; larger maps are averaged to 7×7."""
+    return _without_head(published.vgg19())
+
+
+def _without_head(vgg: published.VGG) -> tuple[nn.Module, int]:
+    return DenseBody(nn.Sequential(*vgg.features, vgg.avgpool), vgg.classifier[:-1]), 4096

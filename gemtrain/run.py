@@ -1,0 +1,104 @@
+"""A training that may be killed at any moment: what it needs to go on is in `.cache/` after every epoch."""
+
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gemkit.memo import CACHE
+from gemkit.tables import replaced
+from gemtrain.data import Dataset
+from gemtrain.models import Classifier
+from gemtrain.recipe import Recipe
+from gemtrain.schedule import PlannedStage, is_over, merit
+from gemtrain.store import copy_state, write_state
+
+#: Of the method: a change leaves old checkpoints unused.
+_VERSION = 2
+
+
+class Run:
+    """A training and how far it is: model, history, best state; saved after every epoch."""
+
+    def __init__(
+        self,
+        model: Classifier,
+        dataset: Dataset,
+        recipe: Recipe,
+        seed: int,
+        device: torch.device,
+        weights: Path | None,
+    ):
+        self.model, self.dataset, self.recipe, self.seed, self.device = (
+            model.to(device),
+            dataset,
+            recipe,
+            seed,
+            device,
+        )
+        self.stage, self.epoch = 0, 0  # finished stages, and finished epochs of the one after them
+        self.history: list[dict[str, Any]] = []
+        self.best: dict[str, Tensor] = {}
+        self.best_epoch = 0
+        self.optimiser_state: dict[str, Any] | None = None
+        identity = [
+            _VERSION,
+            asdict(recipe),
+            seed,
+            device.type,
+            [split.fingerprint for split in dataset.splits.values()],
+            hashlib.sha256(weights.read_bytes()).hexdigest() if weights else None,
+        ]
+        key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
+        self.folder = CACHE / "train" / key
+        self._path = self.folder / "checkpoint.pt"
+        if self._path.exists():
+            self._resume()
+
+    def stage_path(self, number: int) -> Path:
+        """Where the state at the end of a stage is kept until the run ends."""
+        return self.folder / f"stage-{number}.safetensors"
+
+    def finish(self, row: dict[str, Any]) -> dict[str, Tensor]:
+        """Add a finished epoch to the history and keep its state if it is the best; the state."""
+        self.history.append(row)
+        state, keep = copy_state(self.model), self.recipe.keep
+        if not self.best or merit(keep, row) > merit(keep, self.history[self.best_epoch - 1]):
+            self.best, self.best_epoch = state, len(self.history)
+        return state
+
+    def record(self, row: dict[str, Any], optimiser: torch.optim.Optimizer, planned: PlannedStage) -> bool:
+        """Finish an epoch and save everything; whether its stage ends with it."""
+        state = self.finish(row)
+        over = is_over(planned, self.recipe, self.history)
+        if over:
+            write_state(self.stage_path(planned.number), state)
+            self.stage, self.epoch, self.optimiser_state = self.stage + 1, 0, None
+        else:
+            self.epoch += 1
+            self.optimiser_state = optimiser.state_dict()
+        with replaced(self._path) as temporary:
+            torch.save(
+                {
+                    "model": state,
+                    "optimiser": self.optimiser_state,
+                    "stage": self.stage,
+                    "epoch": self.epoch,
+                    "history": self.history,
+                    "best": self.best,
+                    "best_epoch": self.best_epoch,
+                },
+                temporary,
+            )
+        return over
+
+    def _resume(self) -> None:
+        saved = torch.load(self._path, map_location="cpu", weights_only=True)
+        self.model.load_state_dict(saved["model"])
+        self.optimiser_state = saved["optimiser"]
+        self.stage, self.epoch = saved["stage"], saved["epoch"]
+        self.history, self.best, self.best_epoch = saved["history"], saved["best"], saved["best_epoch"]
