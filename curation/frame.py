@@ -1,5 +1,7 @@
 """The part of a picture within the plain frame or the bars that some stores put around it."""
 
+import functools
+
 import numpy as np
 
 #: A frame is at most this share of the picture's side wide.
@@ -21,7 +23,7 @@ def _width(lines: np.ndarray) -> int:
     """How many of the first lines are frame; lines are (count, length, 3)."""
     deepest = int(_WIDEST * len(lines))
     colour = np.median(lines[0], axis=0)
-    far = np.abs(lines[: deepest + 3] - colour).max(axis=-1)
+    far = functools.reduce(np.maximum, np.moveaxis(np.abs(lines[: deepest + 3] - colour), -1, 0))
     plain = (far < _SAME).mean(axis=1) >= _PLAIN
     width = int(np.argmin(plain)) if not plain.all() else len(plain)
     # The next line may be half frame, half picture.

@@ -279,4 +279,9 @@ def test_strangers_text_reaches_no_path(folder: Path, shop: Shop) -> None:
 
 def test_sites_lists_the_known_stores() -> None:
     said = command("gemscrape", "sites", cwd=ROOT).stdout
-    assert [line.split()[0] for line in said.splitlines()] == ["demo", "gempundit", "gems68"]
+    assert [line.split()[0] for line in said.splitlines()] == [
+        "demo",
+        "gempundit",
+        "gempundit_published",
+        "gems68",
+    ]

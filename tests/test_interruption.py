@@ -15,13 +15,16 @@ EVALUATE = ("gemtrain", "evaluate", "--dataset", "d1k", "--recipe", "gemnet")
 
 
 def rows(folder: Path, memo: str) -> dict[bytes, int]:
-    """Key → row number: a result that is computed again gets a new number."""
+    """Key → row number of an image's result: one that is computed again gets a new number.
+
+    The examples' Canny steps, which have no record, come and go with their image.
+    """
     path = folder / f".cache/{memo}.sqlite"
     if not path.exists():
         return {}
     try:
         with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as database:
-            return dict(database.execute("SELECT key, rowid FROM memo"))
+            return dict(database.execute("SELECT key, rowid FROM memo WHERE record != '{}'"))
     except sqlite3.OperationalError:
         return {}
 
@@ -30,7 +33,8 @@ def forget(folder: Path, memo: str, results: int = 60) -> int:
     """Forget that many results, as if so many images were new; how many are left."""
     with sqlite3.connect(folder / f".cache/{memo}.sqlite") as database:
         database.execute(
-            "DELETE FROM memo WHERE key IN (SELECT key FROM memo ORDER BY key LIMIT ?)", [results]
+            "DELETE FROM memo WHERE key IN (SELECT key FROM memo WHERE record != '{}' ORDER BY key LIMIT ?)",
+            [results],
         )
     return len(rows(folder, memo))
 
