@@ -3,14 +3,15 @@
     python -m benchmarks.fit_kinds [--seeds 1 3] [--cases 300] [--stones 700]
 
 Beside the store's pictures it learns from changed ones of single stones: cut out closely, so that the stone
-meets the border, and stretched, polished, recoloured or on white. Real stores have such photos; the demo
-store does not. Report rules on other seeds.
+meets the border, given the outline and the steps of a square cut, and stretched, polished, recoloured or on
+white. Real stores have such photos; the demo store does not. Report rules on other seeds.
 """
 
 import argparse
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -63,7 +64,10 @@ def of_picture(content: bytes, kind: str, number: int) -> list[Example]:
     if kind != "stone":
         return found
     random = np.random.default_rng(number)
-    made = [(fit(pixels, SIDE), measured["text_look"])]
+    small = fit(pixels, SIDE)
+    made = [(small, measured["text_look"])]
+    if measured["stones"]:
+        made.append((_step_cut(small, measured["stone_box"], random), measured["text_look"]))
     close = _close(pixels, measured["stone_box"], random)
     if close is not None:
         found.append((measure_pixels(close), "stone"))
@@ -84,6 +88,32 @@ def _close(pixels: np.ndarray, box: Sequence[float], random: np.random.Generator
     right, bottom = min(1, right + more[2]), min(1, bottom + more[3])
     cut = pixels[int(top * height) : int(bottom * height), int(left * width) : int(right * width)]
     return np.ascontiguousarray(cut) if right > left and min(cut.shape[:2]) >= 40 else None
+
+
+def _step_cut(picture: np.ndarray, box: Sequence[float], random: np.random.Generator) -> np.ndarray:
+    """The stone's surface in a square cut, on the colour of the border: rectangles in one another, with their
+    corners cut off, whose sides are facets each in a light of its own; perhaps a little turned."""
+    height, width = picture.shape[:2]
+    corner, opposite = np.array(box).reshape(2, 2) * [width, height]
+    columns, rows = ((opposite - corner) / 2).astype(int) + 2
+    middle = cv2.getRectSubPix(picture, (int(columns), int(rows)), (corner + opposite) / 2)
+    half, cut = random.uniform(0.2, 0.42, 2) * [width, height], random.uniform(0.02, 0.35)
+    octagon = np.array([[-1, cut - 1], [cut - 1, -1], [1 - cut, -1], [1, cut - 1]])
+    turn = np.exp(1j * random.normal(0, 0.1))
+    corners = (np.concatenate([octagon, -octagon]) * half) @ [[turn.real, turn.imag], [-turn.imag, turn.real]]
+    light, contrast = np.ones((height, width), np.float32), random.uniform(0, 0.35)
+    steps = np.array([1, *np.sort(random.uniform(0.35, 0.9, 3))[::-1]])[:, None, None]
+    rings = (corners * steps + np.array([width, height]) / 2).round().astype(np.int32)
+    for outer, inner in pairwise(rings):
+        for side in range(8):
+            after = (side + 1) % 8
+            facet = np.array([outer[side], outer[after], inner[after], inner[side]])
+            cv2.fillPoly(light, [facet], 1 + contrast * random.normal())
+    inside = cv2.fillPoly(np.zeros((height, width), np.float32), [rings[0]], 1)
+    inside = cv2.GaussianBlur(inside, (0, 0), 0.7)[..., None]
+    stone = cv2.resize(middle, (width, height)) * light[..., None]
+    ground = np.median(np.concatenate([picture[0], picture[-1]]), axis=0)
+    return (inside * stone + (1 - inside) * ground).clip(0, 255).astype(np.uint8)
 
 
 def _changed(picture: np.ndarray, random: np.random.Generator) -> np.ndarray:
@@ -109,32 +139,49 @@ def _changed(picture: np.ndarray, random: np.random.Generator) -> np.ndarray:
     return picture
 
 
-def learn(found: Sequence[Example]) -> dict[str, list[float]]:
-    """Of each input, and of the bias: mean, deviation and the weight for each kind."""
+class Weights(NamedTuple):
+    """Of each input, and of the bias: mean, deviation and the weight for each kind; those of its square."""
+
+    plain: dict[str, list[float]]
+    squares: dict[str, list[float]]
+
+
+def learn(found: Sequence[Example]) -> Weights:
+    """Fit them to examples."""
     names = found[0][0]
     values = inputs({name: np.array([measured[name] for measured, _ in found]) for name in _arrays(names)})
     mean, deviation = values.mean(axis=0), values.std(axis=0) + 1e-9
     model = LogisticRegression(C=_FREEDOM, max_iter=3000)
     model.fit(standardised(values, mean, deviation), [KINDS.index(kind) for _, kind in found])
-    rows = {"bias": [0.0, 1.0, *model.intercept_]}
-    columns = zip(INPUTS, mean, deviation, model.coef_.T, strict=True)
-    return rows | {name: [centre, spread, *weights] for name, centre, spread, weights in columns}
+    plain, squares = np.split(model.coef_.T, 2)
+    columns = zip(INPUTS, mean, deviation, plain, strict=True)
+    return Weights(
+        {"bias": [0.0, 1.0, *model.intercept_]}
+        | {name: [centre, spread, *weights] for name, centre, spread, weights in columns},
+        dict(zip(INPUTS, squares.tolist(), strict=True)),
+    )
 
 
 def _arrays(measured: dict[str, Any]) -> Iterator[str]:
     return (name for name, value in measured.items() if not isinstance(value, str))
 
 
-def write(rows: dict[str, list[float]], path: Path) -> None:
+def write(weights: Weights, path: Path) -> None:
     """Write them as Python."""
     lines = [
         '"""Weights of kinds.py, written by `python -m benchmarks.fit_kinds`."""\n',
         "#: Of each input: mean, deviation, and its weight for each of KINDS.",
-        "WEIGHTS: dict[str, tuple[float, ...]] = {",
-        *(f'    "{name}": ({", ".join(f"{value:.3f}" for value in row)}),' for name, row in rows.items()),
-        "}",
+        *_lines("WEIGHTS", weights.plain),
+        "\n#: Of each input: the weight of its square for each of KINDS.",
+        *_lines("SQUARES", weights.squares),
     ]
     path.write_text("\n".join(lines) + "\n")
+
+
+def _lines(name: str, rows: dict[str, list[float]]) -> Iterator[str]:
+    yield f"{name}: dict[str, tuple[float, ...]] = {{"
+    yield from (f'    "{key}": ({", ".join(f"{value:.3f}" for value in row)}),' for key, row in rows.items())
+    yield "}"
 
 
 def main() -> None:

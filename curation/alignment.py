@@ -52,11 +52,13 @@ def lightness(thumbnails: np.ndarray) -> np.ndarray:
 
 def colour_distance(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Root mean square distance in a* and b* of each pair of `colour_patches`, in equal light."""
-    distance = np.empty(len(one))
-    for start in range(0, len(one), 16 * _CHUNK):
-        part = slice(start, start + 16 * _CHUNK)
-        distance[part] = _colour_distance(one[part], other[part])
-    return distance
+    first, second = one.reshape(len(one), -1, 3), other.reshape(len(other), -1, 3)
+    # White that is cut off tells nothing of the light.
+    used = _below(first, 250) & _below(second, 250)
+    gain = (first * second * used).sum(axis=(1, 2)) / ((second**2 * used).sum(axis=(1, 2)) + 1)
+    gain = np.where(used.any(axis=(1, 2)), np.clip(gain, *_GAIN), 1).astype(np.float32)
+    shift = _lab(first) - _lab(np.minimum(second * gain[:, None, None], 255))
+    return np.sqrt((shift[..., 1:] ** 2).sum(axis=2).mean(axis=1))
 
 
 def colour_patches(thumbnails: np.ndarray) -> np.ndarray:
@@ -131,14 +133,9 @@ def _middle(values: np.ndarray) -> np.ndarray:
     return inside.reshape(len(values), inside.shape[1] * inside.shape[2])
 
 
-def _colour_distance(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    first, second = one.reshape(len(one), -1, 3), other.reshape(len(other), -1, 3)
-    # White that is cut off tells nothing of the light.
-    used = (first.max(axis=2, keepdims=True) < 250) & (second.max(axis=2, keepdims=True) < 250)
-    gain = (first * second * used).sum(axis=(1, 2)) / ((second**2 * used).sum(axis=(1, 2)) + 1)
-    gain = np.where(used.any(axis=(1, 2)), np.clip(gain, *_GAIN), 1).astype(np.float32)
-    shift = _lab(first) - _lab(np.minimum(second * gain[:, None, None], 255))
-    return np.sqrt((shift[..., 1:] ** 2).sum(axis=2).mean(axis=1))
+def _below(rgb: np.ndarray, limit: float) -> np.ndarray:
+    """Where all channels are; NumPy takes ten times as long over an axis of three."""
+    return ((rgb[..., 0] < limit) & (rgb[..., 1] < limit) & (rgb[..., 2] < limit))[..., None]
 
 
 def _lab(rgb: np.ndarray) -> np.ndarray:

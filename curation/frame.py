@@ -1,7 +1,6 @@
 """The part of a picture within the plain frame or the bars that some stores put around it."""
 
-import functools
-
+import cv2
 import numpy as np
 
 #: A frame is at most this share of the picture's side wide.
@@ -22,10 +21,12 @@ def inside_frame(lab: np.ndarray) -> tuple[slice, slice]:
 def _width(lines: np.ndarray) -> int:
     """How many of the first lines are frame; lines are (count, length, 3)."""
     deepest = int(_WIDEST * len(lines))
-    colour = np.median(lines[0], axis=0)
-    far = functools.reduce(np.maximum, np.moveaxis(np.abs(lines[: deepest + 3] - colour), -1, 0))
-    plain = (far < _SAME).mean(axis=1) >= _PLAIN
+    first = np.ascontiguousarray(lines[: deepest + 3])
+    colour = np.partition(first[0], len(first[0]) // 2, axis=0)[len(first[0]) // 2].astype(float)
+    plain = cv2.inRange(first, colour - _SAME, colour + _SAME).mean(axis=1) >= 255 * _PLAIN
     width = int(np.argmin(plain)) if not plain.all() else len(plain)
+    if not 0 < width <= deepest:
+        return 0
     # The next line may be half frame, half picture.
-    is_frame = 0 < width <= deepest and (far[width + 1] > _STEP).mean() >= _CHANGED
-    return width + 1 if is_frame else 0
+    changed = 255 - cv2.inRange(first[width + 1 : width + 2], colour - _STEP, colour + _STEP)
+    return width + 1 if changed.mean() >= 255 * _CHANGED else 0

@@ -1,13 +1,14 @@
-"""What kind of thing a picture shows, as shares that sum up to 1: softmax regression over named measurements.
+"""What kind of thing a picture shows, as shares that sum up to 1.
 
-Its weights (`kind_weights.py`) are fitted to the demo store by `benchmarks/fit_kinds.py`.
+Softmax regression over named measurements and their squares: much and little of one may both be unlike a
+stone. Its weights (`kind_weights.py`) are fitted to the demo store by `benchmarks/fit_kinds.py`.
 """
 
 from collections.abc import Mapping
 
 import numpy as np
 
-from curation.kind_weights import WEIGHTS
+from curation.kind_weights import SQUARES, WEIGHTS
 from curation.traits import NAMES
 
 KINDS = ("stone", "several", "hand", "no_stone", "unclear", "printed")
@@ -28,9 +29,6 @@ _BY_RATIO = (
 #: Inputs count as this many standard deviations from the mean at most.
 _FAR = 3.0
 
-#: 1 + INPUTS rows: mean, deviation, weight of each kind.
-_TABLE = np.array([WEIGHTS[name] for name in ("bias", *INPUTS)])
-
 
 def inputs(measured: Mapping[str, np.ndarray]) -> np.ndarray:
     """Count × INPUTS, float64: numbers by name, `background_lab`, `stone_box` and `traits` as rows."""
@@ -50,18 +48,19 @@ def inputs(measured: Mapping[str, np.ndarray]) -> np.ndarray:
 
 
 def standardised(values: np.ndarray, mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:
-    """Inputs in standard deviations from the mean."""
-    return np.clip((values - mean) / deviation, -_FAR, _FAR)
+    """Inputs in standard deviations from the mean, and beside them their squares."""
+    away = np.clip((values - mean) / deviation, -_FAR, _FAR)
+    return np.column_stack([away, away**2])
 
 
 class Kinds:
     """`shares`: count × KINDS, NaN where nothing was measured."""
 
     def __init__(self, measured: Mapping[str, np.ndarray]):
-        mean, deviation, weights = _TABLE[1:, 0], _TABLE[1:, 1], _TABLE[1:, 2:]
-        self._standardised = standardised(inputs(measured), mean, deviation)
-        self._weights = weights
-        scores = self._standardised @ weights + _TABLE[0, 2:]
+        table = np.array([WEIGHTS[name] for name in INPUTS])
+        self._standardised = standardised(inputs(measured), table[:, 0], table[:, 1])
+        self._weights = np.concatenate([table[:, 2:], [SQUARES[name] for name in INPUTS]])
+        scores = self._standardised @ self._weights + WEIGHTS["bias"][2:]
         exponents = np.exp(scores - scores.max(axis=1, keepdims=True))
         self.shares = exponents / exponents.sum(axis=1, keepdims=True)
 
@@ -72,7 +71,7 @@ class Kinds:
     def why(self, row: int, kind: str) -> str:
         """The three inputs that speak most for that kind, and not for one stone."""
         gain = self._weights[:, KINDS.index(kind)] - self._weights[:, 0]
-        most = np.argsort(-self._standardised[row] * gain)[:3]
+        most = np.argsort(-(self._standardised[row] * gain).reshape(2, -1).sum(axis=0))[:3]
         return ", ".join(
             f"{'much' if self._standardised[row, number] > 0 else 'little'} {INPUTS[number]}".replace(
                 "_", " "

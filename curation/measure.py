@@ -19,7 +19,7 @@ from gemkit.tables import read_table, write_stream
 from scraper.tables import IMAGES
 
 #: Raise it when a measurement changes: every image is then measured again.
-VERSION = 5
+VERSION = 6
 RAW = Path("data/raw")
 MEASURED_FOLDER = Path("data/measured")
 

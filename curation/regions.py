@@ -19,13 +19,15 @@ _DISTANCE, _RESIDUALS = 10.0, 4.0
 #: The same for limbs: a white glove on white is paler than any stone.
 _LIMB_DISTANCE, _LIMB_RESIDUALS = 5.0, 3.5
 
+#: What is removed as too small to be a region.
+_SPECK = np.ones((2, 2), np.uint8)
 #: A region counts as a stone with this share of the image and of the largest region.
 _STONE, _OF_LARGEST = 0.006, 0.25
 #: Least share of its convex hull that a stone fills.
 _COMPACT = 0.7
 
 #: Least share of the image that a limb covers.
-LIMB_SHARE = 0.05
+_LIMB_SHARE = 0.05
 
 #: Gradient of lightness, L* a pixel, below which a surface is flat: a cabochon's shading is steeper.
 _FLAT = 0.8
@@ -56,114 +58,151 @@ class Background(NamedTuple):
     residual: float
 
 
-def fit_background(lab: np.ndarray) -> Background:
-    """Fit a plane of colour to the border by least squares, twice without what lies far off.
+class Regions(NamedTuple):
+    """What stands out from the background as stones do.
 
-    `lab`: height × width × 3, float32, CIE Lab.
+    `mask`: its pixels, 0 and 1, specks left out; `outlines` and `areas` (shares of the image) of its regions;
+    `largest`: number of the largest, None where nothing stands out; `filled`: its pixels and its holes.
     """
+
+    mask: np.ndarray
+    outlines: tuple[np.ndarray, ...]
+    areas: np.ndarray
+    largest: int | None
+    filled: np.ndarray
+
+
+class Limb(NamedTuple):
+    """What stands out as limbs do, `mask` (0 and 1), and the region of it that meets the border over the
+    longest run: `colours`, those of its pixels, and `run`, as a share of the border; none and 0 without."""
+
+    mask: np.ndarray
+    colours: np.ndarray
+    run: float
+
+
+class Scene(NamedTuple):
+    """A picture, height × width × 3, float32, CIE Lab, and what several measurements need to know of it.
+
+    `across` and `down`: the gradient, of each channel; `slope`: its size in lightness, `steepness`: in all
+    three, in units of Lab a pixel.
+    """
+
+    lab: np.ndarray
+    background: Background
+    regions: Regions
+    limb: Limb
+    across: np.ndarray
+    down: np.ndarray
+    slope: np.ndarray
+    steepness: np.ndarray
+
+
+def scene(lab: np.ndarray) -> Scene:
+    """Look at a picture."""
+    background = fit_background(lab)
+    across = cv2.Sobel(lab, cv2.CV_32F, 1, 0, scale=0.125)
+    down = cv2.Sobel(lab, cv2.CV_32F, 0, 1, scale=0.125)
+    squares = across * across + down * down
+    return Scene(
+        lab,
+        background,
+        _regions(background),
+        _limb(lab, background),
+        across,
+        down,
+        slope=np.sqrt(squares[..., 0]),
+        steepness=np.sqrt(squares @ np.ones(3, np.float32)),
+    )
+
+
+def fit_background(lab: np.ndarray) -> Background:
+    """Fit a plane of colour to the border by least squares, twice without what lies far off."""
     height, width = lab.shape[:2]
     frame = _frame(height, width)
     colours = lab.reshape(-1, 3)
     border = colours[frame.outline]
-    away = _norm(border - np.array([_median(channel) for channel in border.T], np.float32))
+    away = _norm(border - median(border))
     fitted = np.zeros((3, 3), np.float32)
     for _ in range(2):
-        near = away <= max(6.0, 2.5 * _median(away))
+        near = away <= max(6.0, 2.5 * quantile(away, 0.5))
         plane = frame.outline_plane[near]
         # A little ridge: the border of a picture one pixel wide fixes no slope.
         fitted = np.linalg.solve(plane.T @ plane + 1e-3 * np.eye(3, dtype=np.float32), plane.T @ border[near])
         away = _norm(border - frame.outline_plane @ fitted)
     distance = _norm(colours - frame.plane @ fitted).reshape(height, width)
-    return Background(distance, _median(away))
+    return Background(distance, quantile(away, 0.5))
 
 
-def far_pixels(background: Background) -> np.ndarray:
-    """Mask (0 and 1) of what stands out from the background as a stone does."""
-    return (background.distance > max(_DISTANCE, _RESIDUALS * background.residual)).astype(np.uint8)
+def _regions(background: Background) -> Regions:
+    far = background.distance > max(_DISTANCE, _RESIDUALS * background.residual)
+    mask = cv2.morphologyEx(far.view(np.uint8), cv2.MORPH_OPEN, _SPECK)
+    outlines = tuple(cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0])
+    areas = np.array([cv2.contourArea(outline) for outline in outlines]) / mask.size
+    filled = np.zeros_like(mask)
+    if not areas.any():
+        return Regions(mask, outlines, areas, None, filled)
+    largest = int(areas.argmax())
+    return Regions(mask, outlines, areas, largest, cv2.drawContours(filled, outlines, largest, 1, -1))
 
 
-def limb_pixels(background: Background) -> np.ndarray:
-    """Mask (0 and 1) of what stands out as a limb does, which may be as pale as the background."""
-    return (background.distance > max(_LIMB_DISTANCE, _LIMB_RESIDUALS * background.residual)).astype(np.uint8)
+def _limb(lab: np.ndarray, background: Background) -> Limb:
+    far = background.distance > max(_LIMB_DISTANCE, _LIMB_RESIDUALS * background.residual)
+    mask = far.view(np.uint8)
+    found = longest_at_border(mask, _LIMB_SHARE)
+    return Limb(mask, lab[found[0]], found[1]) if found else Limb(mask, lab[:0, 0], 0.0)
 
 
-def stone_regions(lab: np.ndarray, background: Background) -> dict[str, Any]:
+def stone_regions(scene: Scene) -> dict[str, Any]:
     """How many regions of about one size stand out, and what the largest is like.
 
     `stones`: their number; `stone_contrast`: distance from the background that one pixel in a hundred
     exceeds; of the largest, `stone_share`: of the image, `stone_solidity`: of its convex hull,
     `stone_elongation`: longer over shorter side of the smallest rectangle around it, `stone_flatness`: share
     of its surface without any shading, `stone_spread`: median distance of its pixels from their own median
-    colour (a*, b*), `stone_box`: [left, top, right, bottom] as shares of width and height.
-    All 0 where nothing stands out.
+    colour (a*, b*), `stone_box`: [left, top, right, bottom] in pixels. All 0 where nothing stands out.
     """
-    mask = far_pixels(background)
-    opened = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
-    contours, _ = cv2.findContours(opened, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    areas = np.array([cv2.contourArea(contour) for contour in contours], np.float64) / mask.size
-    contrast = _quantile(background.distance, 0.99)
-    if not len(areas) or areas.max() <= 0:
+    regions = scene.regions
+    contrast = quantile(scene.background.distance, 0.99)
+    if regions.largest is None:
         return {
             "stones": 0, "stone_contrast": contrast, "stone_share": 0.0, "stone_solidity": 0.0,
-            "stone_elongation": 0.0, "stone_flatness": 0.0, "stone_spread": 0.0, "stone_box": [0.0] * 4,
+            "stone_elongation": 0.0, "stone_flatness": 0.0, "stone_spread": 0.0, "stone_box": [0, 0, 0, 0],
         }  # fmt: skip
-    largest = contours[int(areas.argmax())]
-    share = float(areas.max())
+    outline, share = regions.outlines[regions.largest], float(regions.areas[regions.largest])
     least = max(_STONE, _OF_LARGEST * share)
-    candidates = [contour for contour, area in zip(contours, areas, strict=True) if area > least]
-    sides = cv2.minAreaRect(largest)[1]
-    hull = cv2.contourArea(cv2.convexHull(largest)) / mask.size
+    candidates = (regions.outlines[number] for number in np.flatnonzero(regions.areas > least))
+    sides = cv2.minAreaRect(outline)[1]
+    left, top, width, height = cv2.boundingRect(outline)
+    inside = np.flatnonzero(cv2.drawContours(regions.filled.copy(), [outline], -1, 0, 3))
     return {
-        "stones": sum(_is_stone(contour, mask.shape) for contour in candidates),
+        "stones": sum(_is_stone(candidate, regions.mask.shape) for candidate in candidates),
         "stone_contrast": contrast,
         "stone_share": share,
-        "stone_solidity": share / hull,
+        "stone_solidity": cv2.contourArea(outline) / cv2.contourArea(cv2.convexHull(outline)),
         "stone_elongation": (max(sides) + 1) / (min(sides) + 1),
-        **_surface(lab, largest),
-        "stone_box": _box(largest, mask.shape),
+        "stone_flatness": float((scene.slope.ravel()[inside] < _FLAT).mean()) if len(inside) else 0.0,
+        "stone_spread": _spread(scene.lab.reshape(-1, 3)[inside, 1:]),
+        "stone_box": [left, top, left + width, top + height],
     }
 
 
-def _is_stone(contour: np.ndarray, shape: tuple[int, ...]) -> bool:
+def _is_stone(outline: np.ndarray, shape: tuple[int, ...]) -> bool:
     """Whether a region is compact and lies inside the picture; fingers come in from its border."""
-    left, top, width, height = cv2.boundingRect(contour)
+    left, top, width, height = cv2.boundingRect(outline)
     is_inside = left > 0 and top > 0 and left + width < shape[1] and top + height < shape[0]
-    return is_inside and cv2.contourArea(contour) > _COMPACT * cv2.contourArea(cv2.convexHull(contour))
+    return is_inside and cv2.contourArea(outline) > _COMPACT * cv2.contourArea(cv2.convexHull(outline))
 
 
-def _box(contour: np.ndarray, shape: tuple[int, ...]) -> list[float]:
-    left, top, width, height = cv2.boundingRect(contour)
-    return [left / shape[1], top / shape[0], (left + width) / shape[1], (top + height) / shape[0]]
-
-
-def _surface(lab: np.ndarray, contour: np.ndarray) -> dict[str, float]:
-    """`stone_flatness` and `stone_spread`, of what lies inside a contour, its edge left out."""
-    mask = np.zeros(lab.shape[:2], np.uint8)
-    cv2.drawContours(mask, [contour], -1, 1, -1)
-    cv2.drawContours(mask, [contour], -1, 0, 3)
-    inside = mask > 0
-    if not inside.any():
-        return {"stone_flatness": 0.0, "stone_spread": 0.0}
-    across = cv2.Sobel(lab[..., 0], cv2.CV_32F, 1, 0, scale=0.125)
-    down = cv2.Sobel(lab[..., 0], cv2.CV_32F, 0, 1, scale=0.125)
-    return {
-        "stone_flatness": float((cv2.magnitude(across, down)[inside] < _FLAT).mean()),
-        "stone_spread": _spread(lab[inside][:, 1:]),
-    }
-
-
-def limbs(lab: np.ndarray, background: Background) -> dict[str, float]:
+def limbs(scene: Scene) -> dict[str, float]:
     """The region that meets the border over the longest run.
 
     `limb_share`: of the image, `limb_border`: its run as a share of the border, `limb_spread`: median
     distance of its pixels from their own median colour (Lab). All 0 without one.
     """
-    mask = limb_pixels(background)
-    found = longest_at_border(mask, LIMB_SHARE)
-    if found is None:
-        return {"limb_share": 0.0, "limb_border": 0.0, "limb_spread": 0.0}
-    inside, run = found
-    return {"limb_share": float(inside.mean()), "limb_border": run, "limb_spread": _spread(lab[inside])}
+    limb = scene.limb
+    share = len(limb.colours) / limb.mask.size
+    return {"limb_share": share, "limb_border": limb.run, "limb_spread": _spread(limb.colours)}
 
 
 def longest_at_border(mask: np.ndarray, share: float) -> tuple[np.ndarray, float] | None:
@@ -201,14 +240,21 @@ def _norm(differences: np.ndarray) -> np.ndarray:
 
 def _spread(colours: np.ndarray) -> float:
     """Median distance of colours from their own median; `colours`: count × channels."""
-    return _median(np.linalg.norm(colours - [_median(channel) for channel in colours.T], axis=1))
+    return quantile(distances(colours), 0.5) if len(colours) else 0.0
 
 
-def _median(values: np.ndarray) -> float:
-    return _quantile(values, 0.5)
+def distances(colours: np.ndarray) -> np.ndarray:
+    """Of each colour from the median of all; `colours`: count × channels."""
+    return np.sqrt(np.square(colours - median(colours)).sum(axis=1))
 
 
-def _quantile(values: np.ndarray, share: float) -> float:
+def median(colours: np.ndarray) -> np.ndarray:
+    """The median of each channel; `colours`: count × channels."""
+    place = (len(colours) - 1) // 2
+    return np.partition(colours, place, axis=0)[place]
+
+
+def quantile(values: np.ndarray, share: float) -> float:
     """One of the values, the one at that share of their order; ten times as fast as NumPy's quantile."""
     place = int(share * (values.size - 1))
     return float(np.partition(values, place, axis=None)[place])

@@ -73,8 +73,8 @@ def stroke_density(pixels: np.ndarray) -> float:
     line = np.ones((1, _STROKE + 1), np.uint8)
     light = cv2.subtract(grey, cv2.morphologyEx(grey, cv2.MORPH_OPEN, line))
     dark = cv2.subtract(cv2.morphologyEx(grey, cv2.MORPH_CLOSE, line), grey)
-    strokes = (cv2.max(light, dark) > _STROKE_CONTRAST).astype(np.float32)
-    return float(cv2.boxFilter(strokes, -1, _WORD).max())
+    strokes = cv2.threshold(cv2.max(light, dark), _STROKE_CONTRAST, 1, cv2.THRESH_BINARY)[1]
+    return float(cv2.boxFilter(strokes, cv2.CV_32F, _WORD).max())
 
 
 def find_text(pixels: np.ndarray, side: int) -> Text:

@@ -6,7 +6,7 @@ All on a picture of about 64 pixels. Nothing here decides anything: each trait i
 import cv2
 import numpy as np
 
-from curation.regions import LIMB_SHARE, Background, far_pixels, limb_pixels, longest_at_border
+from curation.regions import Limb, Regions, Scene, distances, median, quantile
 
 #: Order of the traits.
 NAMES = (
@@ -20,59 +20,54 @@ NAMES = (
 _FLAT, _NEARLY_FLAT = 0.8, 1.5
 #: Share of the image from which on a piece is large.
 _LARGE = 0.006
-#: Distance (Lab) from a limb's median colour within which a pixel is like it.
+#: Distance (a*, b*) from a limb's median colour within which a pixel is like it.
 _LIKE = 5.0
 #: Deviation of the hull's outline, in pixels, that still counts as straight.
 _STRAIGHT = 1.2
+#: Pixels at the edge of the largest piece that are not its surface, and around it that are not yet outside.
+_EDGE, _AROUND = np.ones((3, 3), np.uint8), np.ones((5, 5), np.uint8)
+#: Least pixels of a surface.
+_LEAST = 12
 
 
-def picture_traits(lab: np.ndarray, background: Background) -> list[float]:
-    """The traits, in order of NAMES. `lab`: height × width × 3, float32, CIE Lab."""
-    across = cv2.Sobel(lab, cv2.CV_32F, 1, 0, scale=0.125)
-    down = cv2.Sobel(lab, cv2.CV_32F, 0, 1, scale=0.125)
-    gradient = np.sqrt(np.einsum("ijk,ijk->ij", across, across) + np.einsum("ijk,ijk->ij", down, down))
-    far = far_pixels(background)
-    pieces = cv2.morphologyEx(far, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
-    contours, _ = cv2.findContours(pieces, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    largest = max(contours, key=cv2.contourArea, default=None)
-    region = np.zeros_like(far)
-    if largest is not None and cv2.contourArea(largest) > 4:
-        cv2.drawContours(region, [largest], -1, 1, -1)
-    else:
-        largest = None
-    return [
-        float(value)
-        for value in (
-            far.mean(),
-            *_pieces(pieces),
-            far[region > 0].mean() if region.any() else 0,
-            *_outline(largest),
-            _centre(background.distance).mean(),
-            *_border(limb_pixels(background)),
-            *_surface(lab[..., 0], gradient, region),
-            *_directions(across[..., 0], down[..., 0]),
-            _columns(lab[..., 0]),
-            _ring_chroma(lab),
-            *_limb(lab, limb_pixels(background)),
-        )
-    ]
+def picture_traits(scene: Scene) -> list[float]:
+    """The traits, in order of NAMES."""
+    regions, lightness = scene.regions, cv2.extractChannel(scene.lab, 0)
+    traits: tuple[float, ...] = (
+        cv2.countNonZero(regions.mask) / regions.mask.size,
+        len(regions.outlines),
+        int(np.count_nonzero(regions.areas > _LARGE)),
+        *_outline(regions),
+        _centre(scene.background.distance),
+        *_border(scene.limb.mask),
+        *_surface(lightness, scene.steepness, regions.filled),
+        *_directions(scene.across[..., 0], scene.down[..., 0], scene.slope),
+        _columns(lightness),
+        _ring_chroma(scene.lab),
+        *_limb(scene.limb),
+    )
+    return [float(trait) for trait in traits]
 
 
-def _pieces(pieces: np.ndarray) -> tuple[int, int]:
-    count, _, stats, _ = cv2.connectedComponentsWithStats(pieces)
-    return count - 1, int((stats[1:, cv2.CC_STAT_AREA] > _LARGE * pieces.size).sum())
-
-
-def _outline(contour: np.ndarray | None) -> tuple[float, ...]:
-    """Roundness (1 for a circle), corners of the convex hull, and shares of its outline: that of its two
-    longest sides and of the fifth and sixth; boxes seen askew have six."""
-    if contour is None:
-        return 0, 0, 0, 0
-    roundness = 4 * np.pi * cv2.contourArea(contour) / cv2.arcLength(contour, True) ** 2
-    corners = cv2.approxPolyDP(cv2.convexHull(contour), _STRAIGHT, True)[:, 0].astype(float)
-    sides = np.sort(np.linalg.norm(np.roll(corners, -1, 0) - corners, axis=1))[::-1]
+def _outline(regions: Regions) -> tuple[float, ...]:
+    """Of the largest piece: filled share, roundness (1 for a circle), corners of the convex hull, and shares
+    of its outline: that of its six longest sides and of the fifth and sixth; boxes seen askew have six."""
+    if regions.largest is None:
+        return 0, 0, 0, 0, 0
+    outline = regions.outlines[regions.largest]
+    filled = cv2.mean(regions.mask, regions.filled)[0]
+    roundness = 4 * np.pi * cv2.contourArea(outline) / cv2.arcLength(outline, True) ** 2
+    corners = cv2.approxPolyDP(cv2.convexHull(outline), _STRAIGHT, True)[:, 0].astype(float)
+    sides = np.sort(np.hypot(*(np.roll(corners, -1, 0) - corners).T))[::-1]
     around = max(1.0, sides.sum())
-    return roundness, len(corners), sides[:6].sum() / around, sides[4:6].sum() / around
+    return filled, roundness, len(corners), sides[:6].sum() / around, sides[4:6].sum() / around
+
+
+def _centre(distance: np.ndarray) -> float:
+    """Mean of the central half."""
+    height, width = distance.shape
+    middle = distance[height // 4 : height - height // 4, width // 4 : width - width // 4]
+    return middle.mean()
 
 
 def _border(limbs: np.ndarray) -> list[float]:
@@ -81,54 +76,51 @@ def _border(limbs: np.ndarray) -> list[float]:
     return sorted(sides, reverse=True)[:2]
 
 
-def _surface(lightness: np.ndarray, gradient: np.ndarray, region: np.ndarray) -> tuple[float, ...]:
+def _surface(lightness: np.ndarray, steepness: np.ndarray, region: np.ndarray) -> tuple[float, ...]:
     """Flatness and gradient inside the largest piece, gradient outside, and how grainy its shading is."""
-    core = cv2.erode(region, np.ones((3, 3), np.uint8)) > 0
-    if core.sum() < 12:
-        core = region > 0
-    outside = cv2.dilate(region, np.ones((5, 5), np.uint8)) == 0
-    beyond = gradient[outside].mean() if outside.any() else 0
-    if core.sum() < 12:
+    beyond = cv2.mean(steepness, 1 - cv2.dilate(region, _AROUND))[0]
+    core = cv2.erode(region, _EDGE)
+    if cv2.countNonZero(core) < _LEAST:
         return 0, 0, 0, beyond, 0
-    inside = gradient[core]
-    grain = np.abs(cv2.Laplacian(lightness, cv2.CV_32F))[core].mean() / (lightness[core].std() + 1)
-    return (inside < _FLAT).mean(), (inside < _NEARLY_FLAT).mean(), inside.mean(), beyond, grain
+    inside = steepness[core > 0]
+    grain = cv2.mean(np.abs(cv2.Laplacian(lightness, cv2.CV_32F)), core)[0]
+    deviation = cv2.meanStdDev(lightness, mask=core)[1][0, 0]
+    flat, nearly_flat = (inside < _FLAT).mean(), (inside < _NEARLY_FLAT).mean()
+    return flat, nearly_flat, inside.mean(), beyond, grain / (deviation + 1)
 
 
-def _directions(across: np.ndarray, down: np.ndarray) -> tuple[float, ...]:
+def _directions(across: np.ndarray, down: np.ndarray, size: np.ndarray) -> tuple[float, ...]:
     """How far gradients of lightness have one direction, are upright or level, meet at right angles."""
-    gradient = across + 1j * down
-    size = np.abs(gradient)
+    # At twice an angle opposite directions are one; at four times it, those at right angles are.
+    each = 1 / (size + 1e-6)
+    level, askew = (across * across - down * down) * each, 2 * across * down * each
+    right, half_right = (level * level - askew * askew) * each, 2 * level * askew * each
     total = size.sum() + 1e-3
-    twice = gradient * gradient / (size + 1e-6)
-    quadruple = twice * twice / (size + 1e-6)
-    return abs(twice.sum()) / total, -twice.real.sum() / total, abs(quadruple.sum()) / total
+    return (
+        np.hypot(level.sum(), askew.sum()) / total,
+        -level.sum() / total,
+        np.hypot(right.sum(), half_right.sum()) / total,
+    )
 
 
 def _columns(lightness: np.ndarray) -> float:
     """Share of the variance of lightness that lies between columns."""
-    return lightness.mean(axis=0).var() / (lightness.var() + 1)
+    means = cv2.reduce(lightness, 0, cv2.REDUCE_AVG)
+    between, whole = (cv2.meanStdDev(values)[1][0, 0] ** 2 for values in (means, lightness))
+    return between / (whole + 1)
 
 
 def _ring_chroma(lab: np.ndarray) -> float:
     """Colourfulness of the outermost tenth."""
     depth = max(2, len(lab) // 10)
-    ring = np.ones(lab.shape[:2], bool)
-    ring[depth:-depth, depth:-depth] = False
-    return np.hypot(*np.median(lab[ring][:, 1:], axis=0))
+    strips = (lab[:depth], lab[-depth:], lab[depth:-depth, :depth], lab[depth:-depth, -depth:])
+    return np.hypot(*median(np.concatenate([strip[..., 1:].reshape(-1, 2) for strip in strips])))
 
 
-def _limb(lab: np.ndarray, limbs: np.ndarray) -> tuple[float, ...]:
+def _limb(limb: Limb) -> tuple[float, ...]:
     """Of what comes in over the border: median and nine tenths of the distances (a*, b*) from its median
     colour, and the share within _LIKE of it."""
-    found = longest_at_border(limbs, LIMB_SHARE)
-    if found is None:
+    if not len(limb.colours):
         return 0, 0, 0
-    colours = lab[found[0]]
-    distance = np.linalg.norm((colours - np.median(colours, axis=0))[:, 1:], axis=1)
-    return np.median(distance), np.quantile(distance, 0.9), (distance < _LIKE).mean()
-
-
-def _centre(values: np.ndarray) -> np.ndarray:
-    height, width = values.shape
-    return values[height // 4 : height - height // 4, width // 4 : width - width // 4]
+    distance = distances(limb.colours[:, 1:])
+    return quantile(distance, 0.5), quantile(distance, 0.9), (distance < _LIKE).mean()

@@ -1,6 +1,8 @@
 """Copies of a picture: rescaled, recompressed, cropped, framed, mirrored or in a little other light."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Annotated
 
 import numpy as np
@@ -9,8 +11,12 @@ from pydantic import Field
 from curation.duplicates import choose_copies, mirrored_pairs_within
 from curation.inventory import Inventory
 from curation.rules import Reason, RuleSettings
+from gemkit.parallel import worker_count
 
 PHASE = "copies"
+
+#: Pairs compared at once.
+_COMPARED = 4096
 
 
 class Settings(RuleSettings):
@@ -51,15 +57,21 @@ def confirm(
     from curation.alignment import colour_distance, colour_patches, lightness, unexplained
 
     patches, grey = colour_patches(thumbnails), lightness(thumbnails)
-    kept: list[np.ndarray] = []
-    for number, pairs in enumerate(mirrored_pairs_within(codes, mirrored, settings.radius)):
-        turned = np.s_[:, :, :: -1 if number else 1]
+
+    def compare(pairs: np.ndarray, step: int) -> np.ndarray:
+        turned = np.s_[:, :, ::step]
         one, other = pairs.T
         shift = colour_distance(patches[one], patches[other][turned])
         near = shift <= settings.colour
         one, other, shift = one[near], other[near], shift[near]
         share = unexplained(grey[one], grey[other][turned], settings.unexplained)
-        kept.append(np.column_stack([one, other, share, shift])[share <= settings.unexplained])
+        return np.column_stack([one, other, share, shift])[share <= settings.unexplained]
+
+    kept = [np.empty((0, 4))]
+    with ThreadPoolExecutor(worker_count()) as threads:  # NumPy lets go of the interpreter while it computes
+        for pairs, step in zip(mirrored_pairs_within(codes, mirrored, settings.radius), (1, -1), strict=True):
+            pieces = [pairs[start : start + _COMPARED] for start in range(0, len(pairs), _COMPARED)]
+            kept += threads.map(partial(compare, step=step), pieces)
     found = np.concatenate(kept)
     # A stone that is its own mirror image may be found twice.
     pairs, first = np.unique(found[:, :2].astype(np.int64), axis=0, return_index=True)

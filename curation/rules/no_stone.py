@@ -1,7 +1,7 @@
 """Pictures that show something else than a stone: a box, a pouch, tweezers, cloth, a shop.
 
 Told by what the measurements know of a stone: it stands out, is no stick, is convex or has facets, is shaded,
-and lies on a neutral backdrop. A closed box with shaded sides looks to them like a cabochon and stays.
+and lies on a neutral backdrop. Few of these signs are believed alone: the whole look (`kinds`) must allow it.
 """
 
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ class Settings(KindSettings):
     spread: Annotated[float, Field(ge=0)] = 1.0
     border: Share = 0.045
     limb_spread: Annotated[float, Field(ge=0)] = 8.0
-    likeness: Share = 0.8
+    doubt: Share = 0.35
 
 
 def find(images: Inventory, settings: Settings) -> Iterator[Reason]:

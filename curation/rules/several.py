@@ -23,6 +23,7 @@ class Settings(KindSettings):
     stones: PositiveInt = 1
     border: Share = 0.045
     clipped: Share = 0.4
+    doubt: Share = 0.2
 
 
 def find(images: Inventory, settings: Settings) -> Iterator[Reason]:
