@@ -1,4 +1,4 @@
-"""Weights of kinds.py, written by `python -m benchmarks.fit_kinds`."""
+"""Weights of kinds.py, written by `python -m benchmarks._fit_kinds`."""
 
 #: Of each input: mean, deviation, and its weight for each of KINDS.
 WEIGHTS: dict[str, tuple[float, ...]] = {

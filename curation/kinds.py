@@ -1,7 +1,7 @@
 """What kind of thing a picture shows, as shares that sum up to 1.
 
 Softmax regression over named measurements and their squares: much and little of one may both be unlike a
-stone. Its weights (`kind_weights.py`) are fitted to the demo store by `benchmarks/fit_kinds.py`.
+stone. Its weights (`kind_weights.py`) are fitted to the demo store by `benchmarks/_fit_kinds.py`.
 """
 
 from collections.abc import Mapping

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
-#: Read once at the start, by OpenMP and ONNX Runtime, BLAS, numba and OpenCV: one worker is one thread. And by
+#: Read once at the start, by OpenMP and ONNX Runtime, BLAS, numba, OpenCV: one worker is one thread. And by
 #: glibc: given back to the system after every image, the memory of the pixels costs more than their decode.
 _ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",

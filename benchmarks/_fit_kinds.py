@@ -1,6 +1,6 @@
 """Fit the weights of curation/kinds.py to the demo store, and write curation/kind_weights.py.
 
-    python -m benchmarks.fit_kinds [--seeds 1 3] [--cases 300] [--stones 700]
+    python -m benchmarks._fit_kinds [--seeds 1 3] [--cases 300] [--stones 700]
 
 Beside the store's pictures it learns from changed ones of single stones: cut out closely, so that the stone
 meets the border, given the outline and the steps of a square cut, and stretched, polished, recoloured or on
@@ -169,7 +169,7 @@ def _arrays(measured: dict[str, Any]) -> Iterator[str]:
 def write(weights: Weights, path: Path) -> None:
     """Write them as Python."""
     lines = [
-        '"""Weights of kinds.py, written by `python -m benchmarks.fit_kinds`."""\n',
+        '"""Weights of kinds.py, written by `python -m benchmarks._fit_kinds`."""\n',
         "#: Of each input: mean, deviation, and its weight for each of KINDS.",
         *_lines("WEIGHTS", weights.plain),
         "\n#: Of each input: the weight of its square for each of KINDS.",
