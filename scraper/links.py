@@ -83,7 +83,7 @@ def _trouble(cells: list[str], width: int, class_at: int, image_at: int) -> str 
     if any(cells[width:]):
         return "with too many cells"
     name, url = cells[class_at], cells[image_at]
-    if not name.strip():
+    if not tidy(name):
         return "without a class"
     if not url.strip():
         return "without an image URL"

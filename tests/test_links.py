@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from conftest import ROOT, command, signal_when, start
 from crawl_shop import Reply, Shop
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from test_crawl import check_files, images, summary
 
@@ -143,6 +143,7 @@ def test_one_quote_too_many_swallows_no_lines(tmp_path: Path) -> None:
         st.sampled_from([b"Ruby", A.encode(), b",", b'"', b"\n", b"\r", b"\xff", b"\0", b" ", b"http://["])
     )
 )
+@example([b"\0", b",", A.encode()])
 def test_whatever_a_list_holds_it_is_read_or_refused(parts: list[bytes]) -> None:
     with TemporaryDirectory() as folder:
         file = written(Path(folder), b"class,image_url\n" + b"".join(parts))
