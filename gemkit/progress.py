@@ -2,7 +2,6 @@
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -82,14 +81,6 @@ class Progress:
     ) -> None:
         if self._bar is not None:
             self._bar.stop()
-
-
-def track(items: Iterable[T], name: str, total: int | None = None, unit: str = "images") -> Iterator[T]:
-    """Iterate over `items` with progress."""
-    with Progress(name, total, unit) as progress:
-        for item in items:
-            yield item
-            progress.advance()
 
 
 def _duration(seconds: float) -> str:

@@ -33,9 +33,9 @@ def take_in(value: str) -> tuple[str, list[str]]:
     there is converted once, into `.cache/datasets/<name>`, and again when it has changed. Raises UserError.
     """
     path = Path(value)
-    if path.name == value not in ("", "..") and (DATASETS / value).is_dir():
+    if path.name == value not in ("", "..") and _exists(DATASETS / value):
         return value, []
-    if not path.exists():
+    if not value or not _exists(path):
         raise UserError(
             f"There is no dataset '{DATASETS / value}' and nothing lies at '{path}'; make it with "
             "'gemcurate balance' (dvc repro), or name a folder, Parquet or .mat file of images."
@@ -67,6 +67,13 @@ def take_in(value: str) -> tuple[str, list[str]]:
         # Last: it means that everything else is there.
         write_text(folder / "about.json", json.dumps(about, indent=2, ensure_ascii=False) + "\n")
     return name, about["notes"]
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # too long a name for a file
+        return False
 
 
 def safe_name(path: Path) -> str:

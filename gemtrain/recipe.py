@@ -88,7 +88,8 @@ class Recipe:
     and "closest": of the least validation error + |validation error - training error|, the training error as
     measured while learning. `patience`: a stage ends after so many epochs without a better one by `keep`.
     `max_steps` caps the optimiser steps of all stages that train the whole network; each shrinks by the same
-    share and keeps its number of epochs. Stages on frozen features cost little and are not counted.
+    share and keeps its number of epochs, where it has as many steps. Stages on frozen features cost little
+    and are not counted.
     `cpu_bfloat16`: learn in bfloat16 on a CPU that has it, which is faster for some networks only.
     """
 
@@ -121,7 +122,7 @@ class Recipe:
             raise ValueError("a recipe has either 'stages' or a 'classifier'; give one of the two")
         _positive("batch_size", self.batch_size)
         _share("label_smoothing", self.label_smoothing)
-        if self.weight_decay < 0:
+        if not 0 <= self.weight_decay < float("inf"):
             raise ValueError(f"'weight_decay' must not be negative (found {self.weight_decay})")
         if self.patience is not None:
             _positive("patience", self.patience)
@@ -173,8 +174,10 @@ def load_recipe(name: str, changes: dict[str, Any] | None = None, source: str = 
     if not changes:
         return own
     merged = {
-        key: {**values.get(key, {}), **changes[key]} if isinstance(changes[key], dict) else changes[key]
-        for key in changes
+        key: {**values[key], **change}
+        if isinstance(change, dict) and isinstance(values.get(key), dict)
+        else change
+        for key, change in changes.items()
     }
     return from_mapping(Recipe, {**values, **merged}, f"'{source}'", f"train.recipes.{name}")
 

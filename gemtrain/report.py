@@ -22,7 +22,7 @@ _READING = """
 <dl class="words">
 <dt>Test photos and groups</dt>
 <dd>No model saw the test photos, nor any other photo of their stones: photos of one stone or product form a
-group, and a group is on one side only.</dd>
+group, and a group is on one side only. Of data of one's own, each picture is a group.</dd>
 <dt>Top-1, top-3, top-5</dt>
 <dd>The share of test photos whose class is the model's first answer, or among its first three or five.</dd>
 <dt>Interval</dt>
@@ -178,7 +178,9 @@ def _models(name: str, results: list[Result], rows: list[dict[str, Any]], outdat
             fill('<a href="#model-{number}">{recipe}</a>', number=number, recipe=row["recipe"]),
             weights_words(row["weights"]),
             *(percent(row[key], (row[f"{key}_low"], row[f"{key}_high"])) for key in ("top1", "top3", "top5")),
-            difference(row["to_best"], (row["to_best_low"], row["to_best_high"])) if number else "",
+            difference(row["to_best"], (row["to_best_low"], row["to_best_high"]))
+            if row["to_best"] is not None
+            else "",
             *(
                 percent(row[key], (row[f"{key}_low"], row[f"{key}_high"]))
                 for key in ("species_top1", "macro_f1")

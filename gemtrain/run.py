@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,11 @@ class Run:
                 temporary,
             )
         return over
+
+    def forget(self) -> None:
+        """Delete what was kept for going on, first the checkpoint: without the rest it is of no use."""
+        self._path.unlink(missing_ok=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _resume(self) -> None:
         saved = torch.load(self._path, map_location="cpu", weights_only=True)

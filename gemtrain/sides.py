@@ -45,7 +45,7 @@ class Sides:
 def assign(pictures: Sequence[Picture], source: str) -> Sides:
     """A side for every picture; `source` names the data in a UserError about classes that are too small.
 
-    Where the data brings no test side, 15 % of all pictures of each class are drawn; where it brings no
+    Where the data brings no test side, 15 % of each class's training pictures are drawn; where it brings no
     validation side, 15 % of those of the class that are left for training (with both drawn: of all). The
     order of drawing is that of a hash of the pixels: it depends on no other picture.
     """
@@ -95,14 +95,11 @@ def _place(pixel_hash: bytes) -> bytes:
 def _draw(brought: list[str | None], known: Iterable[str | None]) -> list[str]:
     """The sides of a class's pictures, in the order in which they are drawn, for those they came with."""
     sides = [side or "train" for side in brought]
-    if "test" not in known:
-        for number in range(_share(TEST, len(sides))):
-            sides[number] = "test"
-    if "validation" not in known:
+    shares = {"test": TEST, "validation": VALIDATION if "test" in known else VALIDATION / (1 - TEST)}
+    for drawn in (side for side in shares if side not in known):
         training = [number for number, side in enumerate(sides) if side == "train"]
-        share = VALIDATION if "test" in known else VALIDATION / (1 - TEST)
-        for number in training[: _share(share, len(training))]:
-            sides[number] = "validation"
+        for number in training[: _share(shares[drawn], len(training))]:
+            sides[number] = drawn
     return sides
 
 

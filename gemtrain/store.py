@@ -46,9 +46,12 @@ def write_history(path: Path, history: list[dict[str, Any]]) -> None:
 
 
 def read_history(path: Path) -> list[dict[str, float]]:
-    """The rows of history.csv."""
-    with path.open(newline="") as file:
-        return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+    """The rows of history.csv. Raises UserError."""
+    try:
+        with path.open(newline="") as file:
+            return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+    except (OSError, ValueError, TypeError):
+        raise UserError(f"'{path}' is missing or incomplete; train the model again.") from None
 
 
 def read_model(dataset: str, recipe: str) -> tuple[Classifier, dict[str, Any]]:

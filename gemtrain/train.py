@@ -7,7 +7,6 @@ ends in the same model. The epoch that the recipe's `keep` finds best is the res
 
 import json
 import math
-import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -32,7 +31,7 @@ from gemtrain.schedule import PlannedStage, plan_stages, rate_factor, row_batche
 from gemtrain.store import HISTORY, model_folder, write_history, write_state
 from gemtrain.weights import load_body, load_head, weights_file
 
-_VALIDATION_BATCH = 256
+_VALIDATION_BATCH = 64
 #: Steps between two looks at the losses; each look waits for the device.
 _LOOK_STEPS = 20
 
@@ -86,12 +85,13 @@ def train(
         "species": dataset.species,
     }
     folder = model_folder(dataset_name, recipe_name)
+    (folder / "model.json").unlink(missing_ok=True)  # written last: with it the folder is of one training
     for number in range(1, len(recipe.stages) + 1):
         write_bytes(folder / f"stage-{number}.safetensors", run.stage_path(number).read_bytes())
     write_state(folder / "model.safetensors", run.best)
     write_history(folder / "history.csv", run.history)
     write_text(folder / "model.json", json.dumps(about, indent=2, ensure_ascii=False) + "\n")
-    shutil.rmtree(run.folder, ignore_errors=True)
+    run.forget()
     return about
 
 
@@ -242,7 +242,7 @@ def _features(
         for name, value in run.model.state_dict(keep_vars=True).items()
         if id(value) not in learning
     }
-    settings = [run.recipe.features, state_hash(rest)]
+    settings = [run.recipe.network, run.recipe.features, state_hash(rest)]
     train, validation = (run.dataset.splits[name] for name in ("train", "validation"))
     images, validation_images = (
         split.pixels(run.recipe.image_size, run.recipe.channels) for split in (train, validation)

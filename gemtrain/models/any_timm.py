@@ -14,12 +14,7 @@ from gemtrain.weights import Source, hugging_face, torch_hub
 def timm_network(name: str) -> Network:
     """The network that `timm/<name>` means, as timm describes it. Raises UserError."""
     model = name.removeprefix("timm/")
-    try:
-        config: Any = (
-            timm.get_pretrained_cfg(model, allow_unregistered=False) if timm.is_model(model) else None
-        )
-    except RuntimeError:
-        config = None
+    config = _config(model)
     if config is None:
         raise UserError(f"timm has no model '{model}'; timm.list_models() lists those it has.")
     side = config.input_size[-1]

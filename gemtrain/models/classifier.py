@@ -92,7 +92,7 @@ def layer_features(model: Classifier, images: Tensor, names: Iterable[str]) -> d
             )
 
         def keep(_module: nn.Module, _inputs: object, output: Tensor, name: str = name) -> None:
-            answers[name] = output.flatten(2).mean(2) if output.dim() > 2 else output
+            answers[name] = output.flatten(2).mean(2) if output.dim() > 2 else output.clone()
 
         handles.append(modules[path].register_forward_hook(keep))
     try:

@@ -65,4 +65,5 @@ def side_in(name: str) -> str | None:
 
 def tidy(name: object) -> str:
     """A class's name on one line, in characters that can be written anywhere."""
-    return " ".join(str(name).encode("utf-8", "replace").decode().split())
+    words = " ".join(str(name).encode("utf-8", "replace").decode().split())
+    return "".join(character for character in words if character.isprintable())

@@ -60,6 +60,8 @@ def _records(path: Path, sides: list[str]) -> Iterator[Record]:
 
 def _labels(path: Path, name: str, values: np.ndarray) -> tuple[np.ndarray, int]:
     """The class of each image, [N] int64, and the number of classes; of the two axes the longer is N."""
+    if hasattr(values, "toarray"):  # a sparse matrix
+        values = values.toarray()
     if values.ndim == 2 and min(values.shape) > 1:
         marks = values if values.shape[0] <= values.shape[1] else values.T
         if np.all((marks == 0) | (marks == 1)) and np.all(marks.sum(axis=0) == 1):

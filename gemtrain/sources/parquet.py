@@ -77,6 +77,9 @@ def _open(file: Path) -> pq.ParquetFile:
 
 def _columns(file: Path) -> _Columns:
     schema = _open(file).schema_arrow
+    twice = sorted(name for name, count in Counter(schema.names).items() if count > 1)
+    if twice:
+        raise UserError(f"'{file}' has several columns '{tidy(twice[0])}'; leave one of that name.")
     features = _features(schema)
     images = [field.name for field in schema if _holds_images(field.type)]
     labels = [field.name for field in schema if _holds_labels(field.type)]
@@ -87,7 +90,8 @@ def _columns(file: Path) -> _Columns:
     label = _choose(file, "label", labels, _LABEL_NAMES, declared)
     classes = features.get(label, {}).get("names") if label in declared else None
     whole = pa.types.is_integer(_value_type(schema.field(label).type))
-    return _Columns(image, label, [tidy(name) for name in classes] if classes and whole else None)
+    named = [tidy(name) for name in classes] if isinstance(classes, list) and whole else None
+    return _Columns(image, label, named or None)
 
 
 def _choose(file: Path, what: str, candidates: list[str], names: tuple[str, ...], declared: list[str]) -> str:
