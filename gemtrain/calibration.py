@@ -20,7 +20,11 @@ class Bin(NamedTuple):
 
 def tempered(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     """Probabilities with their logits divided by a temperature: softened above 1, sharpened below."""
-    logits = np.log(np.maximum(probabilities, _TINY, dtype=np.float64)) / temperature
+    return softmax(np.log(np.maximum(probabilities, _TINY, dtype=np.float64)) / temperature)
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Probabilities of logits, both [N, classes]."""
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     return powers / powers.sum(axis=1, keepdims=True)
 

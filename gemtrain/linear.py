@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gemtrain.calibration import fit_temperature, log_loss
+from gemtrain.calibration import fit_temperature, log_loss, softmax
 
 #: Tried one after the other: scikit-learn's C, the weight of the data against that of small weights.
 _STRENGTHS = (0.001, 0.01, 0.1)
@@ -36,11 +36,11 @@ def fit_head(
     best: tuple[float, float] | None = None
     for strength in _STRENGTHS:
         weights, bias = _fit(kind, strength, features, labels, seed)
-        temperature = fit_temperature(answers, _softmax(seen @ weights.T + bias)) if kind == "svm" else 1.0
+        temperature = fit_temperature(answers, softmax(seen @ weights.T + bias)) if kind == "svm" else 1.0
         weights, bias = weights / temperature, bias / temperature
         row = {"epoch": 1, "stage": 1, "learning_rate": 0.0}
         for side, (values, truth) in {"train": (features, labels), "validation": (seen, answers)}.items():
-            probabilities = _softmax(values @ weights.T + bias)
+            probabilities = softmax(values @ weights.T + bias)
             row[f"{side}_loss"] = log_loss(truth, probabilities)
             row[f"{side}_accuracy"] = float((probabilities.argmax(1) == truth).mean())
         score = (row["validation_accuracy"], -row["validation_loss"])
@@ -71,8 +71,3 @@ def _fit(
     if len(weights) == 1:  # of two classes scikit-learn fits the second alone
         weights, bias = np.concatenate([-weights, weights]) / 2, np.concatenate([-bias, bias]) / 2
     return weights, bias
-
-
-def _softmax(logits: np.ndarray) -> np.ndarray:
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
