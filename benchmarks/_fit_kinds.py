@@ -19,10 +19,10 @@ from sklearn.linear_model import LogisticRegression
 
 from benchmarks.cleaning import choose_cases, render_cases
 from curation import kind_weights
-from curation.images import ImageError, decode
 from curation.kinds import INPUTS, KINDS, inputs, standardised
 from curation.measurements import SIDE, measure_pixels
 from curation.reduce import fit
+from gemkit.images import ImageError, decode
 from gemkit.parallel import map_shards
 from gemkit.progress import Progress
 from scraper.demo_store.catalogue import Photo, build

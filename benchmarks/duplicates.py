@@ -30,9 +30,9 @@ from benchmarks._shop import SITE, write_shop
 from curation.clean import clean
 from curation.duplicates import hamming, mirrored_pairs_within, pairs_within
 from curation.hashes import THUMBNAIL, picture_hashes
-from curation.images import decode
 from curation.rules.near_duplicate import Settings, confirm
 from curation.taxonomy import read_taxonomy
+from gemkit.images import decode
 from gemkit.progress import Progress
 
 PARTS = ("recall", "search", "peer", "hashing", "clean")

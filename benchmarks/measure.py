@@ -26,9 +26,9 @@ from PIL import Image
 
 from benchmarks._commands import table
 from benchmarks._photos import photo
-from curation.images import decode
 from curation.measure import RAW, measure
 from curation.measurements import measure_pixels
+from gemkit.images import decode
 from gemkit.parallel import worker_count
 from gemkit.tables import write_table
 from scraper.demo_store.stones import photograph

@@ -7,11 +7,11 @@ import cv2
 import numpy as np
 
 from curation.centre import stored_side
-from curation.images import Decoded, ImageError, decode
 from curation.params import CropParams
 from curation.reduce import halve
 from curation.stone import Box, Stone, find_stone
 from gemkit.errors import UserError
+from gemkit.images import Decoded, ImageError, decode
 
 #: A photo is decoded to at least so many pixels, and so many times what is stored: enough for most stones.
 _LEAST_SIDE, _LEAST_SHARE = 300, 1.5

@@ -19,7 +19,7 @@ from gemkit.tables import read_table, write_stream
 from scraper.tables import IMAGES
 
 #: Raise it when a measurement changes: every image is then measured again.
-VERSION = 6
+VERSION = 7
 RAW = Path("data/raw")
 MEASURED_FOLDER = Path("data/measured")
 
@@ -98,8 +98,8 @@ def measure_image(image: StoredImage, settings: MeasureParams) -> Record:
 
     Pure. Binary columns are in hexadecimal. Raises UserError when the file is missing.
     """
-    from curation.images import ImageError, decode
     from curation.measurements import measure_pixels
+    from gemkit.images import ImageError, decode
 
     try:
         content = image.path.read_bytes()

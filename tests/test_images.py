@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from curation.images import ImageError, decode
+from gemkit.images import ImageError, decode
 
 #: Red, green and blue of Display P3 and of sRGB in ICC's XYZ (D50).
 DISPLAY_P3 = ((0.51512, 0.24120, -0.00105), (0.29198, 0.69225, 0.04189), (0.15710, 0.06657, 0.78407))
@@ -238,7 +238,7 @@ def test_short_memory_is_not_the_images_fault(monkeypatch: pytest.MonkeyPatch) -
     def no_memory(_: Image.Image) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("curation.images._upright", no_memory)
+    monkeypatch.setattr("gemkit.images._upright", no_memory)
     with pytest.raises(MemoryError):
         decode(encoded(half_red()))
 

@@ -20,13 +20,13 @@ from test_clean import Shop, picture
 
 from curation.balance import balance
 from curation.centre import encode_jpeg, stored_side
-from curation.images import ImageError, decode
 from curation.report import report
 from curation.report.page import number, percent
 from curation.rules import rule_names
 from curation.split import split
 from curation.tables import CLEAN, CROPS
 from gemkit.errors import UserError
+from gemkit.images import ImageError, decode
 from gemkit.tables import read_table, write_table
 
 SCRIPT = "<script>alert(1)</script>"
@@ -132,6 +132,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
             for seed, sha256 in enumerate(kept)
         ]  # fmt: skip
         write_table(Path("data/crops/00000.parquet"), pa.Table.from_pylist(crops, CROPS))
+        Path("data/crops/crop.json").write_text("null")
         Path("plots").mkdir()
         Image.fromarray(picture(1)).save("plots/canny_steps.png")
         split(Path("params.yaml"))

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from curation.images import ImageError, decode
 from curation.report.images import Images
+from gemkit.images import ImageError, decode
 from gemkit.progress import Progress
 
 #: Longer side of a thumbnail in pixels, and of the icon beside the name of a class.

@@ -1,4 +1,4 @@
-"""The HTML of the page: `page.html`, `parts.html` and `page.css`, filled by Jinja, all text escaped."""
+"""The HTML of the page: `page.html` and `parts.html`, filled by Jinja, all text escaped."""
 
 import math
 from collections.abc import Mapping
@@ -7,6 +7,8 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
+
+from gemkit.page import counted, style, words
 
 _FOLDER = Path(__file__).parent
 _SPACE = "\N{NO-BREAK SPACE}"
@@ -23,8 +25,7 @@ def render(sections: Mapping[str, Any]) -> str:
         keep_trailing_newline=True,
     )
     environment.filters |= {"number": number, "percent": percent, "words": words, "counted": counted}
-    style = Markup((_FOLDER / "page.css").read_text(encoding="utf-8"))
-    return environment.get_template("page.html").render(style=style, **sections)
+    return environment.get_template("page.html").render(style=Markup(style()), **sections)
 
 
 def number(value: float | None) -> str:
@@ -46,13 +47,3 @@ def percent(part: float, whole: float = 1) -> str:
     if 99.9 < share < 100:
         return f">{_SPACE}99.9{_SPACE}%"
     return f"{share:.0f}{_SPACE}%" if 10 <= share <= 99 or share == 100 else f"{share:.1f}{_SPACE}%"
-
-
-def words(name: str) -> str:
-    """A name from a table or a parameter as words."""
-    return name.replace("_", " ")
-
-
-def counted(count: int, one: str, many: str | None = None) -> str:
-    """'1 image', '1,234 images'."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"

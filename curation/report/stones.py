@@ -9,12 +9,12 @@ from PIL import Image
 
 from curation.centre import cut_centre, decode_rgb, stored_side
 from curation.crop import CROPS_FOLDER, STEPS_PICTURE
-from curation.images import ImageError, decode
 from curation.params import CropParams
 from curation.report.album import Album, Frame, Photo, data_uri, thumbnail
 from curation.report.choose import absent, commonest
 from curation.report.images import Images
 from curation.tables import CROPS
+from gemkit.images import ImageError, decode
 from gemkit.tables import read_rows, read_table
 
 _SAMPLES = 8
