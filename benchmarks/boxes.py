@@ -30,8 +30,8 @@ from benchmarks._commands import table
 from curation import stone as finding
 from curation.background import soft_mask
 from curation.canny import bounding_box
-from curation.images import decode
 from curation.stone import Box, find_stone, view_of
+from gemkit.images import decode
 from gemkit.progress import Progress
 from scraper.demo_store import stones as rendering
 from scraper.demo_store.varieties import BY_NAME
@@ -92,7 +92,7 @@ def find(file: str, published: Box) -> Photo:
         ms[way] = (time.process_time() - start) * 1000
         return found
 
-    boxes["bare Canny"] = clocked("bare Canny", lambda: _bare_canny(image)) or whole
+    boxes["bare Canny"] = clocked("bare Canny", lambda: bare_canny(image)) or whole
     soft = clocked("bare u2netp", lambda: soft_mask(view_of(image), MODEL))
     boxes["bare u2netp"] = _in_source(bounding_box(soft >= 128), soft.shape, image.shape) or whole
 
@@ -111,7 +111,8 @@ def find(file: str, published: Box) -> Photo:
     return Photo(file, published, boxes, ms, trusted)
 
 
-def _bare_canny(image: np.ndarray) -> Box | None:
+def bare_canny(image: np.ndarray) -> Box | None:
+    """The published rectangle around all edges of an RGB image; None without any."""
     return bounding_box(cv2.Canny(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), *_CANNY).astype(bool))
 
 

@@ -3,11 +3,12 @@
     python -m benchmarks.crop [--stones 24] [--images 1200] [--network 96] [--rounds 3]
 
 The photos are the demo store's stones as JPEG, the visible crops have 112 pixels. Classical: the stage's own
-decode and encode alone (of the whole photo, and of a picture of the stored size), the published loop (read
-with OpenCV, Canny, box, resize, write, in one thread a core), and the stage as it is. Network: the `run` of
-u2netp alone in a process a core, and the stage with `removal: rembg`. The start of processes is left out: the
-cost is the difference of two runs. The parts take turns, the best of the rounds counts; wall time is given as
-that of one core. Memory is that of all processes of the stage together, shared pages counted once.
+decode and encode alone (of the whole photo, and of a picture of the stored size, in the stage's own workers),
+the published loop (read with OpenCV, Canny, box, resize, write, in one thread a core), and the stage as it
+is. Network: the `run` of u2netp alone in a process a core, and the stage with `removal: rembg`. The start of
+processes is left out: the cost is the difference of two runs. The parts take turns, the best of the rounds
+counts; wall time is given as that of one core. Memory is that of all processes of the stage together, shared
+pages counted once.
 """
 
 import argparse
@@ -34,9 +35,9 @@ from benchmarks.measure import Cost, best, stones
 from curation.background import session
 from curation.centre import encode_jpeg, stored_side
 from curation.crop import CLEAN_TABLE, RAW, crop
-from curation.images import decode
 from curation.tables import CLEAN
 from curation.weights import fetch
+from gemkit.images import decode
 from gemkit.parallel import map_shards, worker_count
 from gemkit.tables import write_table
 
@@ -44,6 +45,8 @@ SIDES = (300, 600, 1200)
 SIZE = 112
 MODEL = "u2netp"
 _PHOTOS = RAW / "shop/images"
+#: Photos that a worker gets at a time.
+_SHARD = 32
 _GEMCURATE = GEMSCRAPE.with_name("gemcurate")
 
 
@@ -62,8 +65,10 @@ def write_project(contents: Sequence[bytes], count: int, removal: str) -> None:
     write_table(CLEAN_TABLE, pa.Table.from_pylist(rows, CLEAN))
 
 
-def published_loop(target: Path) -> None:
-    """The box around all edges of each photo, cut out, scaled and written."""
+def published_loop(images: int) -> None:
+    """The box around all edges of so many photos, cut out, scaled and written."""
+    target = Path("cut")
+    target.mkdir()
 
     def one(path: Path) -> None:
         image = cv2.imread(str(path))
@@ -74,14 +79,21 @@ def published_loop(target: Path) -> None:
         cv2.imwrite(str(target / path.name), cv2.resize(image, (stored_side(SIZE),) * 2))
 
     with ThreadPoolExecutor(worker_count()) as pool:
-        list(pool.map(one, sorted(_PHOTOS.iterdir())))
+        list(pool.map(one, sorted(_PHOTOS.iterdir())[:images]))
 
 
-def codec(contents: Sequence[bytes]) -> None:
-    """Decode each photo, encode as many pixels as are stored of it."""
+def codec(paths: Sequence[Path]) -> int:
+    """Decode each photo, encode as many pixels as are stored of it; how many."""
     side = stored_side(SIZE)
-    for content in contents:
-        encode_jpeg(np.ascontiguousarray(decode(content).pixels[:side, :side]))
+    for path in paths:
+        encode_jpeg(np.ascontiguousarray(decode(path.read_bytes()).pixels[:side, :side]))
+    return len(paths)
+
+
+def codecs(images: int) -> None:
+    """The codec alone on so many photos, in a process a core, as the stage has them."""
+    paths = sorted(_PHOTOS.iterdir())[:images]
+    list(map_shards(codec, (paths[at : at + _SHARD] for at in range(0, len(paths), _SHARD))))
 
 
 def run_network(times: int) -> int:
@@ -99,39 +111,31 @@ def networks(images: int) -> None:
     list(map_shards(run_network, repeat(4, images // 4)))
 
 
-def stage(contents: Sequence[bytes], removal: str) -> Callable[[int], None]:
-    """What crops so many photos."""
-
-    def run(count: int) -> None:
-        write_project(contents, count, removal)
-        crop(Path("params.yaml"))
-
-    return run
+def stage(images: int) -> None:
+    """The stage as it is."""
+    crop(Path("params.yaml"))
 
 
-def difference(run: Callable[[int], None], images: int) -> Cost:
-    """Of one image more, in an empty folder."""
-    few, many = (_in_empty_folder(run, count) for count in (images // 3, images))
+def difference(
+    run: Callable[[int], None], contents: Sequence[bytes], images: int, removal: str = "classical"
+) -> Cost:
+    """Of one image more, in a new project each."""
+    costs = []
+    for count in (images // 3, images):
+        with tempfile.TemporaryDirectory() as name, contextlib.chdir(name):
+            write_project(contents, count, removal)
+            costs.append(cost_of(partial(run, count), 1))
+    few, many = costs
     return Cost(*((b - a) / (images - images // 3) for a, b in zip(few, many, strict=True)))
-
-
-def _in_empty_folder(run: Callable[[int], None], count: int) -> Cost:
-    with tempfile.TemporaryDirectory() as name, contextlib.chdir(name):
-        return cost_of(lambda: run(count), 1, worker_count())
 
 
 def costs_of_classical(contents: Sequence[bytes], images: int, rounds: int) -> dict[str, Cost]:
     """Milliseconds an image of each part."""
     found: defaultdict[str, list[Cost]] = defaultdict(list)
     for _ in range(rounds):
-        found["decode and encode alone"].append(cost_of(lambda: codec(contents), len(contents)))
-        with tempfile.TemporaryDirectory() as name, contextlib.chdir(name):
-            write_project(contents, images, "classical")
-            target = Path("cut")
-            target.mkdir()
-            loop = partial(published_loop, target)
-            found["the published loop"].append(cost_of(loop, images, worker_count()))
-        found["the stage, classical"].append(difference(stage(contents, "classical"), images))
+        found["decode and encode alone"].append(difference(codecs, contents, images))
+        found["the published loop"].append(difference(published_loop, contents, images))
+        found["the stage, classical"].append(difference(stage, contents, images))
     return {part: best(costs) for part, costs in found.items()}
 
 
@@ -139,8 +143,8 @@ def costs_of_network(contents: Sequence[bytes], images: int, rounds: int) -> dic
     """Milliseconds an image of the network and of the stage with it."""
     found: defaultdict[str, list[Cost]] = defaultdict(list)
     for _ in range(rounds):
-        found["the network alone"].append(difference(networks, images))
-        found["the stage, rembg"].append(difference(stage(contents, "rembg"), images))
+        found["the network alone"].append(difference(networks, contents, images))
+        found["the stage, rembg"].append(difference(stage, contents, images, "rembg"))
     return {part: best(costs) for part, costs in found.items()}
 
 

@@ -6,20 +6,20 @@ import numpy as np
 #: Upper and lower threshold of the gradient, as multiples of its median over the picture's outermost part,
 #: where no stone is, and the least of the upper one (CIE Lab a pixel: L* of 100).
 _HIGH, _LOW = 5.0, 2.0
-_LEAST = 1.6
+_LEAST = 3.2
 #: Width of that outermost part, as a share of the shorter side.
 _RIM = 0.04
 #: Deviation, in pixels, of the Gaussian against noise, and of the one that only a shadow's edge outlives.
-_FINE, _COARSE = 1.0, 3.0
+_FINE, _COARSE = 0.5, 1.5
 #: A gradient that falls by less than this factor from fine to coarse is a shadow's: its edge is blurred by
-#: more than 4 pixels (Elder & Zucker 1998, local scale).
+#: more than 2 pixels (Elder & Zucker 1998, local scale).
 _SHARP = 1.25
 #: Canny takes gradients as integers.
 _UNITS = 64
 
 
 def canny_edges(lab: np.ndarray) -> np.ndarray:
-    """Sharp edges (Canny 1986) of a picture, float32 CIE Lab of some 320 pixels: bool (height, width).
+    """Sharp edges (Canny 1986) of a picture, float32 CIE Lab of some 160 pixels: bool (height, width).
 
     Both thresholds follow the picture's own noise and texture; each pixel counts by the channel that changes
     most, so that a stone as light as its background has edges too.

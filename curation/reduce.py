@@ -26,3 +26,13 @@ def fit(pixels: np.ndarray, side: int) -> np.ndarray:
     scale = side / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     return cv2.resize(pixels, size, interpolation=cv2.INTER_LINEAR)
+
+
+def at_most(pixels: np.ndarray, side: int) -> np.ndarray:
+    """The picture with its longer side `side` pixels, by area; itself where it is no longer."""
+    height, width = pixels.shape[:2]
+    scale = side / max(height, width)
+    if scale >= 1:
+        return pixels
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)

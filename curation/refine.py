@@ -22,13 +22,13 @@ _LIMB = 0.07
 #: Least depth, a share of the same, of an inlet that is filled.
 _INLET = 0.1
 #: Edges this many pixels apart are joined.
-_GAP = 3
-#: A contour is on an edge at most this many pixels away.
-_NEAR = 2
+_GAP = 2
+#: A contour is on an edge at most so many pixels away.
+_NEAR = 1
 
 
 class Refined(NamedTuple):
-    """`mask`: how much of each pixel is stone, uint8 (height, width), 255 all of it.
+    """`mask`: how much of each pixel of the image is stone, uint8 (height, width), 255 all of it.
 
     `quality`: share of the contour that runs along an edge, 0 to 1.
     """
@@ -37,19 +37,27 @@ class Refined(NamedTuple):
     quality: float
 
 
-def refine(lab: np.ndarray, edges: np.ndarray, mask: np.ndarray, stones: Stones) -> Refined | None:
-    """The stone's mask in a float32 Lab picture, from a rough one, bool, and the picture's edges, bool.
+def refine(
+    image: np.ndarray, lab: np.ndarray, edges: np.ndarray, mask: np.ndarray, stones: Stones
+) -> Refined | None:
+    """The stone's mask in an RGB image, uint8, from a rough one, bool.
 
-    None where it covers less or more of the picture than stones do.
+    `lab`: the image in float32 CIE Lab, as large as the rough mask and the edges, bool. None where the mask
+    covers less or more of it than stones do.
     """
     whole = pieces(without_limbs(pieces(mask, stones)), stones)
     if not _covers(whole):
         return None
-    soft = _matte(lab, whole)
+    soft = _matte(image, lab, whole)
     kept = pieces(soft >= 128, stones)
-    soft[~grown(kept, 1)] = 0
+    soft[~grown(kept)] = 0
     soft[_shrunk(kept, 1)] = 255
-    return Refined(soft, _quality(kept, edges))
+    return Refined(soft, _quality(resized(soft, edges) >= 128, edges))
+
+
+def resized(mask: np.ndarray, like: np.ndarray) -> np.ndarray:
+    """A uint8 mask in the size of another picture."""
+    return cv2.resize(mask, like.shape[1::-1], interpolation=cv2.INTER_LINEAR)
 
 
 def pieces(mask: np.ndarray, stones: Stones) -> np.ndarray:
@@ -90,7 +98,7 @@ def solidity(mask: np.ndarray) -> float:
     return sum(map(cv2.contourArea, outlines)) / hulls if hulls else 0.0
 
 
-def opened(mask: np.ndarray, radius: int = 2) -> np.ndarray:
+def opened(mask: np.ndarray, radius: int = 1) -> np.ndarray:
     """A bool mask without what is thinner than 2 × `radius` + 1 pixels."""
     return cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, _disc(radius)).astype(bool)
 
@@ -120,21 +128,39 @@ def _covers(mask: np.ndarray) -> bool:
     return bool(smallest <= mask.mean() <= largest)
 
 
-def _matte(lab: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """How much of each pixel is stone, uint8.
+def _matte(image: np.ndarray, lab: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """How much of each pixel of an image is stone, uint8.
 
     Near the mask's edge a pixel's colour is taken as a mixture of the stone's and the background's near by.
     """
     side = float(np.sqrt(mask.sum()))
     band, around = max(2, round(_BAND * side)), max(3, round(_AROUND * side))
     stone, backdrop = _shrunk(mask, band), ~grown(mask, band)
-    stone_colour, backdrop_colour = _local_mean(lab, stone, around), _local_mean(lab, backdrop, around)
-    across = stone_colour - backdrop_colour
-    squared = _sum(across * across)
-    share = _sum((lab - backdrop_colour) * across) / np.maximum(squared, 1)
-    soft = np.where(squared > _CONTRAST**2, share, mask)
-    soft[stone], soft[backdrop] = 1, 0
-    return (soft.clip(0, 1) * 255).round().astype(np.uint8)
+    (height, width), (full_height, full_width) = mask.shape, image.shape[:2]
+    near, soft = (
+        cv2.resize(part.astype(np.uint8), (full_width, full_height), interpolation=cv2.INTER_NEAREST)
+        for part in (~stone & ~backdrop, stone * 255)
+    )
+    places = np.flatnonzero(near.view(bool))
+    rows, columns = np.divmod(places, full_width)
+    in_mask = rows * height // full_height * width + columns * width // full_width
+    colour = cv2.cvtColor(_pixels(image, places)[None].astype(np.float32) / 255, cv2.COLOR_RGB2LAB)[0]
+    backdrop_colour = _pixels(_local_mean(lab, backdrop, around), in_mask)
+    across = _pixels(_local_mean(lab, stone, around), in_mask) - backdrop_colour
+    squared = _dot(across, across)
+    share = _dot(colour - backdrop_colour, across) / np.maximum(squared, 1)
+    share = np.where(squared > _CONTRAST**2, share, mask.reshape(-1)[in_mask])
+    soft.reshape(-1)[places] = (share.clip(0, 1) * 255).round()
+    return soft
+
+
+def _pixels(image: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Colours [N, 3] at N places, counted row by row."""
+    return image.reshape(-1, 3).take(places, axis=0)
+
+
+def _dot(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    return np.einsum("ij,ij->i", left, right)
 
 
 def _quality(mask: np.ndarray, edges: np.ndarray) -> float:
@@ -149,13 +175,8 @@ def _outlines(mask: np.ndarray) -> list[np.ndarray]:
 
 def _local_mean(lab: np.ndarray, where: np.ndarray, reach: int) -> np.ndarray:
     """Mean colour of the pixels `where`, within `reach` of each pixel; 0 where there is none."""
-    weight, window = where.astype(np.float32), (2 * reach + 1,) * 2
-    total = cv2.blur(lab * weight[..., None], window)
-    return total / np.maximum(cv2.blur(weight, window), 1e-4)[..., None]
-
-
-def _sum(channels: np.ndarray) -> np.ndarray:
-    return cv2.transform(channels, np.ones((1, 3), np.float32))
+    weight, window = cv2.merge([where.astype(np.float32)] * 3), (2 * reach + 1,) * 2
+    return cv2.blur(lab * weight, window) / np.maximum(cv2.blur(weight, window), 1e-4)
 
 
 def _disc(radius: int) -> np.ndarray:

@@ -8,13 +8,15 @@ import numpy as np
 from curation.background import soft_mask
 from curation.canny import bounding_box, canny_edges, rim
 from curation.frame import inside_frame
-from curation.refine import Refined, Stones, grown, outlined_by, refine, solidity
+from curation.reduce import at_most
+from curation.refine import Refined, Stones, grown, outlined_by, refine, resized, solidity
 from curation.uniform import fit_backdrop, uniform_mask
 
 Removal = Literal["auto", "classical", "rembg"]
 
-#: The stone is looked for in a view of at most this side, which is what the background models see.
-VIEW_SIDE = 320
+#: Longer side, in pixels, of what the stone is looked for in, and of what a background model sees. Only the
+#: edge of its mask is drawn at the image's own resolution.
+LOOK_SIDE, VIEW_SIDE = 160, 320
 #: A background is uniform with at most this residual (Lab), and with at least this share of the rim in it.
 _RESIDUAL, _UNIFORMITY = 3.0, 0.8
 #: Most of the rim that a classical mask may cover, and the least of its convex hull.
@@ -30,9 +32,9 @@ Box = tuple[int, int, int, int]
 class Stone(NamedTuple):
     """What was found in an image.
 
-    `mask`: how much of each pixel of the view is stone, uint8 (height, width), 255 all of it, or None;
-    `edges`: the stone's, bool, of the view's size; `box`: in source pixels; `method`: classical+canny,
-    rembg+canny, canny or original; `quality`: share of the mask's contour that runs along edges, or None.
+    `mask`: how much of each of its pixels is stone, uint8 (height, width), 255 all of it, or None; `edges`:
+    the stone's, bool, of LOOK_SIDE at most; `box`: in its pixels; `method`: classical+canny, rembg+canny,
+    canny or original; `quality`: share of the mask's contour that runs along edges, or None.
     """
 
     mask: np.ndarray | None
@@ -51,59 +53,58 @@ def find_stone(
     `model`, or `auto`: classical where the background is uniform and the mask good, else by the network.
     Without a mask the box is around what edges enclose; without that either there is none.
     """
-    view = view_of(image)
-    height, width = image.shape[:2]
-    size = view.shape[1], view.shape[0]
-    lab = cv2.cvtColor(view.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    look = at_most(image, LOOK_SIDE)
+    lab = cv2.cvtColor(look.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
     inside = inside_frame(lab)
-    view, lab = np.ascontiguousarray(view[inside]), np.ascontiguousarray(lab[inside])
+    within = _scaled(inside, lab.shape, image.shape)
+    framed, lab = image[within], np.ascontiguousarray(lab[inside])
     edges = canny_edges(lab)
     found = None
     if removal != "rembg":
-        found, method = _classical(lab, edges, stones), "classical+canny"
+        found, method = _classical(framed, lab, edges, stones), "classical+canny"
     if found is None and removal != "classical":
-        found, method = _by_network(view, lab, edges, model, stones), "rembg+canny"
+        found, method = _by_network(framed, lab, edges, model, stones), "rembg+canny"
     if found is None:
         method = "canny"
-    outlined = outlined_by(edges, stones) if found is None else found.mask >= _BOXED
-    own_edges = _framed(edges & grown(outlined), inside, size)
-    box = bounding_box(_framed(outlined, inside, size))
+        outlined = resized(outlined_by(edges, stones).astype(np.uint8) * 255, framed)
+    mask = np.zeros(image.shape[:2], np.uint8)
+    mask[within] = found.mask if found else outlined
+    own_edges = np.zeros(look.shape[:2], bool)
+    own_edges[inside] = edges & grown(resized(mask[within], edges) >= _BOXED)
+    box = bounding_box(mask >= _BOXED)
     if box is None:
         return Stone(None, own_edges, None, "original", None)
-    left, right = (round(x * width / size[0]) for x in box[0::2])
-    top, bottom = (round(y * height / size[1]) for y in box[1::2])
-    mask, quality = (None, None) if found is None else (_framed(found.mask, inside, size), found.quality)
-    return Stone(mask, own_edges, (left, top, right, bottom), method, quality)
+    return Stone(mask if found else None, own_edges, box, method, found.quality if found else None)
 
 
 def view_of(image: np.ndarray) -> np.ndarray:
-    """The image, no longer than VIEW_SIDE: what it is looked at by."""
-    height, width = image.shape[:2]
-    scale = min(1.0, VIEW_SIDE / max(height, width))
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    """The image as background models see it, no longer than VIEW_SIDE."""
+    return at_most(image, VIEW_SIDE)
 
 
-def _framed(pixels: np.ndarray, inside: tuple[slice, slice], size: tuple[int, int]) -> np.ndarray:
-    """The pixels that lie within the frame, in a picture of zeros of (width, height)."""
-    framed = np.zeros(size[::-1], pixels.dtype)
-    framed[inside] = pixels
-    return framed
+def _scaled(part: tuple[slice, slice], of: tuple[int, ...], to: tuple[int, ...]) -> tuple[slice, slice]:
+    """The rows and columns of an image of shape `to` that a part has in one of shape `of`."""
+    rows, columns = (
+        slice(round(lines.start * full / seen), round(lines.stop * full / seen))
+        for lines, seen, full in zip(part, of, to, strict=False)
+    )
+    return rows, columns
 
 
-def _classical(lab: np.ndarray, edges: np.ndarray, stones: Stones) -> Refined | None:
+def _classical(image: np.ndarray, lab: np.ndarray, edges: np.ndarray, stones: Stones) -> Refined | None:
     backdrop = fit_backdrop(lab)
     if backdrop.residual > _RESIDUAL or backdrop.uniformity < _UNIFORMITY:
         return None
     rough = uniform_mask(backdrop, edges, stones)
     if rough[rim(rough.shape)].mean() > _AT_RIM or solidity(rough) < _SOLIDITY:
         return None
-    found = refine(lab, edges, rough, stones)
+    found = refine(image, lab, edges, rough, stones)
     return found if found and found.quality >= _TRUSTED else None
 
 
 def _by_network(
-    view: np.ndarray, lab: np.ndarray, edges: np.ndarray, model: str, stones: Stones
+    image: np.ndarray, lab: np.ndarray, edges: np.ndarray, model: str, stones: Stones
 ) -> Refined | None:
-    found = refine(lab, edges, soft_mask(view, model) >= 128, stones)
+    rough = resized(soft_mask(view_of(image), model), lab) >= 128
+    found = refine(image, lab, edges, rough, stones)
     return found if found and found.quality >= _ACCEPTED else None

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-from curation.reduce import halve_towards
+from curation.reduce import at_most, halve_towards
 
 #: Longer side of the grey picture in which strokes are looked for, and how wide they may be there.
 LOOK_SIDE = 256
@@ -83,12 +83,12 @@ def find_text(pixels: np.ndarray, side: int) -> Text:
     `pixels`: height × width × 3, uint8, RGB; the detector sees it with its longer side at most `side` pixels.
     """
     engine = _engine(side)
-    image = cv2.cvtColor(_at_most(pixels, _READ_SIDE), cv2.COLOR_RGB2BGR)
-    found = engine(_at_most(image, side), use_det=True, use_cls=False, use_rec=False)
+    image = cv2.cvtColor(at_most(pixels, _READ_SIDE), cv2.COLOR_RGB2BGR)
+    found = engine(at_most(image, side), use_det=True, use_cls=False, use_rec=False)
     if found.boxes is None:
         return Text(0, 0.0, [])
     height, width = image.shape[:2]
-    small_height, small_width = _at_most(image, side).shape[:2]
+    small_height, small_width = at_most(image, side).shape[:2]
     boxes = np.asarray(found.boxes, np.float32)
     area = sum(cv2.contourArea(box) for box in boxes) / (small_height * small_width)
     boxes *= (width / small_width, height / small_height)
@@ -98,13 +98,6 @@ def find_text(pixels: np.ndarray, side: int) -> Text:
     chosen = longest[:_LINES] + inmost[:_LINES]
     lines = [line for box in chosen if (line := _read(engine, image, box)) is not None]
     return Text(len(boxes), min(1.0, area), lines)
-
-
-def _at_most(image: np.ndarray, side: int) -> np.ndarray:
-    scale = side / max(image.shape[:2])
-    if scale >= 1:
-        return image
-    return cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
 
 
 def _length(box: np.ndarray) -> float:

@@ -21,9 +21,13 @@ _DISTANCE, _RESIDUALS = 4.0, 2.5
 _TERMS = np.array([0, 0, 1, 1, 0, 2]), np.array([0, 1, 0, 1, 2, 0])
 _RIDGE = np.array([1e-3, 0.01, 0.01, 0.03, 0.03, 0.03], np.float32)
 #: Pixels of the rim that the surface is fitted to.
-_SAMPLES = 1500
+_SAMPLES = 500
 #: The flood stops at this share of the distance that the stone's colours have, at least at this distance.
 _STONE, _LEAST = 0.5, 12.0
+#: An edge stops it where a colour beside it is at least at this share of that distance: a watermark's is not.
+_WALL = 0.3
+#: Radius of what is too thin for a stone, pixels.
+_THINNEST = 2
 #: A shadow differs from the background in chroma by less than this, or this share of what the stone does.
 _PLAIN, _SHADED = 4.0, 0.3
 #: What is left of a stone without its shadow: at least this share, and no less convex.
@@ -62,8 +66,7 @@ def fit_backdrop(lab: np.ndarray) -> Backdrop:
     surface = np.zeros((3, 3, 3), np.float32)  # channel, power of y, power of x
     surface[:, *_TERMS] = fitted.T
     surface[:, 0, 0] += centre
-    expected = np.stack([down @ channel @ across.T for channel in surface], axis=-1)
-    difference = lab - expected
+    difference = lab - cv2.merge([down @ channel @ across.T for channel in surface])
     return Backdrop(
         difference, _norm(difference), float(np.median(away)), float((away <= _near(away)).mean())
     )
@@ -72,13 +75,17 @@ def fit_backdrop(lab: np.ndarray) -> Backdrop:
 def uniform_mask(backdrop: Backdrop, edges: np.ndarray, stones: Stones) -> np.ndarray:
     """The pixels that the flood from the rim leaves, bool (height, width)."""
     far = backdrop.distance[backdrop.distance > max(10.0, 5 * backdrop.residual)]
-    limit = max(_LEAST, 5 * backdrop.residual, _STONE * float(np.median(far)) if far.size else 0.0)
-    wall = cv2.dilate(edges.astype(np.uint8), np.ones((3, 3), np.uint8))
+    typical = float(np.median(far)) if far.size else 0.0
+    limit = max(_LEAST, 5 * backdrop.residual, _STONE * typical)
+    beside = np.ones((3, 3), np.uint8)
+    strong = edges & (cv2.dilate(backdrop.distance, beside) >= _WALL * typical)
+    wall = cv2.dilate(strong.astype(np.uint8), beside)
     free = ((backdrop.distance < limit) & (wall == 0)).astype(np.uint8)
     padded = cv2.copyMakeBorder(free, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=1)
     cv2.floodFill(padded, None, (0, 0), 2)
-    flooded = cv2.dilate((padded == 2).astype(np.uint8), np.ones((3, 3), np.uint8))[1:-1, 1:-1]
-    return without_shadow(backdrop, without_inlets(pieces(opened(flooded == 0), stones)), stones)
+    flooded = cv2.dilate((padded == 2).astype(np.uint8), beside)[1:-1, 1:-1]
+    left = pieces(opened(flooded == 0, _THINNEST), stones)
+    return without_shadow(backdrop, without_inlets(left), stones)
 
 
 def without_shadow(backdrop: Backdrop, stone: np.ndarray, stones: Stones) -> np.ndarray:
@@ -90,10 +97,8 @@ def without_shadow(backdrop: Backdrop, stone: np.ndarray, stones: Stones) -> np.
 
 def _shadow(backdrop: Backdrop, stone: np.ndarray) -> np.ndarray:
     """Pixels darker than the background and, for a stone of another colour, of the background's."""
-    lightness, chroma = (
-        backdrop.difference[..., 0],
-        np.hypot(*np.moveaxis(backdrop.difference[..., 1:], -1, 0)),
-    )
+    lightness, red_green, yellow_blue = cv2.split(backdrop.difference)
+    chroma = cv2.magnitude(red_green, yellow_blue)
     typical = float(np.median(chroma[stone])) if stone.any() else 0.0
     return (lightness < 0) & (chroma < max(_PLAIN, _SHADED * typical))
 
