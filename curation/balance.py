@@ -15,7 +15,7 @@ from curation.centre import decode_rgb, encode_jpeg, stored_side
 from curation.orientations import Orientation, orient, orientations, pairs
 from curation.params import DatasetParams, read_balance, read_crop
 from curation.shards import ShardWriter, replaced_folder
-from curation.tables import CLEAN, CROPS, DATASET, SPLIT, SPLITS
+from curation.tables import CLEAN, CROP_RECORD, CROPS, DATASET, SPLIT, SPLITS
 from gemkit.errors import UserError
 from gemkit.parallel import map_shards
 from gemkit.progress import Progress
@@ -73,12 +73,18 @@ def balance(params_path: Path, dataset: str) -> dict[str, Any]:
     photos = {row["sha256"]: row for row in read_table(SPLIT_TABLE, SPLIT).to_pylist()}
     plan = make_plan(list(photos.values()), settings, params.orientations)
     _check_classes(plan, photos.values(), dataset)
-    species = _species(plan.classes)
+    species, crop_record = _species(plan.classes), _crop_record()
     with replaced_folder(DATASETS_FOLDER / dataset) as folder:
         with Progress(f"balance {dataset}", _images(plan)) as progress:
             _write_images(folder, plan, photos, species, crop.size, progress)
         classes = [{"variety": variety, "species": species[variety]} for variety in plan.classes]
-        description = {"dataset": dataset, "kind": settings.kind, "size": crop.size, "classes": classes}
+        description = {
+            "dataset": dataset,
+            "kind": settings.kind,
+            "size": crop.size,
+            "crop": crop_record,
+            "classes": classes,
+        }
         write_text(folder / "classes.json", json.dumps(description, indent=2, ensure_ascii=False) + "\n")
     metrics = describe(plan, photos.values())
     write_text(Path("metrics") / dataset / "dataset.json", json.dumps(metrics, indent=2) + "\n")
@@ -202,6 +208,15 @@ def _write_images(
                 progress.advance(len(turns))
 
 
+def _crop_record() -> dict[str, Any] | None:
+    """How the crops were made, for whoever crops another photo like them; None where nobody can."""
+    path = CROPS_FOLDER / CROP_RECORD
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise UserError(f"'{path}' is missing or incomplete; run 'gemcurate crop' again.") from None
+
+
 def _images(plan: Plan) -> int:
     return sum(len(turns) for turns in plan.uses.values())
 
@@ -226,9 +241,6 @@ def _crops(plan: Plan) -> Iterator[StoredCrop]:
 
 def render_shard(shard: Shard) -> list[tuple[str, list[bytes]]]:
     """For each crop its sha256 and the JPEGs of its visible centre in each orientation. Pure; one thread."""
-    import cv2
-
-    cv2.setNumThreads(1)
     images = []
     for crop in shard.crops:
         stored = decode_rgb(crop.content)

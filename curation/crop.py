@@ -1,5 +1,6 @@
 """The stage `crop`: each kept image's stone, before a plain background, in the middle of a square."""
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
@@ -15,16 +16,16 @@ from curation.params import CropParams, read_crop
 from curation.shards import ShardWriter, replaced_folder
 from curation.steps import draw_steps, step_strip
 from curation.stone import Stone
-from curation.tables import CLEAN, CROPS
+from curation.tables import CLEAN, CROP_RECORD, CROPS
 from curation.weights import fetch
 from gemkit.errors import UserError
 from gemkit.memo import Memo
 from gemkit.parallel import GivenUp, Limits, map_items
 from gemkit.progress import Progress
-from gemkit.tables import read_table, write_bytes
+from gemkit.tables import read_table, write_bytes, write_text
 
 #: Raise it when the way a crop is made changes: every image is then cropped again.
-VERSION = 2
+VERSION = 3
 RAW = Path("data/raw")
 CLEAN_TABLE = Path("data/clean.parquet")
 CROPS_FOLDER = Path("data/crops")
@@ -91,6 +92,8 @@ def crop(params_path: Path) -> dict[str, Any]:
                 image = {"bytes": content, "path": f"{photo.sha256}.{suffix}"}
                 writer.write({"image": image, "sha256": photo.sha256, **record})
                 strips += [(photo.variety, strip or b"") for _, strip in steps]
+            made = json.dumps({"version": VERSION, **settings}, indent=2)
+            write_text(folder / CROP_RECORD, made + "\n")
     write_bytes(STEPS_PICTURE, draw_steps(sorted(strips)))
     return {
         "images": len(photos),

@@ -35,16 +35,16 @@ def orient(stored: np.ndarray, size: int, wanted: Iterable[Orientation]) -> Iter
 
     Only an eighth of a turn is interpolated, once; quarter turns and mirroring move pixels as they are.
     """
-    bases: dict[int, np.ndarray] = {}
+    turned: dict[int, np.ndarray] = {}
     for rotation, mirrored in wanted:
         # A mirror image turned one way is the picture turned the other way, then mirrored.
-        quarters, rest = divmod(-rotation % 360 if mirrored else rotation, 90)
-        if rest not in bases:
-            bases[rest] = _turned(stored, size, rest) if rest else cut_centre(stored, size)
-        image = bases[rest]
-        if quarters:
-            image = cv2.rotate(image, _QUARTER_TURNS[quarters - 1])
-        yield cv2.flip(image, 1) if mirrored else image
+        degrees = -rotation % 360 if mirrored else rotation
+        quarters, rest = divmod(degrees, 90)
+        if rest not in turned:
+            turned[rest] = _turned(stored, size, rest) if rest else cut_centre(stored, size)
+        if degrees not in turned:
+            turned[degrees] = cv2.rotate(turned[rest], _QUARTER_TURNS[quarters - 1])
+        yield cv2.flip(turned[degrees], 1) if mirrored else turned[degrees]
 
 
 def _turned(image: np.ndarray, size: int, degrees: int) -> np.ndarray:
@@ -57,10 +57,19 @@ def _turned(image: np.ndarray, size: int, degrees: int) -> np.ndarray:
 def pairs(photos: int, count: int) -> Iterator[tuple[int, int]]:
     """All distinct (photo, orientation) indices of a class, in an order of which any beginning is balanced.
 
-    Photos follow round after round, so that their uses differ by at most one. Orientations follow in turn,
-    the k-th pair taking k mod count, so that theirs differ by at most one too; where a photo would meet one
-    again (photos and count have a common divisor) the turn moves on by one.
+    Photos follow round after round, so that their uses differ by at most one. Orientations have places on a
+    ring that follow in turn, the k-th pair taking k mod count, so that theirs differ by at most one too;
+    where a photo would meet one again (photos and count have a common divisor) the place moves on by one. The
+    places are given out such that the uses of a photo are unlike one another.
     """
     period = count // math.gcd(photos, count)
+    steps = [(use * photos + use // period) % count for use in range(count)]
+    ring = dict(zip(steps, _unlike(count), strict=True))
     for use, photo in product(range(count), range(photos)):
-        yield photo, (use * photos + photo + use // period) % count
+        yield photo, ring[(photo + steps[use]) % count]
+
+
+def _unlike(count: int) -> list[int]:
+    """Indices of `orientations(count)`: every rotation before one comes again, every other one mirrored."""
+    turns = min(count, 8)
+    return [(3 * use + use // turns) % turns + count // 16 * 8 * (use % 2) for use in range(count)]

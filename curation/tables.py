@@ -83,6 +83,8 @@ CLEAN = pa.schema(
     ]
 )
 
+#: Name of the file beside the crops that holds the settings they were made with, and the crop's VERSION.
+CROP_RECORD = "crop.json"
 #: data/crops/*.parquet, sorted by sha256: each kept image's stone on its square, √2 wider than `crop_box`.
 #: Boxes are [left, top, right, bottom] in pixels of the upright source; `crop_box` may reach beyond it.
 CROPS = hugging_face_schema(

@@ -18,11 +18,11 @@ from sklearn.model_selection import GroupKFold, cross_val_predict
 
 from curation.balance import balance, make_plan
 from curation.centre import cut_centre, decode_rgb, encode_jpeg, stored_side
-from curation.images import decode
 from curation.orientations import Orientation, orient, orientations, pairs
 from curation.params import DatasetParams
 from curation.tables import CLEAN, CROPS, DATASET, SPLIT, SPLITS
 from gemkit.errors import UserError
+from gemkit.images import decode
 from gemkit.parallel import map_shards
 from gemkit.tables import read_table, table_files, write_table
 from scraper.demo_store.catalogue import build
@@ -54,6 +54,9 @@ def test_any_beginning_of_the_pairs_is_balanced(photos: int, count: int, data: s
     first = every[: data.draw(st.integers(1, len(every)))]
     assert spread(Counter(photo for photo, _ in first), range(photos)) <= 1
     assert spread(Counter(turn for _, turn in first), range(count)) <= 1
+    if count == 16:
+        mirrored = Counter((photo, orientations(count)[turn].mirrored) for photo, turn in first)
+        assert all(abs(mirrored[photo, True] - mirrored[photo, False]) <= 1 for photo in range(photos))
 
 
 @settings(deadline=None)
@@ -178,6 +181,7 @@ def write_crops(crops: Iterable[Crop]) -> None:
     ):
         rows.sort(key=lambda row: row["sha256"])
         write_table(Path(name), pa.Table.from_pylist(rows, schema))
+    Path("data/crops/crop.json").write_text("null")
 
 
 def coloured_noise() -> Iterator[Crop]:
@@ -328,7 +332,7 @@ def photos_of_stones(rendered: Path) -> dict[str, list[np.ndarray]]:
     stones: dict[str, list[np.ndarray]] = {}
     for photo in build(SEED, SCALE).photos:
         if photo.usable and photo.kind == "stone":
-            file = next(rendered.glob(f"*/{photo.path[1:]}"))
+            file = next(rendered.glob(f"demo_store/*/{photo.path[1:]}"))
             pixels = decode(file.read_bytes()).pixels
             square = cut_centre_square(pixels)
             side = stored_side(PICTURE)
