@@ -11,6 +11,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from scraper.governor import Stopped
+
 _FORMATS = {
     "JPEG": "jpg",
     "PNG": "png",
@@ -54,20 +56,29 @@ class ImageStore:
         self._folder, self._max_pixels = folder, max_pixels
         self._parts = folder / "images" / ".part"
         self._made: set[Path] = set()
-        self.clear()
+        self._written: set[str] = set()
+        self._closed = False
+        self._lock = threading.Lock()
+        self._clear()
 
-    def clear(self) -> None:
-        """Remove what a killed crawl left half written."""
-        shutil.rmtree(self._parts, ignore_errors=True)
-        self._made.discard(self._parts)
+    def close(self, paths: set[str]) -> None:
+        """Store no more, whatever is still in flight; what came in too late to be among `paths` goes."""
+        with self._lock:
+            self._closed = True
+        self._clear()
+        for path in self._written - paths:
+            (self._folder / path).unlink(missing_ok=True)
 
     def add(self, content: bytes) -> StoredImage:
-        """Check and store; bytes that are there already are left alone. Raises InvalidImage, OSError."""
+        """Check and store; bytes that are there already are left alone.
+
+        Raises InvalidImage, OSError, and Stopped when the store is closed.
+        """
         kind, width, height = check_image(content, self._max_pixels)
         sha256 = hashlib.sha256(content).hexdigest()
         path = f"images/{sha256[:2]}/{sha256}.{_FORMATS[kind]}"
         if not (self._folder / path).exists():
-            self._write(self._folder / path, content)
+            self._write(path, content)
         return StoredImage(
             sha256, path, _TYPES.get(kind, f"image/{kind.lower()}"), len(content), width, height
         )
@@ -78,17 +89,35 @@ class ImageStore:
             if file.relative_to(self._folder).as_posix() not in paths:
                 file.unlink()
 
-    def _write(self, path: Path, content: bytes) -> None:
-        for folder in (self._parts, path.parent):
+    def _clear(self) -> None:
+        """Remove what is half written, also by a killed crawl."""
+        shutil.rmtree(self._parts, ignore_errors=True)
+        self._made.discard(self._parts)
+
+    def _write(self, path: str, content: bytes) -> None:
+        if self._closed:
+            raise Stopped
+        target = self._folder / path
+        for folder in (self._parts, target.parent):
             if folder not in self._made:
                 folder.mkdir(parents=True, exist_ok=True)
                 self._made.add(folder)
-        temporary = self._parts / f"{path.name}.{threading.get_ident()}"
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        temporary = self._parts / f"{target.name}.{threading.get_ident()}"
+        try:
+            with temporary.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        except FileNotFoundError:
+            if self._closed:
+                raise Stopped from None
+            raise
+        with self._lock:
+            if self._closed:
+                temporary.unlink(missing_ok=True)
+                raise Stopped
+            temporary.replace(target)
+            self._written.add(path)
 
 
 def check_image(content: bytes, max_pixels: int) -> tuple[str, int, int]:

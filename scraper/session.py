@@ -200,7 +200,7 @@ def _ended(session: Session) -> Iterator[None]:
         raise
     finally:
         session.stop.set()
-        session.images.clear()
+        session.images.close(state.paths())
         session.remember_hosts()
         summary.gone, summary.images = state.gone_count(), state.statuses()
         manifest.write(session.site.name, RAW / session.site.name, state)

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT, SCALE, SEED, command, signal_when, start
+from conftest import ROOT, SCALE, SEED, called, command, signal_when, start
 from crawl_shop import Reply, Shop, photo
 
 from gemkit.tables import read_table
 from scraper.crawl import crawl_site
+from scraper.governor import Stopped
+from scraper.images import ImageStore
 from scraper.params import StoreParams
 from scraper.site import load_site
 from scraper.tables import IMAGES, PRODUCTS, STATUSES
@@ -242,15 +244,26 @@ def test_kill_9_loses_only_what_was_in_flight(folder: Path, moment: int) -> None
 
 
 def test_ctrl_c_keeps_what_was_finished(folder: Path) -> None:
-    with Shop(products=15, rate=40) as shop:
+    with Shop(products=30, rate=40) as shop:
         process = start("gemscrape", "crawl", "--site", shop.site(folder), cwd=folder)
         code, said = signal_when(process, lambda: shop.image_requests().total() > 5, signal.SIGINT)
         assert code == 130 and said.startswith("error: Interrupted") and "Traceback" not in said
         kept = images(folder)
-        assert 0 < len(kept) < 30 and summary(folder)["ended"] == "interrupted"
+        assert 0 < len(kept) < 60 and summary(folder)["ended"] == "interrupted"
         check_files(folder)
+        shop.rate = 1000.0
         numbers = crawl(folder, shop)
-        assert numbers["downloaded"] == 30 - len(kept) and numbers["pages"] == 0
+        assert numbers["downloaded"] == 60 - len(kept) and numbers["pages"] == 0
+
+
+def test_a_photo_that_comes_in_too_late_leaves_no_file(tmp_path: Path) -> None:
+    store = ImageStore(tmp_path, 10**6)
+    told, untold = store.add(photo(1)), store.add(photo(2))
+    store.close({told.path})
+    with pytest.raises(Stopped):
+        store.add(photo(3))
+    assert [file.name for file in (tmp_path / "images").rglob("*.*")] == [Path(told.path).name]
+    assert untold.path != told.path
 
 
 def test_one_crawl_of_a_site_at_a_time(folder: Path) -> None:
@@ -259,7 +272,7 @@ def test_one_crawl_of_a_site_at_a_time(folder: Path) -> None:
         process = start("gemscrape", "crawl", "--site", site, cwd=folder)
         while len(shop.asked) < 3 and process.poll() is None:
             time.sleep(0.02)
-        assert "already" in command("gemscrape", "crawl", "--site", site, cwd=folder, expect=2).stderr
+        assert "already" in called("gemscrape", "crawl", "--site", site, cwd=folder, expect=2).stderr
         process.kill()
         process.communicate()
 
