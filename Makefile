@@ -14,7 +14,7 @@ repro: $(INSTALLED)
 test: $(INSTALLED)
 	@command -v chromium >/dev/null || \
 	  echo "note: chromium is missing (Debian: apt-get install chromium); tests of pages in a browser are skipped."
-	pytest
+	pytest -n 2 --dist worksteal
 
 test-slow: $(INSTALLED)
 	pytest -m slow --timeout 3600

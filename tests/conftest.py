@@ -1,12 +1,16 @@
 """A small demo store, crawled once, and folders to run the commands in."""
 
+import fcntl
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import chdir, redirect_stderr, redirect_stdout
+from importlib.metadata import entry_points
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -28,6 +32,9 @@ CURATION = (
     ("gemcurate", "balance", "--dataset", "d2k"),
 )
 
+# So little work is only held up by several threads, here and in the commands.
+os.environ["OMP_NUM_THREADS"] = "1"
+
 
 def command(
     *arguments: str, cwd: Path, expect: int = 0, cores: set[int] | None = None, **environment: str
@@ -48,6 +55,34 @@ def command(
 
 def child_environment(**environment: str) -> dict[str, str]:
     return {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "DVC_NO_ANALYTICS": "true", **environment}
+
+
+def cpu_seconds() -> float:
+    """CPU time of the commands that have ended: unlike their duration no matter of what else runs here."""
+    times = os.times()
+    return times.children_user + times.children_system
+
+
+def called(*arguments: str, cwd: Path, expect: int = 0) -> subprocess.CompletedProcess[str]:
+    """Like `command`, but in this process, which has loaded what commands take seconds to load."""
+    (script,) = entry_points(group="console_scripts", name=arguments[0])
+    stdout, stderr = StringIO(), StringIO()
+    on_interrupt = signal.getsignal(signal.SIGINT)
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        chdir(cwd),
+        redirect_stdout(stdout),
+        redirect_stderr(stderr),
+        pytest.raises(SystemExit) as end,
+    ):
+        patch.setattr(sys, "argv", list(arguments))
+        script.load()()
+    signal.signal(signal.SIGINT, on_interrupt)
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_flush_denormal(False)
+    done = subprocess.CompletedProcess(arguments, end.value.code or 0, stdout.getvalue(), stderr.getvalue())
+    assert done.returncode == expect, f"{arguments}\n{done.stdout}\n{done.stderr}"
+    return done
 
 
 def start(*arguments: str, cwd: Path) -> subprocess.Popen[str]:
@@ -120,64 +155,67 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """The folder `name` of this session, filled by `make` in the first worker of pytest-xdist that needs it.
+
+    The other workers wait for it.
+    """
+    session = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        session = session.parent
+    folder, unfinished = session / name, session / f"{name}.unfinished"
+    with (session / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            shutil.rmtree(unfinished, ignore_errors=True)
+            unfinished.mkdir()
+            make(unfinished)
+            unfinished.rename(folder)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A `.cache` that holds the demo store's photos, so that they are rendered once a session."""
     from scraper.demo_store.server import start as start_store
 
-    folder = tmp_path_factory.mktemp("rendered")
-    before = Path.cwd()
-    os.chdir(folder)
-    try:
-        with start_store(SEED, SCALE):
+    def render(folder: Path) -> None:
+        with start_store(SEED, SCALE, cache=folder):
             pass
-    finally:
-        os.chdir(before)
-    return folder / ".cache" / "demo_store"
 
-
-@pytest.fixture(scope="session")
-def store(rendered: Path) -> Iterator[object]:
-    """The running demo store, with its default limits."""
-    from scraper.demo_store.server import start as start_store
-
-    before = Path.cwd()
-    os.chdir(rendered.parent.parent)
-    try:
-        context = start_store(SEED, SCALE)
-        with context as running:
-            os.chdir(before)
-            yield running
-    finally:
-        os.chdir(before)
+    return made_once(tmp_path_factory, "rendered", render)
 
 
 @pytest.fixture(scope="session")
 def crawled(tmp_path_factory: pytest.TempPathFactory, rendered: Path) -> Path:
     """A project folder in which the demo store has been crawled. Copy it before you change it."""
-    folder = set_up(tmp_path_factory.mktemp("crawled"))
-    share_rendered(rendered, folder)
-    command("gemscrape", "crawl", "--site", "demo", cwd=folder)
-    return folder
+
+    def crawl(folder: Path) -> None:
+        set_up(folder)
+        share_rendered(rendered, folder)
+        command("gemscrape", "crawl", "--site", "demo", cwd=folder)
+
+    return made_once(tmp_path_factory, "crawled", crawl)
 
 
 def share_rendered(rendered: Path, folder: Path) -> None:
-    (folder / ".cache").mkdir(exist_ok=True)
-    shutil.copytree(rendered, folder / ".cache" / "demo_store", copy_function=os.link)
+    shutil.copytree(rendered, folder / ".cache", copy_function=os.link)
 
 
 @pytest.fixture(scope="session")
 def pipeline(tmp_path_factory: pytest.TempPathFactory, crawled: Path) -> Path:
     """A project folder in which every stage ran once. Copy it before you change it."""
-    folder = tmp_path_factory.mktemp("pipeline") / "project"
-    shutil.copytree(crawled, folder)
-    for stage in (
-        *CURATION,
-        ("gemtrain", "train", "--dataset", "d1k", "--recipe", "gemnet"),
-        ("gemtrain", "evaluate", "--dataset", "d1k", "--recipe", "gemnet"),
-    ):
-        command(*stage, cwd=folder)
-    return folder
+
+    def run(folder: Path) -> None:
+        shutil.copytree(crawled, folder, dirs_exist_ok=True)
+        for stage in (
+            *CURATION,
+            ("gemtrain", "train", "--dataset", "d1k", "--recipe", "gemnet"),
+            ("gemtrain", "evaluate", "--dataset", "d1k", "--recipe", "gemnet"),
+        ):
+            command(*stage, cwd=folder)
+
+    return made_once(tmp_path_factory, "pipeline", run)
 
 
 @pytest.fixture

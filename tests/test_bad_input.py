@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import BIN, ROOT, command, set_param
+from conftest import BIN, ROOT, called, command, set_param
 
 from curation.tables import CLEAN, SPLIT
 from gemkit.tables import read_table, write_table
@@ -20,8 +20,8 @@ TRAIN = ("gemtrain", "train", "--dataset", "d1k", "--recipe", "gemnet")
 EVALUATE = ("gemtrain", "evaluate", "--dataset", "d1k", "--recipe", "gemnet")
 
 
-def refused(*arguments: str, cwd: Path, words: tuple[str, ...], **environment: str) -> None:
-    done = command(*arguments, cwd=cwd, expect=2, **environment)
+def refused(*arguments: str, cwd: Path, words: tuple[str, ...]) -> None:
+    done = called(*arguments, cwd=cwd, expect=2)
     said = done.stderr
     assert "Traceback" not in said and "Traceback" not in done.stdout
     problem = [line for line in said.splitlines() if line.startswith("error:")]
@@ -139,7 +139,7 @@ def test_a_leaking_dataset_is_refused(project: Path) -> None:
     refused(*EVALUATE, cwd=project, words=("group", "d1k"))
 
 
-def test_weights_that_cannot_be_had(project: Path, tmp_path: Path) -> None:
+def test_weights_that_cannot_be_had(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No file, no network, no registry: the sentence names what else can be done."""
     for file in (project / ".cache").rglob("u2netp.onnx"):
         file.unlink()
@@ -147,12 +147,12 @@ def test_weights_that_cannot_be_had(project: Path, tmp_path: Path) -> None:
         file.unlink()
     home = tmp_path / "home"
     home.mkdir()
-    nowhere = "http://127.0.0.1:9"
-    refused(
-        "gemcurate", "crop", cwd=project, words=("u2netp", "gemcurate models", "u2netp.onnx"),
-        HOME=str(home), U2NET_HOME=str(home / "u2net"), PIP_INDEX_URL=nowhere, PIP_NO_INDEX="1",
-        http_proxy=nowhere, https_proxy=nowhere, HTTP_PROXY=nowhere, HTTPS_PROXY=nowhere,
-    )  # fmt: skip
+    environment = {"HOME": str(home), "U2NET_HOME": str(home / "u2net"), "PIP_NO_INDEX": "1"}
+    for name in ("PIP_INDEX_URL", "http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+        environment[name] = "http://127.0.0.1:9"
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    refused("gemcurate", "crop", cwd=project, words=("u2netp", "gemcurate models", "u2netp.onnx"))
 
 
 def limited(kilobytes: int, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from conftest import SCALE, SEED
 from PIL import Image, UnidentifiedImageError
 
 from gemkit.errors import UserError
@@ -22,13 +23,6 @@ from scraper.demo_store.limits import Limits
 from scraper.demo_store.render import photo_bytes, picture
 from scraper.demo_store.server import RunningStore, open_store, start
 from scraper.demo_store.varieties import VARIETIES
-
-SEED, SCALE = 5, 0.05
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("demo_store")
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +36,8 @@ def full() -> Catalogue:
 
 
 @pytest.fixture(scope="module")
-def store(cache: Path) -> Iterator[RunningStore]:
-    with start(SEED, SCALE, limits=Limits(rate=10_000, burst=1_000), cache=cache) as running:
+def store(rendered: Path) -> Iterator[RunningStore]:
+    with start(SEED, SCALE, limits=Limits(rate=10_000, burst=1_000), cache=rendered) as running:
         yield running
 
 
@@ -256,10 +250,10 @@ def test_unchanged_things_are_not_sent_again(store: RunningStore, catalogue: Cat
         assert fetch(store, host, path, If_None_Match='"another"').status == 200
 
 
-def test_a_few_first_requests_fail_and_the_second_does_not(store: RunningStore, cache: Path) -> None:
+def test_a_few_first_requests_fail_and_the_second_does_not(store: RunningStore, rendered: Path) -> None:
     catalogue = build(SEED, SCALE)
     statuses: Counter[int] = Counter()
-    with start(SEED, SCALE, limits=Limits(rate=10_000, burst=1_000), cache=cache) as fresh:
+    with start(SEED, SCALE, limits=Limits(rate=10_000, burst=1_000), cache=rendered) as fresh:
         for photo in catalogue.photos:
             try:
                 statuses[fetch(fresh, pages.IMAGE_HOST, photo.path).status] += 1
@@ -274,9 +268,9 @@ def test_a_few_first_requests_fail_and_the_second_does_not(store: RunningStore, 
         assert set(again) == {200, 404}
 
 
-def test_who_asks_too_fast_is_told_when_to_come_back(cache: Path) -> None:
+def test_who_asks_too_fast_is_told_when_to_come_back(rendered: Path) -> None:
     limits = Limits(rate=5, burst=3, patience=4, block_seconds=60)
-    with start(SEED, SCALE, limits=limits, cache=cache) as strict:
+    with start(SEED, SCALE, limits=limits, cache=rendered) as strict:
         answers = [fetch(strict, pages.PAGE_HOST, "/robots.txt") for _ in range(12)]
         statuses = [answer.status for answer in answers]
         assert statuses[:3] == [200, 200, 200]
@@ -295,19 +289,19 @@ def test_robots_and_sitemap(store: RunningStore, catalogue: Catalogue) -> None:
     assert all(product.path in sitemap for product in catalogue.products.values())
 
 
-def test_a_taken_port_is_one_clear_sentence(store: RunningStore, cache: Path) -> None:
+def test_a_taken_port_is_one_clear_sentence(store: RunningStore, rendered: Path) -> None:
     with pytest.raises(UserError, match=f"port {store.port}"):
-        open_store(SEED, SCALE, port=store.port, cache=cache)
+        open_store(SEED, SCALE, port=store.port, cache=rendered)
 
 
-def test_the_store_ends_with_the_process_that_started_it(cache: Path) -> None:
+def test_the_store_ends_with_the_process_that_started_it(rendered: Path) -> None:
     program = f"""
 import time
 from pathlib import Path
 from scraper.demo_store.server import start
 
 if __name__ == "__main__":
-    with start({SEED}, {SCALE}, cache=Path({str(cache)!r})) as running:
+    with start({SEED}, {SCALE}, cache=Path({str(rendered)!r})) as running:
         print(running.port, flush=True)
         time.sleep(60)
 """

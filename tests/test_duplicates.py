@@ -13,8 +13,8 @@ from PIL import Image
 
 from curation.duplicates import Components, choose_copies, mirrored_pairs_within, pairs_within
 from curation.hashes import THUMBNAIL, picture_hashes
-from curation.images import decode
 from curation.rules.near_duplicate import Settings, confirm
+from gemkit.images import decode
 from scraper.demo_store.stones import photograph
 
 

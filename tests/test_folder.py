@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import command, set_up
+from conftest import called, set_up
 from crawl_shop import photo
 
 from gemkit.tables import read_table
@@ -20,7 +20,7 @@ def rows(folder: Path, site: str = "own") -> dict[str, dict[str, Any]]:
 
 
 def take_in(folder: Path, path: Path, expect: int = 0) -> str:
-    done = command("gemscrape", "import", "--site", "own", str(path), cwd=folder, expect=expect)
+    done = called("gemscrape", "import", "--site", "own", str(path), cwd=folder, expect=expect)
     return done.stdout + done.stderr
 
 
@@ -133,8 +133,8 @@ def test_a_folder_without_class_folders(tmp_path: Path) -> None:
 def test_a_folder_is_a_site_of_the_pipeline(tmp_path: Path, gems: Path) -> None:
     set_up(tmp_path, crawl={"mine": {"folder": "gems"}})
     (tmp_path / "mine.toml").write_text('kind = "folder"\ntitle = "My own"\n')
-    done = command("gemscrape", "crawl", "--site", "mine.toml", cwd=tmp_path)
+    done = called("gemscrape", "crawl", "--site", "mine.toml", cwd=tmp_path)
     assert "downloaded  3" in done.stdout
     assert len([row for row in rows(tmp_path, "mine").values() if row["status"] == "ok"]) == 3
-    command("gemcurate", "measure", "--site", "mine", cwd=tmp_path)
-    command("gemscrape", "plan", "--site", "mine.toml", cwd=tmp_path, expect=2)
+    called("gemcurate", "measure", "--site", "mine", cwd=tmp_path)
+    called("gemscrape", "plan", "--site", "mine.toml", cwd=tmp_path, expect=2)

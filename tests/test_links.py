@@ -167,7 +167,7 @@ def test_whatever_a_list_holds_it_is_read_or_refused(parts: list[bytes]) -> None
         ("a.csv.gz", b"class,image_url\nRuby,http://x/y", "damaged or cut off"),
         (
             "a.csv.gz",
-            gzip.compress(b"class,image_url\n" + b"Ruby,http://x/y\n" * 999)[:-20],
+            gzip.compress(b"class,image_url\n" + b"Ruby,http://x/y\n" * 999, mtime=0)[:-20],
             "damaged or cut off",
         ),
         ("b.csv", None, "does not exist"),

@@ -2,13 +2,12 @@
 
 import re
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import chdir
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, command
+from conftest import ROOT, called, command, cpu_seconds
 from crawl_shop import Reply, Shop, photo
 from test_crawl import check_files, crawl, images
 from test_links import links_site, listed
@@ -57,9 +56,9 @@ def test_the_published_list(tmp_path: Path) -> None:
         # Not getrusage: its peak includes the process that this one was forked from.
         "atexit.register(lambda: print(pathlib.Path('/proc/self/status').read_text())); main()"
     )
-    begin = time.monotonic()
+    before = cpu_seconds()
     said = command(sys.executable, "-c", script, "plan", "--links", str(PUBLISHED), cwd=tmp_path).stdout
-    seconds, peak = time.monotonic() - begin, re.search(r"VmHWM:\s+(\d+) kB", said)
+    seconds, peak = cpu_seconds() - before, re.search(r"VmHWM:\s+(\d+) kB", said)
     assert "118,915 links" in said and "73,432 distinct" in said and "6,482 images under several" in said
     assert re.search(r"2,393 +Australian Opal / Opal\n", said)
     assert re.search(r"22,414 +10,972 +9,135 +Emerald", said)
@@ -79,7 +78,7 @@ def test_what_links_amount_to() -> None:
 
 def test_a_bare_list_is_planned_and_nobody_asked(tmp_path: Path) -> None:
     (tmp_path / "list.csv").write_text(LINKS)
-    said = command("gemscrape", "plan", "--links", "list.csv", cwd=tmp_path).stdout
+    said = called("gemscrape", "plan", "--links", "list.csv", cwd=tmp_path).stdout
     for part in ("7 links in 3 classes", "4 distinct", "3 links (42.9%)", "lines left out", "line 9"):
         assert part in said
     assert "assumed" in said and "disk      not known" in said
@@ -162,7 +161,7 @@ def test_a_plan_of_a_site_of_links(tmp_path: Path, shop: Shop) -> None:
 def test_a_block_ends_a_plan_with_what_is_known(tmp_path: Path, shop: Shop) -> None:
     site = shop.site(tmp_path)
     shop.replies = {path: [Reply(429, headers={"Retry-After": "5000"})] for path in shop.photos}
-    done = command("gemscrape", "plan", "--site", site, cwd=tmp_path, expect=3)
+    done = called("gemscrape", "plan", "--site", site, cwd=tmp_path, expect=3)
     assert "40 distinct" in done.stdout and "disk      not known" in done.stdout
     assert "turned us away" in done.stderr
     shop.replies = {"/gems": [Reply(429, headers={"Retry-After": "5000"})]}
@@ -198,7 +197,7 @@ def test_strangers_text_does_not_steer_the_terminal(tmp_path: Path) -> None:
 
 def test_what_is_missing_is_said(tmp_path: Path) -> None:
     for arguments, word in (((), "--links"), (("--links", "none.csv"), "none.csv")):
-        done = command("gemscrape", "plan", *arguments, cwd=tmp_path, expect=2)
+        done = called("gemscrape", "plan", *arguments, cwd=tmp_path, expect=2)
         assert done.stderr.startswith("error: ") and word in done.stderr and done.stderr.count("\n") == 1
     with chdir(tmp_path), pytest.raises(UserError, match="contact"):
         plan_site(load_site("gempundit"), StoreParams())

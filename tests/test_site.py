@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import command
+from conftest import called
 
 from gemkit.errors import UserError
 from scraper.document import Document
@@ -112,11 +112,11 @@ def test_wrong_parameters(tmp_path: Path, section: str, message: str) -> None:
 def test_the_command_says_it_in_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "shop.toml").write_text("title = 1")
     for site in ("nope", "none.toml", "shop.toml", "gempundit"):
-        done = command("gemscrape", "crawl", "--site", site, cwd=tmp_path, expect=2)
+        done = called("gemscrape", "crawl", "--site", site, cwd=tmp_path, expect=2)
         assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
     assert not (tmp_path / "data").exists()
-    assert command("gemscrape", "crawl", cwd=tmp_path, expect=2).stderr
-    command("gemscrape", "crawl", "--site", "demo", "--params", "none.yaml", cwd=tmp_path, expect=2)
+    assert called("gemscrape", "crawl", cwd=tmp_path, expect=2).stderr
+    called("gemscrape", "crawl", "--site", "demo", "--params", "none.yaml", cwd=tmp_path, expect=2)
 
 
 def read(site: str, role: str, url: str, html: str) -> Found:

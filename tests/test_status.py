@@ -6,7 +6,7 @@ from contextlib import chdir
 from pathlib import Path
 
 import pytest
-from conftest import command, signal, start
+from conftest import called, command, signal, start
 from crawl_shop import Reply, Shop
 
 from scraper.crawl import crawl_site
@@ -15,7 +15,7 @@ from scraper.site import load_site
 
 
 def status(folder: Path, site: str = "shop.toml") -> str:
-    return command("gemscrape", "status", "--site", site, cwd=folder).stdout
+    return called("gemscrape", "status", "--site", site, cwd=folder).stdout
 
 
 def test_a_site_never_crawled(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, command
+from conftest import ROOT, called
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -289,22 +289,22 @@ def test_circles_of_many_end(tmp_path: Path) -> None:
 
 
 def test_the_commands(workspace: Path) -> None:
-    assert "varieties" in command("gemcurate", "taxonomy", "check", cwd=workspace).stdout
-    said = command("gemcurate", "taxonomy", "find", "burmese ruby", cwd=workspace).stdout
+    assert "varieties" in called("gemcurate", "taxonomy", "check", cwd=workspace).stdout
+    said = called("gemcurate", "taxonomy", "find", "burmese ruby", cwd=workspace).stdout
     assert all(word in said for word in ("Myanmar", "Corundum", "1.757 to 1.779", "tells the region"))
-    said = command("gemcurate", "taxonomy", "find", "Colombian Emrald", cwd=workspace).stdout
+    said = called("gemcurate", "taxonomy", "find", "Colombian Emrald", cwd=workspace).stdout
     assert "spelling of 'Colombian Emerald'" in " ".join(said.split())
-    said = command("gemcurate", "taxonomy", "find", "Rubi", cwd=workspace, expect=2).stderr
+    said = called("gemcurate", "taxonomy", "find", "Rubi", cwd=workspace, expect=2).stderr
     assert "'Rubi' is not in" in said
     assert said.count("'") == 10 and "'Ruby'" in said
-    said = command("gemcurate", "taxonomy", "find", "Navratna", cwd=workspace, expect=2).stderr
+    said = called("gemcurate", "taxonomy", "find", "Navratna", cwd=workspace, expect=2).stderr
     assert "a set of nine" in said
 
 
 def test_check_tells_each_finding_and_ends_in_2(workspace: Path) -> None:
     with (workspace / "labels/taxonomy.toml").open("a") as file:
         file.write('[variety.a]\nname = "Ruby"\nspecies = "corundum"\nmohs = [9, 12]\n')
-    said = command("gemcurate", "taxonomy", "check", cwd=workspace, expect=2).stderr
+    said = called("gemcurate", "taxonomy", "check", cwd=workspace, expect=2).stderr
     assert "'Ruby' also stands for variety.ruby" in said
     assert "2 findings" in said
 
@@ -312,9 +312,9 @@ def test_check_tells_each_finding_and_ends_in_2(workspace: Path) -> None:
 def test_links_are_resolved_by_a_command(workspace: Path) -> None:
     lines = ["class,image_url", *(f"{name},http://x.com/1.jpg" for name in ("Opal", "Australian Opal"))]
     (workspace / "links.csv").write_text("\n".join(lines))
-    said = command("gemcurate", "taxonomy", "links", "links.csv", cwd=workspace).stdout
+    said = called("gemcurate", "taxonomy", "links", "links.csv", cwd=workspace).stdout
     assert "1  Australian Opal + Opal → opal, Australia" in said
-    command("gemcurate", "taxonomy", "links", "none.csv", cwd=workspace, expect=2)
+    called("gemcurate", "taxonomy", "links", "none.csv", cwd=workspace, expect=2)
 
 
 def test_regions_belong_to_the_names_that_were_given() -> None:
