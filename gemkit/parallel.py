@@ -4,6 +4,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
+from functools import partial
 from itertools import islice
 from multiprocessing.connection import wait
 from typing import Any, NamedTuple, TypeVar
@@ -18,7 +19,7 @@ Result = TypeVar("Result")
 #: Tasks that a worker has: the one it is at and the next, so that it does not wait for the parent.
 _TASKS = 2
 
-#: Items in a task of `map_items`: a message costs as much as a small image.
+#: Items in a task, unless said otherwise: a message costs as much as a small image.
 _BATCH = 16
 
 #: When so many are given up and nothing else gets finished, it is not the items' fault.
@@ -55,31 +56,57 @@ def map_shards(
 
 
 def map_items(
-    function: Callable[[Item], Result], items: Iterable[Item], limits: Limits, workers: int | None = None
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    limits: Limits,
+    workers: int | None = None,
+    batch: int = _BATCH,
 ) -> Iterator[list[tuple[Item, Result | GivenUp]]]:
-    """`function` of each item, however dangerous, a few items at a time, in any order.
+    """`function` of each item, however dangerous, at most `batch` items at a time, in any order.
 
     Like `map_shards`, but an item that ends its worker, or takes more than the limits, costs no other. It is
     tried once more, alone in a fresh worker (what an earlier item broke is not its fault), then given up.
     Raises UserError when one after the other is given up.
     """
-    remaining = iter(items)
-    in_a_row = 0
     with closing(_Crew(function, workers, limits)) as crew:
-        while True:
-            while crew.in_flight < crew.capacity and (batch := list(islice(remaining, _BATCH))):
-                crew.submit(Task(batch))
-            if not crew.in_flight:
-                return
-            for task in crew.finish():
-                last = task.results[0]
-                in_a_row = in_a_row + 1 if isinstance(last, GivenUp) else 0
-                if in_a_row == _GIVEN_UP_IN_A_ROW:
-                    raise UserError(
-                        f"Nothing gets finished: {in_a_row} in a row had to be given up, the last because it "
-                        f"{last.reason}; is the memory or the time allowed too little?"
-                    )
-                yield list(zip(task.items, task.results, strict=True))
+        for task in crew.work_through(items, batch):
+            yield list(zip(task.items, task.results, strict=True))
+
+
+def map_in_order(
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    limits: Limits,
+    most: int,
+    size: Callable[[Result | GivenUp], int] = lambda result: 1,
+    workers: int | None = None,
+    batch: int = _BATCH,
+) -> Iterator[Result | GivenUp]:
+    """Like `map_items`, but the results alone, in the order of the items.
+
+    While more than `most` of them, or of the sum of their sizes, wait for that of a slow item, no further
+    items are taken in.
+    """
+    waiting: dict[int, Result | GivenUp] = {}
+    following = held = 0
+
+    def has_room() -> bool:
+        return held <= most
+
+    with closing(_Crew(partial(_of_numbered, function), workers, limits)) as crew:
+        for task in crew.work_through(enumerate(items), batch, has_room):
+            for (number, _), result in zip(task.items, task.results, strict=True):
+                waiting[number] = result
+                held += size(result)
+            while following in waiting:
+                result = waiting.pop(following)
+                held -= size(result)
+                following += 1
+                yield result
+
+
+def _of_numbered(function: Callable[[Item], Result], item: tuple[int, Item]) -> Result:
+    return function(item[1])
 
 
 class _Crew:
@@ -107,6 +134,27 @@ class _Crew:
         while not task.results:
             self.finish()
         return task.results
+
+    def work_through(
+        self, items: Iterable[Any], batch: int, has_room: Callable[[], bool] = lambda: True
+    ) -> Iterator[Task]:
+        """Tasks of the items as they are finished; none is begun while the caller has no room for more."""
+        remaining = iter(items)
+        in_a_row = 0
+        while True:
+            while self.in_flight < self.capacity and has_room() and (some := list(islice(remaining, batch))):
+                self.submit(Task(some))
+            if not self.in_flight:
+                return
+            for task in self.finish():
+                last = task.results[0]
+                in_a_row = in_a_row + 1 if isinstance(last, GivenUp) else 0
+                if in_a_row == _GIVEN_UP_IN_A_ROW:
+                    raise UserError(
+                        f"Nothing gets finished: {in_a_row} in a row had to be given up, the last because it "
+                        f"{last.reason}; is the memory or the time allowed too little?"
+                    )
+                yield task
 
     def finish(self) -> list[Task]:
         """Wait until some worker has finished a task or died; gives the tasks that are finished with it."""

@@ -14,8 +14,10 @@ class Progress:
     """`with Progress("measure", total) as progress: progress.advance()`; `total` None when unknown.
 
     `note` is a short text behind the numbers that the caller may change (the rate a host allows, a loss).
-    Elsewhere than on a terminal there is a line every `line_seconds`.
+    Elsewhere than on a terminal there is a line every `line_seconds`. Within another's `with` it is silent.
     """
+
+    _entered = 0
 
     def __init__(self, name: str, total: int | None = None, unit: str = "images", line_seconds: float = 10.0):
         self.name, self.total, self.unit, self.note = name, total, unit, ""
@@ -23,16 +25,19 @@ class Progress:
         self.done = 0
         self._start = self._last_line = time.monotonic()
         self._bar: Any = None
+        self._is_inner = False
         self._terminal = sys.stderr.isatty()
 
     def __enter__(self) -> "Progress":
+        self._is_inner = Progress._entered > 0
+        Progress._entered += 1
         return self
 
     def advance(self, count: int = 1) -> None:
         """Count `count` more items as done and show it when it is time."""
         self.done += count
         now = time.monotonic()
-        if now - self._start < _SILENT_SECONDS:
+        if self._is_inner or now - self._start < _SILENT_SECONDS:
             return
         if self._terminal:
             self._update_bar()
@@ -54,6 +59,7 @@ class Progress:
                 TimeRemainingColumn(),
                 TextColumn("{task.fields[note]}"),
                 console=Console(stderr=True),
+                redirect_stdout=sys.stdout.isatty(),  # else what goes to a file would end up on the terminal
             )
             self._bar.start()
             self._task = self._bar.add_task(self.name, total=self.total, rate="", note="")
@@ -79,6 +85,7 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        Progress._entered -= 1
         if self._bar is not None:
             self._bar.stop()
 

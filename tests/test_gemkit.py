@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from gemkit.errors import UserError
 from gemkit.memo import Memo
 from gemkit.params import load_params
+from gemkit.progress import Progress
 from gemkit.tables import read_rows, read_table, write_stream, write_table
 
 SCHEMA = pa.schema([("sha256", pa.string()), ("count", pa.int64()), ("names", pa.list_(pa.string()))])
@@ -105,3 +106,18 @@ def test_the_memo_keeps_what_a_killed_process_had_put(tmp_path: Path) -> None:
     # No close: as after a kill, the write-ahead log is still there.
     with sqlite3.connect(tmp_path / "measure.sqlite") as database:
         assert database.execute("SELECT count(*) FROM memo").fetchone() == (1,)
+
+
+def test_progress_is_told_once_where_work_is_within_work(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter(range(0, 10_000, 20))
+    monkeypatch.setattr("gemkit.progress.time.monotonic", lambda: float(next(clock)))
+    with Progress("photos", 2) as outer:
+        with Progress("network", 1) as inner:
+            inner.advance()
+        outer.advance()
+    with Progress("again", 1) as alone:
+        alone.advance()
+    told = [line.split(":")[0] for line in capsys.readouterr().err.splitlines()]
+    assert told == ["photos", "again"]

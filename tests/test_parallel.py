@@ -11,7 +11,7 @@ import pytest
 from dangerous import double
 
 from gemkit.errors import UserError
-from gemkit.parallel import GivenUp, Limits, map_items, map_shards
+from gemkit.parallel import GivenUp, Limits, map_in_order, map_items, map_shards
 
 LIMITS = Limits(seconds=1, memory_mb=1024)
 
@@ -79,6 +79,26 @@ def test_items_are_taken_as_they_are_needed() -> None:
     next(results)
     assert next(items) < 100
     results.close()
+
+
+def test_a_task_may_be_one_item() -> None:
+    results = map_items(double, [1, 2], LIMITS, 2, batch=1)
+    assert len(next(results)) == 1 and len(multiprocessing.active_children()) == 2
+    results.close()
+    assert not multiprocessing.active_children()
+
+
+@pytest.mark.parametrize("scale", [1, 50])
+def test_results_in_order_and_little_waits_for_a_slow_item(tmp_path: Path, scale: int) -> None:
+    items = iter([0, ("once", str(tmp_path), "hang"), *range(1, 300), "exit", 300])
+    sizes = {} if scale == 1 else {"size": lambda result: scale}
+    results = map_in_order(double, items, LIMITS, 20 * scale, workers=2, batch=2, **sizes)
+    assert [next(results), next(results)] == [0, "hang"]
+    assert 15 < next(items) < 40
+    *found, given_up, last = results
+    assert found == sorted(found) and found[-1] == 598 and len(found) == 298
+    assert given_up == GivenUp("crashed (exit code 3)") and last == 600
+    assert not multiprocessing.active_children()
 
 
 def test_workers_end_with_a_killed_parent() -> None:
