@@ -1,4 +1,4 @@
-"""Training images as they are shown to a network: each moved and warped on its own, colours untouched."""
+"""Images as they are shown to a network: in training each moved and warped on its own, colours untouched."""
 
 import torch
 from torch import Tensor
@@ -49,5 +49,26 @@ def _warped(batch: Tensor, augmentation: Augmentation, generator: torch.Generato
     across = torch.stack([cos, slant * cos - sin, (1 - side) * right], dim=1)
     along = torch.stack([sin, slant * sin + cos, (1 - side) * down], dim=1)
     place = torch.stack([across, along], dim=1).to(batch.device)
+    return _sampled(batch, place)
+
+
+def _sampled(batch: Tensor, place: Tensor) -> Tensor:
+    """Images [B, C, H, W] under affine maps [B, 2, 3] from a place in the result to one in the image."""
     grid = functional.affine_grid(place, list(batch.shape), align_corners=False)
     return functional.grid_sample(batch.float(), grid, padding_mode="border", align_corners=False)
+
+
+def oriented(batch: Tensor, number: int, views: int) -> Tensor:
+    """Images [B, C, H, H] in orientation `number` (from 0) of 1, 2, 4, 8 or 16 `views`.
+
+    The first is the image, each second one is mirrored, and two after the other make an even turn of the
+    circle. Quarter turns and mirroring move pixels as they are; eighths are interpolated.
+    """
+    if number % 2:
+        batch = batch.flip(3)
+    quarters, eighth = divmod(number // 2 * 16 // views, 2)
+    if eighth:
+        half = 0.5**0.5
+        place = torch.tensor([[half, -half, 0.0], [half, half, 0.0]], device=batch.device)
+        batch = _sampled(batch, place.expand(batch.shape[0], 2, 3))
+    return batch.rot90(quarters, (2, 3))

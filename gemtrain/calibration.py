@@ -30,7 +30,16 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 
 def fit_temperature(labels: np.ndarray, probabilities: np.ndarray) -> float:
-    """The temperature, 0.1 to 10, of lowest negative log likelihood; fit it on the validation split.
+    """The `best_temperature` of a network, fitted on the validation split.
+
+    1 where it is at an end of its range, as when all photos are right: they are too few to tell.
+    """
+    temperature = best_temperature(labels, probabilities)
+    return temperature if _COOLEST * 1.01 < temperature < _HOTTEST / 1.01 else 1.0
+
+
+def best_temperature(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """The temperature, 0.1 to 10, of lowest negative log likelihood.
 
     Source: Guo et al., On Calibration of Modern Neural Networks, ICML 2017. The likelihood is convex in
     1 / temperature, so that one bounded search finds it.

@@ -1,29 +1,34 @@
 """Pictures of a source become a dataset: decoded in workers, their copies left out, each on a side."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from gemkit.errors import UserError
-from gemkit.parallel import GivenUp, map_items
+from gemkit.parallel import GivenUp, map_in_order
 from gemkit.progress import Progress
 from gemkit.tables import write_stream
 from gemkit.worker import Limits
+from gemtrain.broken import MOST_BROKEN, Broken
 from gemtrain.sides import Picture, Sides, assign
 from gemtrain.sources import Record, Source
-from gemtrain.sources.stored import Stored, store_numbered
+from gemtrain.sources.stored import Stored, store
 from gemtrain.tables import DATASET, SPLITS
 
 #: A piece of a Parquet file ends with whichever comes first.
 _ROWS, _BYTES = 256, 32 * 2**20
 
-#: More images than these, in number and share, that cannot be decoded are no accident.
-_FEW_BROKEN, _SHARE_BROKEN = 5, 0.01
-_NAMED = 5
+#: Results that may wait for those of earlier pictures, bytes.
+_WAITING_BYTES = 2**28
+
+#: So many images that cannot be decoded are an accident, however few there are in all.
+_FEW_BROKEN = 5
 
 #: Pictures before it is known which side each is on, in the order of the source.
 _PICTURES = pa.schema(
@@ -36,13 +41,6 @@ _PICTURES = pa.schema(
         ("pixel_hash", pa.binary()),
     ]
 )
-
-
-class Broken(list[str]):
-    """Pictures that cannot be used, with place and reason."""
-
-    def __str__(self) -> str:
-        return "; ".join(self[:_NAMED]) + ("; …" if len(self) > _NAMED else "")
 
 
 def convert(source: Source, path: Path, name: str, folder: Path) -> tuple[Sides, list[str], Broken]:
@@ -70,8 +68,16 @@ def convert(source: Source, path: Path, name: str, folder: Path) -> tuple[Sides,
 
 
 def _rows(source: Source, broken: Broken, progress: Progress) -> Iterator[dict[str, Any]]:
-    """The rows of _PICTURES, in the order of the source."""
-    for record, stored in _in_order(source.records()):
+    """The rows of _PICTURES, in the order of the source; a picture may kill the worker that decodes it."""
+    records: deque[Record] = deque()
+
+    def contents() -> Iterator[Path | bytes | np.ndarray]:
+        for record in source.records():
+            records.append(record._replace(content=b""))
+            yield record.content
+
+    for stored in map_in_order(store, contents(), Limits(), _WAITING_BYTES, _size):
+        record = records.popleft()
         progress.advance()
         if isinstance(stored, Stored):
             yield {
@@ -83,26 +89,12 @@ def _rows(source: Source, broken: Broken, progress: Progress) -> Iterator[dict[s
                 "pixel_hash": stored.pixel_hash,
             }
         else:
-            broken.append(f"{record.place}: {stored}")
+            reason = f"it {stored.reason}" if isinstance(stored, GivenUp) else stored
+            broken.append(f"{record.place}: {reason}")
 
 
-def _in_order(records: Iterable[Record]) -> Iterator[tuple[Record, Stored | str]]:
-    """Each record, without its content, and what became of it, in workers, which a picture may kill."""
-    waiting: dict[int, Record] = {}
-    finished: dict[int, Stored | str] = {}
-
-    def items() -> Iterator[tuple[int, Any]]:
-        for number, record in enumerate(records):
-            waiting[number] = record._replace(content=b"")
-            yield number, record.content
-
-    following = 0
-    for batch in map_items(store_numbered, items(), Limits()):
-        for (number, _), result in batch:
-            finished[number] = f"it {result.reason}" if isinstance(result, GivenUp) else result
-        while following in finished:
-            yield waiting.pop(following), finished.pop(following)
-            following += 1
+def _size(result: Stored | str | GivenUp) -> int:
+    return len(result.content) if isinstance(result, Stored) else 0
 
 
 def _pieces(rows: Iterable[dict[str, Any]], schema: pa.Schema) -> Iterator[pa.Table]:
@@ -155,8 +147,8 @@ def _check_broken(broken: Broken, intact: int, path: Path) -> None:
         raise UserError(f"'{path}' holds no image with a label; name another folder or file.")
     if not intact:
         raise UserError(f"'{path}': none of its {count} images can be decoded ({broken}).")
-    if len(broken) > max(_FEW_BROKEN, _SHARE_BROKEN * count):
+    if len(broken) > max(_FEW_BROKEN, MOST_BROKEN * count):
         raise UserError(
-            f"'{path}': {len(broken)} of {count} images cannot be decoded, more than {_SHARE_BROKEN:.0%} "
+            f"'{path}': {len(broken)} of {count} images cannot be decoded, more than {MOST_BROKEN:.0%} "
             f"({broken}); replace or remove them."
         )

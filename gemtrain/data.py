@@ -1,24 +1,23 @@
 """A dataset on disk: its splits, its classes, and what must hold of them."""
 
 import hashlib
+import json
 import sys
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import torch
 from torch import Tensor
 
 from gemkit.errors import UserError
 from gemkit.tables import read_table
+from gemtrain.broken import MOST_BROKEN, Broken
 from gemtrain.pixels import Images
 from gemtrain.tables import DATASET, DATASETS, OWN_DATASETS, SPLITS
 
-#: More broken images than this share are no accident.
-_MOST_BROKEN = 0.01
-#: So many of them are named.
-_NAMED = 5
-
-_COLUMNS = ["label", "variety", "species", "group_id", "sha256"]
+_COLUMNS = ["label", "variety", "species", "group_id", "sha256", "rotation", "mirrored"]
 
 
 class Split:
@@ -53,18 +52,18 @@ class Split:
         self.species: list[str | None] = table["species"].to_pylist()
         self.groups: list[str] = table["group_id"].to_pylist()
         self.sha256s: list[str] = table["sha256"].to_pylist()
+        self.has_turned = bool(pc.any(pc.or_(pc.greater(table["rotation"], 0), table["mirrored"])).as_py())
 
     def _report_broken(self, rows: int) -> None:
-        broken = list(self._images.broken.values())
+        broken = Broken(self._images.broken.values())
         if not broken:
             return
-        named = "; ".join(broken[:_NAMED]) + ("; …" if len(broken) > _NAMED else "")
         found = (
             f"{len(broken)} of {rows} images in the {self.name} split of '{self.dataset}' cannot be decoded"
         )
-        if len(broken) > _MOST_BROKEN * rows:
-            raise UserError(f"{found}, more than {_MOST_BROKEN:.0%} ({named}); make the dataset again.")
-        print(f"{found} and are left out ({named})", file=sys.stderr)
+        if len(broken) > MOST_BROKEN * rows:
+            raise UserError(f"{found}, more than {MOST_BROKEN:.0%} ({broken}); make the dataset again.")
+        print(f"{found} and are left out ({broken})", file=sys.stderr)
 
     def __len__(self) -> int:
         return len(self.sha256s)
@@ -130,10 +129,34 @@ class Dataset:
         fingerprints = "".join(split.fingerprint for split in self.splits.values())
         return hashlib.sha256(fingerprints.encode()).hexdigest()[:12]
 
+    @property
+    def crop(self) -> dict[str, Any] | None:
+        """The version and settings of `gemcurate crop` that made its photos; None where they are whole.
+
+        Raises UserError.
+        """
+        path = self.splits["train"].files[0].with_name("classes.json")
+        if not path.exists():
+            return None
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))["crop"]
+        except (ValueError, KeyError, TypeError):
+            raise UserError(
+                f"'{path}' does not say how its photos were cropped; run 'gemcurate balance' again."
+            ) from None
+
     def check_leaks(self) -> None:
-        """Raise UserError when a photo or photos of one group are on two sides: scores would mean nothing."""
+        """Raise UserError where scores would mean nothing.
+
+        That is when a photo or photos of one group are on two sides, or what is measured on is augmented.
+        """
         side: dict[tuple[str, str], str] = {}
         for split in self.splits.values():
+            if split.name != "train" and split.has_turned:
+                raise UserError(
+                    f"The dataset '{self.name}' has turned or mirrored photos in its {split.name} split, "
+                    "which is for photos as they are; make it again (gemcurate balance)."
+                )
             names = [("group", group) for group in split.groups]
             names += [("photo", sha256) for sha256 in split.sha256s]
             for kind, name in names:

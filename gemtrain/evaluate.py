@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from gemkit.errors import UserError
 from gemkit.tables import write_text
 from gemtrain.baselines import forest, majority
-from gemtrain.calibration import brier, calibration_error, fit_temperature, log_loss, tempered
+from gemtrain.calibration import brier, calibration_error, log_loss
+from gemtrain.confidence import Confidence
 from gemtrain.data import Dataset
 from gemtrain.intervals import GroupBootstrap, interval
 from gemtrain.predictions import predict, predictions_path, write_predictions
@@ -27,7 +27,8 @@ from gemtrain.scores import (
     per_class,
     ranks,
 )
-from gemtrain.store import model_folder, read_history, read_model
+from gemtrain.store import model_folder, read_history
+from gemtrain.trained import read_trained
 
 METRICS = Path("metrics")
 PLOTS = Path("plots")
@@ -40,32 +41,22 @@ def evaluate(dataset_name: str, recipe_name: str, device: torch.device) -> list[
     """
     dataset = Dataset(dataset_name)
     dataset.check_leaks()
-    model, about = read_model(dataset_name, recipe_name)
-    if about["varieties"] != dataset.varieties:
-        raise UserError(
-            f"The model in '{model_folder(dataset_name, recipe_name)}' knows other classes than the dataset "
-            f"'{dataset_name}' has; train it again."
-        )
-    if about["dataset_version"] != dataset.version:
-        raise UserError(
-            f"The model in '{model_folder(dataset_name, recipe_name)}' learnt from another version of the "
-            f"dataset '{dataset_name}', whose photos may be among the test photos now; train it again."
-        )
+    model, about = read_trained(dataset, recipe_name)
     sides = []
     for name in ("validation", "test"):
         split = dataset.splits[name]
         pixels = split.pixels(about["image_size"], about["settings"]["channels"])
-        sides.append((split, *predict(model, pixels, device)))
+        sides.append((split, *predict(model, pixels, device, about["settings"]["views"])))
     write_predictions(predictions_path(dataset_name, recipe_name), sides)
-    (validation, guesses, _), (test, probabilities, _) = sides
-    temperature = fit_temperature(validation.labels.numpy(), guesses)
+    _, (test, probabilities, _) = sides
+    confidence = Confidence(**about["confidence"])
     labels = test.labels.numpy()
     table = per_class(labels, probabilities, test.groups)
     confused = confused_classes(labels, probabilities)
-    metrics = _rounded(_metrics(dataset, about, probabilities, temperature, table))
+    metrics = _rounded(_metrics(dataset, about, probabilities, confidence, table))
     folder = PLOTS / dataset_name / recipe_name
     _write_tables(folder, dataset, probabilities, table, confused)
-    _draw(folder, dataset, about, probabilities, temperature, table)
+    _draw(folder, dataset, about, probabilities, confidence.calibrated(probabilities), table)
     # Last, so that a metrics file means that everything else is there.
     write_text(metrics_path(dataset_name, recipe_name), json.dumps(metrics, indent=2) + "\n")
     return _summary(f"{dataset_name} / {recipe_name}", metrics, confused, dataset.varieties)
@@ -80,7 +71,7 @@ def _metrics(
     dataset: Dataset,
     about: dict[str, Any],
     probabilities: np.ndarray,
-    temperature: float,
+    confidence: Confidence,
     table: list[dict[str, Any]],
 ) -> dict[str, Any]:
     """The content of the metrics file. Intervals are lists, which DVC leaves out of its tables."""
@@ -93,7 +84,8 @@ def _metrics(
     forest_hits = ranks(labels, forest(dataset, about["seed"])) < 1
     over_forest = bootstrap.means(hits["top1"]) - bootstrap.means(forest_hits)
     shares = {key: float(values.mean()) for key, values in hits.items()}
-    calibrated = tempered(probabilities, temperature)
+    calibrated = confidence.calibrated(probabilities)
+    sure = confidence.is_sure(calibrated)
     return {
         "dataset": {"name": dataset.name, "version": dataset.version, "split": "test"},
         "model": {
@@ -110,13 +102,18 @@ def _metrics(
         "classes": len(dataset.varieties),
         "species": of_kinds.shape[1],
         "calibration": {
-            "temperature": temperature,
+            "temperature": confidence.temperature,
             "ece": calibration_error(labels, calibrated),
             "ece_before": calibration_error(labels, probabilities),
             "nll": log_loss(labels, calibrated),
             "nll_before": log_loss(labels, probabilities),
             "brier": brier(labels, calibrated),
             "brier_before": brier(labels, probabilities),
+        },
+        "confidence": {
+            "threshold": confidence.threshold,
+            "sure": float(sure.mean()),
+            "right_of_sure": float(hits["top1"][sure].mean()) if sure.any() else None,
         },
         "baselines": {
             "majority": majority(dataset),
@@ -139,14 +136,13 @@ def _draw(
     dataset: Dataset,
     about: dict[str, Any],
     probabilities: np.ndarray,
-    temperature: float,
+    calibrated: np.ndarray,
     table: list[dict[str, Any]],
 ) -> None:
     from gemtrain import figures, gallery
 
     test, title = dataset.splits["test"], f"{dataset.name} / {folder.name}"
     labels = test.labels.numpy()
-    calibrated = tempered(probabilities, temperature)
     history = read_history(model_folder(dataset.name, folder.name) / "history.csv")
     _write_curves(folder, history)
     figures.draw_curves(folder / "curves.png", history, about["best_epoch"], title)

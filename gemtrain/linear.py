@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gemtrain.calibration import fit_temperature, log_loss, softmax
+from gemtrain.calibration import best_temperature, log_loss, softmax
 
 #: Tried one after the other: scikit-learn's C, the weight of the data against that of small weights.
 _STRENGTHS = (0.001, 0.01, 0.1)
@@ -36,7 +36,7 @@ def fit_head(
     best: tuple[float, float] | None = None
     for strength in _STRENGTHS:
         weights, bias = _fit(kind, strength, features, labels, seed)
-        temperature = fit_temperature(answers, softmax(seen @ weights.T + bias)) if kind == "svm" else 1.0
+        temperature = best_temperature(answers, softmax(seen @ weights.T + bias)) if kind == "svm" else 1.0
         weights, bias = weights / temperature, bias / temperature
         row = {"epoch": 1, "stage": 1, "learning_rate": 0.0}
         for side, (values, truth) in {"train": (features, labels), "validation": (seen, answers)}.items():

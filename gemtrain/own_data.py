@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 
 from gemkit.errors import UserError
 from gemkit.tables import write_text
-from gemtrain.convert import Broken, convert
+from gemtrain.broken import Broken
+from gemtrain.convert import convert
 from gemtrain.sides import TEST, Sides
 from gemtrain.sources import Source
 from gemtrain.sources.folder import folder_source

@@ -12,6 +12,7 @@ from torch import Tensor
 from gemkit.errors import UserError
 from gemkit.progress import Progress
 from gemkit.tables import read_table, write_table
+from gemtrain.augment import oriented
 from gemtrain.data import Split, batch_of
 from gemtrain.device import autocast
 from gemtrain.models import Classifier
@@ -38,19 +39,31 @@ class Predictions:
 
 
 @torch.inference_mode()
-def predict(model: Classifier, images: Tensor, device: torch.device) -> tuple[np.ndarray, np.ndarray]:
-    """Probabilities [N, classes] and embeddings [N, features] of uint8 images [N, H, W, 3], both float32."""
+def predict(
+    model: Classifier, images: Tensor, device: torch.device, views: int = 1
+) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities [N, classes] and embeddings [N, features] of uint8 images [N, H, W, C], both float32.
+
+    Both are means over so many orientations of each image (`oriented`).
+    """
     model.to(device).eval()
-    probabilities, embeddings = [], []
-    with Progress("evaluate", len(images)) as progress:
+    probabilities: list[Tensor] = []
+    embeddings: list[Tensor] = []
+    with Progress("ask the network", len(images)) as progress:
         for rows in torch.arange(len(images)).split(_BATCH):
-            with autocast(device):
-                embedding = model.embed(batch_of(images, rows).to(device))
-                logits = model.head(embedding)
-            probabilities.append(logits.float().softmax(1).cpu())
-            embeddings.append(embedding.float().cpu())
+            batch = batch_of(images, rows).to(device)
+            answers = [_answer(model, oriented(batch, view, views)) for view in range(views)]
+            for means, values in zip((probabilities, embeddings), zip(*answers, strict=True), strict=True):
+                means.append(torch.stack(values).mean(0).cpu())
             progress.advance(len(rows))
     return torch.cat(probabilities).numpy(), torch.cat(embeddings).numpy()
+
+
+def _answer(model: Classifier, batch: Tensor) -> tuple[Tensor, Tensor]:
+    with autocast(batch.device):
+        embedding = model.embed(batch)
+        logits = model.head(embedding)
+    return logits.float().softmax(1), embedding.float()
 
 
 def predictions_path(dataset: str, recipe: str) -> Path:

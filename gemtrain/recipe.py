@@ -26,6 +26,9 @@ class Stage:
     `each_photo_once` takes one orientation of every photo, enough where the features hardly depend on it.
     `keep_statistics`: batch normalisation goes on using the means and variances that the network came
     with, as it did for the features that the head was trained on.
+    `image_size`: of its training images, where another than the recipe's, in which the network is measured.
+    `ema_decay`: measured and kept is the exponential moving average of the weights, and of the statistics of
+    batch normalisation, over the stage's steps; after each, this share of it stays.
     """
 
     epochs: int
@@ -36,6 +39,8 @@ class Stage:
     decay: Literal["constant", "cosine"] = "constant"
     each_photo_once: bool = False
     keep_statistics: bool = False
+    image_size: int | None = None
+    ema_decay: float | None = None
 
     def __post_init__(self) -> None:
         _positive("epochs", self.epochs)
@@ -43,6 +48,12 @@ class Stage:
         if self.head_learning_rate is not None:
             _positive("head_learning_rate", self.head_learning_rate)
         _share("warmup", self.warmup)
+        if self.image_size is not None:
+            _side("image_size", self.image_size)
+        if self.ema_decay is not None:
+            _share("ema_decay", self.ema_decay)
+            if self.train != "all":
+                raise ValueError(f'\'ema_decay\' is for stages that train "all", not "{self.train}"')
 
 
 @dataclass(frozen=True)
@@ -80,6 +91,7 @@ class Recipe:
     `features`, if any, names layers of the whole network, its own last one of 1000 classes included: their
     answers, averaged over each map, side by side are the input of the new last layer. `classifier`: that
     layer is a logistic regression ("linear") or a support vector machine ("svm") on the frozen features.
+    `class_weights`: every class counts the same in the loss, however many images it has.
     `weight_decay` is for the kernels, the weights of convolutions and dense layers, alone. With adam and sgd
     (of momentum 0.9) it is added to the gradient, which is that of a loss term: what Keras calls L2 of λ is a
     weight decay of 2 λ. With adamw it shrinks the weights by itself (Loshchilov and Hutter 2019).
@@ -90,6 +102,8 @@ class Recipe:
     `max_steps` caps the optimiser steps of all stages that train the whole network; each shrinks by the same
     share and keeps its number of epochs, where it has as many steps. Stages on frozen features cost little
     and are not counted.
+    `views`: a photo's probabilities are the mean over so many of its orientations: itself and its mirror
+    image, in even turns of the circle.
     `cpu_bfloat16`: learn in bfloat16 on a CPU that has it, which is faster for some networks only.
     """
 
@@ -107,15 +121,16 @@ class Recipe:
     optimiser: Literal["adam", "adamw", "sgd"] = "adam"
     weight_decay: float = 0.0
     label_smoothing: float = 0.0
+    class_weights: bool = False
     augmentation: Augmentation = field(default_factory=Augmentation)
     keep: Literal["accuracy", "loss", "last", "closest"] = "accuracy"
     patience: int | None = None
     max_steps: int | None = None
+    views: Literal[1, 2, 4, 8, 16] = 1
     cpu_bfloat16: bool = False
 
     def __post_init__(self) -> None:
-        if not 8 <= self.image_size <= 4096:
-            raise ValueError(f"'image_size' must be 8 to 4096 pixels (found {self.image_size})")
+        _side("image_size", self.image_size)
         if self.channels not in (1, 3, 4):
             raise ValueError(f"'channels' must be 1, 3 or 4 (found {self.channels})")
         if bool(self.stages) == bool(self.classifier):
@@ -138,6 +153,11 @@ class Recipe:
 def _positive(key: str, value: float) -> None:
     if not 0 < value < float("inf"):
         raise ValueError(f"'{key}' must be positive (found {value})")
+
+
+def _side(key: str, value: int) -> None:
+    if not 8 <= value <= 4096:
+        raise ValueError(f"'{key}' must be 8 to 4096 pixels (found {value})")
 
 
 def _share(key: str, value: float) -> None:

@@ -5,25 +5,29 @@ import json
 import shutil
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from gemkit.memo import CACHE
 from gemkit.tables import replaced
 from gemtrain.data import Dataset
 from gemtrain.models import Classifier
-from gemtrain.recipe import Recipe
+from gemtrain.recipe import Recipe, Stage
 from gemtrain.schedule import PlannedStage, is_over, merit
 from gemtrain.store import copy_state, write_state
 
 #: Of the method: a change leaves old checkpoints unused.
-_VERSION = 2
+_VERSION = 3
 
 
 class Run:
-    """A training and how far it is: model, history, best state; saved after every epoch."""
+    """A training and how far it is: model, history, best state; saved after every epoch.
+
+    `average` is that of the model's weights over the stage, where the recipe has one.
+    """
 
     def __init__(
         self,
@@ -45,7 +49,8 @@ class Run:
         self.history: list[dict[str, Any]] = []
         self.best: dict[str, Tensor] = {}
         self.best_epoch = 0
-        self.optimiser_state: dict[str, Any] | None = None
+        self.average: AveragedModel | None = None
+        self._left: dict[str, Any] | None = None  # a checkpoint from the middle of a stage
         identity = [
             _VERSION,
             asdict(recipe),
@@ -64,10 +69,27 @@ class Run:
         """Where the state at the end of a stage is kept until the run ends."""
         return self.folder / f"stage-{number}.safetensors"
 
+    def begin(self, stage: Stage, optimiser: torch.optim.Optimizer) -> None:
+        """Take up a stage, from where it was left if it was begun before."""
+        self.average = None
+        if stage.ema_decay is not None:
+            update = get_ema_multi_avg_fn(stage.ema_decay)
+            self.average = AveragedModel(self.model, multi_avg_fn=update, use_buffers=True)
+        left, self._left = self._left, None
+        if left is not None:
+            optimiser.load_state_dict(left["optimiser"])
+            if self.average is not None:
+                self.average.load_state_dict(left["average"])
+
+    @property
+    def measured(self) -> Classifier:
+        """The model whose scores count: the average, or the model itself."""
+        return self.model if self.average is None else cast(Classifier, self.average.module)
+
     def finish(self, row: dict[str, Any]) -> dict[str, Tensor]:
         """Add a finished epoch to the history and keep its state if it is the best; the state."""
         self.history.append(row)
-        state, keep = copy_state(self.model), self.recipe.keep
+        state, keep = copy_state(self.measured), self.recipe.keep
         if not self.best or merit(keep, row) > merit(keep, self.history[self.best_epoch - 1]):
             self.best, self.best_epoch = state, len(self.history)
         return state
@@ -78,15 +100,16 @@ class Run:
         over = is_over(planned, self.recipe, self.history)
         if over:
             write_state(self.stage_path(planned.number), state)
-            self.stage, self.epoch, self.optimiser_state = self.stage + 1, 0, None
+            self.model.load_state_dict(state)
+            self.stage, self.epoch = self.stage + 1, 0
         else:
             self.epoch += 1
-            self.optimiser_state = optimiser.state_dict()
         with replaced(self._path) as temporary:
             torch.save(
                 {
-                    "model": state,
-                    "optimiser": self.optimiser_state,
+                    "model": self.model.state_dict(),
+                    "average": None if over or self.average is None else self.average.state_dict(),
+                    "optimiser": None if over else optimiser.state_dict(),
                     "stage": self.stage,
                     "epoch": self.epoch,
                     "history": self.history,
@@ -105,6 +128,6 @@ class Run:
     def _resume(self) -> None:
         saved = torch.load(self._path, map_location="cpu", weights_only=True)
         self.model.load_state_dict(saved["model"])
-        self.optimiser_state = saved["optimiser"]
         self.stage, self.epoch = saved["stage"], saved["epoch"]
         self.history, self.best, self.best_epoch = saved["history"], saved["best"], saved["best_epoch"]
+        self._left = saved if self.epoch else None

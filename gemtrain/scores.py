@@ -20,11 +20,6 @@ def ranks(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     return ((probabilities > own) | ((probabilities == own) & before)).sum(axis=1)
 
 
-def top_k(labels: np.ndarray, probabilities: np.ndarray, k: int) -> float:
-    """Share of images whose label is among the k most probable classes; of equals the lower comes first."""
-    return float((ranks(labels, probabilities) < k).mean())
-
-
 def per_class(labels: np.ndarray, probabilities: np.ndarray, groups: Sequence[str]) -> list[dict[str, Any]]:
     """Images, groups, precision, recall with its 95 % interval (`wilson`) and F1, in order of label.
 

@@ -50,7 +50,7 @@ def _value(hint: Any, value: Any, source: str, path: str) -> Any:
             _value(choices[0], item, source, f"{path}[{number}]") for number, item in enumerate(value)
         )
     if origin is Literal:
-        if value not in choices:
+        if not any(type(value) is type(choice) and value == choice for choice in choices):
             raise UserError(
                 f"{source}: '{path}' must be one of {', '.join(map(str, choices))} (found {value!r})."
             )

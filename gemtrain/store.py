@@ -77,6 +77,8 @@ def read_model(dataset: str, recipe: str) -> tuple[Classifier, dict[str, Any]]:
         ) from None
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError):
         raise UserError(f"'{path}' is not a complete model description; train the model again.") from None
+    if not {"confidence", "crop"} <= about.keys() or "views" not in settings:
+        raise UserError(f"The model in '{folder}' was trained by an earlier version; train it again.")
     weights = folder / "model.safetensors"
     try:
         model.load_state_dict(load_file(weights))

@@ -20,11 +20,12 @@ from gemkit.errors import UserError
 from gemkit.progress import Progress
 from gemkit.tables import write_bytes, write_text
 from gemtrain.augment import augmented
+from gemtrain.confidence import learn_confidence
 from gemtrain.data import Dataset, batch_of, on_device
 from gemtrain.device import autocast, is_out_of_memory
 from gemtrain.features import LayerFeatures, build_model, frozen_features, state_hash
 from gemtrain.linear import fit_head
-from gemtrain.models import Classifier
+from gemtrain.models import Classifier, build
 from gemtrain.recipe import Recipe, Stage
 from gemtrain.run import Run
 from gemtrain.schedule import PlannedStage, plan_stages, rate_factor, row_batches, seed_of
@@ -38,10 +39,14 @@ _LOOK_STEPS = 20
 
 @dataclass
 class Examples:
-    """What a network learns from or is measured on: `batch(rows, generator)` belongs to `labels[rows]`."""
+    """What a network learns from or is measured on: `batch(rows, generator)` belongs to `labels[rows]`.
+
+    `class_weights` [classes], if any: what an example of each class counts in the loss.
+    """
 
     batch: Callable[[Tensor, torch.Generator], Tensor]
     labels: Tensor
+    class_weights: Tensor | None = None
 
 
 def train(
@@ -54,6 +59,7 @@ def train(
     large for the memory.
     """
     dataset = Dataset(dataset_name)
+    crop = dataset.crop
     torch.manual_seed(seed)
     model = build_model(
         recipe.network, len(dataset.varieties), recipe.image_size, recipe.channels, recipe.features
@@ -61,12 +67,17 @@ def train(
     weights = weights_file(recipe.network, recipe.weights)
     if weights is not None:
         load_weights(model, weights, recipe.network)
+    _check_sizes(recipe)
     run = Run(model, dataset, recipe, seed, device, weights)
     if recipe.classifier:
         run.finish(fit_classifier(run, recipe.classifier))
     for planned in plan_stages(recipe, dataset)[run.stage :]:
         train_stage(run, planned)
     best = run.history[run.best_epoch - 1]
+    model.load_state_dict(run.best)
+    confidence = learn_confidence(
+        model, dataset.splits["validation"], recipe.image_size, recipe.views, device
+    )
     about = {
         "dataset": dataset_name,
         "dataset_version": dataset.version,
@@ -79,6 +90,8 @@ def train(
         "best_epoch": run.best_epoch,
         "validation_accuracy": round(best["validation_accuracy"], 6),
         "validation_loss": round(best["validation_loss"], 6),
+        "confidence": asdict(confidence),
+        "crop": crop,
         "stages": stage_ends(recipe, run.history),
         "settings": asdict(recipe),
         "varieties": dataset.varieties,
@@ -93,6 +106,20 @@ def train(
     write_text(folder / "model.json", json.dumps(about, indent=2, ensure_ascii=False) + "\n")
     run.forget()
     return about
+
+
+def _check_sizes(recipe: Recipe) -> None:
+    def shapes(image_size: int) -> list[torch.Size]:
+        with torch.device("meta"):  # nothing is computed
+            model = build(recipe.network, 2, image_size)
+        return [parameter.shape for parameter in model.parameters()]
+
+    for stage in recipe.stages:
+        if stage.image_size and shapes(stage.image_size) != shapes(recipe.image_size):
+            raise UserError(
+                f"The network '{recipe.network}' has other layers for images of {stage.image_size} pixels "
+                f"than for images of {recipe.image_size}; leave out the 'image_size' of the stage."
+            )
 
 
 def load_weights(model: Classifier, path: Path, network: str) -> None:
@@ -117,16 +144,18 @@ def stage_ends(recipe: Recipe, history: list[dict[str, Any]]) -> list[dict[str, 
 def train_stage(run: Run, planned: PlannedStage) -> None:
     """Train one stage, from where the run stands to its end."""
     network, training, validation = _examples(run, planned.stage, planned.rows)
+    if run.recipe.class_weights:
+        training.class_weights = balancing_weights(training.labels).to(run.device)
     optimiser = _optimiser(run.model, network, planned.stage, run.recipe)
-    if run.optimiser_state is not None:
-        optimiser.load_state_dict(run.optimiser_state)
+    run.begin(planned.stage, optimiser)
+    measured = network if run.average is None else run.measured
     name = f"train {run.dataset.name}, stage {planned.number} of {len(run.recipe.stages)}"
     with Progress(name, planned.steps * run.recipe.batch_size) as progress:
         progress.advance(sum(planned.epoch_steps[: run.epoch]) * run.recipe.batch_size)
         for epoch in range(run.epoch, len(planned.epoch_steps)):
             row: dict[str, Any] = {"epoch": len(run.history) + 1, "stage": planned.number}
             row |= train_epoch(run, planned, epoch, network, training, optimiser, progress)
-            row["validation_loss"], row["validation_accuracy"] = measure(network, validation, run.device)
+            row["validation_loss"], row["validation_accuracy"] = measure(measured, validation, run.device)
             _check_finite([row["validation_loss"]], "on the validation split", run)
             if run.record(row, optimiser, planned):
                 break
@@ -191,10 +220,14 @@ def learn(
         with autocast(run.device, run.recipe.cpu_bfloat16):
             logits = network(training.batch(rows, generator))
         smoothing = run.recipe.label_smoothing
-        loss = functional.cross_entropy(logits.float(), labels, label_smoothing=smoothing)
+        loss = functional.cross_entropy(
+            logits.float(), labels, training.class_weights, label_smoothing=smoothing
+        )
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
+        if run.average is not None:
+            run.average.update_parameters(run.model)
     except RuntimeError as error:
         if is_out_of_memory(error):
             return None
@@ -215,12 +248,9 @@ def _examples(run: Run, stage: Stage, rows: Tensor) -> tuple[nn.Module, Examples
             values = on_device(values, run.device)
             return Examples(lambda batch, _: values[batch.to(values.device)].to(run.device).float(), answers)
 
-        train_features, validation_features = _features(run, part, frozen, rows)
+        train_features, validation_features = _features(run, part, frozen, rows, stage.image_size)
         return part, of(train_features, labels[0]), of(validation_features, labels[1])
-    images, validation_images = (
-        on_device(split.pixels(run.recipe.image_size, run.recipe.channels), run.device)
-        for split in (train, validation)
-    )
+    images, validation_images = (on_device(pixels, run.device) for pixels in _pixels(run, stage.image_size))
 
     def changed(batch: Tensor, generator: torch.Generator) -> Tensor:
         return augmented(images, rows[batch], run.recipe.augmentation, generator, run.device)
@@ -231,8 +261,21 @@ def _examples(run: Run, stage: Stage, rows: Tensor) -> tuple[nn.Module, Examples
     return run.model, Examples(changed, labels[0]), Examples(plain, labels[1])
 
 
+def _pixels(run: Run, training_size: int | None) -> tuple[Tensor, Tensor]:
+    """The training images, in a size of their own where there is one, and the validation images."""
+    recipe, splits = run.recipe, run.dataset.splits
+    return (
+        splits["train"].pixels(training_size or recipe.image_size, recipe.channels),
+        splits["validation"].pixels(recipe.image_size, recipe.channels),
+    )
+
+
 def _features(
-    run: Run, part: nn.Module, frozen: Callable[[Tensor], Tensor], rows: Tensor
+    run: Run,
+    part: nn.Module,
+    frozen: Callable[[Tensor], Tensor],
+    rows: Tensor,
+    training_size: int | None = None,
 ) -> tuple[Tensor, Tensor]:
     """What the frozen rest of a model gives to the part that learns: training rows, validation split."""
     run.model.eval()
@@ -243,13 +286,12 @@ def _features(
         if id(value) not in learning
     }
     settings = [run.recipe.network, run.recipe.features, state_hash(rest)]
-    train, validation = (run.dataset.splits[name] for name in ("train", "validation"))
-    images, validation_images = (
-        split.pixels(run.recipe.image_size, run.recipe.channels) for split in (train, validation)
-    )
+    images, validation_images = _pixels(run, training_size)
     return (
         frozen_features(frozen, settings, images, rows, run.device),
-        frozen_features(frozen, settings, validation_images, torch.arange(len(validation)), run.device),
+        frozen_features(
+            frozen, settings, validation_images, torch.arange(len(validation_images)), run.device
+        ),
     )
 
 
@@ -278,6 +320,12 @@ def _optimiser(model: Classifier, part: nn.Module, stage: Stage, recipe: Recipe)
     if recipe.optimiser == "sgd":
         return torch.optim.SGD(options, momentum=0.9)
     return (torch.optim.AdamW if recipe.optimiser == "adamw" else torch.optim.Adam)(options)
+
+
+def balancing_weights(labels: Tensor) -> Tensor:
+    """What an example of each class counts, [classes], so that all classes of `labels` count the same."""
+    examples = labels.bincount()
+    return len(labels) / (len(examples) * examples)
 
 
 def _keep_statistics(network: nn.Module) -> None:

@@ -5,7 +5,7 @@ caches. What cannot be had is an error that names the alternatives, never a rand
 """
 
 import importlib.util
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.error import HTTPError
@@ -18,7 +18,6 @@ from torch import Tensor, nn
 
 from gemkit.errors import UserError
 from gemtrain.models import find_network
-from gemtrain.models.classifier import first_convolution
 from gemtrain.models.pooling import LearntPool2d
 
 #: Returns the file of a network's pretrained weights; raises Unavailable.
@@ -120,17 +119,17 @@ def load_body(body: nn.Module, path: Path, network: str) -> None:
     """Fill a network's body from a file (.safetensors or PyTorch).
 
     The file is one this project wrote, or a published one of the same architecture: its tensors have the same
-    names, or else come in the same order and shapes; its last layers are left out. Learnt poolings may be
-    missing and stay as they are. A first layer for RGB is changed for other channels as `take_channels` does.
+    names, or else come in the same order and shapes; its last layers are left out, and what a body computes
+    by itself. Learnt poolings may be missing and stay as they are. Layers that see RGB are changed for other
+    channels as `take_channels` does.
     Raises UserError when it is of another network.
     """
     expected = body.state_dict()
     values = _matched(_read(path), body, find_network(network).head)
-    first = first_convolution(body)
-    if first is not None:
-        key, channels = f"{first[0]}.weight", first[1].in_channels
-        if key in values and values[key].dim() == 4 and values[key].shape[1] == 3:
-            values[key] = adapt_input_conv(channels, values[key])
+    for key in values.keys() & expected.keys():
+        channels = expected[key].shape[1:2]
+        if values[key].dim() == 4 and values[key].shape[1] == 3 and channels in ((1,), (4,)):
+            values[key] = adapt_input_conv(channels[0], values[key])
     if values.keys() | _optional(body) != expected.keys() or any(
         value.shape != expected[key].shape for key, value in values.items()
     ):
@@ -153,20 +152,28 @@ def load_head(head: nn.Linear, path: Path, network: str) -> None:
 def _matched(tensors: Mapping[str, Tensor], body: nn.Module, head: str | None) -> dict[str, Tensor]:
     """The tensors of a file by the body's own names, last layers left out; what is unknown stays in."""
     expected = body.state_dict()
+    if expected.keys() - _optional(body) <= tensors.keys():
+        parts, last = {name.split(".")[0] for name in expected}, _last_part(head, expected)
+        computed = {name for name, _ in body.named_buffers()} - expected.keys()
+        return {
+            name: value
+            for name, value in tensors.items()
+            if name.split(".")[0] in parts and not name.startswith(last) and name not in computed
+        }
     if any(name.startswith("body.") for name in tensors):
         return {
             name.removeprefix("body."): value for name, value in tensors.items() if name.startswith("body.")
         }
-    if expected.keys() - _optional(body) <= tensors.keys():
-        parts = {name.split(".")[0] for name in expected}
-        return {
-            name: value
-            for name, value in tensors.items()
-            if name.split(".")[0] in parts and name.rpartition(".")[0] != head
-        }
     # In order, with or without the weight and bias of a last layer.
     in_order = len(tensors) in (len(expected), len(expected) + 2)
     return dict(zip(expected, tensors.values(), strict=False)) if in_order else dict(tensors)
+
+
+def _last_part(head: str | None, body: Iterable[str]) -> tuple[str, ...]:
+    """The start of the names of a file's last layers: the whole part around `head` that a body has not."""
+    modules = head.split(".") if head else []
+    starts = (".".join(modules[:depth]) + "." for depth in range(1, len(modules) + 1))
+    return tuple(start for start in starts if not any(name.startswith(start) for name in body))[:1]
 
 
 def _optional(body: nn.Module) -> set[str]:
@@ -195,6 +202,9 @@ def _read(path: Path) -> dict[str, Tensor]:
         raise UserError(
             f"'{path}' is not a readable weights file ({type(error).__name__}); fetch it again."
         ) from None
+    for part in ("state_dict", "model"):  # of a checkpoint, of this project or another
+        if isinstance(content, dict) and isinstance(content.get(part), dict):
+            content = content[part]
     if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
         raise UserError(f"'{path}' holds no table of weights; save a state_dict.")
     return content

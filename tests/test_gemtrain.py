@@ -5,12 +5,8 @@ import io
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import numpy as np
@@ -20,11 +16,14 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 import yaml
-from conftest import ROOT, command
+from conftest import ROOT, called, command, cpu_seconds
 from PIL import Image
 
+from gemkit.errors import UserError
+from gemkit.parallel import worker_count
 from gemkit.tables import read_table, write_table
-from gemtrain.cli import main
+from gemtrain.data import Dataset
+from gemtrain.device import choose_device
 from gemtrain.recipe import load_settings
 from gemtrain.tables import DATASET, PREDICTIONS
 
@@ -88,36 +87,19 @@ def write_params(**recipes: dict[str, object]) -> None:
 
 
 @pytest.fixture
-def gems(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder with the dataset `gems` and parameters for a few steps, as the current folder.
-
-    One thread: so little work is only held up by several.
-    """
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    torch.set_num_threads(1)
+def gems(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the dataset `gems` and parameters for a few steps, as the current folder."""
     monkeypatch.chdir(tmp_path)
     make_dataset()
     write_params()
-    yield tmp_path
-    torch.set_flush_denormal(False)
+    return tmp_path
 
 
 def gemtrain(verb: str, recipe: str = "gemnet", *more: str, expect: int = 0) -> str:
     """Run a command of gemtrain in this process, which has loaded torch already; what it says."""
     arguments = () if verb == "recipes" else ("--dataset", "gems", "--recipe", recipe)
-    said = io.StringIO()
-    on_interrupt = signal.getsignal(signal.SIGINT)
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        redirect_stdout(said),
-        redirect_stderr(said),
-        pytest.raises(SystemExit) as end,
-    ):
-        patch.setattr(sys, "argv", ["gemtrain", verb, *arguments, *more])
-        main()
-    signal.signal(signal.SIGINT, on_interrupt)
-    assert (end.value.code or 0) == expect, said.getvalue()
-    return said.getvalue()
+    done = called("gemtrain", verb, *arguments, *more, cwd=Path.cwd(), expect=expect)
+    return done.stdout + done.stderr
 
 
 def test_train_and_evaluate_write_what_they_promise(gems: Path) -> None:
@@ -222,6 +204,15 @@ def test_a_leak_is_refused(gems: Path) -> None:
     assert "leaks" in said and str(train[0]["group_id"]) in said
 
 
+@pytest.mark.parametrize("change", [{"rotation": 45}, {"mirrored": True}])
+@pytest.mark.parametrize("side", ["validation", "test"])
+def test_augmented_photos_to_measure_on_are_refused(gems: Path, side: str, change: dict[str, object]) -> None:
+    rows = pq.read_table(f"data/datasets/gems/{side}-00000.parquet").to_pylist()
+    write_rows("gems", side, [{**rows[0], **change}, *rows[1:]])
+    with pytest.raises(UserError, match=f"turned or mirrored photos in its {side} split"):
+        Dataset("gems").check_leaks()
+
+
 def test_nothing_heavy_is_imported_and_the_gpu_machine_has_it_all() -> None:
     absent = (
         "pydantic",
@@ -231,7 +222,9 @@ def test_nothing_heavy_is_imported_and_the_gpu_machine_has_it_all() -> None:
         "dvc",
         "scraper",
         "httpx",
+        "onnx",
         "onnxruntime",
+        "onnxscript",
         "rapidocr",
         "imagehash",
     )
@@ -246,10 +239,21 @@ def test_nothing_heavy_is_imported_and_the_gpu_machine_has_it_all() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 
+def test_a_cpu_works_with_all_its_cores_or_as_many_as_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = torch.get_num_threads()
+    choose_device("cpu")
+    assert torch.get_num_threads() == threads
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    choose_device("cpu")
+    assert torch.get_num_threads() == worker_count()
+    torch.set_num_threads(threads)
+    torch.set_flush_denormal(False)
+
+
 def test_help_is_quick(tmp_path: Path) -> None:
     seconds = []
-    for _ in range(5):
-        start = time.process_time(), time.monotonic()
+    for _ in range(3):
+        before = cpu_seconds()
         command("gemtrain", "--help", cwd=tmp_path)
-        seconds.append(time.monotonic() - start[1])
-    assert min(seconds) < 1.5  # half a second on an idle machine; tests share theirs
+        seconds.append(cpu_seconds() - before)
+    assert min(seconds) < 0.5

@@ -46,12 +46,6 @@ PARAMETERS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    """So little work is only held up by several."""
-    torch.set_num_threads(1)
-
-
 def pictures(count: int, channels: int, size: int) -> Tensor:
     return torch.randint(0, 256, (count, channels, size, size), dtype=torch.uint8)
 
@@ -160,6 +154,35 @@ def test_a_network_in_its_parts() -> None:
 
 
 @torch.no_grad()
+@pytest.mark.parametrize(
+    ("name", "layer", "axes"),
+    [
+        ("timm/mambaout_femto", "body.stages.0", (1, 2)),  # [N, H, W, C]
+        ("timm/test_convnext", "body.stages.1", (2, 3)),
+        ("timm/test_convnext", "body.stages.0.blocks.0.norm", (1, 2)),  # the other way round inside
+        ("timm/test_vit", "body.blocks.0", (1,)),  # [N, tokens, C]
+    ],
+)
+def test_maps_and_tokens_are_averaged_whatever_the_order_of_axes(
+    name: str, layer: str, axes: tuple[int, ...]
+) -> None:
+    side = 192 if name == "timm/mambaout_femto" else 160  # maps of 48×48 of 48 channels
+    model = build(name, 3, side).eval()
+    seen: list[Tensor] = []
+    model.get_submodule(layer).register_forward_hook(lambda module, inputs, output: seen.append(output))
+    answers = layer_features(model, pictures(2, 3, side), [layer])[layer]
+    assert torch.allclose(answers, seen[0].mean(axes), atol=1e-5)
+
+
+def test_a_layer_that_answers_parts_of_images_is_refused() -> None:
+    with torch.device("meta"):
+        model = build("timm/swin_tiny_patch4_window7_224", 3, 224)
+        assert layer_features(model, torch.empty(2, 3, 224, 224), ["body"])["body"].shape == (2, 768)
+        with pytest.raises(UserError, match=r"'body\.layers\.0\.blocks\.0\.attn'.*name another"):
+            layer_features(model, torch.empty(2, 3, 224, 224), ["body.layers.0.blocks.0.attn"])
+
+
+@torch.no_grad()
 def test_a_grey_image_is_answered_like_its_rgb_copy() -> None:
     torch.manual_seed(1)
     colour = build("efficientnet_lite0", 3, 32).eval()
@@ -243,7 +266,9 @@ def test_strip_pooling_sees_whole_rows_and_columns(maps: Tensor) -> None:
 def published_names(name: str) -> dict[str, Tensor]:
     """A published file of a network as its library writes it: right names and shapes, next to no values."""
     with torch.device("meta"):
-        if name in ("densenet121", "mobilenet_v1"):
+        if name.startswith("timm/"):
+            model = timm.create_model(name.removeprefix("timm/"))
+        elif name in ("densenet121", "mobilenet_v1"):
             model = timm.create_model({"mobilenet_v1": "mobilenetv1_100"}.get(name, name))
         elif name == "googlenet":
             model = torchvision.models.googlenet(init_weights=False)  # with its auxiliary outputs
@@ -276,6 +301,27 @@ def test_published_weights_fit_by_name(name: str, tmp_path: Path) -> None:
         load_body(model.body, path, name)
     with pytest.raises(UserError, match="1000 classes"):
         load_head(model.head, path, name)
+
+
+@pytest.mark.filterwarnings("ignore:.*meta parameter")
+@pytest.mark.parametrize(
+    "name",
+    [
+        "timm/tresnet_m",  # its own modules are called "body"
+        "timm/caformer_s18",  # several last layers, beside a norm that stays
+    ],
+)
+def test_files_of_timm_and_own_ones_fit_whatever_the_modules_are_called(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "weights.pth"
+    with torch.device("meta"):
+        model = build(name, 3, 224)
+    own = {key: torch.zeros(()).expand(value.shape) for key, value in model.state_dict().items()}
+    for tensors in (own, published_names(name)):
+        torch.save(tensors, path)
+        load_body(model.body, path, name)
+        torch.save({key: value for key, value in tensors.items() if not key.endswith("bias")}, path)
+        with pytest.raises(UserError, match="another network"):
+            load_body(model.body, path, name)
 
 
 @torch.no_grad()
@@ -406,6 +452,15 @@ def test_any_model_of_timm() -> None:
         build("timm/vit_tiny_patch16_224", 2, 64)
     with pytest.raises(UserError, match="cannot take images of 20 pixels"):
         build("timm/vgg11", 2, 20)
+
+
+def test_every_layer_that_sees_the_image_takes_its_channels(tmp_path: Path) -> None:
+    with torch.device("meta"):
+        colour, grey = (build("timm/mobileone_s0", 2, 64, channels) for channels in (3, 1))
+        assert grey.eval()(torch.empty(1, 1, 64, 64)).shape == (1, 2)
+    zeros = {key: torch.zeros(()).expand(value.shape) for key, value in colour.state_dict().items()}
+    torch.save(zeros, tmp_path / "colour.pt")
+    load_body(grey.to_empty(device="cpu").body, tmp_path / "colour.pt", "timm/mobileone_s0")
 
 
 def test_an_unknown_network_lists_those_there_are() -> None:

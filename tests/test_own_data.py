@@ -62,9 +62,7 @@ def class_folders(root: Path, count: int = 7, first: int = 0, suffix: str = "png
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty current folder, with parameters for a few steps."""
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.chdir(tmp_path)
-    torch.set_num_threads(1)
     write_params(gemnet={"image_size": 34, "max_steps": 2})
     return tmp_path
 
@@ -73,10 +71,10 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def inline(here: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The same, and pictures are decoded in this process: starting workers takes a second each time."""
 
-    def map_items(function: Callable[[Any], Any], items: Iterable[Any], _: Any) -> Iterator[Any]:
-        return ([(item, function(item))] for item in items)
+    def map_in_order(function: Callable[[Any], Any], items: Iterable[Any], *_: Any) -> Iterator[Any]:
+        return map(function, items)
 
-    monkeypatch.setattr("gemtrain.convert.map_items", map_items)
+    monkeypatch.setattr("gemtrain.convert.map_in_order", map_in_order)
     return here
 
 

@@ -11,12 +11,12 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
-from conftest import start
+from conftest import command, start
 from PIL import Image
 from test_gemtrain import PHOTOS, gems, gemtrain, make_dataset, texture, write_params, write_rows  # noqa: F401
 
 from gemkit.errors import UserError
-from gemtrain.augment import augmented
+from gemtrain.augment import augmented, oriented
 from gemtrain.data import Dataset, Split, batch_of
 from gemtrain.device import is_out_of_memory
 from gemtrain.features import frozen_features
@@ -26,7 +26,7 @@ from gemtrain.recipe import Augmentation, Recipe, Stage, load_settings
 from gemtrain.run import Run
 from gemtrain.schedule import merit, plan_stages, rate_factor, row_batches
 from gemtrain.store import read_history, read_model
-from gemtrain.train import train
+from gemtrain.train import balancing_weights, train
 from gemtrain.weights import load_body, weights_file
 
 CPU = torch.device("cpu")
@@ -149,11 +149,13 @@ def test_weight_decay_is_for_kernels_and_that_of_a_loss_term(gems: Path) -> None
         assert torch.allclose(after[1][key] - after[0][key], expected, atol=1e-6)
 
 
-HEAD_THEN_ALL_AS_IT_CAME = {
-    "max_steps": 4,
+HEAD_THEN_ALL_THEN_AVERAGED = {
+    "max_steps": 6,
+    "class_weights": True,
     "stages": [
         {"epochs": 3, "learning_rate": 0.01, "train": "head", "each_photo_once": True},
-        {"epochs": 2, "learning_rate": 0.001, "warmup": 0.1, "decay": "cosine", "keep_statistics": True},
+        {"epochs": 1, "learning_rate": 0.001, "image_size": 32, "keep_statistics": True},
+        {"epochs": 2, "learning_rate": 0.001, "warmup": 0.1, "decay": "cosine", "ema_decay": 0.5},
     ],
 }
 DENSE_THEN_ALL = {
@@ -171,7 +173,7 @@ DENSE_THEN_ALL = {
     [
         ("gemnet", 15, {"max_steps": 40}),
         ("gemnet", 1, DENSE_THEN_ALL),
-        ("efficientnet_lite0", 4, HEAD_THEN_ALL_AS_IT_CAME),
+        ("efficientnet_lite0", 5, HEAD_THEN_ALL_THEN_AVERAGED),
     ],
 )
 def test_stopped_anywhere_and_run_again_ends_in_the_same_model(
@@ -206,13 +208,14 @@ def test_killed_in_the_middle_of_epochs_it_ends_in_the_same_bytes_and_ctrl_c_is_
 ) -> None:
     stages = [{"epochs": 3, "learning_rate": 1e-3}, {"epochs": 3, "learning_rate": 1e-4}]
     write_params(gemnet={"image_size": 96, "max_steps": 54, "stages": stages})
-    gemtrain("train")
+    training = "gemtrain", "train", "--dataset", "gems", "--recipe", "gemnet"
+    command(*training, cwd=gems)
     unbroken = files_of()
     for path in Path("models/gems/gemnet").iterdir():
         path.unlink()
     for number, code, stage in ((signal.SIGKILL, -9, 1), (signal.SIGINT, 130, 1), (signal.SIGKILL, -9, 2)):
         seen = stamps()
-        process = start("gemtrain", "train", "--dataset", "gems", "--recipe", "gemnet", cwd=gems)
+        process = start(*training, cwd=gems)
         await_until(lambda: stamps() != seen, process)  # noqa: B023
         if stage == 2:
             await_until(lambda: any(Path(".cache").rglob("stage-1.safetensors")), process)
@@ -223,7 +226,7 @@ def test_killed_in_the_middle_of_epochs_it_ends_in_the_same_bytes_and_ctrl_c_is_
     saved = torch.load(next(Path(".cache").rglob("checkpoint.pt")), weights_only=True)
     assert 3 <= len(saved["history"]) < 6 and saved["stage"] == 1
     assert not files_of()
-    gemtrain("train")
+    command(*training, cwd=gems)
     assert files_of() == unbroken
 
 
@@ -294,6 +297,52 @@ def test_a_classifier_on_early_and_deep_features(gems: Path, kind: str, classes:
     assert likelihood == pytest.approx(about["validation_loss"], abs=2e-3)
     train("gems", "frozen", recipe, 1, CPU)
     assert files_of("frozen") == first
+
+
+def test_averaged_weights_are_kept_and_gone_on_from(gems: Path) -> None:  # noqa: F811
+    def after(steps: int, **stage: float) -> dict[str, torch.Tensor]:
+        stages = [{"epochs": 1, "learning_rate": 0.1, **stage}, {"epochs": 1, "learning_rate": 1e-30}]
+        run(stages=stages, max_steps=2 * steps, optimiser="sgd", keep="last")
+        state = read_model("gems", "gemnet")[0].state_dict()
+        load_state(model := build("gemnet", 3, 48), "models/gems/gemnet/stage-1.safetensors")
+        assert all(torch.allclose(value, state[key]) for key, value in model.state_dict().items())
+        return state
+
+    first, second, third = (after(steps) for steps in (1, 2, 3))
+    average = after(3, ema_decay=0.75)
+    for key, value in average.items():
+        expected = 0.75 * (0.75 * first[key] + 0.25 * second[key]) + 0.25 * third[key]
+        assert torch.allclose(value, expected, atol=1e-6) and not torch.allclose(value, third[key], atol=1e-6)
+
+
+def test_averaging_is_for_the_whole_network() -> None:
+    with pytest.raises(ValueError, match='\'ema_decay\' is for stages that train "all", not "head"'):
+        Stage(1, 0.1, train="head", ema_decay=0.9)
+    with pytest.raises(ValueError, match="'ema_decay' must be at least 0 and below 1"):
+        Stage(1, 0.1, ema_decay=1.0)
+
+
+def test_a_stage_learns_from_images_of_its_own_size(
+    gems: Path,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    forward, seen = Classifier.forward, []
+
+    def noted(self: Classifier, images: torch.Tensor) -> torch.Tensor:
+        seen.append((self.training, images.shape[2]))
+        return forward(self, images)
+
+    monkeypatch.setattr(Classifier, "forward", noted)
+    stages = [{"epochs": 1, "learning_rate": 1e-3, "image_size": 32}, {"epochs": 1, "learning_rate": 1e-3}]
+    run("efficientnet_lite0", stages=stages, max_steps=2)
+    assert seen == [(True, 32), (False, 48), (True, 48), (False, 48)]
+    with pytest.raises(UserError, match="'gemnet' has other layers for images of 96 pixels"):
+        run(stages=[{"epochs": 1, "learning_rate": 1e-3, "image_size": 96}])
+
+
+def test_class_weights_make_all_classes_count_the_same() -> None:
+    weights = balancing_weights(torch.tensor([0] * 5 + [1] * 24 + [2] * 24))
+    assert torch.allclose(weights * torch.tensor([5.0, 24, 24]), torch.tensor(53 / 3))
 
 
 def test_steps_are_capped_and_stages_shrink_alike(gems: Path) -> None:  # noqa: F811
@@ -399,6 +448,36 @@ def test_warps_do_what_their_names_say_and_as_far_as_they_may() -> None:
     cut = spots(crop=0.25)
     # Where the spot is in a square of side s at most 24 pixels smaller than 96, in units of the square.
     assert spans(cut[:, 0], (16 - 12) / 0.75, (16 + 12) / 0.75)
+
+
+def test_views_are_even_turns_of_the_image_and_of_its_mirror_image() -> None:
+    image = torch.from_numpy(texture(1, 1)).permute(2, 0, 1).float()
+    turned = [one.rot90(quarters, (1, 2)) for quarters in range(4) for one in (image, image.flip(2))]
+    for views, exact in ((1, turned[:1]), (2, turned[:2]), (4, turned[:2] + turned[4:6]), (8, turned)):
+        found = [oriented(image[None], number, views)[0] for number in range(views)]
+        assert all(torch.equal(one, other) for one, other in zip(found, exact, strict=True))
+    y, x = np.mgrid[-48:48, -48:48] + 0.5
+    spot = torch.from_numpy(255 * np.exp(-((x - 16) ** 2 + (y - 8) ** 2) / 20)).float()
+    angles = []
+    for number in range(16):
+        seen = oriented(spot[None, None], number, 16)[0, 0]
+        up, right = ((seen.numpy() * place).sum() for place in (-y, x))
+        angles.append(np.degrees(np.arctan2(up, right)))
+    own = np.degrees(np.arctan2(-8, 16))
+    expected = [turn + angle for turn in range(0, 360, 45) for angle in (own, 180 - own)]
+    assert np.allclose((np.array(angles) - expected + 180) % 360, 180, atol=0.5)
+
+
+def test_probabilities_are_the_mean_over_views(gems: Path) -> None:  # noqa: F811
+    model = build("gemnet", 3, 48)
+    pixels = Split("gems", "validation").pixels(48)[:3]
+    turned = [pixels.rot90(quarters, (1, 2)) for quarters in range(4)]
+    alone = [predict(model, each, CPU) for image in turned for each in (image, image.flip(2))]
+    together = predict(model, pixels, CPU, views=8)
+    for part in (0, 1):
+        assert np.allclose(together[part], np.mean([answer[part] for answer in alone], axis=0), atol=1e-5)
+    assert np.allclose(predict(model, turned[1], CPU, views=8)[0], together[0], atol=1e-5)
+    assert not np.allclose(alone[0][0], together[0], atol=1e-5)
 
 
 def test_decoded_pixels_are_the_images(gems: Path) -> None:  # noqa: F811

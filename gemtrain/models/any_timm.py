@@ -17,7 +17,7 @@ def timm_network(name: str) -> Network:
     config = _config(model)
     if config is None:
         raise UserError(f"timm has no model '{model}'; timm.list_models() lists those it has.")
-    side = config.input_size[-1]
+    side, heads = config.input_size[-1], config.classifier
 
     def body(image_size: int) -> tuple[nn.Module, int]:
         if config.fixed_input_size and image_size != side:
@@ -38,7 +38,7 @@ def timm_network(name: str) -> Network:
         std=config.std,
         layers={"deep": "head"},
         weights=_source(config),
-        head=config.classifier,
+        head=heads[0] if isinstance(heads, tuple) else heads,
     )
 
 

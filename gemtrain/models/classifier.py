@@ -75,13 +75,15 @@ class Classifier(nn.Module):
 
 
 def layer_features(model: Classifier, images: Tensor, names: Iterable[str]) -> dict[str, Tensor]:
-    """What some layers of a network answer to images [N, C, H, W]; each [N, channels], maps averaged.
+    """What some layers of a network answer to square images [N, C, H, W]; each [N, channels].
 
     A name is one of `model.layers` ("early", "deep") or of a module such as "body.features.5". "deep" is the
-    last layer, in published weights the one of 1000 classes (`gemtrain.weights.load_head`). The model is used
-    as it is: call `eval()` first. Raises UserError for a name there is not.
+    last layer, in published weights the one of 1000 classes (`gemtrain.weights.load_head`). Maps and tokens
+    are averaged. The model is used as it is: call `eval()` first. Raises UserError for a name there is not,
+    or a layer that does not answer each image with channels.
     """
     modules = dict(model.named_modules())
+    channels_last = getattr(model.body, "output_fmt", None) == "NHWC"  # as networks of timm declare it
     answers: dict[str, Tensor] = {}
     handles = []
     for name in dict.fromkeys(names):
@@ -91,8 +93,16 @@ def layer_features(model: Classifier, images: Tensor, names: Iterable[str]) -> d
                 f"The network has no layer '{name}'; it has {', '.join(model.layers)} and its modules' names."
             )
 
-        def keep(_module: nn.Module, _inputs: object, output: Tensor, name: str = name) -> None:
-            answers[name] = output.flatten(2).mean(2) if output.dim() > 2 else output.clone()
+        def keep(_module: nn.Module, _inputs: object, output: object, name: str = name) -> None:
+            if (
+                not isinstance(output, Tensor)
+                or output.dim() not in (2, 3, 4)
+                or output.shape[0] != images.shape[0]
+            ):
+                raise UserError(
+                    f"The layer '{name}' does not answer each image with channels; name another one."
+                )
+            answers[name] = _averaged(output, channels_last)
 
         handles.append(modules[path].register_forward_hook(keep))
     try:
@@ -103,25 +113,34 @@ def layer_features(model: Classifier, images: Tensor, names: Iterable[str]) -> d
     return answers
 
 
-def first_convolution(body: nn.Module) -> tuple[str, nn.Conv2d] | None:
-    """Name and module of the convolution that sees the image; None where there is none."""
-    found = ((name, module) for name, module in body.named_modules() if isinstance(module, nn.Conv2d))
-    return next(found, None)
+def _averaged(answers: Tensor, channels_last: bool) -> Tensor:
+    """Features, tokens [N, tokens, channels] or square maps of either order of axes as [N, channels].
+
+    The two sides of a map are equal; `channels_last` decides where its channels are as many.
+    """
+    if answers.dim() == 4:
+        _, first, second, third = answers.shape
+        if first != second or (second == third and not channels_last):
+            return answers.flatten(2).mean(2)
+        answers = answers.flatten(1, 2)
+    return answers.mean(1) if answers.dim() == 3 else answers.clone()
 
 
 def take_channels(body: nn.Module, channels: int, network: str) -> None:
     """Change a body for RGB into one for grey images or ones of a fourth channel. Raises UserError.
 
-    The weights of its first layer are changed as timm does: summed for grey, so that a grey image is answered
-    like its RGB copy; for four, those of red, green, blue and red again, times 3/4.
+    The weights of the layers that see the image, the convolutions of three channels, are changed as timm
+    does: summed for grey, so that a grey image is answered like its RGB copy; for four, those of red, green,
+    blue and red again, times 3/4.
     """
     if channels not in (1, 3, 4):
         raise UserError(f"Images of {channels} channels cannot be learnt; give them 1, 3 or 4.")
     if channels == 3:
         return
-    found = first_convolution(body)
-    if found is None or found[1].in_channels != 3:
+    convolutions = [module for module in body.modules() if isinstance(module, nn.Conv2d)]
+    if not convolutions or convolutions[0].in_channels != 3:
         raise UserError(f"The network '{network}' takes RGB images only; convert them or take another one.")
-    convolution = found[1]
-    convolution.weight = nn.Parameter(adapt_input_conv(channels, convolution.weight.detach()))
-    convolution.in_channels = channels
+    for convolution in convolutions:
+        if convolution.in_channels == 3:
+            convolution.weight = nn.Parameter(adapt_input_conv(channels, convolution.weight.detach()))
+            convolution.in_channels = channels

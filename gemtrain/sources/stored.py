@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from curation.images import ImageError, decode
+from gemkit.images import ImageError, decode
 from gemtrain.sources.tiff import four_bands
 
 #: Formats that anyone can show (MPO is a JPEG with others behind it); others become PNG.
@@ -29,16 +29,11 @@ class Stored(NamedTuple):
     pixel_hash: bytes
 
 
-def store_numbered(item: tuple[int, Path | bytes | np.ndarray]) -> Stored | str:
-    """`store` of the second; the first is for the caller."""
-    return store(item[1])
-
-
 def store(content: Path | bytes | np.ndarray) -> Stored | str:
     """A picture as it is kept, or why it cannot be. An array is [H, W, 1, 3 or 4] of uint8.
 
     Colours become sRGB, what is transparent lies on white, EXIF's turns are made, and of 16 bits the higher
-    8 are kept (`curation.images`); the fourth band of a TIFF is kept as it is. A photo that this changes
+    8 are kept (`gemkit.images`); the fourth band of a TIFF is kept as it is. A photo that this changes
     nothing of keeps its bytes, anything else becomes PNG.
     """
     if isinstance(content, np.ndarray):
