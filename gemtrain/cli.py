@@ -73,6 +73,24 @@ def _taken_in(dataset: str) -> str:
 
 
 @app.command()
+def export(
+    dataset: DatasetName,
+    recipe: RecipeName,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Where to write; exports/<dataset>/<recipe> if left out.")
+    ] = None,
+) -> None:
+    """Write a trained model as ONNX, float and int8, checked against PyTorch, with a model card."""
+    dataset = _taken_in(dataset)
+    from gemtrain.device import choose_device
+    from gemtrain.export import export as export_model
+
+    choose_device("cpu")
+    for line in export_model(dataset, recipe, out):
+        print(line)
+
+
+@app.command()
 def compare(
     first: Annotated[str, typer.Argument(help="<dataset>/<recipe>, evaluated.")],
     second: Annotated[str, typer.Argument(help="<dataset>/<recipe>, evaluated.")],
@@ -82,6 +100,24 @@ def compare(
 
     for line in compare_models(first, second):
         print(line)
+
+
+@app.command()
+def predict(
+    images: Annotated[
+        list[Path],
+        typer.Argument(help="Photos (JPEG, PNG, WebP, …), or folders that hold some, however deep."),
+    ],
+    model: Annotated[str, typer.Option("--model", help="<dataset>/<recipe>, trained.")],
+    as_json: Annotated[bool, typer.Option("--json", help="A JSON array, for programs.")] = False,
+    device: Device = None,
+) -> None:
+    """Say which varieties the stones on photos are, how probably, and whether that is sure."""
+    from gemtrain.device import choose_device
+    from gemtrain.predict import predict_photos
+
+    for line in predict_photos(images, model, as_json, choose_device(device)):
+        print(line, flush=True)
 
 
 @app.command()
