@@ -2,19 +2,19 @@
 
 from collections.abc import Sequence
 
-from gemtrain.page import Html, between, counted, figure, fill, percent, table, words
+from gemkit.page import counted, words
+from gemtrain.page import Html, between, figure, fill, percent, table
 from gemtrain.results import Result
 from gemtrain.scores import TOP
 
 
 def model_section(number: int, result: Result) -> Html:
     """Everything that `evaluate` found out about a model. Raises UserError where a table is missing."""
-    metrics = result.metrics
-    model = metrics["model"]
+    model = result.metrics["model"]
     return fill(
         '<section id="model-{number}"><h2>{recipe}</h2>\n'
         "<p>{network} with {parameters} parameters, {weights}, on images of {size} × {size} pixels. Measured "
-        "on the test split of {dataset}, version {version}: {photos} of {groups}.</p>\n"
+        "on the {measured}.</p>\n"
         "{tiles}{called}{curves}{classes}{confused}{confusion}{calibration}{galleries}{table}</section>\n",
         number=number,
         recipe=result.recipe,
@@ -22,10 +22,7 @@ def model_section(number: int, result: Result) -> Html:
         parameters=f"{model['parameters']:,}",
         weights=weights_words(model["weights"]),
         size=model["image_size"],
-        dataset=result.dataset,
-        version=metrics["dataset"]["version"],
-        photos=counted(metrics["test_images"], "photo"),
-        groups=counted(metrics["test_groups"], "group"),
+        measured=result.measured,
         tiles=_tiles(result),
         called=_called_out(result),
         curves=figure(
@@ -65,10 +62,9 @@ def weights_words(weights: str) -> str:
 def _tiles(result: Result) -> Html:
     metrics = result.metrics
     shown = [(f"top{k}", f"top-{k}") for k in TOP]
-    shown += [
-        ("species_top1", f"top-1 of {counted(metrics['species'], 'species', 'species')}"),
-        ("macro_f1", "macro F1"),
-    ]
+    if result.has_species:
+        shown.append(("species_top1", f"top-1 of {counted(metrics['species'], 'species', 'species')}"))
+    shown.append(("macro_f1", "macro F1"))
     return fill(
         '<dl class="tiles">{tiles}</dl>\n',
         tiles=[
@@ -90,7 +86,7 @@ def _called_out(result: Result) -> Html:
     low, high = (-100 * end for end in reversed(intervals["over_forest"]))
     return fill(
         '<p class="called-out"><b>Below the random forest</b> by {points} points of top-1 (95&nbsp;% '
-        "interval {low} to {high}, paired): colour and texture counts alone name more stones rightly.</p>\n",
+        "interval {low} to {high}, paired): colour and texture counts alone name more photos rightly.</p>\n",
         points=f"{-100 * baselines['over_forest']:.1f}",
         low=f"{low:.1f}",
         high=f"{high:.1f}",
@@ -166,7 +162,7 @@ def _galleries(result: Result) -> Html:
     )
     return fill(
         "<h3>Photos</h3>\n<p>The name is the class; the confidence is the one after the temperature. A group "
-        'of photos of one stone is in the first two once.</p>\n<div class="plots">{figures}</div>\n',
+        'of photos is in the first two once.</p>\n<div class="plots">{figures}</div>\n',
         figures=[
             figure(result.folder / f"{name}.jpg", title, f"{title}. {more}") for name, title, more in shown
         ],
@@ -174,10 +170,12 @@ def _galleries(result: Result) -> Html:
 
 
 def _per_class(result: Result) -> Html:
+    found = result.table("per_class.csv")
+    has_species = any(row["species"] for row in found)
     rows = [
         [
             words(row["variety"]),
-            words(row["species"]),
+            *([words(row["species"])] if has_species else []),
             row["training_photos"],
             row["images"],
             row["groups"],
@@ -185,11 +183,12 @@ def _per_class(result: Result) -> Html:
             percent(float(row["precision"])),
             percent(float(row["f1"])),
         ]
-        for row in result.table("per_class.csv")
+        for row in found
     ]
-    header = ["Class", "Species", "Training photos", "Test photos", "Groups", "Accuracy", "Precision", "F1"]
+    header = ["Class", *["Species"] * has_species]
+    header += ["Training photos", "Test photos", "Groups", "Accuracy", "Precision", "F1"]
     return fill(
         "<details><summary>All {count}</summary>\n{table}</details>\n",
         count=counted(len(rows), "class", "classes"),
-        table=table(header, rows, range(2, len(header))),
+        table=table(header, rows, range(1 + has_species, len(header))),
     )

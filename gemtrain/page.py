@@ -6,11 +6,9 @@ from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import curation
 from gemkit.errors import UserError
+from gemkit.page import style
 
-#: One style for all pages of the project.
-_STYLE = Path(curation.__path__[0]) / "report" / "page.css"
 _OWN_STYLE = """
 .plot img { display: block; background: #fff; border-radius: 8px; max-width: 100%; height: auto; }
 .plot.large img { max-width: none; }
@@ -54,8 +52,7 @@ def fill(template: str, **values: Any) -> Html:
 
 def page(title: str, body: Html) -> str:
     """A whole page that asks for nothing from outside."""
-    style = Html(_STYLE.read_text(encoding="utf-8") + _OWN_STYLE)
-    return fill(_PAGE, title=title, style=style, body=body)
+    return fill(_PAGE, title=title, style=Html(style() + _OWN_STYLE), body=body)
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[Any]], numbers: Container[int]) -> Html:
@@ -119,16 +116,6 @@ def between(ends: Sequence[float], sign: str = "-") -> Html:
     """The ends of an interval of shares, in per cent; `sign` "+" for one of differences."""
     low, high = (f"{100 * end:{sign}.1f}" for end in ends)
     return fill('<span class="range">{low} to {high}</span>', low=low, high=high)
-
-
-def counted(count: int, one: str, many: str | None = None) -> str:
-    """'1 photo', '1,234 photos'."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
-
-
-def words(name: str) -> str:
-    """A name from a table as words."""
-    return name.replace("_", " ")
 
 
 def _escaped(value: Any) -> str:

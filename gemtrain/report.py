@@ -7,42 +7,23 @@ from pathlib import Path
 from typing import Any
 
 from gemkit.errors import UserError
+from gemkit.page import counted
 from gemkit.tables import write_text
 from gemtrain.compare import Comparison, compare
 from gemtrain.evaluate import METRICS, PLOTS, write_csv
 from gemtrain.model_section import model_section, weights_words
-from gemtrain.page import Html, counted, difference, figure, fill, page, percent, table
+from gemtrain.page import Html, difference, figure, fill, page, percent, table
+from gemtrain.reading import reading_section
 from gemtrain.results import Result, evaluated_datasets, read_results
 from gemtrain.scores import TOP
 from gemtrain.side_by_side import draw_datasets, draw_models
 
 REPORTS = Path("reports")
 
-_READING = """
-<dl class="words">
-<dt>Test photos and groups</dt>
-<dd>No model saw the test photos, nor any other photo of their stones: photos of one stone or product form a
-group, and a group is on one side only. Of data of one's own, each picture is a group.</dd>
-<dt>Top-1, top-3, top-5</dt>
-<dd>The share of test photos whose class is the model's first answer, or among its first three or five.</dd>
-<dt>Interval</dt>
-<dd>Other stones would have given other numbers. The two numbers beside a share are its 95&nbsp;% interval:
-whole groups are drawn again 2,000 times (bootstrap). An interval without width means that no test photo
-contradicted the score, not that it is certain. For single classes it is Wilson's, with the photos of a group
-counted as one.</dd>
-<dt>Species</dt>
-<dd>Ruby and sapphire are both corundum. The species' share counts an answer as right when the species is, the
-probabilities of its varieties added up.</dd>
-<dt>Macro F1</dt>
-<dd>Precision and recall in one, averaged over the classes: rare ones count as much as common ones.</dd>
-<dt>Calibration error</dt>
-<dd>How far a model's confidence is from the share in which it is right, on average. Dividing its logits by
-one number, the temperature, fitted on the validation photos, often mends it.</dd>
-<dt>Random forest</dt>
-<dd>200 decision trees that know only how often each colour and each fine texture occurs in a photo. A
-network below it has learnt nothing of stones that such counts do not tell.</dd>
-</dl>
-"""
+_TO_BEST = (
+    " “To the best” is top-1 less the best model's, on the same photos: where its interval does not contain "
+    "0, the difference is more than chance."
+)
 
 
 def report(datasets: Sequence[str] = ()) -> list[str]:
@@ -81,9 +62,7 @@ def _report(name: str, results: dict[str, list[Result]]) -> list[str]:
         _head(name, current),
         Html("<main>\n"),
         _models(name, current, rows, outdated),
-        fill(
-            '<section id="reading"><h2>How to read the numbers</h2>{words}</section>\n', words=Html(_READING)
-        ),
+        reading_section(current[0].has_species),
         [model_section(number, result) for number, result in enumerate(current)],
         fill(
             '<section id="datasets"><h2>The same recipes on other datasets</h2>\n{content}</section>\n',
@@ -123,43 +102,40 @@ def _row(result: Result, best: Result) -> dict[str, Any]:
     }
 
 
-def _measured(result: Result) -> str:
-    metrics = result.metrics
-    return (
-        f"test split of {result.dataset}, version {metrics['dataset']['version']}: "
-        f"{counted(metrics['test_images'], 'photo')} of {counted(metrics['test_groups'], 'group')}, "
-        f"{counted(metrics['classes'], 'class', 'classes')}"
-    )
+def _models_title(results: list[Result]) -> str:
+    return "The models side by side" if len(results) > 1 else "The model and the baselines"
 
 
 def _head(name: str, results: list[Result]) -> Html:
-    metrics, best = results[0].metrics, results[0]
+    metrics, best, several = results[0].metrics, results[0], len(results) > 1
     photos = sum(int(row["training_photos"]) for row in best.table("per_class.csv"))
     tiles = [
         (f"{metrics['classes']:,}", "classes to tell apart"),
         (f"{photos:,}", "different photos to learn from"),
         (f"{metrics['test_images']:,}", f"test photos of {counted(metrics['test_groups'], 'group')}"),
-        (percent(metrics["top1"]), "of them named rightly by the best model"),
+        (percent(metrics["top1"]), f"of them named rightly by the {'best ' if several else ''}model"),
         (percent(metrics["baselines"]["forest"]), "by a random forest on colour and texture"),
         (percent(metrics["baselines"]["majority"]), "by always naming the most common class"),
     ]
     entries = [
-        ("models", "The models side by side"),
+        ("models", _models_title(results)),
         ("reading", "How to read the numbers"),
         *((f"model-{number}", f"Model {result.recipe}") for number, result in enumerate(results)),
         ("datasets", "The same recipes on other datasets"),
     ]
     return fill(
-        "<header>\n<h1>How well {models} tell {classes} of gemstones apart</h1>\n"
-        '<p class="lead">This page is about models trained on the dataset {name}, version {version}. Each '
-        "learnt from the training photos, was chosen by the validation photos, and is measured here on the "
-        "test photos: stones that it never saw. The best model is {best}.</p>\n"
+        "<header>\n<h1>How well {models} {classes} apart</h1>\n"
+        '<p class="lead">{about} the dataset {name}, version {version}. {each} learnt from the training '
+        "photos, was chosen by the validation photos, and is measured here on the test photos, of whose "
+        "groups it saw none.{best}</p>\n"
         '<dl class="tiles">{tiles}</dl>\n<nav aria-label="Contents"><ol>{entries}</ol></nav>\n</header>\n',
-        models=counted(len(results), "model"),
+        models=f"{len(results)} models tell" if several else f"{best.recipe} tells",
         classes=counted(metrics["classes"], "class", "classes"),
+        about="This page is about models trained on" if several else "This page is about a model trained on",
+        each="Each" if several else "It",
         name=name,
         version=metrics["dataset"]["version"],
-        best=best.recipe,
+        best=f" The best model is {best.recipe}." if several else "",
         tiles=[
             fill("<div><dd>{value}</dd><dt>{label}</dt></div>\n", value=value, label=label)
             for value, label in tiles
@@ -172,27 +148,25 @@ def _head(name: str, results: list[Result]) -> Html:
 
 
 def _models(name: str, results: list[Result], rows: list[dict[str, Any]], outdated: list[Result]) -> Html:
-    best = results[0]
+    best, several = results[0], len(results) > 1
+    header = ["Model", "Weights", "Top-1", "Top-3", "Top-5"]
+    header += ["To the best"] * several + ["Species"] * best.has_species + ["Macro F1", "Cal. error"]
+    rest = ["species_top1", "macro_f1"] if best.has_species else ["macro_f1"]
     shown = [
         [
             fill('<a href="#model-{number}">{recipe}</a>', number=number, recipe=row["recipe"]),
             weights_words(row["weights"]),
             *(percent(row[key], (row[f"{key}_low"], row[f"{key}_high"])) for key in ("top1", "top3", "top5")),
-            difference(row["to_best"], (row["to_best_low"], row["to_best_high"]))
-            if row["to_best"] is not None
-            else "",
-            *(
-                percent(row[key], (row[f"{key}_low"], row[f"{key}_high"]))
-                for key in ("species_top1", "macro_f1")
-            ),
+            *([_to_best(row)] if several else []),
+            *(percent(row[key], (row[f"{key}_low"], row[f"{key}_high"])) for key in rest),
             f"{row['ece']:.3f}",
         ]
         for number, row in enumerate(rows)
     ]
-    baselines = best.metrics["baselines"]
+    baselines, empty = best.metrics["baselines"], [""] * (len(header) - 3)
     shown += [
-        ["random forest", "", percent(baselines["forest"], best.metrics["intervals"]["forest"]), *[""] * 6],
-        ["majority class", "", percent(baselines["majority"]), *[""] * 6],
+        ["random forest", "", percent(baselines["forest"], best.metrics["intervals"]["forest"]), *empty],
+        ["majority class", "", percent(baselines["majority"]), *empty],
     ]
     below = [row["recipe"] for row in rows if row["below_forest"]]
     called = fill(
@@ -205,32 +179,27 @@ def _models(name: str, results: list[Result], rows: list[dict[str, Any]], outdat
         "Train and evaluate again (dvc repro).</p>\n",
         names=", ".join(result.recipe for result in outdated),
     )
-    header = [
-        "Model",
-        "Weights",
-        "Top-1",
-        "Top-3",
-        "Top-5",
-        "To the best",
-        "Species",
-        "Macro F1",
-        "Cal. error",
-    ]
     return fill(
-        '<section id="models"><h2>The models side by side</h2>\n'
-        "<p>Measured on the {measured}. Beside each share is its 95&nbsp;% interval (bootstrap by group). "
-        "“To the best” is top-1 less the best model's, on the same photos: where its interval does not "
-        "contain 0, the difference is more than chance.</p>\n{called}{old}{table}{figure}</section>\n",
-        measured=_measured(best),
+        '<section id="models"><h2>{title}</h2>\n<p>Measured on the {measured}. Beside each share is its '
+        "95&nbsp;% interval (bootstrap by group).{to_best}</p>\n{called}{old}{table}{figure}</section>\n",
+        title=_models_title(results),
+        measured=best.measured,
+        to_best=Html(_TO_BEST if several else ""),
         called=called if below else "",
         old=old if outdated else "",
         table=table(header, shown, range(2, len(header))),
         figure=figure(
             PLOTS / name / "models.png",
-            "Top-1, top-3 and top-5 of each model with intervals",
+            "Top-1, top-3 and top-5 with intervals",
             "Points with their 95 % intervals; the dashed line and its band are the random forest's top-1.",
         ),
     )
+
+
+def _to_best(row: dict[str, Any]) -> Html | str:
+    if row["to_best"] is None:
+        return ""
+    return difference(row["to_best"], (row["to_best_low"], row["to_best_high"]))
 
 
 def _datasets(name: str, pair: tuple[str, str], results: dict[str, list[Result]]) -> Html:
@@ -277,7 +246,7 @@ def _datasets(name: str, pair: tuple[str, str], results: dict[str, list[Result]]
 def _lines(name: str, results: list[Result], rows: list[dict[str, Any]]) -> list[str]:
     """The table of the models for a terminal."""
     width = max(len(row["recipe"]) for row in rows)
-    lines = [f"{_measured(results[0])}; [95 % intervals, bootstrap by group]"]
+    lines = [f"{results[0].measured}; [95 % intervals, bootstrap by group]"]
     for row in rows:
         scores = "  ".join(
             f"top-{k} {row[f'top{k}']:.3f} [{row[f'top{k}_low']:.3f}, {row[f'top{k}_high']:.3f}]" for k in TOP

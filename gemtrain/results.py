@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gemkit.errors import UserError
+from gemkit.page import counted
 from gemtrain.evaluate import METRICS, PLOTS
 from gemtrain.predictions import Predictions, predictions_path, read_predictions
 
@@ -34,6 +35,21 @@ class Result:
         """Its figures and tables."""
         return PLOTS / self.dataset / self.recipe
 
+    @property
+    def measured(self) -> str:
+        """On what its numbers were measured: goes on from "on the …"."""
+        metrics = self.metrics
+        return (
+            f"test split of {self.dataset}, version {metrics['dataset']['version']}: "
+            f"{counted(metrics['test_images'], 'photo')} of {counted(metrics['test_groups'], 'group')}, "
+            f"{counted(metrics['classes'], 'class', 'classes')}"
+        )
+
+    @property
+    def has_species(self) -> bool:
+        """Whether scores by species say anything new: some classes are of one species."""
+        return self.metrics["species"] < self.metrics["classes"]
+
     @cached_property
     def predictions(self) -> Predictions:
         """Of the test photos. Raises UserError."""
@@ -54,13 +70,14 @@ def evaluated_datasets() -> list[str]:
     return sorted({path.parent.name for path in METRICS.glob("*/*.json") if _has_predictions(path)})
 
 
-def read_results(dataset: str) -> list[Result]:
-    """The evaluated models of a dataset, best first. Raises UserError for metrics that cannot be read.
+def read_results(dataset: str, recipe: str = "*") -> list[Result]:
+    """The evaluated models of a dataset, of all recipes or of one, best first.
 
+    Raises UserError for metrics that cannot be read.
     `metrics/crawl` and the like have no predictions and are not looked at.
     """
     results = []
-    for path in sorted((METRICS / dataset).glob("*.json")):
+    for path in sorted((METRICS / dataset).glob(f"{recipe}.json")):
         if not _has_predictions(path):
             continue
         try:

@@ -36,14 +36,7 @@ def draw_models(path: Path, results: Sequence[Result]) -> None:
     axes.set_yticks(range(len(results)), [plain(result.recipe) for result in results])
     axes.set_ylim(len(results) - 0.5, -0.5)
     _share_axis(axes)
-    metrics = results[0].metrics
-    axes.set_title(
-        plain(
-            f"{results[0].dataset}, test split: {metrics['test_images']} photos of {metrics['test_groups']} "
-            f"groups, {metrics['classes']} classes"
-        ),
-        fontsize=10,
-    )
+    axes.set_title(plain(results[0].measured), fontsize=10)
     figure.legend(loc="outside lower center", ncols=5, frameon=False, fontsize=9)
     save(figure, path)
 

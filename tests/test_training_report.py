@@ -56,9 +56,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder with two datasets, of three and of two classes, three evaluated models, and what was said."""
     folder = tmp_path_factory.mktemp("models")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("OMP_NUM_THREADS", "1")
         patch.chdir(folder)
-        torch.set_num_threads(1)
         make("three", (0, 1, 2))
         make("two", (0, 2))
         head = [{"train": "head", "epochs": 5, "learning_rate": 0.01}]
@@ -181,6 +179,32 @@ def test_a_model_of_another_version_of_the_dataset_is_left_out(copy: Path) -> No
     page = html.fromstring(Path("reports/training-three.html").read_text(encoding="utf-8"))
     assert "left out: gemnet" in text_of(page, "models")
     assert page.xpath("//section[@id='model-1']") == []
+
+
+def test_a_page_about_one_model_without_species(copy: Path) -> None:
+    for kind in ("metrics", "plots", "data/predictions"):
+        for path in Path(kind, "three").glob("efficientnet_lite0*"):
+            path.rename(path.with_name(f"gone-{path.name}")) if path.is_dir() else path.unlink()
+    path = Path("metrics/three/gemnet.json")
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"species": 3}))
+    classes = Path("plots/three/gemnet/per_class.csv")
+    classes.write_text(classes.read_text(encoding="utf-8").replace(",beryl,", ",,"), encoding="utf-8")
+    report(["three"])
+    page = html.fromstring(Path("reports/training-three.html").read_text(encoding="utf-8"))
+    assert page.find(".//h1").text == "How well gemnet tells 3 classes apart"
+    words = " ".join(page.text_content().split())
+    for phrase in ("species", "side by side", "To the best", "best model", "gemstone", " 1 model"):
+        assert phrase.lower() not in words.lower()
+    for rows in (found.findall(".//tr") for found in page.iter("table")):
+        assert {len(row) for row in rows} == {len(rows[0])}
+
+
+def test_a_page_about_several_models_names_the_best(parsed: Any) -> None:
+    assert parsed.find(".//h1").text == "How well 2 models tell 3 classes apart"
+    assert "The best model is efficientnet_lite0." in parsed.find(".//header").text_content()
+    header = [cell.text_content() for cell in parsed.get_element_by_id("models").iter("th")]
+    assert header[5:7] == ["To the best", "Species"]
+    assert "top-1 of 2 species" in text_of(parsed, "model-0")
 
 
 def test_what_cannot_be_reported_is_said(copy: Path) -> None:
