@@ -1,0 +1,177 @@
+"""The benchmark of recipes in folds: what it keeps, what it pools, and that no photo is on two sides."""
+
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+import pytest
+import torch
+from conftest import ROOT
+from test_gemtrain import VARIETIES, gems  # noqa: F401
+
+from gemkit.errors import UserError
+from gemkit.page import markdown_table
+from gemtrain.confidence import Confidence
+from gemtrain.predictions import Predictions
+from gemtrain.recipe import Recipe, Stage, load_recipe
+
+sys.path.insert(0, str(ROOT))
+from benchmarks import _finished, ablation, folds, published
+from benchmarks._finished import Finished, finished
+from benchmarks._gems68 import FOLDS, sides
+
+CPU = torch.device("cpu")
+
+
+def test_a_finished_training_is_kept_until_its_recipe_changes(
+    gems: Path,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    trained = counted(monkeypatch)
+    recipe = Recipe("", "gemnet", 48, stages=(Stage(1, 1e-3),), max_steps=2)
+    first = finished("gems", "short", recipe, 0, CPU)
+    again = finished("gems", "short", recipe, 0, CPU)
+    assert len(trained) == 1 and again.minutes == first.minutes > 0
+    assert first.confidence == again.confidence == Confidence(**trained[0]["confidence"])
+    assert np.array_equal(first.predictions.probabilities, again.predictions.probabilities)
+    assert first.predictions.varieties == list(VARIETIES) and len(first.predictions.labels) == 15
+    finished("gems", "short", replace(recipe, views=2), 0, CPU)
+    finished("gems", "short", replace(recipe, views=2), 1, CPU)
+    assert len(trained) == 3
+
+
+def test_a_training_whose_predictions_were_cut_short_is_not_repeated(
+    gems: Path,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    trained = counted(monkeypatch)
+    recipe = Recipe("", "gemnet", 48, stages=(Stage(1, 1e-3),), max_steps=2)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(_finished, "predict", interrupted)
+        finished("gems", "short", recipe, 0, CPU)
+    done = finished("gems", "short", recipe, 0, CPU)
+    assert len(trained) == 1 and done.confidence == Confidence(**trained[0]["confidence"])
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(_finished, "predict", interrupted)
+        finished("gems", "short", recipe, 1, CPU)
+    finished("gems", "short", recipe, 2, CPU)  # what is left there is of another seed
+    assert len(trained) == 3
+
+
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What each training from now on gives."""
+    trained: list[dict[str, Any]] = []
+    train = _finished.train
+
+    def keep(*arguments: Any) -> dict[str, Any]:
+        trained.append(train(*arguments))
+        return trained[-1]
+
+    monkeypatch.setattr(_finished, "train", keep)
+    return trained
+
+
+def interrupted(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def test_the_clock_goes_on_after_an_interruption(tmp_path: Path) -> None:
+    path = tmp_path / "seconds"
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt), _finished.Clock(path):
+            time.sleep(0.05)
+            raise KeyboardInterrupt
+    assert 0.1 <= float(path.read_text()) < 5
+
+
+def photo(number: int, group: int) -> dict[str, object]:
+    return {
+        "sha256": f"{number:064x}", "group_id": f"{group:064x}", "variety": VARIETIES[group % 3],
+        "products": [], "keep": True,
+    }  # fmt: skip
+
+
+def test_every_photo_is_tested_once_and_no_group_is_on_two_sides() -> None:
+    rows = [photo(number, number // 2) for number in range(240)]
+    tested = []
+    for fold in range(FOLDS):
+        found = sides(rows, fold)
+        assert {row["sha256"] for row in found} == {row["sha256"] for row in rows}
+        side = {}
+        for row in found:
+            assert side.setdefault(row["group_id"], row["split"]) == row["split"]
+        tested += [row["sha256"] for row in found if row["split"] == "test"]
+        for name, least, most in (("validation", 6, 40), ("train", 130, 190)):
+            of_side = [row["variety"] for row in found if row["split"] == name]
+            assert set(of_side) == set(VARIETIES) and least <= len(of_side) <= most
+    assert sorted(tested) == sorted(row["sha256"] for row in rows)
+
+
+def fold_of(number: int, right: list[bool], temperature: float = 1.0) -> Finished:
+    """Photos of three classes, each its own group, of which those are right."""
+    count = len(right)
+    labels = np.arange(count) % 3
+    probabilities = np.full((count, 3), 0.1, np.float32)
+    probabilities[np.arange(count), np.where(right, labels, (labels + 1) % 3)] = 0.8
+    names = [f"{number} {row}" for row in range(count)]
+    predictions = Predictions(names, names, labels, probabilities, list(VARIETIES), [None] * 3)
+    return Finished(predictions, Confidence(temperature, 0.5), 2.0 + number)
+
+
+def test_the_tables_are_of_all_folds_together() -> None:
+    plain = [fold_of(0, [True] * 6 + [False] * 6), fold_of(1, [True] * 9 + [False] * 3)]
+    ours = [fold_of(0, [True] * 9 + [False] * 3, 0.5), fold_of(1, [True] * 12, 0.5)]
+    page = folds.page({"plain:canny": plain, "ours": ours})
+    head, _, first, second, *_ = [line.split(" | ") for line in page.splitlines()]
+    row = dict(zip(head, second, strict=True))
+    assert row["| recipe"] == "| ours" and row["crops"] == "black" and first[1] == "canny"
+    assert row["photos / groups"] == "24 / 24" and row["top-1 [95 %]"].startswith("0.875 [0.")
+    assert row["without fold 0"] == "1.000" and row["minutes a fold |"].startswith("2.5, at most 3.0")
+    sharpened = 0.8**2 / (0.8**2 + 2 * 0.1**2)
+    assert folds.pooled(ours).probabilities.max(axis=1) == pytest.approx(sharpened)
+    difference = page.splitlines()[-1]
+    assert "| ours − plain:canny | +0.250 [+0.0" in difference
+
+
+def test_a_cell_may_hold_what_parts_cells() -> None:
+    lines = markdown_table(("recipe", "stopped"), [("a|b", "no")]).splitlines()
+    assert lines == ["| recipe | stopped |", "| --- | ---: |", r"| a\|b | no |"]
+
+
+@pytest.mark.parametrize(
+    ("sentence", "is_result"),
+    [
+        ("The loss became nan in batch 3 of epoch 1; lower the recipe's 'learning_rate'.", True),
+        ("Cannot write 'model.json': No space left on device. Free or unlock the disk.", False),
+        ("The 9 images of d1k train take 2.0 GB, and '.cache' has room for 1.0 GB; free some.", False),
+    ],
+)
+def test_a_full_disk_is_no_result_of_a_published_recipe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sentence: str, is_result: bool
+) -> None:
+    def stopped(*_: object) -> NoReturn:
+        raise UserError(sentence)
+
+    monkeypatch.setattr(published, "run", stopped)
+    job = published.Job("demo", "gemnet", 1.0, None)
+    if is_result:
+        assert published.trained(job, tmp_path, {}) == {"error": sentence}
+    else:
+        with pytest.raises(UserError, match=r"disk|room"):
+            published.trained(job, tmp_path, {})
+
+
+def test_crops_that_there_are_not() -> None:
+    with pytest.raises(UserError, match="no crops 'white' of 'plain:white'; there are black"):
+        folds.split_model("plain:white")
+
+
+def test_every_row_of_the_ablation_is_a_recipe_of_its_own() -> None:
+    base = ablation.small(load_recipe(folds.OURS), 100)
+    assert base.image_size == 128 and base.max_steps == 100
+    assert all(stage.image_size is None or stage.image_size <= 128 for stage in base.stages)
+    changed = {(repr(change(base)), crops) for change, crops in ablation.ROWS.values()}
+    assert len(changed) == len(ablation.ROWS)
