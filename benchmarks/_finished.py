@@ -14,7 +14,13 @@ from gemkit.errors import UserError
 from gemkit.tables import write_text
 from gemtrain.confidence import Confidence
 from gemtrain.data import Dataset
-from gemtrain.predictions import Predictions, predict, predictions_path, read_predictions, write_predictions
+from gemtrain.predictions import (
+    Predictions,
+    predict_split,
+    predictions_path,
+    read_predictions,
+    write_predictions,
+)
 from gemtrain.recipe import Recipe
 from gemtrain.store import model_folder, read_model
 from gemtrain.train import train
@@ -80,8 +86,7 @@ def _described(dataset_name: str, name: str) -> dict[str, Any]:
 def _predict(dataset: Dataset, name: str, device: torch.device) -> dict[str, Any]:
     """Write what the model says of the test photos; what it says of its confidence."""
     model, about = read_model(dataset.name, name)
-    test, settings = dataset.splits["test"], about["settings"]
-    pixels = test.pixels(settings["image_size"], settings["channels"])
-    answers = predict(model, pixels, device, settings["views"])
+    test = dataset.splits["test"]
+    answers = predict_split(model, about, test, device)
     write_predictions(predictions_path(dataset.name, name), [(test, *answers)])
     return about["confidence"]

@@ -26,7 +26,7 @@ from curation.params import CropParams, SplitParams
 from curation.shards import ShardWriter, replaced_folder
 from curation.split import SPLIT_TABLE, assign
 from curation.stone import Stone
-from curation.tables import CLEAN, CROPS, MEASURED, SPLIT
+from curation.tables import CLEAN, CROP_RECORD, CROPS, MEASURED, SPLIT
 from gemkit.progress import Progress
 from gemkit.tables import read_table, table_files, write_table, write_text
 
@@ -136,7 +136,7 @@ def _crop_by_canny(params: CropParams) -> None:
         replaced_folder(CROPS_FOLDER) as folder,
         ShardWriter(folder, CROPS) as writer,
     ):
-        (folder / "crop.json").write_text("null")  # not the pipeline's
+        (folder / CROP_RECORD).write_text("null")  # not the pipeline's
         for photo in photos:
             pixels = read_image(photo.path).pixels
             box = bare_canny(pixels)

@@ -16,7 +16,7 @@ from gemtrain.calibration import brier, calibration_error, log_loss
 from gemtrain.confidence import Confidence
 from gemtrain.data import Dataset
 from gemtrain.intervals import GroupBootstrap, interval
-from gemtrain.predictions import predict, predictions_path, write_predictions
+from gemtrain.predictions import predict_split, predictions_path, write_predictions
 from gemtrain.scores import (
     TOP,
     blind_spots,
@@ -45,8 +45,7 @@ def evaluate(dataset_name: str, recipe_name: str, device: torch.device) -> list[
     sides = []
     for name in ("validation", "test"):
         split = dataset.splits[name]
-        pixels = split.pixels(about["image_size"], about["settings"]["channels"])
-        sides.append((split, *predict(model, pixels, device, about["settings"]["views"])))
+        sides.append((split, *predict_split(model, about, split, device)))
     write_predictions(predictions_path(dataset_name, recipe_name), sides)
     _, (test, probabilities, _) = sides
     confidence = Confidence(**about["confidence"])

@@ -15,9 +15,8 @@ from gemtrain.card import model_card
 from gemtrain.confidence import Confidence
 from gemtrain.data import Dataset, Split
 from gemtrain.exported import PYTORCH, Measured, measure
-from gemtrain.models import Classifier
 from gemtrain.onnx_model import Calibrated, answers, check_packages, open_session, to_int8, to_onnx
-from gemtrain.predictions import predict
+from gemtrain.predictions import predict_split
 from gemtrain.results import read_results
 from gemtrain.trained import read_trained
 
@@ -46,10 +45,10 @@ def export(dataset_name: str, recipe: str, folder: Path | None = None) -> list[s
     folder = folder or EXPORTS / dataset_name / recipe
     _check_writable(folder)
     train, test = dataset.splits["train"], dataset.splits["test"]
-    probabilities = _predict(model, test, about)
+    probabilities, _ = predict_split(model, about, test, torch.device("cpu"))
     _check_evaluated(metrics, test, probabilities, recipe)
     confidence = Confidence(**about["confidence"])
-    calibrated = Calibrated(model, _views(about), confidence.temperature).eval()
+    calibrated = Calibrated(model, about["settings"]["views"], confidence.temperature).eval()
     shown = _pixels(train, about)[_spread(train)].numpy()
     with Progress("write ONNX", 2, "files") as progress:
         floating = to_onnx(calibrated, about["image_size"], _properties(about, confidence))
@@ -114,16 +113,8 @@ def _check_agreement(expected: np.ndarray, found: np.ndarray, dataset: str) -> N
         )
 
 
-def _predict(model: Classifier, split: Split, about: dict[str, Any]) -> np.ndarray:
-    return predict(model, _pixels(split, about), torch.device("cpu"), _views(about))[0]
-
-
 def _pixels(split: Split, about: dict[str, Any]) -> torch.Tensor:
     return split.pixels(about["image_size"], about["settings"]["channels"])
-
-
-def _views(about: dict[str, Any]) -> int:
-    return about["settings"]["views"]
 
 
 def _spread(split: Split) -> torch.Tensor:

@@ -94,7 +94,7 @@ def crop_settings(about: dict[str, Any]) -> "CropParams | None":
     except ImportError as error:
         raise UserError(
             f"A photo has to be cropped before this model sees it, for which the package '{error.name}' is "
-            "missing; install all that the project needs (make setup)."
+            "missing; install the whole project ('pip install --editable .')."
         ) from None
     if recorded["version"] != VERSION:
         raise UserError(

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -57,6 +58,15 @@ def predict(
                 means.append(torch.stack(values).mean(0).cpu())
             progress.advance(len(rows))
     return torch.cat(probabilities).numpy(), torch.cat(embeddings).numpy()
+
+
+def predict_split(
+    model: Classifier, about: dict[str, Any], split: Split, device: torch.device
+) -> tuple[np.ndarray, np.ndarray]:
+    """`predict` of a split's images as the model, which `about` describes (model.json), takes them."""
+    settings = about["settings"]
+    pixels = split.pixels(about["image_size"], settings["channels"])
+    return predict(model, pixels, device, settings["views"])
 
 
 def _answer(model: Classifier, batch: Tensor) -> tuple[Tensor, Tensor]:

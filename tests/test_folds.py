@@ -24,6 +24,7 @@ from benchmarks._finished import Finished, finished
 from benchmarks._gems68 import FOLDS, sides
 
 CPU = torch.device("cpu")
+SHORT = Recipe("", "gemnet", 48, stages=(Stage(1, 1e-3),), max_steps=2)
 
 
 def test_a_finished_training_is_kept_until_its_recipe_changes(
@@ -31,15 +32,14 @@ def test_a_finished_training_is_kept_until_its_recipe_changes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     trained = counted(monkeypatch)
-    recipe = Recipe("", "gemnet", 48, stages=(Stage(1, 1e-3),), max_steps=2)
-    first = finished("gems", "short", recipe, 0, CPU)
-    again = finished("gems", "short", recipe, 0, CPU)
+    first = finished("gems", "short", SHORT, 0, CPU)
+    again = finished("gems", "short", SHORT, 0, CPU)
     assert len(trained) == 1 and again.minutes == first.minutes > 0
     assert first.confidence == again.confidence == Confidence(**trained[0]["confidence"])
     assert np.array_equal(first.predictions.probabilities, again.predictions.probabilities)
     assert first.predictions.varieties == list(VARIETIES) and len(first.predictions.labels) == 15
-    finished("gems", "short", replace(recipe, views=2), 0, CPU)
-    finished("gems", "short", replace(recipe, views=2), 1, CPU)
+    finished("gems", "short", replace(SHORT, views=2), 0, CPU)
+    finished("gems", "short", replace(SHORT, views=2), 1, CPU)
     assert len(trained) == 3
 
 
@@ -48,16 +48,15 @@ def test_a_training_whose_predictions_were_cut_short_is_not_repeated(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     trained = counted(monkeypatch)
-    recipe = Recipe("", "gemnet", 48, stages=(Stage(1, 1e-3),), max_steps=2)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(_finished, "predict", interrupted)
-        finished("gems", "short", recipe, 0, CPU)
-    done = finished("gems", "short", recipe, 0, CPU)
+        patch.setattr(_finished, "predict_split", interrupted)
+        finished("gems", "short", SHORT, 0, CPU)
+    done = finished("gems", "short", SHORT, 0, CPU)
     assert len(trained) == 1 and done.confidence == Confidence(**trained[0]["confidence"])
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(_finished, "predict", interrupted)
-        finished("gems", "short", recipe, 1, CPU)
-    finished("gems", "short", recipe, 2, CPU)  # what is left there is of another seed
+        patch.setattr(_finished, "predict_split", interrupted)
+        finished("gems", "short", SHORT, 1, CPU)
+    finished("gems", "short", SHORT, 2, CPU)  # what is left there is of another seed
     assert len(trained) == 3
 
 
