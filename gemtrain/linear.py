@@ -12,6 +12,8 @@ from gemtrain.calibration import best_temperature, log_loss, softmax
 #: Tried one after the other: scikit-learn's C, the weight of the data against that of small weights.
 _STRENGTHS = (0.001, 0.01, 0.1)
 _ITERATIONS = 1000
+#: Frozen features are kept in half precision: what varies less than this share of its mean is rounding alone.
+_ROUNDING = 2.0**-10
 
 
 def fit_head(
@@ -25,13 +27,13 @@ def fit_head(
 
     "linear" is a multinomial logistic regression. "svm" is one linear support vector machine a class against
     all others, whose margins become logits by one temperature, fitted on the validation split. Features are
-    brought to mean 0 and deviation 1 first, which the layer's weights then contain. The strength of highest
-    validation accuracy (then of lowest loss) is kept.
+    brought to mean 0 and deviation 1 first, which the layer's weights then contain; those that do not vary
+    get no weight. The strength of highest validation accuracy (then of lowest loss) is kept.
     """
     features, labels = train[0].float().numpy(), train[1].numpy()
     seen, answers = validation[0].float().numpy(), validation[1].numpy()
     mean, deviation = features.mean(axis=0), features.std(axis=0)
-    deviation[deviation == 0] = 1
+    deviation[deviation <= _ROUNDING * abs(mean)] = np.inf
     features, seen = (features - mean) / deviation, (seen - mean) / deviation
     best: tuple[float, float] | None = None
     for strength in _STRENGTHS:
