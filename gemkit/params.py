@@ -1,5 +1,6 @@
 """`params.yaml`: the one configuration, keyed by stage."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ def load_params(path: Path = DEFAULT_PATH) -> dict[str, Any]:
     import yaml
 
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), _loader())
     except FileNotFoundError:
         raise UserError(
             f"'{path}' does not exist; run in the project's folder or name it with --params."
@@ -36,6 +37,18 @@ def load_params(path: Path = DEFAULT_PATH) -> dict[str, Any]:
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise UserError(f"'{path}': '{key}' must be a list of names.")
     return content
+
+
+def _loader() -> Any:
+    """PyYAML's, which knows YAML 1.1 alone, with the floats of 1.2, as DVC reads them: 5e-4 is a number."""
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        pass
+
+    exponent = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)[eE][-+]?[0-9]+$")
+    Loader.add_implicit_resolver("tag:yaml.org,2002:float", exponent, list("-+.0123456789"))
+    return Loader
 
 
 def validate_section(path: Path, params: dict[str, Any], key: str, model: Any) -> Any:

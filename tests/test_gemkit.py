@@ -88,6 +88,15 @@ def test_params_that_cannot_be_read_are_explained(tmp_path: Path, text: str, wor
         load_params(tmp_path / "params.yaml")
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("5e-4", 5e-4), ("1e3", 1e3), ("-.5E+2", -50.0), ("'5e-4'", "5e-4"), ("2e", "2e"), ("1e5a", "1e5a")],
+)
+def test_numbers_with_an_exponent_need_no_point(tmp_path: Path, text: str, value: float | str) -> None:
+    (tmp_path / "params.yaml").write_text(f"train: {{rate: {text}}}")
+    assert load_params(tmp_path / "params.yaml")["train"]["rate"] == value
+
+
 def test_the_memo_forgets_what_other_settings_or_versions_made(tmp_path: Path) -> None:
     with Memo("crop", 1, {"size": 64}, tmp_path) as memo:
         memo.put([("a", {"x": 1}, b"pixels"), ("b", {"x": 2}, None)])
