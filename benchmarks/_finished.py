@@ -3,7 +3,9 @@
 import hashlib
 import json
 import shutil
+import threading
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,9 +13,11 @@ from typing import Any, NamedTuple
 import torch
 
 from gemkit.errors import UserError
+from gemkit.parallel import map_shards
 from gemkit.tables import write_text
 from gemtrain.confidence import Confidence
 from gemtrain.data import Dataset
+from gemtrain.device import choose_device
 from gemtrain.predictions import (
     Predictions,
     predict_split,
@@ -25,6 +29,18 @@ from gemtrain.recipe import Recipe
 from gemtrain.store import model_folder, read_model
 from gemtrain.train import train
 
+#: Seconds between two looks at a running clock.
+_TICK = 5.0
+
+
+class Training(NamedTuple):
+    """A recipe on a dataset of the current folder; `name` is what its model is kept under."""
+
+    dataset: str
+    name: str
+    recipe: Recipe
+    seed: int
+
 
 class Finished(NamedTuple):
     """A training: what its model says of the test photos, what the validation photos taught, its minutes."""
@@ -34,11 +50,28 @@ class Finished(NamedTuple):
     minutes: float
 
 
-def finished(dataset_name: str, name: str, recipe: Recipe, seed: int, device: torch.device) -> Finished:
+def finished_all(trainings: Iterable[Training], one_by_one: bool) -> Iterator[Finished]:
+    """Each of them, in order: one by one on the device that is there, or side by side on a core each.
+
+    Small networks leave a second core waiting, so that two at once are done sooner than one after the other.
+    """
+    device = choose_device()
+    if one_by_one or device.type != "cpu":
+        yield from (finished(training, device) for training in trainings)
+    else:
+        yield from map_shards(_finished_on_one_core, trainings)
+
+
+def _finished_on_one_core(training: Training) -> Finished:
+    return finished(training, choose_device())  # with one thread, as a worker has
+
+
+def finished(training: Training, device: torch.device) -> Finished:
     """Train in the current folder, or read what is there; cut short, it continues.
 
-    `name` is what the recipe is kept under. The model itself is not kept. Raises UserError.
+    The model itself is not kept. Raises UserError.
     """
+    dataset_name, name, recipe, seed = training
     path = predictions_path(dataset_name, name)
     dataset = Dataset(dataset_name)
     dataset.check_leaks()
@@ -62,17 +95,29 @@ def finished(dataset_name: str, name: str, recipe: Recipe, seed: int, device: to
 
 
 class Clock:
-    """Adds the seconds of a block to a file, also when it ends early: of a kill they are lost."""
+    """Adds the seconds of a block to a file, also when it ends early; of a kill the last few are lost."""
 
     def __init__(self, path: Path):
         self._path = path
+        self._ended = threading.Event()
 
     def __enter__(self) -> None:
         self._begin = time.monotonic()
+        self._before = float(self._path.read_text()) if self._path.exists() else 0.0
+        self._ticking = threading.Thread(target=self._tick, daemon=True)
+        self._ticking.start()
+
+    def _tick(self) -> None:
+        while not self._ended.wait(_TICK):
+            self._write()
+
+    def _write(self) -> None:
+        write_text(self._path, str(self._before + time.monotonic() - self._begin))
 
     def __exit__(self, *_: object) -> None:
-        before = float(self._path.read_text()) if self._path.exists() else 0.0
-        write_text(self._path, str(before + time.monotonic() - self._begin))
+        self._ended.set()
+        self._ticking.join()
+        self._write()
 
 
 def _described(dataset_name: str, name: str) -> dict[str, Any]:

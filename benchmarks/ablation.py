@@ -1,9 +1,9 @@
 """What each ingredient of our recipe is worth: removed, added or changed; on one fold, small and short.
 
-    python -m benchmarks.ablation [--seeds 3] [--steps 400] [--rows WORDS ...]
+    python -m benchmarks.ablation [--seeds 3] [--steps 400] [--rows WORDS ...] [--one-by-one]
 
 Everything as in benchmarks.folds, but on gems68's first fold alone, at 128 pixels and with so many steps, at
-most five minutes a run on two cores. Mean ± deviation over seeds, of top-1 and of the log loss after
+most five minutes a run. Mean ± deviation over seeds, of top-1 and of the log loss after
 calibration, which is the finer measure: one photo more or less is 0.25 % of top-1. Run again, it continues;
 runs that are finished are not repeated.
 """
@@ -14,14 +14,13 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import mean, stdev
 
-from benchmarks._finished import Finished, finished
+from benchmarks._finished import Finished, Training, finished_all
 from benchmarks._gems68 import WORK, dataset_name, gems68, missing
 from benchmarks.folds import OURS, split_model
 from gemkit.errors import run_command
 from gemkit.page import markdown_table
 from gemkit.tables import write_text
 from gemtrain.calibration import log_loss
-from gemtrain.device import choose_device
 from gemtrain.recipe import Recipe, load_recipe
 from gemtrain.scores import ranks
 
@@ -137,24 +136,29 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS), metavar="WORDS")
+    parser.add_argument("--one-by-one", action="store_true", help="each with all cores")
     options = parser.parse_args()
     if why := missing():
         print(why)
         return
     rows = {name: ROWS[name] for name in dict.fromkeys(["ours", *options.rows])}
-    device, runs = choose_device(), {name: list[Finished]() for name in rows}
+    base, runs = small(load_recipe(_OURS), options.steps), {name: list[Finished]() for name in rows}
+    jobs = [(seed, name) for seed in range(options.seeds) for name in rows]
+    trainings = [
+        Training(
+            dataset_name(rows[name][1], _FOLD),
+            f"ablation-{name.replace(' ', '_')}-{seed}",
+            rows[name][0](base),
+            seed,
+        )
+        for seed, name in jobs
+    ]
     with gems68(way for _, way in rows.values()):
-        for seed in range(options.seeds):
-            for name, (change, way) in rows.items():
-                recipe = change(small(load_recipe(_OURS), options.steps))
-                kept_as = f"ablation-{name.replace(' ', '_')}-{seed}"
-                done = finished(dataset_name(way, _FOLD), kept_as, recipe, seed, device)
-                runs[name].append(done)
-                print(
-                    f"seed {seed}, {name}: top-1 {_top(done, 1):.3f}, {done.minutes:.1f} minutes", flush=True
-                )
-                lines = [row(other, found, runs["ours"]) for other, found in runs.items() if found]
-                write_text(Path("ablation.md"), markdown_table(HEAD, lines) + "\n")
+        for (seed, name), done in zip(jobs, finished_all(trainings, options.one_by_one), strict=True):
+            runs[name].append(done)
+            print(f"seed {seed}, {name}: top-1 {_top(done, 1):.3f}, {done.minutes:.1f} minutes", flush=True)
+            lines = [row(other, found, runs["ours"]) for other, found in runs.items() if found]
+            write_text(Path("ablation.md"), markdown_table(HEAD, lines) + "\n")
     print(f"\n{(WORK / 'ablation.md').read_text()}")
 
 

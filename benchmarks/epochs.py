@@ -5,10 +5,10 @@
 Both learn from the same class folders of JPEG files, the demo's photos as d1k has them without its turned
 copies, from the same weights of EfficientNet-Lite0, with the same augmentation (any angle, mirrored), batch
 size, optimiser and schedule: `gemtrain train` with the recipe plain-efficientnet_lite0, and
-`_imagefolder.py`, which loads by itself or with one process a core. Each in a process of its own; they take turns, and the
-best of the rounds counts. An epoch, the look at the validation photos included, is the difference of a long
-and a short run; "whole" is the long run from its start to the finished model. Accuracies are of the test
-photos.
+`_imagefolder.py`, which loads by itself or with one process a core. Each in a process of its own; they take
+turns, and the best of the rounds counts. An epoch, the look at the validation photos included, is the
+difference of a long and a short run; "whole" is the long run from its start to the finished model. Accuracies
+are of the test photos.
 """
 
 import argparse

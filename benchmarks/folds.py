@@ -1,6 +1,6 @@
 """How good recipes are on gems68, each photo judged by a model that saw neither it nor a copy of it.
 
-    python -m benchmarks.folds [--models RECIPE[:CROPS] ...] [--folds 5]
+    python -m benchmarks.folds [--models RECIPE[:CROPS] ...] [--folds 5] [--one-by-one]
 
 Grouped five-fold cross-validation on all distinct photos; CROPS are `black` (the pipeline's, when left out),
 `kept` (the same with its background) or `canny` (the published bare Canny). Of a fold's training photos some
@@ -8,6 +8,9 @@ groups of every class are set aside: by them the temperature and the confidence 
 Scores are of all folds' test photos together; 95 % intervals and differences by the paired bootstrap over
 groups. The ingredients of our recipe were chosen on the first fold (benchmarks.ablation): its top-1 without
 that fold is beside it. The calibration error has 15 bins of equal mass.
+
+Without a GPU one training a core runs at a time, which is faster than one after the other on all of them, but
+for the single training: `--one-by-one` times that.
 
 Everything lies in `.cache/folds/`. Run again, it continues; a finished fold is repeated only when its recipe
 or its photos changed.
@@ -19,14 +22,13 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks._finished import Finished, finished
+from benchmarks._finished import Finished, Training, finished_all
 from benchmarks._gems68 import CROPS_OF, FOLDS, WORK, dataset_name, gems68, missing
 from gemkit.errors import UserError, run_command
 from gemkit.page import markdown_table
 from gemkit.tables import write_text
 from gemtrain.calibration import calibration_error
 from gemtrain.compare import compare
-from gemtrain.device import choose_device
 from gemtrain.intervals import GroupBootstrap
 from gemtrain.predictions import Predictions
 from gemtrain.recipe import load_recipe
@@ -118,22 +120,23 @@ def main() -> None:
     )
     parser.add_argument("--models", nargs="+", default=[PLAIN, OURS], metavar="MODEL")
     parser.add_argument("--folds", type=int, default=FOLDS, choices=range(1, FOLDS + 1))
+    parser.add_argument("--one-by-one", action="store_true", help="each with all cores")
     options = parser.parse_args()
     if why := missing():
         print(why)
         return
     models = {model: split_model(model) for model in options.models}
-    recipes = {model: load_recipe(recipe) for model, (recipe, _) in models.items()}
-    device = choose_device()
+    jobs = [(fold, model) for fold in range(options.folds) for model in models]
+    trainings = [
+        Training(dataset_name(way, fold), recipe, load_recipe(recipe), 0)
+        for fold, (recipe, way) in ((fold, models[model]) for fold, model in jobs)
+    ]
     folds: dict[str, list[Finished]] = {}
     with gems68(way for _, way in models.values()):
-        for fold in range(options.folds):
-            for model, (name, way) in models.items():
-                done = finished(dataset_name(way, fold), name, recipes[model], 0, device)
-                folds.setdefault(model, []).append(done)
-                probabilities = done.predictions.probabilities
-                top1 = (ranks(done.predictions.labels, probabilities) < 1).mean()
-                print(f"fold {fold}, {model}: top-1 {top1:.3f}, {done.minutes:.1f} minutes", flush=True)
+        for (fold, model), done in zip(jobs, finished_all(trainings, options.one_by_one), strict=True):
+            folds.setdefault(model, []).append(done)
+            top1 = (ranks(done.predictions.labels, done.predictions.probabilities) < 1).mean()
+            print(f"fold {fold}, {model}: top-1 {top1:.3f}, {done.minutes:.1f} minutes", flush=True)
             write_text(Path("table.md"), page(folds))
     print(f"\n{(WORK / 'table.md').read_text()}")
 

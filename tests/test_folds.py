@@ -20,7 +20,7 @@ from gemtrain.recipe import Recipe, Stage, load_recipe
 
 sys.path.insert(0, str(ROOT))
 from benchmarks import _finished, ablation, folds, published
-from benchmarks._finished import Finished, finished
+from benchmarks._finished import Finished, Training, finished, finished_all
 from benchmarks._gems68 import FOLDS, sides
 
 CPU = torch.device("cpu")
@@ -32,15 +32,25 @@ def test_a_finished_training_is_kept_until_its_recipe_changes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     trained = counted(monkeypatch)
-    first = finished("gems", "short", SHORT, 0, CPU)
-    again = finished("gems", "short", SHORT, 0, CPU)
+    first = finished(Training("gems", "short", SHORT, 0), CPU)
+    again = finished(Training("gems", "short", SHORT, 0), CPU)
     assert len(trained) == 1 and again.minutes == first.minutes > 0
     assert first.confidence == again.confidence == Confidence(**trained[0]["confidence"])
     assert np.array_equal(first.predictions.probabilities, again.predictions.probabilities)
     assert first.predictions.varieties == list(VARIETIES) and len(first.predictions.labels) == 15
-    finished("gems", "short", replace(SHORT, views=2), 0, CPU)
-    finished("gems", "short", replace(SHORT, views=2), 1, CPU)
+    finished(Training("gems", "short", replace(SHORT, views=2), 0), CPU)
+    finished(Training("gems", "short", replace(SHORT, views=2), 1), CPU)
     assert len(trained) == 3
+
+
+def test_trainings_side_by_side_come_in_order(gems: Path) -> None:  # noqa: F811
+    trainings = [Training("gems", f"short-{seed}", SHORT, seed) for seed in range(3)]
+    found = list(finished_all(trainings, one_by_one=False))
+    alone = list(finished_all(trainings, one_by_one=True))  # read, not repeated
+    assert [done.minutes for done in found] == [done.minutes for done in alone]
+    for seed, done in enumerate(found):
+        expected = finished(Training("gems", f"again-{seed}", SHORT, seed), CPU)
+        assert done.predictions.probabilities == pytest.approx(expected.predictions.probabilities, abs=1e-4)
 
 
 def test_a_training_whose_predictions_were_cut_short_is_not_repeated(
@@ -50,13 +60,13 @@ def test_a_training_whose_predictions_were_cut_short_is_not_repeated(
     trained = counted(monkeypatch)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(_finished, "predict_split", interrupted)
-        finished("gems", "short", SHORT, 0, CPU)
-    done = finished("gems", "short", SHORT, 0, CPU)
+        finished(Training("gems", "short", SHORT, 0), CPU)
+    done = finished(Training("gems", "short", SHORT, 0), CPU)
     assert len(trained) == 1 and done.confidence == Confidence(**trained[0]["confidence"])
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(_finished, "predict_split", interrupted)
-        finished("gems", "short", SHORT, 1, CPU)
-    finished("gems", "short", SHORT, 2, CPU)  # what is left there is of another seed
+        finished(Training("gems", "short", SHORT, 1), CPU)
+    finished(Training("gems", "short", SHORT, 2), CPU)  # what is left there is of another seed
     assert len(trained) == 3
 
 
