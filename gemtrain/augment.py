@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from gemtrain.device import to_device
 from gemtrain.recipe import Augmentation
 
 
@@ -15,8 +16,7 @@ def augmented(
     Random numbers come from a CPU generator, so that every device sees the same augmentation. Pixels from
     outside an image repeat its edge, which is background.
     """
-    batch = _moved(images, rows.to(images.device), augmentation, generator)
-    batch = batch.to(device, non_blocking=True)
+    batch = to_device(_moved(images, rows, augmentation, generator), device)
     if augmentation.rotate or augmentation.zoom or augmentation.shear or augmentation.crop:
         batch = _warped(batch, augmentation, generator)
     return batch
@@ -33,7 +33,7 @@ def _moved(images: Tensor, rows: Tensor, augmentation: Augmentation, generator: 
         move = (2 * torch.rand(2, count, 1, generator=generator) - 1) * augmentation.shift
         y = (y + (move[0] * height).round().long()).clamp(0, height - 1)
         x = (x + (move[1] * width).round().long()).clamp(0, width - 1)
-    y, x = y.to(images.device), x.to(images.device)
+    rows, y, x = (to_device(index, images.device) for index in (rows, y, x))
     return images[rows[:, None, None], y[:, :, None], x[:, None, :]].permute(0, 3, 1, 2)
 
 
@@ -48,7 +48,7 @@ def _warped(batch: Tensor, augmentation: Augmentation, generator: torch.Generato
     # From a place in the result, -1 to 1 either way, to its place in the image.
     across = torch.stack([cos, slant * cos - sin, (1 - side) * right], dim=1)
     along = torch.stack([sin, slant * sin + cos, (1 - side) * down], dim=1)
-    place = torch.stack([across, along], dim=1).to(batch.device)
+    place = to_device(torch.stack([across, along], dim=1), batch.device)
     return _sampled(batch, place)
 
 

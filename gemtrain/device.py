@@ -5,6 +5,7 @@ import os
 from contextlib import AbstractContextManager
 
 import torch
+from torch import Tensor
 
 from gemkit.errors import UserError
 from gemkit.parallel import worker_count
@@ -42,6 +43,13 @@ def _keep_freed_memory() -> None:
     if mallopt is not None:
         mallopt(_M_MMAP_THRESHOLD, _KEPT)
         mallopt(_M_TRIM_THRESHOLD, _KEPT)
+
+
+def to_device(values: Tensor, device: torch.device) -> Tensor:
+    """On a device; what has to be copied to a GPU is, while this thread goes on."""
+    if device.type == "cuda" and values.device.type == "cpu":
+        values = values.pin_memory()
+    return values.to(device, non_blocking=True)
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:

@@ -9,6 +9,7 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,11 @@ from torch.nn import functional
 from gemkit.errors import UserError
 from gemkit.progress import Progress
 from gemkit.tables import write_bytes, write_text
+from gemtrain.ahead import ahead
 from gemtrain.augment import augmented
 from gemtrain.confidence import learn_confidence
 from gemtrain.data import Dataset, batch_of, on_device
-from gemtrain.device import autocast, is_out_of_memory
+from gemtrain.device import autocast, is_out_of_memory, to_device
 from gemtrain.features import LayerFeatures, build_model, frozen_features, state_hash
 from gemtrain.linear import fit_head
 from gemtrain.models import Classifier, build
@@ -39,14 +41,20 @@ _LOOK_STEPS = 20
 
 @dataclass
 class Examples:
-    """What a network learns from or is measured on: `batch(rows, generator)` belongs to `labels[rows]`.
+    """What a network learns from or is measured on: `inputs(rows, generator)` belong to `labels[rows]`.
 
-    `class_weights` [classes], if any: what an example of each class counts in the loss.
+    The inputs come on the device, the labels are on the CPU. `class_weights` [classes], if any: what an
+    example of each class counts in the loss.
     """
 
-    batch: Callable[[Tensor, torch.Generator], Tensor]
+    inputs: Callable[[Tensor, torch.Generator], Tensor]
     labels: Tensor
+    device: torch.device
     class_weights: Tensor | None = None
+
+    def load(self, generator: torch.Generator, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Inputs and labels of some rows, on the device."""
+        return self.inputs(rows, generator), to_device(self.labels[rows], self.device)
 
 
 def train(
@@ -155,7 +163,7 @@ def train_stage(run: Run, planned: PlannedStage) -> None:
         for epoch in range(run.epoch, len(planned.epoch_steps)):
             row: dict[str, Any] = {"epoch": len(run.history) + 1, "stage": planned.number}
             row |= train_epoch(run, planned, epoch, network, training, optimiser, progress)
-            row["validation_loss"], row["validation_accuracy"] = measure(measured, validation, run.device)
+            row["validation_loss"], row["validation_accuracy"] = measure(measured, validation)
             _check_finite([row["validation_loss"]], "on the validation split", run)
             if run.record(row, optimiser, planned):
                 break
@@ -184,11 +192,11 @@ def train_epoch(
     network.train()
     if planned.stage.keep_statistics:
         _keep_statistics(network)
-    for step, rows in enumerate(batches, start=first):
+    for step, batch in enumerate(ahead(partial(training.load, generator), batches, run.device), start=first):
         factor = rate_factor(planned.stage, step, planned.steps)
         for group in optimiser.param_groups:
             group["lr"] = group["base_rate"] * factor
-        learnt = learn(run, network, training, rows, generator, optimiser)
+        learnt = learn(run, network, batch, training.class_weights, optimiser)
         if learnt is None:
             raise _too_large(run, network, training, optimiser)
         unseen.append(learnt[0])
@@ -209,20 +217,17 @@ def train_epoch(
 def learn(
     run: Run,
     network: nn.Module,
-    training: Examples,
-    rows: Tensor,
-    generator: torch.Generator,
+    batch: Callable[[], tuple[Tensor, Tensor]],
+    class_weights: Tensor | None,
     optimiser: torch.optim.Optimizer,
 ) -> tuple[Tensor, Tensor] | None:
     """One step: the loss of a batch and how many it got right, or None if the memory is too small for it."""
     try:
-        labels = training.labels[rows].to(run.device)
+        inputs, labels = batch()
         with autocast(run.device, run.recipe.cpu_bfloat16):
-            logits = network(training.batch(rows, generator))
+            logits = network(inputs)
         smoothing = run.recipe.label_smoothing
-        loss = functional.cross_entropy(
-            logits.float(), labels, training.class_weights, label_smoothing=smoothing
-        )
+        loss = functional.cross_entropy(logits.float(), labels, class_weights, label_smoothing=smoothing)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -246,7 +251,11 @@ def _examples(run: Run, stage: Stage, rows: Tensor) -> tuple[nn.Module, Examples
 
         def of(values: Tensor, answers: Tensor) -> Examples:
             values = on_device(values, run.device)
-            return Examples(lambda batch, _: values[batch.to(values.device)].to(run.device).float(), answers)
+
+            def chosen(batch: Tensor, _: torch.Generator) -> Tensor:
+                return to_device(values[to_device(batch, values.device)], run.device).float()
+
+            return Examples(chosen, answers, run.device)
 
         train_features, validation_features = _features(run, part, frozen, rows, stage.image_size)
         return part, of(train_features, labels[0]), of(validation_features, labels[1])
@@ -256,9 +265,9 @@ def _examples(run: Run, stage: Stage, rows: Tensor) -> tuple[nn.Module, Examples
         return augmented(images, rows[batch], run.recipe.augmentation, generator, run.device)
 
     def plain(batch: Tensor, _: torch.Generator) -> Tensor:
-        return batch_of(validation_images, batch).to(run.device)
+        return to_device(batch_of(validation_images, batch), run.device)
 
-    return run.model, Examples(changed, labels[0]), Examples(plain, labels[1])
+    return run.model, Examples(changed, labels[0], run.device), Examples(plain, labels[1], run.device)
 
 
 def _pixels(run: Run, training_size: int | None) -> tuple[Tensor, Tensor]:
@@ -335,14 +344,15 @@ def _keep_statistics(network: nn.Module) -> None:
 
 
 @torch.inference_mode()
-def measure(network: nn.Module, examples: Examples, device: torch.device) -> tuple[float, float]:
+def measure(network: nn.Module, examples: Examples) -> tuple[float, float]:
     """Mean cross entropy and accuracy of a network on all examples."""
     network.eval()
-    loss = correct = torch.zeros((), device=device)
-    for rows in torch.arange(len(examples.labels)).split(_VALIDATION_BATCH):
-        labels = examples.labels[rows].to(device)
-        with autocast(device):
-            logits = network(examples.batch(rows, torch.default_generator)).float()
+    loss = correct = torch.zeros((), device=examples.device)
+    batches = torch.arange(len(examples.labels)).split(_VALIDATION_BATCH)
+    for batch in ahead(partial(examples.load, torch.default_generator), batches, examples.device):
+        inputs, labels = batch()
+        with autocast(examples.device):
+            logits = network(inputs).float()
         loss = loss + functional.cross_entropy(logits, labels, reduction="sum")
         correct = correct + (logits.argmax(1) == labels).sum()
     count = len(examples.labels)
@@ -370,8 +380,8 @@ def _too_large(
         optimiser.zero_grad()
         if run.device.type == "cuda":
             torch.cuda.empty_cache()
-        rows = torch.arange(size) % len(training.labels)
-        if all(learn(run, network, training, rows, torch.Generator(), optimiser) for _ in range(2)):
+        batch = partial(training.load, torch.Generator(), torch.arange(size) % len(training.labels))
+        if all(learn(run, network, batch, training.class_weights, optimiser) for _ in range(2)):
             break
     advice = f"set the recipe's 'batch_size' to {size}, which fits" if size > 1 else "lower its 'image_size'"
     return UserError(
