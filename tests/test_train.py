@@ -1,9 +1,6 @@
-"""Training: the loop, resuming, features, augmentation, and datasets that cannot be trained on."""
+"""Training: the loop, its stages, the epoch that is kept, frozen features, classifiers on them."""
 
 import io
-import signal
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +8,15 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
-from conftest import command, start
 from PIL import Image
 from test_gemtrain import PHOTOS, gems, gemtrain, make_dataset, texture, write_params, write_rows  # noqa: F401
 
 from gemkit.errors import UserError
-from gemtrain.augment import augmented, oriented
 from gemtrain.data import Dataset, Split, batch_of
-from gemtrain.device import is_out_of_memory
 from gemtrain.features import frozen_features
 from gemtrain.models import Classifier, build
 from gemtrain.predictions import predict
-from gemtrain.recipe import Augmentation, Recipe, Stage, load_settings
-from gemtrain.run import Run
+from gemtrain.recipe import Recipe, Stage, load_settings
 from gemtrain.schedule import merit, plan_stages, rate_factor, row_batches
 from gemtrain.store import read_history, read_model
 from gemtrain.train import balancing_weights, train
@@ -147,97 +140,6 @@ def test_weight_decay_is_for_kernels_and_that_of_a_loss_term(gems: Path) -> None
     for key, value in build("gemnet", 3, 48).state_dict().items():
         expected = -0.01 * 0.5 * value if key.endswith("weight") else 0 * value
         assert torch.allclose(after[1][key] - after[0][key], expected, atol=1e-6)
-
-
-HEAD_THEN_ALL_THEN_AVERAGED = {
-    "max_steps": 6,
-    "class_weights": True,
-    "stages": [
-        {"epochs": 3, "learning_rate": 0.01, "train": "head", "each_photo_once": True},
-        {"epochs": 1, "learning_rate": 0.001, "image_size": 32, "keep_statistics": True},
-        {"epochs": 2, "learning_rate": 0.001, "warmup": 0.1, "decay": "cosine", "ema_decay": 0.5},
-    ],
-}
-DENSE_THEN_ALL = {
-    "weights": "none",
-    "patience": 1,
-    "stages": [
-        {"epochs": 3, "learning_rate": 0.01, "train": "dense"},
-        {"epochs": 3, "learning_rate": 0.001},
-    ],
-}
-
-
-@pytest.mark.parametrize(
-    ("recipe", "stop", "changes"),
-    [
-        ("gemnet", 15, {"max_steps": 40}),
-        ("gemnet", 1, DENSE_THEN_ALL),
-        ("efficientnet_lite0", 5, HEAD_THEN_ALL_THEN_AVERAGED),
-    ],
-)
-def test_stopped_anywhere_and_run_again_ends_in_the_same_model(
-    gems: Path,  # noqa: F811
-    monkeypatch: pytest.MonkeyPatch,
-    recipe: str,
-    stop: int,
-    changes: dict[str, Any],
-) -> None:
-    about = run(recipe, **changes)
-    unbroken = files_of(recipe)
-    assert stop < about["epochs"]
-    record = Run.record
-    finished = []
-
-    def stop_after(self: Run, *arguments: Any) -> bool:
-        over = record(self, *arguments)
-        finished.append(1)
-        if len(finished) == stop:
-            raise KeyboardInterrupt
-        return over
-
-    monkeypatch.setattr(Run, "record", stop_after)
-    with pytest.raises(KeyboardInterrupt):
-        run(recipe, **changes)
-    assert run(recipe, **changes)["epochs"] == about["epochs"] == len(finished)
-    assert files_of(recipe) == unbroken
-
-
-def test_killed_in_the_middle_of_epochs_it_ends_in_the_same_bytes_and_ctrl_c_is_130(
-    gems: Path,  # noqa: F811
-) -> None:
-    stages = [{"epochs": 3, "learning_rate": 1e-3}, {"epochs": 3, "learning_rate": 1e-4}]
-    write_params(gemnet={"image_size": 96, "max_steps": 54, "stages": stages})
-    training = "gemtrain", "train", "--dataset", "gems", "--recipe", "gemnet"
-    command(*training, cwd=gems)
-    unbroken = files_of()
-    for path in Path("models/gems/gemnet").iterdir():
-        path.unlink()
-    for number, code, stage in ((signal.SIGKILL, -9, 1), (signal.SIGINT, 130, 1), (signal.SIGKILL, -9, 2)):
-        seen = stamps()
-        process = start(*training, cwd=gems)
-        await_until(lambda: stamps() != seen, process)  # noqa: B023
-        if stage == 2:
-            await_until(lambda: any(Path(".cache").rglob("stage-1.safetensors")), process)
-        time.sleep(0.1)  # into the next epoch
-        process.send_signal(number)
-        said = process.communicate(timeout=60)[1]
-        assert process.returncode == code and "Traceback" not in said
-    saved = torch.load(next(Path(".cache").rglob("checkpoint.pt")), weights_only=True)
-    assert 3 <= len(saved["history"]) < 6 and saved["stage"] == 1
-    assert not files_of()
-    command(*training, cwd=gems)
-    assert files_of() == unbroken
-
-
-def stamps() -> list[int]:
-    return [path.stat().st_mtime_ns for path in Path(".cache").rglob("checkpoint.pt")]
-
-
-def await_until(ready: Callable[[], bool], process: Any) -> None:
-    while not ready():
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.005)
 
 
 def test_a_new_head_on_frozen_features_leaves_the_rest_alone(gems: Path) -> None:  # noqa: F811
@@ -377,97 +279,6 @@ def test_batches_cover_every_row_once_a_pass_wherever_they_begin() -> None:
     assert all(torch.equal(one, other) for one, other in zip(part, whole[6:9], strict=True))
 
 
-def changed(image: np.ndarray, count: int, **changes: Any) -> torch.Tensor:
-    """`count` augmented copies of one image, [count, 3, H, W] float32."""
-    images, rows = torch.from_numpy(image)[None], torch.zeros(count, dtype=torch.int64)
-    generator = torch.Generator().manual_seed(0)
-    return augmented(images, rows, Augmentation(**changes), generator, CPU).float()
-
-
-def test_augmentation_draws_for_each_image() -> None:
-    image = texture(1, 1)
-    plain = torch.from_numpy(image).permute(2, 0, 1).float()
-    batch = changed(image, 64, mirror=True)
-    kept = [torch.equal(one, plain) for one in batch]
-    mirrored = [torch.equal(one, plain.flip(2)) for one in batch]
-    assert all(one != other for one, other in zip(kept, mirrored, strict=True)) and 10 < sum(kept) < 54
-    shifted = changed(image, 64, shift=0.1)
-    assert len({one.numpy().tobytes() for one in shifted}) > 20
-    for one in shifted:
-        assert any(
-            torch.equal(one[:, 8:40, 8:40], plain[:, 8 + y : 40 + y, 8 + x : 40 + x])
-            for y in range(-5, 6)
-            for x in range(-5, 6)
-        )
-
-
-@pytest.mark.parametrize(
-    "changes", [{"rotate": 180}, {"zoom": 0.5}, {"shear": 30}, {"crop": 0.5}, {"rotate": 20, "crop": 0.3}]
-)
-def test_a_warp_changes_no_colour_and_is_drawn_again_for_each_image(changes: dict[str, float]) -> None:
-    plain = np.full((32, 32, 3), (200, 60, 7), dtype=np.uint8)
-    assert torch.allclose(changed(plain, 8, **changes), torch.tensor([200.0, 60, 7]).view(3, 1, 1), atol=1e-3)
-    image = texture(1, 1)
-    batch = changed(image, 32, **changes)
-    assert len({one.numpy().tobytes() for one in batch}) == 32 and torch.equal(
-        batch, changed(image, 32, **changes)
-    )
-    nothing = changed(image, 4, **dict.fromkeys(changes, 0.0))
-    assert torch.equal(nothing, torch.from_numpy(image).permute(2, 0, 1).float().expand(4, -1, -1, -1))
-
-
-def spots(**changes: float) -> torch.Tensor:
-    """Where a spot 16 pixels right of and 8 below the centre goes, from the centre: [256, (right, down)]."""
-    y, x = np.mgrid[-48:48, -48:48] + 0.5
-    spot = 255 * np.exp(-((x - 16) ** 2 + (y - 8) ** 2) / 20)
-    batch = changed(np.repeat(spot[..., None], 3, axis=2).astype(np.uint8), 256, **changes)[:, 0]
-    places = [torch.from_numpy(grid).float() for grid in (x, y)]
-    return torch.stack([(batch * place).sum((1, 2)) / batch.sum((1, 2)) for place in places], dim=1)
-
-
-def test_warps_do_what_their_names_say_and_as_far_as_they_may() -> None:
-    def close(found: torch.Tensor, expected: float) -> bool:
-        return bool((found - expected).abs().max() < 0.3)
-
-    def spans(found: torch.Tensor, least: float, most: float) -> bool:
-        """Within the limits, nearly up to both."""
-        slack = 0.03 * (most - least)
-        return bool(
-            least - slack < found.min() < least + 2 * slack and most - 2 * slack < found.max() < most + slack
-        )
-
-    far, angle = 320**0.5, np.degrees(np.arctan2(8, 16))
-    turned = spots(rotate=30)
-    assert close(turned.norm(dim=1), far)
-    assert spans(torch.atan2(turned[:, 1], turned[:, 0]).rad2deg() - angle, -30, 30)
-    zoomed = spots(zoom=0.25)
-    assert close(zoomed[:, 0] - 2 * zoomed[:, 1], 0) and spans(zoomed.norm(dim=1) / far, 0.75, 1.25)
-    sheared = spots(shear=20)
-    assert close(sheared[:, 1], 8)
-    assert spans(sheared[:, 0] - 16, *(8 * np.tan(np.radians((-20, 20)))))
-    cut = spots(crop=0.25)
-    # Where the spot is in a square of side s at most 24 pixels smaller than 96, in units of the square.
-    assert spans(cut[:, 0], (16 - 12) / 0.75, (16 + 12) / 0.75)
-
-
-def test_views_are_even_turns_of_the_image_and_of_its_mirror_image() -> None:
-    image = torch.from_numpy(texture(1, 1)).permute(2, 0, 1).float()
-    turned = [one.rot90(quarters, (1, 2)) for quarters in range(4) for one in (image, image.flip(2))]
-    for views, exact in ((1, turned[:1]), (2, turned[:2]), (4, turned[:2] + turned[4:6]), (8, turned)):
-        found = [oriented(image[None], number, views)[0] for number in range(views)]
-        assert all(torch.equal(one, other) for one, other in zip(found, exact, strict=True))
-    y, x = np.mgrid[-48:48, -48:48] + 0.5
-    spot = torch.from_numpy(255 * np.exp(-((x - 16) ** 2 + (y - 8) ** 2) / 20)).float()
-    angles = []
-    for number in range(16):
-        seen = oriented(spot[None, None], number, 16)[0, 0]
-        up, right = ((seen.numpy() * place).sum() for place in (-y, x))
-        angles.append(np.degrees(np.arctan2(up, right)))
-    own = np.degrees(np.arctan2(-8, 16))
-    expected = [turn + angle for turn in range(0, 360, 45) for angle in (own, 180 - own)]
-    assert np.allclose((np.array(angles) - expected + 180) % 360, 180, atol=0.5)
-
-
 def test_probabilities_are_the_mean_over_views(gems: Path) -> None:  # noqa: F811
     model = build("gemnet", 3, 48)
     pixels = Split("gems", "validation").pixels(48)[:3]
@@ -490,83 +301,3 @@ def test_decoded_pixels_are_the_images(gems: Path) -> None:  # noqa: F811
     stamp = next(Path(".cache/pixels").glob("gems-validation-48-*")).stat().st_mtime_ns
     Split("gems", "validation").pixels(48)
     assert next(Path(".cache/pixels").glob("gems-validation-48-*")).stat().st_mtime_ns == stamp
-
-
-def test_a_loss_that_is_no_number_stops(gems: Path) -> None:  # noqa: F811
-    with pytest.raises(UserError, match=r"loss became \S+ (in batch|on the) .*of epoch \d.*learning_rate"):
-        run(stages=[{"epochs": 5, "learning_rate": 1e18}], max_steps=60)
-    assert not Path("models").exists()
-
-
-def test_a_batch_that_is_too_large_for_the_memory_names_one_that_fits(
-    gems: Path,  # noqa: F811
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    with pytest.raises(RuntimeError) as full:
-        torch.empty(2**60)
-    assert is_out_of_memory(full.value) and not is_out_of_memory(RuntimeError("shapes differ"))
-    forward, room = Classifier.forward, 3
-
-    def cramped(self: Classifier, images: torch.Tensor) -> torch.Tensor:
-        if len(images) > room:
-            raise full.value
-        return forward(self, images)
-
-    monkeypatch.setattr(Classifier, "forward", cramped)
-    refused(r"8 images of 48 pixels .*memory of the cpu; set the recipe's 'batch_size' to 2, which fits")
-    room = 0
-    refused(r"8 images of 48 pixels .*lower its 'image_size'")
-
-
-def refused(match: str) -> None:
-    with pytest.raises(UserError, match=match) as error:
-        run()
-    assert "\n" not in str(error.value)
-
-
-def test_a_dataset_that_is_missing(gems: Path) -> None:  # noqa: F811
-    for path in Path("data/datasets/gems").glob("test-*"):
-        path.unlink()
-    refused("test-")
-    settings, seed = load_settings(Path("params.yaml"), "gemnet")
-    with pytest.raises(UserError, match="data/datasets/none"):
-        train("none", "gemnet", settings, seed, CPU)
-
-
-def test_a_truncated_parquet(gems: Path) -> None:  # noqa: F811
-    path = Path("data/datasets/gems/train-00000.parquet")
-    path.write_bytes(path.read_bytes()[:-50])
-    refused(r"train-00000\.parquet.*not a complete Parquet")
-
-
-def test_one_class(gems: Path) -> None:  # noqa: F811
-    make_dataset(classes=1)
-    refused("1 class")
-
-
-def test_a_class_without_photos_in_a_split(gems: Path) -> None:  # noqa: F811
-    rows = pq.read_table("data/datasets/gems/validation-00000.parquet").to_pylist()
-    write_rows("gems", "validation", [row for row in rows if row["label"] != 1])
-    refused("'Garnet'.*validation")
-
-
-def test_labels_that_mean_something_else(gems: Path) -> None:  # noqa: F811
-    rows = pq.read_table("data/datasets/gems/test-00000.parquet").to_pylist()
-    write_rows("gems", "test", [{**row, "label": 2 - row["label"]} for row in rows])
-    refused("label [02].*test")
-
-
-def test_an_image_that_cannot_be_decoded_is_named(gems: Path) -> None:  # noqa: F811
-    rows = pq.read_table("data/datasets/gems/train-00000.parquet").to_pylist()
-    rows[4]["image"]["bytes"] = rows[4]["image"]["bytes"][:60]
-    write_rows("gems", "train", rows)
-    refused(r"row 4 of 'data/datasets/gems/train-00000\.parquet'")
-
-
-def test_weights_of_another_network(gems: Path) -> None:  # noqa: F811
-    run(max_steps=2)
-    with pytest.raises(UserError, match="another network"):
-        run("efficientnet_lite0", weights="models/gems/gemnet/model.safetensors")
-    with pytest.raises(UserError, match="another network"):
-        run(weights="models/gems/gemnet/model.safetensors", image_size=96)
-    assert run(weights="models/gems/gemnet/model.safetensors", max_steps=2)["epochs"] == 2
