@@ -15,7 +15,8 @@ import numpy as np
 import pyarrow as pa
 import yaml
 
-from benchmarks._published_data import PHOTOS, ROOT, run
+from benchmarks._published_data import run
+from benchmarks._shared import GEMS68, NO_GEMS68, ROOT
 from benchmarks.boxes import bare_canny
 from curation.balance import DATASETS_FOLDER, balance
 from curation.centre import encode_jpeg
@@ -46,7 +47,7 @@ CROPS_OF = {
 
 def missing() -> str | None:
     """Why there are no folds, in a sentence; None when there are."""
-    return None if PHOTOS.is_dir() else f"Skipped: the photos are not in '{PHOTOS}'."
+    return None if GEMS68.is_dir() else f"Skipped: {NO_GEMS68}"
 
 
 @contextlib.contextmanager
@@ -72,7 +73,7 @@ def dataset_name(way: str, fold: int) -> str:
 def _write_params(crop: CropParams) -> None:
     params = {
         "sites": ["gems68"],
-        "crawl": {"gems68": {"folder": str(PHOTOS)}},
+        "crawl": {"gems68": {"folder": str(GEMS68 / "train")}},
         "clean": {"taxonomy": str(ROOT / "labels/taxonomy.toml"), "decisions": "decisions.csv"},
         "crop": crop.model_dump(),
         "balance": {

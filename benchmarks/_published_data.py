@@ -8,12 +8,11 @@ import yaml
 
 from benchmarks._budget import Sizes
 from benchmarks._commands import GEMSCRAPE, last_words, running
+from benchmarks._shared import GEMS68, NO_GEMS68, ROOT
 from gemkit.errors import UserError
 from gemkit.tables import write_text
 
-ROOT = Path(__file__).parents[1]
 WORK = ROOT / ".cache" / "published"
-PHOTOS = Path(os.environ.get("GEMSCRAPE_SHARED_DATA", ROOT.parent / "shared/data")).resolve() / "gems68/train"
 #: The dataset of each project.
 DATASETS = {"demo": "d1k", "gems68": "d200"}
 
@@ -44,10 +43,10 @@ def _make_gems68(folder: Path) -> None:
     dataset = DATASETS["gems68"]
     if (folder / "metrics" / dataset / "dataset.json").exists():  # written last
         return
-    if not PHOTOS.is_dir():
-        raise UserError(f"'{PHOTOS}' is missing; set GEMSCRAPE_SHARED_DATA to the folder that holds gems68.")
+    if not GEMS68.is_dir():
+        raise UserError(NO_GEMS68)
     params = yaml.safe_load((ROOT / "params/gems68.yaml").read_text(encoding="utf-8"))
-    params["crawl"]["gems68"]["folder"] = str(PHOTOS)
+    params["crawl"]["gems68"]["folder"] = str(GEMS68 / "train")
     for key in ("taxonomy", "decisions"):
         params["clean"][key] = str(ROOT / params["clean"][key])
     write_text(folder / "params.yaml", yaml.safe_dump(params, sort_keys=False))

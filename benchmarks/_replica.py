@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html import escape
 from math import ceil
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from benchmarks._photos import photo, template
+from benchmarks._shared import SHARED
 
-LISTS = Path(__file__).parents[2] / "shared/data/gempundit"
+LISTS = SHARED / "gempundit"
 
 #: Pages beyond the end of a category show its last one.
 _PAGE = re.compile(r"(/gemstones/[^/]+)(?:/page/(\d+))?")

@@ -16,7 +16,6 @@ On the demo store's rendered stones, with shadow, the true outline is known to t
 import argparse
 import csv
 import hashlib
-import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,6 +26,7 @@ import cv2
 import numpy as np
 
 from benchmarks._commands import table
+from benchmarks._shared import GEMS68, NO_GEMS68
 from curation import stone as finding
 from curation.background import soft_mask
 from curation.canny import bounding_box
@@ -36,7 +36,6 @@ from gemkit.progress import Progress
 from scraper.demo_store import stones as rendering
 from scraper.demo_store.varieties import BY_NAME
 
-PHOTOS = Path(os.environ.get("GEMSCRAPE_SHARED_DATA", "../shared/data")).resolve() / "gems68"
 MODEL = "u2netp"
 #: The published loop's thresholds of Canny.
 _CANNY = 100, 200
@@ -82,7 +81,7 @@ def iou(left: Box, right: Box) -> float:
 
 def find(file: str, published: Box) -> Photo:
     """All ways on one photo. The network runs once; its time counts for each way that needs it."""
-    image = decode((PHOTOS / "train" / file).read_bytes()).pixels
+    image = decode((GEMS68 / "train" / file).read_bytes()).pixels
     whole = (0, 0, image.shape[1], image.shape[0])
     boxes, ms = {}, {}
 
@@ -125,7 +124,7 @@ def _in_source(box: Box | None, view: tuple[int, ...], source: tuple[int, ...]) 
 
 def photos(share: float) -> Iterator[tuple[str, Box]]:
     """File and published box of that share of the photos, evenly over their hashes."""
-    with (PHOTOS / "train_boxes.csv").open() as lines:
+    with (GEMS68 / "train_boxes.csv").open() as lines:
         for row in csv.DictReader(lines):
             digest = hashlib.sha256(b"share" + row["file"].encode()).digest()
             if int.from_bytes(digest[:4]) < share * 2**32:
@@ -166,7 +165,7 @@ def draw(found: list[Photo]) -> np.ndarray:
     """A montage, RGB, of photos with the published box, u2netp's and the classical one."""
     panels = []
     for photo in found:
-        view = view_of(decode((PHOTOS / "train" / photo.file).read_bytes()).pixels)
+        view = view_of(decode((GEMS68 / "train" / photo.file).read_bytes()).pixels)
         source = _size(photo)
         for box, colour in (
             (photo.boxes["bare u2netp"], (40, 60, 255)),
@@ -191,7 +190,7 @@ def draw(found: list[Photo]) -> np.ndarray:
 def _size(photo: Photo) -> tuple[int, int]:
     from PIL import Image
 
-    with Image.open(PHOTOS / "train" / photo.file) as image:
+    with Image.open(GEMS68 / "train" / photo.file) as image:
         return image.height, image.width
 
 
@@ -243,8 +242,8 @@ def main() -> None:
     options = parser.parse_args()
     cv2.setNumThreads(1)
     print(rendered(_RENDERED))
-    if not PHOTOS.exists():
-        print(f"'{PHOTOS}' is missing; set GEMSCRAPE_SHARED_DATA to the folder that holds gems68.")
+    if not GEMS68.exists():
+        print(NO_GEMS68)
         return
     chosen = list(photos(options.share))
     found = []

@@ -26,6 +26,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks._peers import imagededup
+from benchmarks._shared import GEMS68, NO_GEMS68
 from benchmarks._shop import SITE, write_shop
 from curation.clean import clean
 from curation.duplicates import hamming, mirrored_pairs_within, pairs_within
@@ -37,7 +38,6 @@ from gemkit.progress import Progress
 
 PARTS = ("recall", "search", "peer", "hashing", "clean")
 
-_SHARED = Path(os.environ.get("GEMSCRAPE_SHARED_DATA", Path(__file__).parents[2] / "shared/data"))
 _PEER = Path(__file__).with_name("_imagededup.py")
 _PEER_QUERIES = 500
 _SIDE = 256
@@ -106,9 +106,9 @@ def _hashes(pixels: np.ndarray) -> dict[str, str]:
 
 def recall(step: int = 1) -> None:
     """Print the share of the copies found, and list the pairs of photos that are taken for copies."""
-    files = sorted((_SHARED / "gems68/train").rglob("*.jpg"))[::step]
+    files = sorted((GEMS68 / "train").rglob("*.jpg"))[::step]
     if not files:
-        print(f"recall: skipped, there are no photos in '{_SHARED}/gems68'.")
+        print(f"recall: skipped, {NO_GEMS68}")
         return
     rows: dict[str, list[dict[str, str]]] = {name: [] for name in ("original", *COPIES)}
     seen, names = set(), []

@@ -24,7 +24,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from benchmarks._commands import GEMSCRAPE, finish, running, table
-from benchmarks._published_data import ROOT
+from benchmarks._shared import ROOT
 from gemkit.errors import run_command
 from gemkit.parallel import worker_count
 from gemkit.tables import table_files
