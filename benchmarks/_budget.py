@@ -10,7 +10,6 @@ from multiprocessing import get_context
 from typing import Any, NamedTuple
 
 import torch
-from torch.nn import functional
 
 from gemtrain.augment import augmented
 from gemtrain.data import batch_of
@@ -18,6 +17,7 @@ from gemtrain.device import autocast, choose_device
 from gemtrain.features import build_model
 from gemtrain.models import find_network
 from gemtrain.recipe import Recipe, Stage
+from gemtrain.train import cross_entropy
 
 #: Epochs, so that `keep` has some to choose from: each costs a look at the validation photos, and all of them
 #: no more than this share of the time.
@@ -66,7 +66,9 @@ def measure_pace(recipe: Recipe, classes: int) -> Pace:
 def _pace(recipe: Recipe, classes: int) -> Pace:
     device = choose_device()
     side, channels, size = recipe.image_size, recipe.channels, recipe.batch_size
-    model = build_model(recipe.network, classes, side, channels, recipe.features).to(device)
+    model = build_model(recipe.network, classes, side, channels, recipe.features, recipe.colour_bins).to(
+        device
+    )
     images = torch.randint(256, (_FEATURE_BATCH, side, side, channels), dtype=torch.uint8)
     labels = torch.zeros(size, dtype=torch.long, device=device)
     rows, generator = torch.arange(size) % len(images), torch.Generator()
@@ -78,7 +80,7 @@ def _pace(recipe: Recipe, classes: int) -> Pace:
             with autocast(device, recipe.cpu_bfloat16):
                 logits = part(batch())
             optimiser.zero_grad()
-            functional.cross_entropy(logits.float(), labels).backward()
+            cross_entropy(logits.float(), labels).backward()
             optimiser.step()
 
         return step

@@ -1,6 +1,6 @@
 """What each ingredient of our recipe is worth: removed, added or changed; on one fold, small and short.
 
-    python -m benchmarks.ablation [--seeds 3] [--steps 400] [--rows WORDS ...] [--one-by-one]
+    python -m benchmarks.ablation [--seeds 3] [--steps 300] [--rows WORDS ...] [--one-by-one]
 
 Everything as in benchmarks.folds, but on gems68's first fold alone, at 128 pixels and with so many steps, at
 most five minutes a run. Mean ± deviation over seeds, of top-1 and of the log loss after
@@ -74,6 +74,8 @@ def _without_head(recipe: Recipe) -> Recipe:
 
 ROWS: dict[str, tuple[Change, str]] = {
     "ours": (_set(), _CROPS),
+    "without the expert on colours": (_set(colour_bins=None), _CROPS),
+    "12 colour bins": (_set(colour_bins=12), _CROPS),
     "without the head on frozen features": (_without_head, _CROPS),
     "one learning rate": (_stages(head_learning_rate=None), _CROPS),
     "constant learning rates": (_stages(warmup=0.0, decay="constant"), _CROPS),
@@ -91,7 +93,7 @@ ROWS: dict[str, tuple[Change, str]] = {
     "8 views at the end": (_set(views=8), _CROPS),
     "background kept": (_set(), "kept"),
     "bare Canny crops": (_set(), "canny"),
-    "efficientnet_lite0": (_set(network="efficientnet_lite0"), _CROPS),
+    "efficientnet_lite1": (_set(network="efficientnet_lite1"), _CROPS),
     "efficientnet_lite2": (_set(network="efficientnet_lite2"), _CROPS),
 }  # fmt: skip
 
@@ -134,7 +136,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=400)
+    parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS), metavar="WORDS")
     parser.add_argument("--one-by-one", action="store_true", help="each with all cores")
     options = parser.parse_args()

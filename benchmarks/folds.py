@@ -35,7 +35,7 @@ from gemtrain.recipe import load_recipe
 from gemtrain.scores import TOP, ranks
 
 PLAIN = "plain-efficientnet_lite0:canny"
-OURS = "gemscrape-efficientnet_lite1"
+OURS = "gemscrape-efficientnet_lite0"
 HEAD = (
     "recipe", "crops", "folds", "photos / groups", *(f"top-{k} [95 %]" for k in TOP), "without fold 0", "ECE",
     "sure", "right of these", "minutes a fold",

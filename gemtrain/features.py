@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from gemkit.memo import Memo
 from gemkit.progress import Progress
+from gemtrain.colours import BesideColours, ColourHead
 from gemtrain.data import batch_of
 from gemtrain.device import autocast
 from gemtrain.models import Classifier, build, layer_features
@@ -34,19 +35,34 @@ class LayerFeatures(nn.Module):
 
 
 def build_model(
-    network: str, classes: int, image_size: int, channels: int = 3, features: Sequence[str] = ()
+    network: str,
+    classes: int,
+    image_size: int,
+    channels: int = 3,
+    features: Sequence[str] = (),
+    colour_bins: int | None = None,
 ) -> Classifier:
     """A network with random weights whose last layer sees its usual features, or those of the layers named.
 
-    Raises UserError for an unknown network or layer.
+    With `colour_bins`, another one sees a histogram of the image's colours (`ColourHead`). Raises UserError
+    for an unknown network or layer.
     """
-    if not features:
-        return build(network, classes, image_size, channels)
-    body = LayerFeatures(build(network, _PUBLISHED_CLASSES, image_size, channels), features)
+    body: nn.Module
+    if features:
+        body = LayerFeatures(build(network, _PUBLISHED_CLASSES, image_size, channels), features)
+    else:
+        body = build(network, classes, image_size, channels)
+        if not colour_bins:
+            return body
+        body.head = nn.Identity()
+    if colour_bins:
+        body = BesideColours(body, colour_bins)
     with torch.inference_mode():
         width = body.eval()(torch.zeros(1, channels, image_size, image_size)).shape[1]
     # The network inside normalises its images itself.
     model = Classifier(body, width, classes, (0.0, 0.0, 0.0), (1 / 255, 1 / 255, 1 / 255), {}, channels)
+    if colour_bins:
+        model.head = ColourHead(width - colour_bins**3, colour_bins**3, classes)
     return model.to(memory_format=torch.channels_last)
 
 

@@ -14,10 +14,15 @@ from torch import Tensor, nn
 from gemkit.errors import UserError
 from gemkit.progress import Progress
 from gemtrain.augment import oriented
+from gemtrain.colours import ColourHead, ColourHistogram
 from gemtrain.models import Classifier
 
 #: Names of the graph's input and output.
 INPUT, OUTPUT = "images", "probabilities"
+
+#: Modules whose nodes stay in float, and how the names of these begin.
+_COLOURS = (ColourHistogram, ColourHead)
+_IN_FLOAT = "float."
 
 _PACKAGES = ("onnx", "onnxruntime", "onnxscript")
 _BATCH = 4  # each is seen in up to 16 views at once
@@ -85,6 +90,9 @@ def to_onnx(calibrated: Calibrated, image_size: int, properties: Mapping[str, st
             f"Of the network '{properties['network']}' no ONNX can be made: what it does depends on how many "
             "images it is given; take another network."
         )
+    for node in graph.node:
+        if any(kind.__name__ in note.value for kind in _COLOURS for note in node.metadata_props):
+            node.name = f"{_IN_FLOAT}{node.name}"
     # Notes of the exporter's, among them paths of this machine.
     for noted in (graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
         del noted.metadata_props[:]
@@ -106,9 +114,10 @@ class _Batches:
 def to_int8(content: bytes, images: np.ndarray) -> bytes:
     """The network of an ONNX file in 8-bit integers, scaled to what it makes of images [N, H, W, channels].
 
-    The last layer, temperature and softmax stay in float: there, rounding costs calibration and saves next to
-    nothing. Weights have a scale for each channel and seven bits: without VNNI instructions a processor adds
-    two products in 16 bits, where those of eight overflow, and would answer otherwise than others.
+    The last layer, temperature, softmax and the histogram of colours stay in float: there, rounding costs
+    calibration and saves next to nothing. Weights have a scale for each channel and seven bits: without VNNI
+    instructions a processor adds two products in 16 bits, where those of eight overflow, and would answer
+    otherwise than others.
     """
     import onnx
     from onnxruntime.quantization import QuantType, quantize_static
@@ -117,8 +126,14 @@ def to_int8(content: bytes, images: np.ndarray) -> bytes:
     source = onnx.load_from_string(content)
     nodes = source.graph.node
     head = max(place for place, node in enumerate(nodes) if node.op_type == "Gemm")
+    values = {output for node in nodes if node.name.startswith(_IN_FLOAT) for output in node.output}
     in_float = [
-        node.name for place, node in enumerate(nodes) if place >= head or node.op_type in _NORMALISATIONS
+        node.name
+        for place, node in enumerate(nodes)
+        if place >= head
+        or node.op_type in _NORMALISATIONS
+        or node.name.startswith(_IN_FLOAT)
+        or values.intersection(node.input)
     ]
     with tempfile.TemporaryDirectory() as folder:
         given, prepared, quantised = (Path(folder) / f"{name}.onnx" for name in ("given", "prepared", "done"))

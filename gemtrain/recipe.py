@@ -91,6 +91,8 @@ class Recipe:
     `features`, if any, names layers of the whole network, its own last one of 1000 classes included: their
     answers, averaged over each map, side by side are the input of the new last layer. `classifier`: that
     layer is a logistic regression ("linear") or a support vector machine ("svm") on the frozen features.
+    `colour_bins`: beside the network an expert on colours learns from a histogram of so many bins a channel
+    (`ColourHistogram`); the answer is the mean of both (`ColourHead`).
     `class_weights`: every class counts the same in the loss, however many images it has.
     `weight_decay` is for the kernels, the weights of convolutions and dense layers, alone. With adam and sgd
     (of momentum 0.9) it is added to the gradient, which is that of a loss term: what Keras calls L2 of λ is a
@@ -116,6 +118,7 @@ class Recipe:
     stages: tuple[Stage, ...] = ()
     features: tuple[str, ...] = ()
     classifier: Literal["linear", "svm"] | None = None
+    colour_bins: int | None = None
     weights: str = "none"
     batch_size: int = 32
     optimiser: Literal["adam", "adamw", "sgd"] = "adam"
@@ -135,6 +138,13 @@ class Recipe:
             raise ValueError(f"'channels' must be 1, 3 or 4 (found {self.channels})")
         if bool(self.stages) == bool(self.classifier):
             raise ValueError("a recipe has either 'stages' or a 'classifier'; give one of the two")
+        if self.colour_bins is not None:
+            if not 2 <= self.colour_bins <= 16:
+                raise ValueError(f"'colour_bins' must be 2 to 16 (found {self.colour_bins})")
+            if self.classifier:
+                raise ValueError("'colour_bins' are for a schedule of 'stages', not for a 'classifier'")
+            if self.channels == 1:
+                raise ValueError("'colour_bins' needs colours, so 3 or 4 'channels' (found 1)")
         _positive("batch_size", self.batch_size)
         _share("label_smoothing", self.label_smoothing)
         if not 0 <= self.weight_decay < float("inf"):

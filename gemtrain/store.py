@@ -64,12 +64,15 @@ def read_model(dataset: str, recipe: str) -> tuple[Classifier, dict[str, Any]]:
     try:
         about = json.loads(path.read_text(encoding="utf-8"))
         settings = about["settings"]
+        if not {"confidence", "crop"} <= about.keys() or not {"views", "colour_bins"} <= settings.keys():
+            raise UserError(f"The model in '{folder}' was trained by an earlier version; train it again.")
         model = build_model(
             about["network"],
             len(about["varieties"]),
             about["image_size"],
             settings["channels"],
             settings["features"],
+            settings["colour_bins"],
         )
     except FileNotFoundError:
         raise UserError(
@@ -77,8 +80,6 @@ def read_model(dataset: str, recipe: str) -> tuple[Classifier, dict[str, Any]]:
         ) from None
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError):
         raise UserError(f"'{path}' is not a complete model description; train the model again.") from None
-    if not {"confidence", "crop"} <= about.keys() or "views" not in settings:
-        raise UserError(f"The model in '{folder}' was trained by an earlier version; train it again.")
     weights = folder / "model.safetensors"
     try:
         model.load_state_dict(load_file(weights))

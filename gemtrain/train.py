@@ -22,6 +22,7 @@ from gemkit.progress import Progress
 from gemkit.tables import write_bytes, write_text
 from gemtrain.ahead import ahead
 from gemtrain.augment import augmented
+from gemtrain.colours import BesideColours
 from gemtrain.confidence import learn_confidence
 from gemtrain.data import Dataset, batch_of, on_device
 from gemtrain.device import autocast, is_out_of_memory, to_device
@@ -70,7 +71,12 @@ def train(
     crop = dataset.crop
     torch.manual_seed(seed)
     model = build_model(
-        recipe.network, len(dataset.varieties), recipe.image_size, recipe.channels, recipe.features
+        recipe.network,
+        len(dataset.varieties),
+        recipe.image_size,
+        recipe.channels,
+        recipe.features,
+        recipe.colour_bins,
     )
     weights = weights_file(recipe.network, recipe.weights)
     if weights is not None:
@@ -131,12 +137,13 @@ def _check_sizes(recipe: Recipe) -> None:
 
 
 def load_weights(model: Classifier, path: Path, network: str) -> None:
-    """Fill what comes before the last layer from a weights file. Raises UserError."""
-    if isinstance(model.body, LayerFeatures):
-        load_body(model.body.network.body, path, network)
-        load_head(model.body.network.head, path, network)
+    """Fill the network before the last layer from a weights file. Raises UserError."""
+    body = model.body.network if isinstance(model.body, BesideColours) else model.body
+    if isinstance(body, LayerFeatures):
+        load_body(body.network.body, path, network)
+        load_head(body.network.head, path, network)
     else:
-        load_body(model.body, path, network)
+        load_body(body.body if isinstance(body, Classifier) else body, path, network)
 
 
 def stage_ends(recipe: Recipe, history: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -226,8 +233,7 @@ def learn(
         inputs, labels = batch()
         with autocast(run.device, run.recipe.cpu_bfloat16):
             logits = network(inputs)
-        smoothing = run.recipe.label_smoothing
-        loss = functional.cross_entropy(logits.float(), labels, class_weights, label_smoothing=smoothing)
+        loss = cross_entropy(logits.float(), labels, class_weights, run.recipe.label_smoothing)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -237,7 +243,19 @@ def learn(
         if is_out_of_memory(error):
             return None
         raise
+    if logits.dim() == 3:
+        logits = logits.mean(1)
     return loss.detach(), (logits.argmax(1) == labels).sum()
+
+
+def cross_entropy(
+    logits: Tensor, labels: Tensor, class_weights: Tensor | None = None, smoothing: float = 0.0
+) -> Tensor:
+    """Mean cross entropy of logits [N, classes], or [N, experts, classes], with labels [N]."""
+    if logits.dim() == 3:
+        labels = labels.repeat_interleave(logits.shape[1])
+        logits = logits.flatten(0, 1)
+    return functional.cross_entropy(logits, labels, class_weights, label_smoothing=smoothing)
 
 
 def _examples(run: Run, stage: Stage, rows: Tensor) -> tuple[nn.Module, Examples, Examples]:
@@ -294,7 +312,7 @@ def _features(
         for name, value in run.model.state_dict(keep_vars=True).items()
         if id(value) not in learning
     }
-    settings = [run.recipe.network, run.recipe.features, state_hash(rest)]
+    settings = [run.recipe.network, run.recipe.features, run.recipe.colour_bins, state_hash(rest)]
     images, validation_images = _pixels(run, training_size)
     return (
         frozen_features(frozen, settings, images, rows, run.device),

@@ -204,9 +204,11 @@ def check_exported(model: Classifier, side: int, views: int = 1) -> None:
             module.momentum = None  # the statistics of these images: else signals vanish in random layers
     model.train()(images.permute(0, 3, 1, 2))
     logits = model.eval()(images.permute(0, 3, 1, 2))
-    spread = logits.std(0)
-    model.head.weight /= spread[:, None]
-    model.head.bias.copy_((model.head.bias - logits.mean(0)) / spread)
+    mean, spread = logits.mean(0), logits.std(0)
+    for layer in model.head.modules():
+        if isinstance(layer, torch.nn.Linear) and layer.out_features == len(mean):
+            layer.weight /= spread[:, None]
+            layer.bias.copy_((layer.bias - mean) / spread)
     calibrated = Calibrated(model, views, 0.5).eval()
     content = to_onnx(calibrated, side, {"network": "any"})
     probabilities, _ = predict(model, images, torch.device("cpu"), views)
@@ -222,6 +224,11 @@ def check_exported(model: Classifier, side: int, views: int = 1) -> None:
 def test_other_channels_and_mirror_images_can_be_exported() -> None:
     torch.manual_seed(0)
     check_exported(build_model("gemnet_mixed_net", 4, 36, channels=4), 36, views=2)
+
+
+def test_an_expert_on_colours_is_exported_and_stays_in_float() -> None:
+    torch.manual_seed(0)
+    check_exported(build_model("gemnet", 4, 36, colour_bins=4), 36)
 
 
 @pytest.mark.slow

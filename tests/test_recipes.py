@@ -73,6 +73,8 @@ def test_the_projects_own_parameters_are_valid() -> None:
         ({"recipes": {"gemnet": {"patience": 0}}}, ["train.recipes.gemnet", "patience", "positive"]),
         ({"recipes": {"gemnet": {"keep": "last", "patience": 3}}}, ["gemnet", "patience", "last"]),
         ({"recipes": {"gemnet": {"classifier": "svm"}}}, ["gemnet", "stages", "classifier", "one of"]),
+        ({"recipes": {"gemnet": {"colour_bins": 1}}}, ["recipes.gemnet", "colour_bins", "2 to 16", "1"]),
+        ({"recipes": {"gemnet": {"colour_bins": 4, "channels": 1}}}, ["colour_bins", "channels"]),
         ({"recipes": {"gemnet": {"features": [1]}}}, ["gemnet.features[0]", "str", "1"]),
         (
             {"recipes": {"gemnet": {"augmentation": {"rotate": 200}}}},

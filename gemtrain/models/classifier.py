@@ -1,6 +1,7 @@
 """A network in its parts: convolutions, dense layers where it has hidden ones, and a last layer."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import torch
 from timm.models import adapt_input_conv
@@ -46,7 +47,7 @@ class Classifier(nn.Module):
     ):
         super().__init__()
         self.body = body
-        self.head = nn.Linear(features, classes)
+        self.head: Any = nn.Linear(features, classes)
         self.layers = dict(layers)
         for name, colour in (("mean", mean), ("std", std)):
             average = sum(colour) / 3
