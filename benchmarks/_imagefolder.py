@@ -46,7 +46,14 @@ def main() -> None:
     def loader(side: str, *steps: object) -> DataLoader[object]:
         data = ImageFolder(photos / side, transforms.Compose(steps))
         learning = side == "train"
-        return DataLoader(data, recipe.batch_size, learning, num_workers=workers, drop_last=learning)
+        return DataLoader(
+            data,
+            recipe.batch_size,
+            shuffle=learning,
+            drop_last=learning,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+        )
 
     training, validation = loader("train", *augmentation), loader("validation", resize, *as_tensor)
     optimiser = torch.optim.AdamW(network.parameters(), stage.learning_rate, weight_decay=recipe.weight_decay)

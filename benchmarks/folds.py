@@ -125,7 +125,8 @@ def main() -> None:
     if why := missing():
         print(why)
         return
-    models = {model: split_model(model) for model in options.models}
+    named = {split_model(model): model for model in options.models}  # "x" and "x:black" are one
+    models = {model: parts for parts, model in named.items()}
     jobs = [(fold, model) for fold in range(options.folds) for model in models]
     trainings = [
         Training(dataset_name(way, fold), recipe, load_recipe(recipe), 0)

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
+from functools import cache, partial
 from typing import Any, TypeVar
 
 import torch
@@ -14,6 +14,12 @@ Batch = TypeVar("Batch", bound=tuple[Tensor, ...])
 
 #: Batches that wait, besides the one that is being learnt from.
 _WAITING = 2
+
+
+@cache
+def _stream(device: torch.device) -> Any:
+    """One for all of a process: each has freed memory of its own, which others cannot use."""
+    return torch.cuda.Stream(device)
 
 
 def ahead(
@@ -27,7 +33,7 @@ def ahead(
     if device.type != "cuda":
         yield from (partial(load, item) for item in items)
         return
-    stream: Any = torch.cuda.Stream(device)
+    stream = _stream(device)
     stream.wait_stream(torch.cuda.current_stream(device))  # what is loaded from may be on its way there
 
     def loaded(item: Item) -> tuple[Batch, torch.cuda.Event]:

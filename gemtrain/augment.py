@@ -25,7 +25,7 @@ def augmented(
 def _moved(images: Tensor, rows: Tensor, augmentation: Augmentation, generator: torch.Generator) -> Tensor:
     """Mirrored and shifted by whole pixels, which only picks others: exact, and far cheaper than a warp."""
     count, (height, width) = len(rows), images.shape[1:3]
-    y, x = torch.arange(height).expand(count, -1), torch.arange(width).expand(count, -1)
+    y, x = torch.arange(height).repeat(count, 1), torch.arange(width).repeat(count, 1)
     if augmentation.mirror:
         mirrored = torch.rand(count, 1, generator=generator) < 0.5
         x = torch.where(mirrored, x.flip(1), x)

@@ -115,7 +115,7 @@ def _training(about: dict[str, Any]) -> str:
         for name, value in settings["augmentation"].items()
         if value
     )
-    views = settings["views"]
+    views, bins = settings["views"], settings["colour_bins"]
     facts = {
         "recipe": settings["description"],
         "source": settings["source"],
@@ -123,6 +123,7 @@ def _training(about: dict[str, Any]) -> str:
         "parameters": f"{about['parameters']:,}",
         "weights at first": Path(settings["weights"]).name,
         "images": f"{about['image_size']} pixels, {settings['channels']} channels",
+        "beside the network": f"an expert on colours, {bins} bins a channel" if bins else "",
         "stages": stages,
         "classifier": settings["classifier"],
         "optimiser": f"{settings['optimiser']}, batches of {settings['batch_size']}" if stages else "",

@@ -85,10 +85,11 @@ def _metrics(
     shares = {key: float(values.mean()) for key, values in hits.items()}
     calibrated = confidence.calibrated(probabilities)
     sure = confidence.is_sure(calibrated)
+    beside = " and an expert on colours" if about["settings"]["colour_bins"] else ""
     return {
         "dataset": {"name": dataset.name, "version": dataset.version, "split": "test"},
         "model": {
-            "network": about["network"],
+            "network": about["network"] + beside,
             "weights": about["settings"]["weights"],
             "image_size": about["image_size"],
             "parameters": about["parameters"],

@@ -32,7 +32,10 @@ def fit_head(
     """
     features, labels = train[0].float().numpy(), train[1].numpy()
     seen, answers = validation[0].float().numpy(), validation[1].numpy()
-    mean, deviation = features.mean(axis=0), features.std(axis=0)
+    # Of many rows a mean in single precision is rounded so far that what is the same seems to vary.
+    mean, deviation = (
+        measured(axis=0, dtype=np.float64).astype(np.float32) for measured in (features.mean, features.std)
+    )
     deviation[deviation <= _ROUNDING * abs(mean)] = np.inf
     features, seen = (features - mean) / deviation, (seen - mean) / deviation
     best: tuple[float, float] | None = None

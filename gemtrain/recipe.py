@@ -145,6 +145,11 @@ class Recipe:
                 raise ValueError("'colour_bins' are for a schedule of 'stages', not for a 'classifier'")
             if self.channels == 1:
                 raise ValueError("'colour_bins' needs colours, so 3 or 4 'channels' (found 1)")
+        if (self.features or self.colour_bins) and any(stage.train == "dense" for stage in self.stages):
+            raise ValueError(
+                'stages that train "dense" are for the network\'s own features, not for '
+                "'features' or 'colour_bins'"
+            )
         _positive("batch_size", self.batch_size)
         _share("label_smoothing", self.label_smoothing)
         if not 0 <= self.weight_decay < float("inf"):

@@ -78,7 +78,7 @@ def read_model(dataset: str, recipe: str) -> tuple[Classifier, dict[str, Any]]:
         raise UserError(
             f"There is no model in '{folder}'; run 'gemtrain train --dataset {dataset} --recipe {recipe}'."
         ) from None
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError):
+    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError):
         raise UserError(f"'{path}' is not a complete model description; train the model again.") from None
     weights = folder / "model.safetensors"
     try:

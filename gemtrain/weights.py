@@ -160,10 +160,11 @@ def _matched(tensors: Mapping[str, Tensor], body: nn.Module, head: str | None) -
             for name, value in tensors.items()
             if name.split(".")[0] in parts and not name.startswith(last) and name not in computed
         }
-    if any(name.startswith("body.") for name in tensors):
-        return {
-            name.removeprefix("body."): value for name, value in tensors.items() if name.startswith("body.")
-        }
+    for start in ("body.network.body.", "body."):  # of a model with other features or colours, or a plain one
+        if any(name.startswith(start) for name in tensors):
+            return {
+                name.removeprefix(start): value for name, value in tensors.items() if name.startswith(start)
+            }
     # In order, with or without the weight and bias of a last layer.
     in_order = len(tensors) in (len(expected), len(expected) + 2)
     return dict(zip(expected, tensors.values(), strict=False)) if in_order else dict(tensors)

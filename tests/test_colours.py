@@ -82,7 +82,11 @@ def test_a_network_with_colours_starts_from_weights_of_one_without(gems: Path) -
     coloured = build_model("gemnet", 3, 36, colour_bins=4)
     load_weights(coloured, Path(weights), "gemnet")
     images = 255 * torch.rand(2, 3, 36, 36)
+    torch.save(coloured.state_dict(), "coloured.pth")
+    again = build_model("gemnet", 3, 36)
+    load_weights(again, Path("coloured.pth"), "gemnet")
     with torch.inference_mode():
+        assert torch.allclose(again.eval().embed(images), coloured.eval().embed(images)[:, :-64], atol=1e-5)
         plain = read_model("gems", "plain")[0].eval().embed(images)
         assert torch.allclose(coloured.eval().embed(images)[:, :-64], plain, atol=1e-5)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime
 import pyarrow.compute as pc
 import pytest
@@ -145,7 +146,7 @@ def test_the_card_and_the_command_tell_what_was_measured(exported: tuple[Path, s
 
 def test_the_card_names_weights_without_their_folder_and_what_sure_means(pipeline: Path) -> None:
     about = json.loads((pipeline / "models/d1k/gemnet/model.json").read_text())
-    about["settings"]["weights"] = "/home/somebody/weights.pth"
+    about["settings"] |= {"weights": "/home/somebody/weights.pth", "colour_bins": 8}
     metrics = json.loads((pipeline / "metrics/d1k/gemnet.json").read_text())
     share = Share(0.5, Interval(0.4, 0.6))
     measured = [Measured(PYTORCH, None, share, share, share, 0.1, {1: 2.0})]
@@ -154,6 +155,7 @@ def test_the_card_names_weights_without_their_folder_and_what_sure_means(pipelin
             Dataset("d1k"), about, metrics, Confidence(1.0, 0.9), evaluated(pipeline, "test")[1], measured
         )
     assert "* weights at first: weights.pth\n" in card and "somebody" not in card
+    assert "* beside the network: an expert on colours, 8 bins a channel\n" in card
     assert "(`sure_from`), 95 % or more of its answers" in card
 
 
@@ -228,7 +230,16 @@ def test_other_channels_and_mirror_images_can_be_exported() -> None:
 
 def test_an_expert_on_colours_is_exported_and_stays_in_float() -> None:
     torch.manual_seed(0)
-    check_exported(build_model("gemnet", 4, 36, colour_bins=4), 36)
+    model = build_model("gemnet", 4, 36, colour_bins=4)
+    check_exported(model, 36)
+    content = to_onnx(Calibrated(model, 1, 0.5).eval(), 36, {"network": "any"})
+    nodes = onnx.load_from_string(to_int8(content, np.zeros((4, 36, 36, 3), np.uint8))).graph.node
+    of_colours = [node for node in nodes if node.name.startswith("float.")]
+    assert {"MatMul", "Sqrt", "Gemm"} <= {node.op_type for node in of_colours}
+    rounded = {output for node in nodes if node.op_type == "DequantizeLinear" for output in node.output}
+    read = {node.op_type for node in nodes if rounded.intersection(node.input)}
+    assert "Conv" in read and not read & {"MatMul", "Sqrt"}
+    assert not any(rounded.intersection(node.input) for node in of_colours if node.op_type == "Gemm")
 
 
 @pytest.mark.slow

@@ -96,6 +96,16 @@ def test_the_clock_goes_on_after_an_interruption(tmp_path: Path) -> None:
     assert 0.1 <= float(path.read_text()) < 5
 
 
+def test_of_a_kill_the_clock_loses_the_last_seconds_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_finished, "_TICK", 0.02)
+    path = tmp_path / "seconds"
+    with _finished.Clock(path):
+        time.sleep(0.3)
+        assert 0.1 <= float(path.read_text()) <= 0.3
+
+
 def photo(number: int, group: int) -> dict[str, object]:
     return {
         "sha256": f"{number:064x}", "group_id": f"{group:064x}", "variety": VARIETIES[group % 3],

@@ -19,7 +19,7 @@ def examples(count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
 @pytest.mark.parametrize("kind", ["linear", "svm"])
 def test_a_feature_that_does_not_vary_gets_no_weight(kind: str) -> None:
     generator, head = torch.Generator().manual_seed(0), nn.Linear(10, 3)
-    (features, labels), (seen, answers) = examples(20_000, generator), examples(60, generator)
+    (features, labels), (seen, answers) = examples(100_000, generator), examples(60, generator)
     fit_head(head, kind, (features.half(), labels), (seen.half(), answers), seed=0)
     assert not head.weight[:, 2:].any()
     assert (head(seen).argmax(1) == answers).float().mean() > 0.95

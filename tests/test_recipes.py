@@ -75,6 +75,17 @@ def test_the_projects_own_parameters_are_valid() -> None:
         ({"recipes": {"gemnet": {"classifier": "svm"}}}, ["gemnet", "stages", "classifier", "one of"]),
         ({"recipes": {"gemnet": {"colour_bins": 1}}}, ["recipes.gemnet", "colour_bins", "2 to 16", "1"]),
         ({"recipes": {"gemnet": {"colour_bins": 4, "channels": 1}}}, ["colour_bins", "channels"]),
+        (
+            {
+                "recipes": {
+                    "gemnet": {
+                        "colour_bins": 4,
+                        "stages": [{"epochs": 1, "learning_rate": 1e-3, "train": "dense"}],
+                    }
+                }
+            },
+            ["recipes.gemnet", "dense", "colour_bins"],
+        ),
         ({"recipes": {"gemnet": {"features": [1]}}}, ["gemnet.features[0]", "str", "1"]),
         (
             {"recipes": {"gemnet": {"augmentation": {"rotate": 200}}}},

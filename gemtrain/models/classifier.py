@@ -28,7 +28,8 @@ class DenseBody(nn.Module):
 class Classifier(nn.Module):
     """Images [N, C, H, W], values 0 to 255 of any type, to logits [N, classes]: `head(embed(images))`.
 
-    `body` is everything but the last layer, `head`. `layers` names some of its modules (`layer_features`).
+    `body` is everything but the last layer, `head`, which is linear, or a `ColourHead` (another shape in
+    training). `layers` names some of its modules (`layer_features`).
     `mean` and `std` are of the channels: those of RGB; their average for grey, and for a fourth channel.
     """
 
