@@ -157,19 +157,23 @@ def row(job: Job, result: dict[str, Any]) -> list[str]:
 
 
 def page(jobs: list[Job]) -> str:
-    """The two tables, of the published recipes and of ours, with what they mean."""
+    """The two tables, of the published recipes and of ours, with the command and what they mean."""
     done = [(job, result) for job in jobs if (result := finished(job))]
     tables = [
         (title, [row(job, result) for job, result in done if job.recipe in names])
         for title, names in (("Published recipes", PUBLISHED), ("Ours, within the same budget", OURS))
     ]
     pixels = f"{jobs[0].pixels} pixels" if jobs[0].pixels else "their own pixels"
+    command = f"python -m benchmarks.published --minutes {jobs[0].minutes:g}"
+    command += f" --pixels {jobs[0].pixels}" if jobs[0].pixels else ""
     lines = [
-        f"Each trained within about {jobs[0].minutes:g} minutes on {worker_count()} cores, at no more than "
-        f"{pixels} (or as many as the network needs): {len(done)} of {len(jobs)} done. Top-1 to top-5 and "
-        "macro F1 are of the test photos; 95 % intervals by bootstrap over groups; BELOW: worse than a "
-        "random forest on colour and texture that saw the same training images. The published figures come "
-        "from other photos, of 15 to 170 classes, whole schedules and, where stated, pretrained weights."
+        "# All published recipes on the same data",
+        f"`{command}`. Each trained within about {jobs[0].minutes:g} minutes on {worker_count()} cores, at "
+        f"no more than {pixels} (or as many as the network needs): {len(done)} of {len(jobs)} done. Top-1 to "
+        "top-5 and macro F1 are of the test photos; 95 % intervals by bootstrap over groups; BELOW: worse "
+        "than a random forest on colour and texture that saw the same training images. The published figures "
+        "come from other photos, of 15 to 170 classes, whole schedules and, where stated, pretrained "
+        "weights.",
     ]
     lines += [f"## {title}\n\n{markdown_table(HEAD, rows)}" for title, rows in tables if rows]
     return "\n\n".join(lines) + "\n"
