@@ -3,9 +3,9 @@
     python -m benchmarks.ablation [--seeds 3] [--steps 300] [--rows WORDS ...] [--one-by-one]
 
 Everything as in benchmarks.folds, but on gems68's first fold alone, at 128 pixels and with so many steps, at
-most five minutes a run. Mean ± deviation over seeds, of top-1 and of the log loss after
-calibration, which is the finer measure: one photo more or less is 0.25 % of top-1. Run again, it continues;
-runs that are finished are not repeated.
+most five minutes a run. Mean ± deviation over seeds, of top-1 and of the log loss after calibration, which is
+the finer measure: one photo more or less is 0.25 % of top-1. Run again, it continues; runs that are finished
+are not repeated.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from gemkit.errors import run_command
 from gemkit.page import markdown_table
 from gemkit.tables import write_text
 from gemtrain.calibration import log_loss
-from gemtrain.recipe import Recipe, load_recipe
+from gemtrain.recipe import Recipe, Stage, load_recipe
 from gemtrain.scores import ranks
 
 _FOLD = 0
@@ -37,15 +37,15 @@ def _set(**values: object) -> Change:
     return lambda recipe: replace(recipe, **values)  # type: ignore[arg-type]
 
 
-def _stages(**values: object) -> Change:
-    """In all stages that train the whole network."""
+def _each_stage(change: Callable[[Stage], Stage]) -> Change:
+    """Of those that train the whole network."""
     return lambda recipe: replace(
-        recipe,
-        stages=tuple(
-            replace(stage, **values) if stage.train == "all" else stage  # type: ignore[arg-type]
-            for stage in recipe.stages
-        ),
+        recipe, stages=tuple(change(stage) if stage.train == "all" else stage for stage in recipe.stages)
     )
+
+
+def _stages(**values: object) -> Change:
+    return _each_stage(lambda stage: replace(stage, **values))  # type: ignore[arg-type]
 
 
 def _augmentation(**values: float) -> Change:
@@ -53,18 +53,12 @@ def _augmentation(**values: float) -> Change:
 
 
 def _rates(factor: float) -> Change:
-    return lambda recipe: replace(
-        recipe,
-        stages=tuple(
-            replace(
-                stage,
-                learning_rate=factor * stage.learning_rate,
-                head_learning_rate=stage.head_learning_rate and factor * stage.head_learning_rate,
-            )
-            if stage.train == "all"
-            else stage
-            for stage in recipe.stages
-        ),
+    return _each_stage(
+        lambda stage: replace(
+            stage,
+            learning_rate=factor * stage.learning_rate,
+            head_learning_rate=stage.head_learning_rate and factor * stage.head_learning_rate,
+        )
     )
 
 
