@@ -14,7 +14,7 @@ import torch
 from gemtrain.augment import augmented
 from gemtrain.data import batch_of
 from gemtrain.device import autocast, choose_device
-from gemtrain.features import build_model
+from gemtrain.model import build_model
 from gemtrain.models import find_network
 from gemtrain.recipe import Recipe, Stage
 from gemtrain.train import cross_entropy

@@ -13,9 +13,8 @@ from torch.utils.data import DataLoader
 from torchvision import transforms
 from torchvision.datasets import ImageFolder
 
-from gemtrain.features import build_model
+from gemtrain.model import build_model, load_weights
 from gemtrain.recipe import load_recipe
-from gemtrain.train import load_weights
 from gemtrain.weights import weights_file
 
 

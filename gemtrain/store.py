@@ -11,7 +11,7 @@ from torch import Tensor
 
 from gemkit.errors import UserError
 from gemkit.tables import write_bytes, write_text
-from gemtrain.features import build_model
+from gemtrain.model import build_model
 from gemtrain.models import Classifier
 
 MODELS = Path("models")

@@ -10,7 +10,6 @@ import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -22,18 +21,18 @@ from gemkit.progress import Progress
 from gemkit.tables import write_bytes, write_text
 from gemtrain.ahead import ahead
 from gemtrain.augment import augmented
-from gemtrain.colours import BesideColours
 from gemtrain.confidence import learn_confidence
 from gemtrain.data import Dataset, batch_of, on_device
 from gemtrain.device import autocast, is_out_of_memory, to_device
-from gemtrain.features import LayerFeatures, build_model, frozen_features, state_hash
+from gemtrain.features import frozen_features, state_hash
 from gemtrain.linear import fit_head
+from gemtrain.model import build_model, load_weights
 from gemtrain.models import Classifier, build
 from gemtrain.recipe import Recipe, Stage
 from gemtrain.run import Run
 from gemtrain.schedule import PlannedStage, plan_stages, rate_factor, row_batches, seed_of
 from gemtrain.store import HISTORY, model_folder, write_history, write_state
-from gemtrain.weights import load_body, load_head, weights_file
+from gemtrain.weights import weights_file
 
 _VALIDATION_BATCH = 64
 #: Steps between two looks at the losses; each look waits for the device.
@@ -134,16 +133,6 @@ def _check_sizes(recipe: Recipe) -> None:
                 f"The network '{recipe.network}' has other layers for images of {stage.image_size} pixels "
                 f"than for images of {recipe.image_size}; leave out the 'image_size' of the stage."
             )
-
-
-def load_weights(model: Classifier, path: Path, network: str) -> None:
-    """Fill the network before the last layer from a weights file. Raises UserError."""
-    body = model.body.network if isinstance(model.body, BesideColours) else model.body
-    if isinstance(body, LayerFeatures):
-        load_body(body.network.body, path, network)
-        load_head(body.network.head, path, network)
-    else:
-        load_body(body.body if isinstance(body, Classifier) else body, path, network)
 
 
 def stage_ends(recipe: Recipe, history: list[dict[str, Any]]) -> list[dict[str, Any]]:

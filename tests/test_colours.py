@@ -10,11 +10,11 @@ from torch import Tensor
 
 from gemtrain.colours import ColourHistogram
 from gemtrain.data import Dataset
-from gemtrain.features import build_model
+from gemtrain.model import build_model, load_weights
 from gemtrain.predictions import predict
 from gemtrain.recipe import Recipe, Stage
 from gemtrain.store import read_model
-from gemtrain.train import cross_entropy, load_weights, train
+from gemtrain.train import cross_entropy, train
 
 CPU = torch.device("cpu")
 

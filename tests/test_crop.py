@@ -3,7 +3,6 @@
 import csv
 import hashlib
 import io
-import os
 import random
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from dangerous import crop_or_crash
 from PIL import Image
 from stone_pictures import CENTRE, RADIUS, disc, stone_picture
 
+from benchmarks._shared import GEMS68
 from curation.centre import cut_centre, decode_rgb, stored_side
 from curation.crop import crop
 from curation.cut import Crop, View, cut_stone, read_image, square_around, view_photo
@@ -27,7 +27,6 @@ from gemkit.tables import read_table, write_table
 
 PARAMS = CropParams(removal="classical", size=112, margin=0.06)
 TRUE_BOX = (CENTRE[0] - RADIUS, CENTRE[1] - RADIUS, CENTRE[0] + RADIUS + 1, CENTRE[1] + RADIUS + 1)
-SHARED = Path(os.environ.get("GEMSCRAPE_SHARED_DATA", "../shared/data")).resolve()
 COLOURS = {"ruby": (180, 20, 50), "sapphire": (30, 80, 190), "emerald": (20, 140, 60)}
 
 
@@ -256,14 +255,14 @@ def test_one_image_is_shown_with_its_steps(kept: list[dict]) -> None:
         show(Path("nothing.jpg"), Path("params.yaml"))
 
 
-@pytest.mark.skipif(not (SHARED / "gems68/train_boxes.csv").exists(), reason="the real photos are not here")
+@pytest.mark.skipif(not (GEMS68 / "train_boxes.csv").exists(), reason="the real photos are not here")
 def test_real_stones_are_boxed_as_people_boxed_them() -> None:
-    with (SHARED / "gems68/train_boxes.csv").open() as file:
+    with (GEMS68 / "train_boxes.csv").open() as file:
         rows = random.Random(9).sample(list(csv.DictReader(file)), 24)
     params = CropParams(size=112)
     scores = []
     for row in rows:
-        result = cut_stone(view_photo(SHARED / "gems68/train" / row["file"], params), params)
+        result = cut_stone(view_photo(GEMS68 / "train" / row["file"], params), params)
         box = result.stone_box or result.crop_box
         scores.append(iou(box, tuple(int(row[edge]) for edge in ("x0", "y0", "x1", "y1"))))
     print(f"mean IoU {np.mean(scores):.3f}, at least 0.8 on {np.mean(np.array(scores) >= 0.8):.1%}")

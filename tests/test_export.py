@@ -25,8 +25,8 @@ from gemtrain.card import model_card
 from gemtrain.confidence import Confidence
 from gemtrain.data import Dataset
 from gemtrain.exported import PYTORCH, Measured, Share
-from gemtrain.features import build_model
 from gemtrain.intervals import Interval
+from gemtrain.model import build_model
 from gemtrain.models import Classifier, find_network, network_names
 from gemtrain.onnx_model import Calibrated, answers, open_session, to_int8, to_onnx
 from gemtrain.predictions import predict

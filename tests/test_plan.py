@@ -7,11 +7,12 @@ from contextlib import chdir
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, called, command, cpu_seconds
+from conftest import called, command, cpu_seconds
 from crawl_shop import Reply, Shop, photo
 from test_crawl import check_files, crawl, images
 from test_links import links_site, listed
 
+from benchmarks._shared import SHARED
 from gemkit.errors import UserError
 from scraper.crawl import crawl_site
 from scraper.links import Link
@@ -21,7 +22,7 @@ from scraper.plan import SAMPLE, Disk, duration, plan_list, plan_site, shown, si
 from scraper.site import load_site
 from scraper.state import State
 
-PUBLISHED = ROOT.parent / "shared/data/gempundit/image_links.csv.gz"
+PUBLISHED = SHARED / "gempundit/image_links.csv.gz"
 
 LINKS = """class,image_url
 Opal,http://cdn.test/a.jpg

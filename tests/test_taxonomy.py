@@ -10,6 +10,7 @@ from conftest import ROOT, called
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks._shared import GEMS68, SHARED
 from curation.listings import double_listings
 from curation.names import normalise
 from curation.taxonomy import Label, check_taxonomy, read_taxonomy
@@ -22,10 +23,9 @@ TAXONOMY = read_taxonomy(PATH)
 MERGED = read_taxonomy(PATH, ["sapphire", "blue_topaz"])
 
 #: Real stores' names and links lie beside the project, where they are there at all.
-REAL = ROOT.parent / "shared/data"
-CATEGORIES = REAL / "gempundit/category_pages.csv.gz"
-LINKS = REAL / "gempundit/image_links.csv.gz"
-PHOTOS = REAL / "gems68/train"
+CATEGORIES = SHARED / "gempundit/category_pages.csv.gz"
+LINKS = SHARED / "gempundit/image_links.csv.gz"
+PHOTOS = GEMS68 / "train"
 
 OF_NO_VARIETY = {"Navratna", "Sang-E-Maryam"}
 
@@ -132,7 +132,7 @@ def test_a_misspelt_name_is_never_a_label(name: str, data: st.DataObject) -> Non
 
 def test_every_real_name_is_resolved_or_left_out_with_a_reason() -> None:
     if not (CATEGORIES.exists() and PHOTOS.exists()):
-        pytest.skip(f"no store's names in {REAL}")
+        pytest.skip(f"no store's names in {SHARED}")
     with gzip.open(CATEGORIES, "rt", encoding="utf-8") as file:
         names = {row["class"] for row in csv.DictReader(file)}
     assert len(names) == 222
@@ -151,7 +151,7 @@ def test_every_real_name_is_resolved_or_left_out_with_a_reason() -> None:
 
 def test_every_doubly_listed_image_of_a_real_store_is_resolved() -> None:
     if not LINKS.exists():
-        pytest.skip(f"no list of links in {REAL}")
+        pytest.skip(f"no list of links in {SHARED}")
     double = double_listings(read_links(LinkFile(links=LINKS)).links, TAXONOMY)
     assert (double.images, double.count(), double.count("unknown")) == (73432, 6482, 0)
     assert double.count("more specific class") == 6347
