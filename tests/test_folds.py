@@ -1,6 +1,5 @@
 """The benchmark of recipes in folds: what it keeps, what it pools, and that no photo is on two sides."""
 
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -9,19 +8,16 @@ from typing import Any, NoReturn
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT
 from test_gemtrain import VARIETIES, gems  # noqa: F401
 
+from benchmarks import _finished, ablation, folds, published
+from benchmarks._finished import Finished, Training, finished, finished_all
+from benchmarks._gems68 import FOLDS, sides
 from gemkit.errors import UserError
 from gemkit.page import markdown_table
 from gemtrain.confidence import Confidence
 from gemtrain.predictions import Predictions
 from gemtrain.recipe import Recipe, Stage, load_recipe
-
-sys.path.insert(0, str(ROOT))
-from benchmarks import _finished, ablation, folds, published
-from benchmarks._finished import Finished, Training, finished, finished_all
-from benchmarks._gems68 import FOLDS, sides
 
 CPU = torch.device("cpu")
 SHORT = Recipe("", "gemnet", 48, stages=(Stage(1, 1e-3),), max_steps=2)

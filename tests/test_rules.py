@@ -1,6 +1,5 @@
 """Each rule drops its dirt and nothing else: on made-up measurements, and on a sample of the demo store."""
 
-import sys
 from pathlib import Path
 
 import cv2
@@ -8,6 +7,7 @@ import pyarrow as pa
 import pytest
 from conftest import ROOT
 
+from benchmarks.cleaning import choose_cases, judge_cases, score_labels
 from curation.inventory import Inventory
 from curation.measurements import measure_pixels
 from curation.rules import load_rules, rule_names
@@ -17,9 +17,6 @@ from curation.taxonomy import read_taxonomy
 from curation.traits import NAMES
 from gemkit.errors import UserError
 from scraper.demo_store.stones import photograph
-
-sys.path.insert(0, str(ROOT))
-from benchmarks.cleaning import choose_cases, judge_cases, score_labels
 
 GOOD: dict[str, object] = {
     "width": 500, "height": 400, "bytes": 20_000, "darkest": 20.0, "brightest": 95.0, "clipped_share": 0.0,
