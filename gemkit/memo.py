@@ -1,5 +1,6 @@
 """Results of pure, expensive functions of an image, kept in `.cache/` between runs."""
 
+import contextlib
 import hashlib
 import json
 import sqlite3
@@ -22,7 +23,9 @@ class Memo:
         folder.mkdir(parents=True, exist_ok=True)
         self._salt = json.dumps([name, version, settings], sort_keys=True)
         self._database = sqlite3.connect(folder / f"{name}.sqlite", timeout=60)
-        self._database.execute("PRAGMA journal_mode=WAL")
+        # SQLite does not wait here for another process that creates the file, and sets the same.
+        with contextlib.suppress(sqlite3.OperationalError):
+            self._database.execute("PRAGMA journal_mode=WAL")
         self._database.execute("PRAGMA synchronous=NORMAL")
         self._database.execute(
             "CREATE TABLE IF NOT EXISTS memo (key BLOB PRIMARY KEY, record TEXT, pixels BLOB)"

@@ -1,7 +1,9 @@
 """The parts that all three packages stand on."""
 
+import multiprocessing
 import os
 import sqlite3
+from multiprocessing.synchronize import Barrier, Event
 from pathlib import Path
 
 import pyarrow as pa
@@ -95,6 +97,28 @@ def test_params_that_cannot_be_read_are_explained(tmp_path: Path, text: str, wor
 def test_numbers_with_an_exponent_need_no_point(tmp_path: Path, text: str, value: float | str) -> None:
     (tmp_path / "params.yaml").write_text(f"train: {{rate: {text}}}")
     assert load_params(tmp_path / "params.yaml")["train"]["rate"] == value
+
+
+def open_memos(folder: Path, together: Barrier, failed: Event) -> None:
+    try:
+        for number in range(25):
+            together.wait(60)
+            with Memo(f"memo{number}", 1, None, folder) as memo:
+                memo.put([("a", {}, None)])
+    except Exception:
+        failed.set()
+        together.abort()
+
+
+def test_processes_may_create_a_memo_at_the_same_moment(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("forkserver")
+    together, failed = context.Barrier(5), context.Event()
+    processes = [context.Process(target=open_memos, args=(tmp_path, together, failed)) for _ in range(5)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert not failed.is_set() and {process.exitcode for process in processes} == {0}
 
 
 def test_the_memo_forgets_what_other_settings_or_versions_made(tmp_path: Path) -> None:
