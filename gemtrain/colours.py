@@ -8,6 +8,8 @@ from torch.nn import functional
 _HIDDEN = 256
 #: Of an image about so many by so many blocks are looked at, each by its mean colour.
 _BLOCKS = 32
+#: What the colours count in the answer; the rest is the network's, which knows more by itself.
+COLOURS_SHARE = 0.4
 
 
 class ColourHistogram(nn.Module):
@@ -49,8 +51,9 @@ class BesideColours(nn.Module):
 class ColourHead(nn.Module):
     """A last layer of two experts: linear for a network's features, two layers for the colours beside them.
 
-    Its answer is the mean of their logits, [N, classes]. In training it is both, [N, 2, classes]: each has to
-    learn by itself, or the one that learns faster would leave the other nothing to learn.
+    Its answer is the mean of their logits, [N, classes], the colours for two fifths. In training it is both,
+    [N, 2, classes]: each has to learn by itself, or the one that learns faster would leave the other nothing
+    to learn.
     """
 
     def __init__(self, features: int, colours: int, classes: int):
@@ -67,5 +70,5 @@ class ColourHead(nn.Module):
 
     def forward(self, embedding: Tensor) -> Tensor:
         parts = embedding[:, : self.features], embedding[:, self.features :]
-        answers = torch.stack([expert(part) for expert, part in zip(self.experts, parts, strict=True)], dim=1)
-        return answers if self.training else answers.mean(1)
+        answers = [expert(part) for expert, part in zip(self.experts, parts, strict=True)]
+        return torch.stack(answers, dim=1) if self.training else torch.lerp(*answers, COLOURS_SHARE)

@@ -92,7 +92,7 @@ class Recipe:
     answers, averaged over each map, side by side are the input of the new last layer. `classifier`: that
     layer is a logistic regression ("linear") or a support vector machine ("svm") on the frozen features.
     `colour_bins`: beside the network an expert on colours learns from a histogram of so many bins a channel
-    (`ColourHistogram`); the answer is the mean of both (`ColourHead`).
+    (`ColourHistogram`); the answer is a mean of both (`ColourHead`).
     `class_weights`: every class counts the same in the loss, however many images it has.
     `weight_decay` is for the kernels, the weights of convolutions and dense layers, alone. With adam and sgd
     (of momentum 0.9) it is added to the gradient, which is that of a loss term: what Keras calls L2 of λ is a

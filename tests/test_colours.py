@@ -8,7 +8,7 @@ import torch
 from test_gemtrain import gems  # noqa: F401
 from torch import Tensor
 
-from gemtrain.colours import ColourHistogram
+from gemtrain.colours import COLOURS_SHARE, ColourHistogram
 from gemtrain.data import Dataset
 from gemtrain.model import build_model, load_weights
 from gemtrain.predictions import predict
@@ -59,7 +59,9 @@ def test_the_experts_learn_by_themselves_and_answer_together() -> None:
     assert touched and all(name.startswith("head.experts.1.") for name in touched)
     with torch.inference_mode():
         embedding = model.eval().embed(images)
-        expected = (model.head.experts[0](embedding[:, :-64]) + model.head.experts[1](embedding[:, -64:])) / 2
+        network = model.head.experts[0](embedding[:, :-64])
+        colours = model.head.experts[1](embedding[:, -64:])
+        expected = (1 - COLOURS_SHARE) * network + COLOURS_SHARE * colours
         assert torch.allclose(model(images), expected, atol=1e-6)
 
 

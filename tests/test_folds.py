@@ -137,18 +137,19 @@ def fold_of(number: int, right: list[bool], temperature: float = 1.0) -> Finishe
 
 
 def test_the_tables_are_of_all_folds_together() -> None:
-    plain = [fold_of(0, [True] * 6 + [False] * 6), fold_of(1, [True] * 9 + [False] * 3)]
-    ours = [fold_of(0, [True] * 9 + [False] * 3, 0.5), fold_of(1, [True] * 12, 0.5)]
+    plain = [fold_of(number, [True] * (6 + number) + [False] * (6 - number)) for number in range(4)]
+    ours = [fold_of(number, [True] * (9 + number) + [False] * (3 - number), 0.5) for number in range(4)]
     page = folds.page({"plain:canny": plain, "ours": ours})
     head, _, first, second, *_ = [line.split(" | ") for line in page.splitlines()]
     row = dict(zip(head, second, strict=True))
     assert row["| recipe"] == "| ours" and row["crops"] == "black" and first[1] == "canny"
-    assert row["photos / groups"] == "24 / 24" and row["top-1 [95 %]"].startswith("0.875 [0.")
-    assert row["without fold 0"] == "1.000" and row["minutes a fold |"].startswith("2.5, at most 3.0")
+    assert row["photos / groups"] == "48 / 48" and row["top-1 [95 %]"].startswith("0.875 [0.")
+    assert row["top-1, folds 3 to 4"] == "1.000" and row["minutes a fold |"].startswith("3.5, at most 5.0")
     sharpened = 0.8**2 / (0.8**2 + 2 * 0.1**2)
     assert folds.pooled(ours).probabilities.max(axis=1) == pytest.approx(sharpened)
-    difference = page.splitlines()[-1]
-    assert "| ours − plain:canny | +0.250 [+0.0" in difference
+    *_, all_of_them, last = page.splitlines()
+    assert "| ours − plain:canny | +0.250 [+0.1" in all_of_them
+    assert "| ours − plain:canny, folds 3 to 4 | +0.250 [" in last
 
 
 def test_a_cell_may_hold_what_parts_cells() -> None:
@@ -185,8 +186,8 @@ def test_crops_that_there_are_not() -> None:
 
 
 def test_every_row_of_the_ablation_is_a_recipe_of_its_own() -> None:
-    base = ablation.small(load_recipe(folds.OURS), 100)
-    assert base.image_size == 128 and base.max_steps == 100
-    assert all(stage.image_size is None or stage.image_size <= 128 for stage in base.stages)
+    base = load_recipe(folds.split_model(folds.OURS)[0])
     changed = {(repr(change(base)), crops) for change, crops in ablation.ROWS.values()}
     assert len(changed) == len(ablation.ROWS)
+    stages = ablation.ROWS["small images first"][0](base).stages
+    assert sum(stage.epochs for stage in stages) == sum(stage.epochs for stage in base.stages)
