@@ -70,5 +70,5 @@ class ColourHead(nn.Module):
 
     def forward(self, embedding: Tensor) -> Tensor:
         parts = embedding[:, : self.features], embedding[:, self.features :]
-        answers = [expert(part) for expert, part in zip(self.experts, parts, strict=True)]
-        return torch.stack(answers, dim=1) if self.training else torch.lerp(*answers, COLOURS_SHARE)
+        answers = torch.stack([expert(part) for expert, part in zip(self.experts, parts, strict=True)], dim=1)
+        return answers if self.training else torch.lerp(answers[:, 0], answers[:, 1], COLOURS_SHARE)
