@@ -51,23 +51,22 @@ def _augmentation(**values: float) -> Change:
     return lambda recipe: replace(recipe, augmentation=replace(recipe.augmentation, **values))  # type: ignore[arg-type]
 
 
+def _rated(stage: Stage, factor: float) -> Stage:
+    head_rate = stage.head_learning_rate and factor * stage.head_learning_rate
+    return replace(stage, learning_rate=factor * stage.learning_rate, head_learning_rate=head_rate)
+
+
 def _rates(factor: float) -> Change:
-    return _each_stage(
-        lambda stage: replace(
-            stage,
-            learning_rate=factor * stage.learning_rate,
-            head_learning_rate=stage.head_learning_rate and factor * stage.head_learning_rate,
-        )
-    )
+    return _each_stage(lambda stage: _rated(stage, factor))
 
 
 def _small_first(recipe: Recipe) -> Recipe:
-    """Two thirds of the epochs with images of three quarters the side, then the rest with lower rates."""
+    """Two thirds of the epochs with images of three quarters the side, then the rest with halved rates."""
     *before, last = recipe.stages
     epochs = 2 * last.epochs // 3
     small = replace(last, image_size=3 * recipe.image_size // 4, epochs=epochs)
-    lower = replace(last, epochs=last.epochs - epochs, learning_rate=last.learning_rate / 2)
-    return replace(recipe, stages=(*before, small, lower))
+    large = _rated(replace(last, epochs=last.epochs - epochs), 0.5)
+    return replace(recipe, stages=(*before, small, large))
 
 
 def _from_head(epochs: int) -> Change:
