@@ -1,4 +1,8 @@
-"""Trainings that benchmarks keep: a finished one is not repeated unless recipe, seed or dataset changed."""
+"""Trainings that benchmarks keep: a finished one is not repeated unless recipe, seed or dataset changed.
+
+Of each, `<dataset>-<name>.parquet` holds what its model says of the test photos, and the `.json` beside it
+what it was, what the validation photos taught, and its minutes. The model itself is not kept.
+"""
 
 import hashlib
 import json
@@ -7,28 +11,34 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+import pyarrow as pa
 import torch
 
 from gemkit.errors import UserError
 from gemkit.parallel import map_shards
-from gemkit.tables import write_text
+from gemkit.tables import read_table, write_table, write_text
 from gemtrain.confidence import Confidence
 from gemtrain.data import Dataset
 from gemtrain.device import choose_device
-from gemtrain.predictions import (
-    Predictions,
-    predict_split,
-    predictions_path,
-    read_predictions,
-    write_predictions,
-)
+from gemtrain.predictions import Predictions, predict_split
 from gemtrain.recipe import Recipe
 from gemtrain.store import model_folder, read_model
 from gemtrain.train import train
 
+#: A row a test photo; `probabilities` in order of label, before calibration.
+_PHOTOS = pa.schema(
+    [
+        ("sha256", pa.string()),
+        ("group_id", pa.string()),
+        ("label", pa.int64()),
+        ("probabilities", pa.list_(pa.float32())),
+    ]
+)
 #: Seconds between two looks at a running clock.
 _TICK = 5.0
 
@@ -50,48 +60,83 @@ class Finished(NamedTuple):
     minutes: float
 
 
-def finished_all(trainings: Iterable[Training], one_by_one: bool) -> Iterator[Finished]:
+def finished_all(trainings: Iterable[Training], kept: Path, one_by_one: bool) -> Iterator[Finished]:
     """Each of them, in order: one by one on the device that is there, or side by side on a core each.
 
     Small networks leave a second core waiting, so that two at once are done sooner than one after the other.
     """
     device = choose_device()
     if one_by_one or device.type != "cpu":
-        yield from (finished(training, device) for training in trainings)
+        yield from (finished(training, kept, device) for training in trainings)
     else:
-        yield from map_shards(_finished_on_one_core, trainings)
+        yield from map_shards(partial(_finished_on_one_core, kept), trainings)
 
 
-def _finished_on_one_core(training: Training) -> Finished:
-    return finished(training, choose_device())  # with one thread, as a worker has
+def _finished_on_one_core(kept: Path, training: Training) -> Finished:
+    return finished(training, kept, choose_device())  # with one thread, as a worker has
 
 
-def finished(training: Training, device: torch.device) -> Finished:
-    """Train in the current folder, or read what is there; cut short, it continues.
+def finished(training: Training, kept: Path, device: torch.device) -> Finished:
+    """Train in the current folder, or read what the folder `kept` has; cut short, it continues.
 
-    The model itself is not kept. Raises UserError.
+    Raises UserError.
     """
-    dataset_name, name, recipe, seed = training
-    path = predictions_path(dataset_name, name)
-    dataset = Dataset(dataset_name)
+    dataset = Dataset(training.dataset)
     dataset.check_leaks()
-    about = {"settings": asdict(recipe), "seed": seed, "dataset_version": dataset.version}
-    about = json.loads(json.dumps(about))
+    about = {**_about(training), "dataset_version": dataset.version}
+    if found := read_finished(training, kept, dataset.version):
+        return found
     key = hashlib.sha256(json.dumps(about).encode()).hexdigest()[:8]
-    notes, clock = path.with_suffix(".json"), path.with_suffix(f".{key}.seconds")
-    if not notes.exists() or json.loads(notes.read_text())["about"] != about:
-        with Clock(clock):
-            if not about.items() <= _described(dataset_name, name).items():
-                train(dataset_name, name, recipe, seed, device)
-        with Clock(clock):
-            confidence = _predict(dataset, name, device)
-        found = {"about": about, "confidence": confidence, "minutes": float(clock.read_text()) / 60}
-        write_text(notes, json.dumps(found))
-        clock.unlink()
-        shutil.rmtree(model_folder(dataset_name, name))
-    found = json.loads(notes.read_text())
-    confidence = Confidence(**found["confidence"])
-    return Finished(read_predictions(dataset_name, name), confidence, found["minutes"])
+    clock = Path("clocks", f"{training.dataset}-{training.name}-{key}.seconds")
+    with Clock(clock):
+        if not about.items() <= _described(training).items():
+            train(*training, device)
+    notes = _path(training, kept, "json")
+    notes.unlink(missing_ok=True)  # written last: with it both files are of one training
+    with Clock(clock):
+        confidence = _predict(training, dataset, kept, device)
+    found = {
+        "about": about,
+        "varieties": dataset.varieties,
+        "species": dataset.species,
+        "confidence": confidence,
+        "minutes": float(clock.read_text()) / 60,
+    }
+    write_text(notes, json.dumps(found, indent=2, ensure_ascii=False) + "\n")
+    clock.unlink()
+    shutil.rmtree(model_folder(training.dataset, training.name))
+    done = read_finished(training, kept, dataset.version)
+    assert done is not None
+    return done
+
+
+def read_finished(training: Training, kept: Path, dataset_version: str | None = None) -> Finished | None:
+    """What is kept of this recipe and seed, on the dataset's version or on any; None if nothing is."""
+    notes = _path(training, kept, "json")
+    if not notes.exists():
+        return None
+    found = json.loads(notes.read_text(encoding="utf-8"))
+    about = _about(training) | ({"dataset_version": dataset_version} if dataset_version else {})
+    if not about.items() <= found["about"].items():
+        return None
+    table = read_table(_path(training, kept, "parquet"), _PHOTOS)
+    predictions = Predictions(
+        sha256s=table["sha256"].to_pylist(),
+        groups=table["group_id"].to_pylist(),
+        labels=table["label"].to_numpy(),
+        probabilities=np.array(table["probabilities"].to_pylist(), np.float32),
+        varieties=found["varieties"],
+        species=found["species"],
+    )
+    return Finished(predictions, Confidence(**found["confidence"]), found["minutes"])
+
+
+def _path(training: Training, kept: Path, suffix: str) -> Path:
+    return kept / f"{training.dataset}-{training.name}.{suffix}"
+
+
+def _about(training: Training) -> dict[str, Any]:
+    return json.loads(json.dumps({"settings": asdict(training.recipe), "seed": training.seed}))
 
 
 class Clock:
@@ -120,18 +165,20 @@ class Clock:
         self._write()
 
 
-def _described(dataset_name: str, name: str) -> dict[str, Any]:
+def _described(training: Training) -> dict[str, Any]:
     """The description of the model that is there; empty when there is none."""
     try:
-        return read_model(dataset_name, name)[1]
+        return read_model(training.dataset, training.name)[1]
     except UserError:
         return {}
 
 
-def _predict(dataset: Dataset, name: str, device: torch.device) -> dict[str, Any]:
+def _predict(training: Training, dataset: Dataset, kept: Path, device: torch.device) -> dict[str, Any]:
     """Write what the model says of the test photos; what it says of its confidence."""
-    model, about = read_model(dataset.name, name)
+    model, about = read_model(training.dataset, training.name)
     test = dataset.splits["test"]
-    answers = predict_split(model, about, test, device)
-    write_predictions(predictions_path(dataset.name, name), [(test, *answers)])
+    probabilities, _ = predict_split(model, about, test, device)
+    columns = test.sha256s, test.groups, test.labels.numpy(), list(probabilities)
+    table = pa.table(dict(zip(_PHOTOS.names, columns, strict=True)), schema=_PHOTOS)
+    write_table(_path(training, kept, "parquet"), table.sort_by("sha256"))
     return about["confidence"]

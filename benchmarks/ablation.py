@@ -25,6 +25,7 @@ from gemtrain.recipe import Recipe, Stage, load_recipe
 from gemtrain.scores import ranks
 
 _FOLD = 0
+_KEPT = WORK / "ablation"
 _OURS, _CROPS = split_model(OURS)
 HEAD = ("changed", "top-1", "difference", "top-3", "top-5", "log loss", "minutes, at most")
 
@@ -145,7 +146,7 @@ def main() -> None:
     trainings = [
         Training(
             dataset_name(rows[name][1], _FOLD),
-            f"ablation-{options.pixels}-{options.steps}-{name.replace(' ', '_')}-{seed}",
+            f"{options.pixels}-{options.steps}-{name.replace(' ', '_')}-{seed}",
             rows[name][0](base),
             seed,
         )
@@ -153,7 +154,7 @@ def main() -> None:
     ]
     table = Path(f"ablation-{options.pixels}-{options.steps}.md")
     with gems68(way for _, way in rows.values()):
-        for (seed, name), done in zip(jobs, finished_all(trainings, options.one_by_one), strict=True):
+        for (seed, name), done in zip(jobs, finished_all(trainings, _KEPT, options.one_by_one), strict=True):
             runs[name].append(done)
             print(f"seed {seed}, {name}: top-1 {_top(done, 1):.3f}, {done.minutes:.1f} minutes", flush=True)
             lines = [row(other, found, runs["ours"]) for other, found in runs.items() if found]

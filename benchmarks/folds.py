@@ -1,6 +1,6 @@
 """How good recipes are on gems68, each photo judged by a model that saw neither it nor a copy of it.
 
-    python -m benchmarks.folds [--models RECIPE[:CROPS] ...] [--folds 5] [--one-by-one]
+    python -m benchmarks.folds [--models RECIPE[:CROPS] ...] [--folds 5] [--one-by-one] [--table-only]
 
 Grouped five-fold cross-validation on all distinct photos; CROPS are `black` (the pipeline's, when left out),
 `kept` (the same with its background) or `canny` (the published bare Canny). Of a fold's training photos some
@@ -12,21 +12,21 @@ two alone are beside the others. The calibration error has 15 bins of equal mass
 Without a GPU one training a core runs at a time, which is faster than one after the other on all of them, but
 for the single training: `--one-by-one` times that.
 
-Everything lies in `.cache/folds/`. Run again, it continues; a finished fold is repeated only when its recipe
-or its photos changed.
+What the models say of the photos is kept in `benchmarks/folds/`, all else in `.cache/folds/`. Run again, it
+continues; a finished fold is repeated only when its recipe or its photos changed. `--table-only` prints what
+there is, also where the photos are not.
 """
 
 import argparse
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterable
 
 import numpy as np
 
-from benchmarks._finished import Finished, Training, finished_all
-from benchmarks._gems68 import CROPS_OF, FOLDS, WORK, dataset_name, gems68, missing
+from benchmarks._finished import Finished, Training, finished_all, read_finished
+from benchmarks._gems68 import CROPS_OF, FOLDS, dataset_name, gems68, missing
+from benchmarks._shared import ROOT
 from gemkit.errors import UserError, run_command
 from gemkit.page import markdown_table
-from gemkit.tables import write_text
 from gemtrain.calibration import calibration_error
 from gemtrain.compare import compare
 from gemtrain.intervals import GroupBootstrap
@@ -38,6 +38,7 @@ PLAIN = "plain-efficientnet_lite0:canny"
 OURS = "gemscrape-efficientnet_lite0:kept"
 #: On so many of the first folds the ingredients of our recipe were chosen.
 _CHOSEN_ON = 3
+_KEPT = ROOT / "benchmarks/folds"
 _LAST = f"folds {_CHOSEN_ON} to {FOLDS - 1}"
 HEAD = (
     "recipe", "crops", "folds", "photos / groups", *(f"top-{k} [95 %]" for k in TOP), f"top-1, {_LAST}",
@@ -46,8 +47,13 @@ HEAD = (
 DIFFERENCES = ("against", *(f"top-{k} [95 %]" for k in TOP), "p of top-1")
 
 
-def pooled(folds: Sequence[Finished]) -> Predictions:
+#: What is finished of a model, by the fold's number.
+Folds = dict[int, Finished]
+
+
+def pooled(folds: Iterable[Finished]) -> Predictions:
     """The test photos of all folds, each with the calibrated probabilities of its own fold."""
+    folds = list(folds)
     parts = [fold.predictions for fold in folds]
     return Predictions(
         sha256s=[sha256 for part in parts for sha256 in part.sha256s],
@@ -61,40 +67,45 @@ def pooled(folds: Sequence[Finished]) -> Predictions:
     )
 
 
-def row(model: str, folds: Sequence[Finished]) -> list[str]:
+def row(model: str, folds: Folds) -> list[str]:
     """A model under HEAD."""
-    together = pooled(folds)
+    together = pooled(folds.values())
     place, bootstrap = ranks(together.labels, together.probabilities), GroupBootstrap(together.groups)
     sure = np.concatenate(
         [
             fold.confidence.is_sure(fold.confidence.calibrated(fold.predictions.probabilities))
-            for fold in folds
+            for fold in folds.values()
         ]
     )
     scores = []
     for k in TOP:
         low, high = bootstrap.mean(place < k)
         scores.append(f"{(place < k).mean():.3f} [{low:.3f}, {high:.3f}]")
-    last = place[sum(len(fold.predictions.labels) for fold in folds[:_CHOSEN_ON]) :]
-    minutes = [fold.minutes for fold in folds]
+    last = [top1(fold) for number, fold in folds.items() if number >= _CHOSEN_ON]
+    minutes = [fold.minutes for fold in folds.values()]
     recipe, way = split_model(model)
     return [
         recipe, way, str(len(folds)), f"{len(place)} / {len(set(together.groups))}", *scores,
-        f"{(last < 1).mean():.3f}" if len(last) else "-",
+        f"{np.concatenate(last).mean():.3f}" if last else "-",
         f"{calibration_error(together.labels, together.probabilities):.3f}",
         f"{sure.mean():.0%}", f"{(place[sure] < 1).mean():.3f}" if sure.any() else "-",
         f"{np.mean(minutes):.1f}, at most {max(minutes):.1f}",
     ]  # fmt: skip
 
 
-def differences(model: str, first: str, folds: dict[str, list[Finished]]) -> list[list[str]]:
+def top1(fold: Finished) -> np.ndarray:
+    """Of which photos the model is right, [N] bool."""
+    return ranks(fold.predictions.labels, fold.predictions.probabilities) < 1
+
+
+def differences(model: str, first: str, folds: dict[str, Folds]) -> list[list[str]]:
     """What a model has more than the first, under DIFFERENCES: on the folds both have, and on the last."""
-    both = min(len(folds[model]), len(folds[first]))
+    both = [number for number in folds[model] if number in folds[first]]
     rows = []
-    for start, where in ((0, ""), (_CHOSEN_ON, f", {_LAST}")):
-        if start >= both:
+    for where, numbers in (("", both), (f", {_LAST}", [number for number in both if number >= _CHOSEN_ON])):
+        if not numbers:
             break
-        found = compare(pooled(folds[first][start:both]), pooled(folds[model][start:both]))
+        found = compare(*(pooled(folds[name][number] for number in numbers) for name in (first, model)))
         assert found is not None
         cells = []
         for score in found.scores:
@@ -104,7 +115,7 @@ def differences(model: str, first: str, folds: dict[str, list[Finished]]) -> lis
     return rows
 
 
-def page(folds: dict[str, list[Finished]]) -> str:
+def page(folds: dict[str, Folds]) -> str:
     """The scores of the models that have a fold, and what each has more than the first."""
     first, *others = folds
     text = markdown_table(HEAD, [row(model, done) for model, done in folds.items()])
@@ -124,17 +135,15 @@ def split_model(model: str) -> tuple[str, str]:
 
 
 def main() -> None:
-    """Train what is not done, fold after fold; print the tables and write them to .cache/folds/table.md."""
+    """Train what is not done, fold after fold; print the tables."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--models", nargs="+", default=[PLAIN, OURS], metavar="MODEL")
     parser.add_argument("--folds", type=int, default=FOLDS, choices=range(1, FOLDS + 1))
     parser.add_argument("--one-by-one", action="store_true", help="each with all cores")
+    parser.add_argument("--table-only", action="store_true", help="of what is finished")
     options = parser.parse_args()
-    if why := missing():
-        print(why)
-        return
     named = {split_model(model): model for model in options.models}  # "x" and "x:black" are one
     models = {model: parts for parts, model in named.items()}
     jobs = [(fold, model) for fold in range(options.folds) for model in models]
@@ -142,14 +151,23 @@ def main() -> None:
         Training(dataset_name(way, fold), recipe, load_recipe(recipe), 0)
         for fold, (recipe, way) in ((fold, models[model]) for fold, model in jobs)
     ]
-    folds: dict[str, list[Finished]] = {}
-    with gems68(way for _, way in models.values()):
-        for (fold, model), done in zip(jobs, finished_all(trainings, options.one_by_one), strict=True):
-            folds.setdefault(model, []).append(done)
-            top1 = (ranks(done.predictions.labels, done.predictions.probabilities) < 1).mean()
-            print(f"fold {fold}, {model}: top-1 {top1:.3f}, {done.minutes:.1f} minutes", flush=True)
-            write_text(Path("table.md"), page(folds))
-    print(f"\n{(WORK / 'table.md').read_text()}")
+    folds: dict[str, Folds] = {}
+    if options.table_only:
+        for (fold, model), training in zip(jobs, trainings, strict=True):
+            if done := read_finished(training, _KEPT):
+                folds.setdefault(model, {})[fold] = done
+    elif why := missing():
+        print(f"{why} --table-only prints what is finished.")
+        return
+    else:
+        with gems68(way for _, way in models.values()):
+            for (fold, model), done in zip(
+                jobs, finished_all(trainings, _KEPT, options.one_by_one), strict=True
+            ):
+                folds.setdefault(model, {})[fold] = done
+                share = top1(done).mean()
+                print(f"fold {fold}, {model}: top-1 {share:.3f}, {done.minutes:.1f} minutes", flush=True)
+    print(f"\n{page(folds)}" if folds else "Nothing is finished.")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The benchmark of recipes in folds: what it keeps, what it pools, and that no photo is on two sides."""
 
+import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from gemtrain.predictions import Predictions
 from gemtrain.recipe import Recipe, Stage, load_recipe
 
 CPU = torch.device("cpu")
+KEPT = Path("kept")
 SHORT = Recipe("", "gemnet", 48, stages=(Stage(1, 1e-3),), max_steps=2)
 
 
@@ -28,24 +30,24 @@ def test_a_finished_training_is_kept_until_its_recipe_changes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     trained = counted(monkeypatch)
-    first = finished(Training("gems", "short", SHORT, 0), CPU)
-    again = finished(Training("gems", "short", SHORT, 0), CPU)
+    first = finished(Training("gems", "short", SHORT, 0), KEPT, CPU)
+    again = finished(Training("gems", "short", SHORT, 0), KEPT, CPU)
     assert len(trained) == 1 and again.minutes == first.minutes > 0
     assert first.confidence == again.confidence == Confidence(**trained[0]["confidence"])
     assert np.array_equal(first.predictions.probabilities, again.predictions.probabilities)
     assert first.predictions.varieties == list(VARIETIES) and len(first.predictions.labels) == 15
-    finished(Training("gems", "short", replace(SHORT, views=2), 0), CPU)
-    finished(Training("gems", "short", replace(SHORT, views=2), 1), CPU)
+    finished(Training("gems", "short", replace(SHORT, views=2), 0), KEPT, CPU)
+    finished(Training("gems", "short", replace(SHORT, views=2), 1), KEPT, CPU)
     assert len(trained) == 3
 
 
 def test_trainings_side_by_side_come_in_order(gems: Path) -> None:  # noqa: F811
     trainings = [Training("gems", f"short-{seed}", SHORT, seed) for seed in range(3)]
-    found = list(finished_all(trainings, one_by_one=False))
-    alone = list(finished_all(trainings, one_by_one=True))  # read, not repeated
+    found = list(finished_all(trainings, KEPT, one_by_one=False))
+    alone = list(finished_all(trainings, KEPT, one_by_one=True))  # read, not repeated
     assert [done.minutes for done in found] == [done.minutes for done in alone]
     for seed, done in enumerate(found):
-        expected = finished(Training("gems", f"again-{seed}", SHORT, seed), CPU)
+        expected = finished(Training("gems", f"again-{seed}", SHORT, seed), KEPT, CPU)
         assert done.predictions.probabilities == pytest.approx(expected.predictions.probabilities, abs=1e-4)
 
 
@@ -56,13 +58,13 @@ def test_a_training_whose_predictions_were_cut_short_is_not_repeated(
     trained = counted(monkeypatch)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(_finished, "predict_split", interrupted)
-        finished(Training("gems", "short", SHORT, 0), CPU)
-    done = finished(Training("gems", "short", SHORT, 0), CPU)
+        finished(Training("gems", "short", SHORT, 0), KEPT, CPU)
+    done = finished(Training("gems", "short", SHORT, 0), KEPT, CPU)
     assert len(trained) == 1 and done.confidence == Confidence(**trained[0]["confidence"])
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(_finished, "predict_split", interrupted)
-        finished(Training("gems", "short", SHORT, 1), CPU)
-    finished(Training("gems", "short", SHORT, 2), CPU)  # what is left there is of another seed
+        finished(Training("gems", "short", SHORT, 1), KEPT, CPU)
+    finished(Training("gems", "short", SHORT, 2), KEPT, CPU)  # what is left there is of another seed
     assert len(trained) == 3
 
 
@@ -137,8 +139,10 @@ def fold_of(number: int, right: list[bool], temperature: float = 1.0) -> Finishe
 
 
 def test_the_tables_are_of_all_folds_together() -> None:
-    plain = [fold_of(number, [True] * (6 + number) + [False] * (6 - number)) for number in range(4)]
-    ours = [fold_of(number, [True] * (9 + number) + [False] * (3 - number), 0.5) for number in range(4)]
+    plain = {number: fold_of(number, [True] * (6 + number) + [False] * (6 - number)) for number in range(4)}
+    ours = {
+        number: fold_of(number, [True] * (9 + number) + [False] * (3 - number), 0.5) for number in range(4)
+    }
     page = folds.page({"plain:canny": plain, "ours": ours})
     head, _, first, second, *_ = [line.split(" | ") for line in page.splitlines()]
     row = dict(zip(head, second, strict=True))
@@ -146,10 +150,33 @@ def test_the_tables_are_of_all_folds_together() -> None:
     assert row["photos / groups"] == "48 / 48" and row["top-1 [95 %]"].startswith("0.875 [0.")
     assert row["top-1, folds 3 to 4"] == "1.000" and row["minutes a fold |"].startswith("3.5, at most 5.0")
     sharpened = 0.8**2 / (0.8**2 + 2 * 0.1**2)
-    assert folds.pooled(ours).probabilities.max(axis=1) == pytest.approx(sharpened)
+    assert folds.pooled(ours.values()).probabilities.max(axis=1) == pytest.approx(sharpened)
     *_, all_of_them, last = page.splitlines()
     assert "| ours − plain:canny | +0.250 [+0.1" in all_of_them
     assert "| ours − plain:canny, folds 3 to 4 | +0.250 [" in last
+
+
+def test_the_difference_is_of_the_folds_that_both_have() -> None:
+    plain = {number: fold_of(number, [True] * 6 + [False] * 6) for number in (0, 3)}
+    ours = {
+        number: fold_of(number, [True] * right + [False] * (12 - right)) for number, right in ((3, 9), (4, 0))
+    }
+    page = folds.page({"plain:canny": plain, "ours": ours})
+    assert "| ours | black | 2 | 24 / 24 | 0.375" in page
+    assert page.count("| ours − plain:canny") == 2 and page.count("| +0.250 [") == 2
+
+
+def test_what_is_kept_can_be_read_without_the_photos(gems: Path) -> None:  # noqa: F811
+    training = Training("gems", "short", SHORT, 0)
+    assert _finished.read_finished(training, KEPT) is None
+    done = finished(training, KEPT, CPU)
+    shutil.rmtree("data/datasets/gems")
+    kept = _finished.read_finished(training, KEPT)
+    assert kept is not None and kept.minutes == done.minutes
+    assert np.array_equal(kept.predictions.probabilities, done.predictions.probabilities)
+    for other in (training._replace(seed=1), training._replace(recipe=replace(SHORT, views=2))):
+        assert _finished.read_finished(other, KEPT) is None
+    assert _finished.read_finished(training, KEPT, "another version") is None
 
 
 def test_a_cell_may_hold_what_parts_cells() -> None:
