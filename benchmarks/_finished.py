@@ -30,15 +30,16 @@ from gemtrain.recipe import Recipe
 from gemtrain.store import model_folder, read_model
 from gemtrain.train import train
 
-#: A row a test photo; `probabilities` in order of label, before calibration.
+#: A row a test photo; logarithms of the probabilities, in order of label, before calibration.
 _PHOTOS = pa.schema(
     [
         ("sha256", pa.string()),
         ("group_id", pa.string()),
         ("label", pa.int64()),
-        ("probabilities", pa.list_(pa.float32())),
+        ("log_probabilities", pa.list_(pa.float16())),
     ]
 )
+_TINY = np.finfo(np.float32).tiny
 #: Seconds between two looks at a running clock.
 _TICK = 5.0
 
@@ -124,7 +125,7 @@ def read_finished(training: Training, kept: Path, dataset_version: str | None = 
         sha256s=table["sha256"].to_pylist(),
         groups=table["group_id"].to_pylist(),
         labels=table["label"].to_numpy(),
-        probabilities=np.array(table["probabilities"].to_pylist(), np.float32),
+        probabilities=np.exp(np.array(table["log_probabilities"].to_pylist(), np.float32)),
         varieties=found["varieties"],
         species=found["species"],
     )
@@ -178,7 +179,8 @@ def _predict(training: Training, dataset: Dataset, kept: Path, device: torch.dev
     model, about = read_model(training.dataset, training.name)
     test = dataset.splits["test"]
     probabilities, _ = predict_split(model, about, test, device)
-    columns = test.sha256s, test.groups, test.labels.numpy(), list(probabilities)
+    logarithms = np.log(np.maximum(probabilities, _TINY)).astype(np.float16)
+    columns = test.sha256s, test.groups, test.labels.numpy(), list(logarithms)
     table = pa.table(dict(zip(_PHOTOS.names, columns, strict=True)), schema=_PHOTOS)
     write_table(_path(training, kept, "parquet"), table.sort_by("sha256"))
     return about["confidence"]
