@@ -19,6 +19,7 @@ there is, also where the photos are not.
 
 import argparse
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -36,6 +37,7 @@ from gemtrain.scores import TOP, ranks
 
 PLAIN = "plain-efficientnet_lite0:canny"
 OURS = "gemscrape-efficientnet_lite0:kept"
+MODELS = (PLAIN, OURS)
 #: On so many of the first folds the ingredients of our recipe were chosen.
 _CHOSEN_ON = 3
 _KEPT = ROOT / "benchmarks/folds"
@@ -134,39 +136,57 @@ def split_model(model: str) -> tuple[str, str]:
     return recipe, way or "black"
 
 
+class Job(NamedTuple):
+    """A model on a fold."""
+
+    fold: int
+    model: str
+
+    @property
+    def training(self) -> Training:
+        """What has to be trained for it."""
+        recipe, way = split_model(self.model)
+        return Training(dataset_name(way, self.fold), recipe, load_recipe(recipe), 0)
+
+
+def all_jobs(models: Iterable[str] = MODELS, folds: int = FOLDS) -> list[Job]:
+    """Fold after fold, each model once. Raises UserError for what there is not."""
+    named = {split_model(model): model for model in models}  # "x" and "x:black" are one
+    return [Job(fold, model) for fold in range(folds) for model in named.values()]
+
+
+def kept_folds(jobs: Iterable[Job]) -> dict[str, Folds]:
+    """What is finished of them."""
+    folds: dict[str, Folds] = {}
+    for job in jobs:
+        if done := read_finished(job.training, _KEPT):
+            folds.setdefault(job.model, {})[job.fold] = done
+    return folds
+
+
 def main() -> None:
     """Train what is not done, fold after fold; print the tables."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--models", nargs="+", default=[PLAIN, OURS], metavar="MODEL")
+    parser.add_argument("--models", nargs="+", default=MODELS, metavar="MODEL")
     parser.add_argument("--folds", type=int, default=FOLDS, choices=range(1, FOLDS + 1))
     parser.add_argument("--one-by-one", action="store_true", help="each with all cores")
     parser.add_argument("--table-only", action="store_true", help="of what is finished")
     options = parser.parse_args()
-    named = {split_model(model): model for model in options.models}  # "x" and "x:black" are one
-    models = {model: parts for parts, model in named.items()}
-    jobs = [(fold, model) for fold in range(options.folds) for model in models]
-    trainings = [
-        Training(dataset_name(way, fold), recipe, load_recipe(recipe), 0)
-        for fold, (recipe, way) in ((fold, models[model]) for fold, model in jobs)
-    ]
-    folds: dict[str, Folds] = {}
-    if options.table_only:
-        for (fold, model), training in zip(jobs, trainings, strict=True):
-            if done := read_finished(training, _KEPT):
-                folds.setdefault(model, {})[fold] = done
-    elif why := missing():
-        print(f"{why} --table-only prints what is finished.")
-        return
-    else:
-        with gems68(way for _, way in models.values()):
-            for (fold, model), done in zip(
-                jobs, finished_all(trainings, _KEPT, options.one_by_one), strict=True
-            ):
-                folds.setdefault(model, {})[fold] = done
+    jobs = all_jobs(options.models, options.folds)
+    if not options.table_only:
+        if why := missing():
+            print(f"{why} --table-only prints what is finished.")
+            return
+        trainings = [job.training for job in jobs]
+        with gems68(split_model(model)[1] for _, model in jobs):
+            for job, done in zip(jobs, finished_all(trainings, _KEPT, options.one_by_one), strict=True):
                 share = top1(done).mean()
-                print(f"fold {fold}, {model}: top-1 {share:.3f}, {done.minutes:.1f} minutes", flush=True)
+                print(
+                    f"fold {job.fold}, {job.model}: top-1 {share:.3f}, {done.minutes:.1f} minutes", flush=True
+                )
+    folds = kept_folds(jobs)
     print(f"\n{page(folds)}" if folds else "Nothing is finished.")
 
 

@@ -14,6 +14,7 @@ from test_gemtrain import VARIETIES, gems  # noqa: F401
 from benchmarks import _finished, ablation, folds, published
 from benchmarks._finished import Finished, Training, finished, finished_all
 from benchmarks._gems68 import FOLDS, sides
+from benchmarks._shared import ROOT
 from gemkit.errors import UserError
 from gemkit.page import markdown_table
 from gemtrain.confidence import Confidence
@@ -205,6 +206,14 @@ def test_a_full_disk_is_no_result_of_a_published_recipe(
     else:
         with pytest.raises(UserError, match=r"disk|room"):
             published.trained(job, tmp_path, {})
+
+
+def test_the_table_in_the_readme_is_of_what_is_kept() -> None:
+    found = folds.kept_folds(folds.all_jobs())
+    assert list(found) == [folds.PLAIN, folds.OURS]
+    readme = (ROOT / "benchmarks/README.md").read_text(encoding="utf-8")
+    for line in folds.page(found).splitlines():
+        assert line in readme, "benchmarks/README.md has another table than benchmarks.folds --table-only"
 
 
 def test_crops_that_there_are_not() -> None:
