@@ -101,8 +101,10 @@ def test_of_a_kill_the_clock_loses_the_last_seconds_only(
     monkeypatch.setattr(_finished, "_TICK", 0.02)
     path = tmp_path / "seconds"
     with _finished.Clock(path):
-        time.sleep(0.3)
-        assert 0.1 <= float(path.read_text()) <= 0.3
+        deadline = time.monotonic() + 10  # of a test, on however busy a machine
+        while not (path.exists() and float(path.read_text()) >= 0.1):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
 
 
 def photo(number: int, group: int) -> dict[str, object]:
