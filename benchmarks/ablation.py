@@ -1,6 +1,6 @@
 """What each ingredient of our recipe is worth: removed, added or changed; on one fold, small and short.
 
-    python -m benchmarks.ablation [--pixels 128] [--steps 240] [--seeds 3] [--rows WORDS ...] [--one-by-one]
+    python -m benchmarks.ablation [--pixels 128] [--steps 200] [--seeds 3] [--rows WORDS ...] [--one-by-one]
 
 Everything as in benchmarks.folds, but on gems68's first fold alone, at 128 pixels and with so many steps, at
 most five minutes a run. What helps there need not help in a full training (`--pixels 224 --steps 9999`).
@@ -118,7 +118,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--pixels", type=int, default=128)
-    parser.add_argument("--steps", type=int, default=240)
+    parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS), metavar="WORDS")
     parser.add_argument("--one-by-one", action="store_true", help="each with all cores")
