@@ -10,7 +10,7 @@ import shutil
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,6 +27,7 @@ from gemtrain.data import Dataset
 from gemtrain.device import choose_device
 from gemtrain.predictions import Predictions, predict_split
 from gemtrain.recipe import Recipe
+from gemtrain.settings import from_mapping
 from gemtrain.store import model_folder, read_model
 from gemtrain.train import train
 
@@ -84,13 +85,13 @@ def finished(training: Training, kept: Path, device: torch.device) -> Finished:
     """
     dataset = Dataset(training.dataset)
     dataset.check_leaks()
-    about = {**_about(training), "dataset_version": dataset.version}
     if found := read_finished(training, kept, dataset.version):
         return found
+    about = {"settings": asdict(training.recipe), "seed": training.seed, "dataset_version": dataset.version}
     key = hashlib.sha256(json.dumps(about).encode()).hexdigest()[:8]
     clock = Path("clocks", f"{training.dataset}-{training.name}-{key}.seconds")
     with Clock(clock):
-        if not about.items() <= _described(training).items():
+        if not _is_of(_described(training), training, dataset.version):
             train(*training, device)
     notes = _path(training, kept, "json")
     notes.unlink(missing_ok=True)  # written last: with it both files are of one training
@@ -117,8 +118,7 @@ def read_finished(training: Training, kept: Path, dataset_version: str | None = 
     if not notes.exists():
         return None
     found = json.loads(notes.read_text(encoding="utf-8"))
-    about = _about(training) | ({"dataset_version": dataset_version} if dataset_version else {})
-    if not about.items() <= found["about"].items():
+    if not _is_of(found["about"], training, dataset_version):
         return None
     table = read_table(_path(training, kept, "parquet"), _PHOTOS)
     predictions = Predictions(
@@ -136,8 +136,22 @@ def _path(training: Training, kept: Path, suffix: str) -> Path:
     return kept / f"{training.dataset}-{training.name}.{suffix}"
 
 
-def _about(training: Training) -> dict[str, Any]:
-    return json.loads(json.dumps({"settings": asdict(training.recipe), "seed": training.seed}))
+def _is_of(about: dict[str, Any], training: Training, dataset_version: str | None) -> bool:
+    """Whether a description is of this training, on the dataset's version or, without one, on any.
+
+    What recipes say of themselves does not count; options that came later had their defaults.
+    """
+    given = {key: value for key, value in about.get("settings", {}).items() if value != []}
+    try:
+        recipe = from_mapping(Recipe, given, "a description")
+    except UserError:
+        return False
+    same = _without_words(recipe) == _without_words(training.recipe) and about["seed"] == training.seed
+    return same and dataset_version in (None, about["dataset_version"])
+
+
+def _without_words(recipe: Recipe) -> Recipe:
+    return replace(recipe, description="", source="", published="")
 
 
 class Clock:

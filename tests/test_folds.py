@@ -1,5 +1,6 @@
 """The benchmark of recipes in folds: what it keeps, what it pools, and that no photo is on two sides."""
 
+import json
 import shutil
 import time
 from dataclasses import replace
@@ -37,9 +38,29 @@ def test_a_finished_training_is_kept_until_its_recipe_changes(
     assert first.confidence == again.confidence == Confidence(**trained[0]["confidence"])
     assert np.array_equal(first.predictions.probabilities, again.predictions.probabilities)
     assert first.predictions.varieties == list(VARIETIES) and len(first.predictions.labels) == 15
+    finished(Training("gems", "short", replace(SHORT, description="told otherwise"), 0), KEPT, CPU)
+    assert len(trained) == 1
     finished(Training("gems", "short", replace(SHORT, views=2), 0), KEPT, CPU)
     finished(Training("gems", "short", replace(SHORT, views=2), 1), KEPT, CPU)
     assert len(trained) == 3
+
+
+def test_what_is_kept_outlives_options_that_came_later(
+    gems: Path,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    trained = counted(monkeypatch)
+    finished(Training("gems", "short", SHORT, 0), KEPT, CPU)
+    notes = KEPT / "gems-short.json"
+    found = json.loads(notes.read_text())
+    del found["about"]["settings"]["views"]
+    notes.write_text(json.dumps(found))
+    finished(Training("gems", "short", SHORT, 0), KEPT, CPU)
+    assert len(trained) == 1
+    found["about"]["settings"]["an_option_that_went"] = 1
+    notes.write_text(json.dumps(found))
+    finished(Training("gems", "short", SHORT, 0), KEPT, CPU)
+    assert len(trained) == 2
 
 
 def test_trainings_side_by_side_come_in_order(gems: Path) -> None:  # noqa: F811
