@@ -152,7 +152,7 @@ def test_the_card_and_the_command_tell_what_was_measured(exported: tuple[Path, s
         found = onnxruntime.InferenceSession(folder / name).run(None, {"images": images})[0].argmax(1)
         told = re.search(rf"^{re.escape(name)}: top-1 ([\d.]+) ", said, re.MULTILINE)
         assert told is not None
-        assert float(told[1]) == pytest.approx((found == labels).mean(), abs=1 / len(labels))
+        assert float(told[1]) == pytest.approx((found == labels).mean(), abs=1.5 / len(labels))
     assert "its first class on 1.000 [" in said
 
 
