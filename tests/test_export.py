@@ -71,12 +71,11 @@ def evaluated(pipeline: Path, side: str) -> tuple[np.ndarray, np.ndarray]:
     return table["label"].to_numpy(), np.array(table["probabilities"].to_pylist())
 
 
-def photos_of_test(pipeline: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Labels and pixels of the test photos, in order of sha256."""
+def pixels_of_test(pipeline: Path) -> np.ndarray:
+    """The test photos, in order of sha256."""
     with chdir(pipeline):
         test = Dataset("d1k").splits["test"]
-        order = np.argsort(test.sha256s)
-        return test.labels.numpy()[order], test.pixels(SIDE).numpy()[order]
+        return test.pixels(SIDE).numpy()[np.argsort(test.sha256s)]
 
 
 def test_raw_pixels_become_the_calibrated_probabilities_of_evaluate(
@@ -85,7 +84,7 @@ def test_raw_pixels_become_the_calibrated_probabilities_of_evaluate(
     temperature = fit_temperature(*evaluated(pipeline, "validation"))
     labels, probabilities = evaluated(pipeline, "test")
     expected = tempered(probabilities, temperature)
-    images = photos_of_test(pipeline)[1]
+    images = pixels_of_test(pipeline)
     for name, tolerance in zip(FILES, (1e-3, 0.1), strict=True):
         session = onnxruntime.InferenceSession(exported[0] / name)
         (given,), (output,) = session.get_inputs(), session.get_outputs()
@@ -146,8 +145,9 @@ def test_the_card_and_the_command_tell_what_was_measured(exported: tuple[Path, s
     for name in ("PyTorch", *FILES):
         row = next(cells for first, cells in rows.items() if first.strip("| ") == name)
         assert float(row[-1].strip("| ")) > 0  # milliseconds
-    assert f"PyTorch: top-1 {metrics['top1']:.3f} [{low:.3f}, {high:.3f}]" in said
-    labels, images = photos_of_test(pipeline)
+    for name in ("PyTorch", "model.onnx"):
+        assert f"{name}: top-1 {metrics['top1']:.3f} [{low:.3f}, {high:.3f}]" in said
+    labels, images = evaluated(pipeline, "test")[0], pixels_of_test(pipeline)
     for name in FILES:
         found = onnxruntime.InferenceSession(folder / name).run(None, {"images": images})[0].argmax(1)
         told = re.search(rf"^{re.escape(name)}: top-1 ([\d.]+) ", said, re.MULTILINE)
