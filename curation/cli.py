@@ -26,7 +26,7 @@ def measure_command(
     params: Params = DEFAULT_PATH,
 ) -> None:
     """Measure each stored image of a site, once in its life."""
-    from curation.measure import measure
+    from curation.measurement.measure import measure
 
     _show(f"measure {site}", measure(site, params))
 
@@ -34,7 +34,7 @@ def measure_command(
 @app.command("clean")
 def clean_command(params: Params = DEFAULT_PATH) -> None:
     """Decide which images stay, with a reason for each that doesn't."""
-    from curation.clean import clean
+    from curation.cleaning.clean import clean
 
     _show("clean", clean(params))
 
@@ -42,7 +42,7 @@ def clean_command(params: Params = DEFAULT_PATH) -> None:
 @app.command("crop")
 def crop_command(params: Params = DEFAULT_PATH) -> None:
     """Cut the stone out of each kept image."""
-    from curation.crop import crop
+    from curation.cropping.crop import crop
 
     _show("crop", crop(params))
 
@@ -50,7 +50,7 @@ def crop_command(params: Params = DEFAULT_PATH) -> None:
 @app.command("split")
 def split_command(params: Params = DEFAULT_PATH) -> None:
     """Divide the kept images into training, validation and test, group by group."""
-    from curation.split import split
+    from curation.datasets.split import split
 
     _show("split", split(params))
 
@@ -61,7 +61,7 @@ def balance_command(
     params: Params = DEFAULT_PATH,
 ) -> None:
     """Write a dataset with equally many training images a class."""
-    from curation.balance import balance
+    from curation.datasets.balance import balance
 
     _show(f"balance {dataset}", balance(params, dataset))
 
@@ -89,7 +89,7 @@ def show_command(
     params: Params = DEFAULT_PATH,
 ) -> None:
     """Write the crop of an image as PNG, or how it comes about, and print what was found."""
-    from curation.show import show
+    from curation.inspect.show import show
 
     _show(str(image), show(image, params, steps, out))
 
@@ -99,7 +99,7 @@ def models_command(
     model: Annotated[str | None, typer.Argument(help="Fetch and check the weights of this one.")] = None,
 ) -> None:
     """List the background models and where their weights lie, or fetch and check those of one."""
-    from curation.weights import at_hand, fetch, models
+    from curation.cropping.rembg_weights import at_hand, fetch, models
 
     if model:
         _show("models", {model: str(fetch(model))})
@@ -111,7 +111,7 @@ def models_command(
 def taxonomy_check(params: Params = DEFAULT_PATH) -> None:
     """Check the taxonomy: circles, names of two varieties, unknown species, impossible numbers."""
     from curation.params import read_clean
-    from curation.taxonomy import check_taxonomy, read_taxonomy
+    from curation.taxonomy.taxonomy import check_taxonomy, read_taxonomy
 
     settings = read_clean(params)
     findings = check_taxonomy(settings.taxonomy)
@@ -135,8 +135,8 @@ def taxonomy_check(params: Params = DEFAULT_PATH) -> None:
 @taxonomy_app.command("find")
 def taxonomy_find(name: str, params: Params = DEFAULT_PATH) -> None:
     """Show what a store's class name stands for, if need be by its spelling."""
-    from curation.lookup import look_up
     from curation.params import read_clean
+    from curation.taxonomy.lookup import look_up
 
     _show(name, look_up(name, read_clean(params).taxonomy))
 
@@ -149,11 +149,11 @@ def taxonomy_links(
     params: Params = DEFAULT_PATH,
 ) -> None:
     """Resolve every image URL that a list of links puts under several classes, as `clean` would."""
-    from curation.listings import double_listings
     from curation.params import read_clean
-    from curation.taxonomy import read_taxonomy
-    from scraper.links import read_links
-    from scraper.site import LinkFile
+    from curation.taxonomy.multi_listed import double_listings
+    from curation.taxonomy.taxonomy import read_taxonomy
+    from scraper.stores.config import LinkFile
+    from scraper.stores.link_list import read_links
 
     settings = read_clean(params)
     taxonomy = read_taxonomy(settings.taxonomy, settings.merge)

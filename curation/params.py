@@ -3,18 +3,13 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
+from pydantic import Field, PositiveInt, model_validator
 
 from gemkit.params import load_params, validate_section
+from gemkit.strict_model import StrictModel
 
 
-class Section(BaseModel):
-    """Unknown keys are errors, and nothing changes a section once it is read."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class MeasureParams(Section):
+class MeasureParams(StrictModel):
     """`text_side`: longer side of the picture in which text is looked for, pixels; `text_look`: share of thin
     strokes in a window of a word's size from which on it is looked for at all.
 
@@ -27,19 +22,20 @@ class MeasureParams(Section):
     memory_mb: Annotated[int, Field(ge=512)] = 2048
 
 
-class CleanParams(Section):
+class CleanParams(StrictModel):
     """`merge` names varieties that take in all narrower ones (sapphire: blue, pink and yellow sapphire).
 
-    `rules` maps a rule's name to its settings, or to false to switch it off; `curation.rules` checks both.
+    `rules` maps a rule's name to its settings, or to false to switch it off; `curation.cleaning.rules`
+    checks both.
     """
 
     taxonomy: Path = Path("labels/taxonomy.toml")
     decisions: Path = Path("labels/decisions.csv")
     merge: tuple[str, ...] = ()
-    rules: dict[str, dict[str, Any] | Literal[False] | None] = {}
+    rules: dict[str, dict[str, Any] | Literal[False] | None] = Field(default_factory=dict)
 
 
-class CropParams(Section):
+class CropParams(StrictModel):
     """`removal`: how the stone's mask is found: by the background's colour (`classical`), by the network
     `model` (`rembg`), or `auto`: classical where the background is uniform and the mask passes its check.
 
@@ -58,7 +54,7 @@ class CropParams(Section):
     memory_mb: Annotated[int, Field(ge=512)] = 2048
 
 
-class SplitParams(Section):
+class SplitParams(StrictModel):
     validation: Annotated[float, Field(ge=0, lt=1)] = 0.15
     test: Annotated[float, Field(ge=0, lt=1)] = 0.15
     folds: Annotated[int, Field(ge=2, le=20)] = 5
@@ -71,7 +67,7 @@ class SplitParams(Section):
         return self
 
 
-class DatasetParams(Section):
+class DatasetParams(StrictModel):
     """One dataset. `plain` takes the photos as they are; `balanced` needs `target` and `minimum`."""
 
     kind: Literal["balanced", "plain"] = "balanced"
@@ -90,9 +86,9 @@ class DatasetParams(Section):
         return self
 
 
-class BalanceParams(Section):
+class BalanceParams(StrictModel):
     orientations: Literal[1, 2, 4, 8, 16] = 16
-    datasets: dict[str, DatasetParams] = {}
+    datasets: dict[str, DatasetParams] = Field(default_factory=dict)
 
 
 def read_sites(path: Path) -> list[str]:

@@ -45,7 +45,10 @@ MEASURED = pa.schema(
         ("stone_flatness", pa.float32()),  # share of its surface without shading
         ("stone_spread", pa.float32()),  # median distance (a*, b*) of its pixels from their own median
         ("stone_box", pa.list_(pa.float32())),  # left, top, right, bottom, as shares of width and height
-        ("traits", pa.list_(pa.float32())),  # what tells kinds of pictures apart, see curation/traits.py
+        (
+            "traits",
+            pa.list_(pa.float32()),
+        ),  # see curation/measurement/shape_features.py
         ("text_look", pa.float32()),  # largest share of thin strokes in any window of a word's size
         ("text_boxes", pa.int32()),  # boxes of the text detector; 0 where the look suspects no text
         ("text_area", pa.float32()),  # share of the image under them

@@ -36,7 +36,7 @@ def train(
     settings, seed = load_settings(params, recipe)
     dataset = _taken_in(dataset)
     from gemtrain.device import choose_device
-    from gemtrain.train import train as train_model
+    from gemtrain.training.train import train as train_model
 
     about = train_model(dataset, recipe, settings, seed, choose_device(device))
     print(
@@ -56,7 +56,7 @@ def evaluate(
     check_evaluate_section(params)
     dataset = _taken_in(dataset)
     from gemtrain.device import choose_device
-    from gemtrain.evaluate import evaluate as evaluate_model
+    from gemtrain.evaluation.evaluate import evaluate as evaluate_model
 
     for line in evaluate_model(dataset, recipe, choose_device(device)):
         print(line)
@@ -64,7 +64,7 @@ def evaluate(
 
 def _taken_in(dataset: str) -> str:
     """The name of a dataset that is named, or that lies at a path."""
-    from gemtrain.own_data import take_in
+    from gemtrain.importers.import_dataset import take_in
 
     name, notes = take_in(dataset)
     for note in notes:
@@ -83,7 +83,7 @@ def export(
     """Write a trained model as ONNX, float and int8, checked against PyTorch, with a model card."""
     dataset = _taken_in(dataset)
     from gemtrain.device import choose_device
-    from gemtrain.export import export as export_model
+    from gemtrain.export.export import export as export_model
 
     choose_device("cpu")
     for line in export_model(dataset, recipe, out):
@@ -96,7 +96,7 @@ def compare(
     second: Annotated[str, typer.Argument(help="<dataset>/<recipe>, evaluated.")],
 ) -> None:
     """Compare two models on the test photos and classes that both have, paired, with intervals."""
-    from gemtrain.compare import compare_models
+    from gemtrain.evaluation.compare import compare_models
 
     for line in compare_models(first, second):
         print(line)
@@ -114,7 +114,7 @@ def predict(
 ) -> None:
     """Say which varieties the stones on photos are, how probably, and whether that is sure."""
     from gemtrain.device import choose_device
-    from gemtrain.predict import predict_photos
+    from gemtrain.inference.predict import predict_photos
 
     for line in predict_photos(images, model, as_json, choose_device(device)):
         print(line, flush=True)
@@ -127,7 +127,7 @@ def report(
     ] = None,
 ) -> None:
     """Write reports/training-<dataset>.html: the evaluated models side by side, and each alone."""
-    from gemtrain.report import report as write_report
+    from gemtrain.report.report import report as write_report
 
     for line in write_report(dataset or []):
         print(line)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from gemkit.errors import UserError
-from gemkit.parallel import worker_count
+from gemkit.executor.base import worker_count
 
 #: Parameters of glibc's mallopt(3), and a value above the size of any tensor here, bytes.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _KEPT = -1, -3, 2**31 - 1

@@ -9,7 +9,7 @@ from gemkit.errors import UserError, run_command
 from gemkit.params import DEFAULT_PATH
 
 if TYPE_CHECKING:
-    from scraper.summary import Summary
+    from scraper.monitoring.summary import Summary
 
 app = typer.Typer(
     help="Crawl web stores politely into data/raw/<site>.",
@@ -34,9 +34,9 @@ def crawl(
     params: ParamsPath = DEFAULT_PATH,
 ) -> None:
     """Fetch what is new or changed at a store; a crawl that was cut short is taken up where it ended."""
-    from scraper.crawl import crawl_site
+    from scraper.crawling.crawl import crawl_site
     from scraper.params import crawl_params
-    from scraper.site import load_site
+    from scraper.stores.config import load_site
 
     store = load_site(site)
     summary = crawl_site(store, crawl_params(params, store))
@@ -52,9 +52,9 @@ def import_images(
     """Take in images that lie on this machine, as if a store had served them; they stay as they are."""
     from pydantic import ValidationError
 
-    from scraper.crawl import crawl_site
+    from scraper.crawling.crawl import crawl_site
     from scraper.params import FolderParams
-    from scraper.site import FolderSite, known_sites
+    from scraper.stores.config import FolderSite, known_sites
 
     if site in known_sites():
         raise UserError(
@@ -78,9 +78,9 @@ def plan(
     params: ParamsPath = DEFAULT_PATH,
 ) -> None:
     """Tell what a crawl has before it: images, repeats, classes, time, disk space."""
+    from scraper.crawling.plan import plan_list, plan_site
     from scraper.params import crawl_params
-    from scraper.plan import plan_list, plan_site
-    from scraper.site import FolderSite, load_site
+    from scraper.stores.config import FolderSite, load_site
 
     store = load_site(site) if site is not None else None
     if isinstance(store, FolderSite):
@@ -101,8 +101,8 @@ def status(
     site: Annotated[str, typer.Option(help="Name of a known store, or path of its .toml file.")],
 ) -> None:
     """Tell how far a crawl is, while it runs (from another terminal) and afterwards."""
-    from scraper.session import FOLDER
-    from scraper.status import read_status
+    from scraper.crawling.session import FOLDER
+    from scraper.monitoring.status import read_status
 
     name = Path(site).stem if site.endswith(".toml") else site
     print("\n".join(read_status(name, FOLDER).lines()))
@@ -111,7 +111,7 @@ def status(
 @app.command()
 def sites() -> None:
     """List the known stores."""
-    from scraper.site import FolderSite, HtmlSite, known_sites, load_site
+    from scraper.stores.config import FolderSite, HtmlSite, known_sites, load_site
 
     for name in known_sites():
         store = load_site(name)
@@ -132,7 +132,7 @@ def store(
     """Run the demo store alone until Ctrl-C, as crawl.demo in the parameters describes it."""
     from scraper.demo_store.server import serve
     from scraper.params import DemoParams, crawl_params
-    from scraper.site import HtmlSite, load_site
+    from scraper.stores.config import HtmlSite, load_site
 
     site = load_site("demo")
     settings = crawl_params(params, site)

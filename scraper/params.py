@@ -7,11 +7,11 @@ from pydantic import Field
 
 from gemkit.errors import UserError
 from gemkit.params import DEFAULT_PATH, load_params, validate_section
-from scraper.site import Contact, FolderSite, HtmlSite, Site
-from scraper.ways import Section
+from gemkit.strict_model import StrictModel
+from scraper.stores.config import Contact, FolderSite, HtmlSite, Site
 
 
-class DemoParams(Section):
+class DemoParams(StrictModel):
     """The demo store: seed and scale of its catalogue, and a factor on its share of bad photos."""
 
     seed: Annotated[int, Field(ge=0)] = 1
@@ -19,7 +19,7 @@ class DemoParams(Section):
     dirt: Annotated[float, Field(ge=0, le=10)] = 1.0
 
 
-class StoreParams(Section):
+class StoreParams(StrictModel):
     """A real store: `contact` goes before the one in the site's file.
 
     What the store says about the use of its pictures is heeded unless a person switches it off here.
@@ -39,7 +39,7 @@ class StoreParams(Section):
         return [name for name, on in switches.items() if not on]
 
 
-class FolderParams(Section):
+class FolderParams(StrictModel):
     """A folder or zip of images, relative to the project's folder."""
 
     folder: Path

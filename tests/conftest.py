@@ -3,148 +3,19 @@
 import fcntl
 import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable
-from contextlib import chdir, redirect_stderr, redirect_stdout
-from importlib.metadata import entry_points
-from io import StringIO
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-import yaml
 
-ROOT = Path(__file__).parent.parent
-BIN = Path(sys.executable).parent
-
-#: Small enough for tests, large enough that every kind of dirt and every variety occurs.
-SEED, SCALE = 5, 0.12
-
-#: The curation's stages, in order.
-CURATION = (
-    ("gemcurate", "measure", "--site", "demo"),
-    ("gemcurate", "clean"),
-    ("gemcurate", "crop"),
-    ("gemcurate", "split"),
-    ("gemcurate", "balance", "--dataset", "d1k"),
-    ("gemcurate", "balance", "--dataset", "d2k"),
-)
+from tests.helpers.browser import CHROMIUM, FLAGS
+from tests.helpers.commands import command
+from tests.helpers.project import CURATION, SCALE, SEED, set_up, share_rendered
+from tests.helpers.textures import make_dataset, write_params
 
 # So little work is only held up by several threads, here and in the commands.
 os.environ["OMP_NUM_THREADS"] = "1"
-
-
-def command(
-    *arguments: str, cwd: Path, expect: int = 0, cores: set[int] | None = None, **environment: str
-) -> subprocess.CompletedProcess[str]:
-    """Run one of the project's commands as a person would, on `cores` or all; `expect` is its exit code."""
-    done = subprocess.run(
-        [str(BIN / arguments[0]), *arguments[1:]],
-        cwd=cwd,
-        env=child_environment(**environment),
-        capture_output=True,
-        text=True,
-        timeout=280,
-        preexec_fn=(lambda: os.sched_setaffinity(0, cores)) if cores else None,
-    )
-    assert done.returncode == expect, f"{arguments}\n{done.stdout}\n{done.stderr}"
-    return done
-
-
-def child_environment(**environment: str) -> dict[str, str]:
-    return {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "DVC_NO_ANALYTICS": "true", **environment}
-
-
-def cpu_seconds() -> float:
-    """CPU time of the commands that have ended: unlike their duration no matter of what else runs here."""
-    times = os.times()
-    return times.children_user + times.children_system
-
-
-def called(*arguments: str, cwd: Path, expect: int = 0) -> subprocess.CompletedProcess[str]:
-    """Like `command`, but in this process, which has loaded what commands take seconds to load."""
-    (script,) = entry_points(group="console_scripts", name=arguments[0])
-    stdout, stderr = StringIO(), StringIO()
-    on_interrupt = signal.getsignal(signal.SIGINT)
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        chdir(cwd),
-        redirect_stdout(stdout),
-        redirect_stderr(stderr),
-        pytest.raises(SystemExit) as end,
-    ):
-        patch.setattr(sys, "argv", list(arguments))
-        script.load()()
-    signal.signal(signal.SIGINT, on_interrupt)
-    if "torch" in sys.modules:
-        sys.modules["torch"].set_flush_denormal(False)
-    done = subprocess.CompletedProcess(arguments, end.value.code or 0, stdout.getvalue(), stderr.getvalue())
-    assert done.returncode == expect, f"{arguments}\n{done.stdout}\n{done.stderr}"
-    return done
-
-
-def start(*arguments: str, cwd: Path) -> subprocess.Popen[str]:
-    """Start a command in a process group of its own, so that a signal reaches all its workers or only it."""
-    return subprocess.Popen(
-        [str(BIN / arguments[0]), *arguments[1:]],
-        cwd=cwd,
-        env=child_environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        # Whoever runs the tests in the background has Ctrl-C ignored, and children inherit that.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-
-
-def signal_when(
-    process: subprocess.Popen[str], ready: Callable[[], bool], number: signal.Signals, seconds: float = 120
-) -> tuple[int, str]:
-    """Send `number` to the process alone as soon as `ready()`; its exit code and what it said."""
-    deadline = time.monotonic() + seconds
-    while process.poll() is None and not ready():
-        assert time.monotonic() < deadline, "the command never got to the point where it was to be stopped"
-        time.sleep(0.02)
-    assert process.poll() is None, f"ended before the signal: {process.communicate()}"
-    process.send_signal(number)
-    _, said = process.communicate(timeout=60)
-    return process.returncode, said
-
-
-def small_params(**changes: dict[str, object]) -> dict[str, object]:
-    """The project's own params.yaml, made small: a tenth of the store, small crops, a few training steps."""
-    params = yaml.safe_load((ROOT / "params.yaml").read_text())
-    params["crawl"]["demo"] = {"seed": SEED, "scale": SCALE}
-    params["crop"]["size"] = 64
-    params["balance"]["datasets"]["d1k"].update(target=60, minimum=20)
-    params["balance"]["datasets"]["d2k"].update(target=120, minimum=60)
-    for recipe in params["train"]["recipes"].values():
-        recipe.update(image_size=64, max_steps=6)
-    for section, change in changes.items():
-        params[section] = {**params[section], **change} if isinstance(change, dict) else change
-    return params
-
-
-def set_up(folder: Path, **changes: dict[str, object]) -> Path:
-    """Put params.yaml and labels/ into a folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "params.yaml").write_text(yaml.safe_dump(small_params(**changes), sort_keys=False))
-    shutil.copytree(ROOT / "labels", folder / "labels", dirs_exist_ok=True)
-    return folder
-
-
-def set_param(folder: Path, path: str, value: object) -> None:
-    """Change one value of a folder's params.yaml, named by its key's path."""
-    params = yaml.safe_load((folder / "params.yaml").read_text())
-    *sections, key = path.split(".")
-    inside = params
-    for section in sections:
-        inside = inside[section]
-    inside[key] = value
-    (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
 
 
 @pytest.fixture
@@ -198,10 +69,6 @@ def crawled(tmp_path_factory: pytest.TempPathFactory, rendered: Path) -> Path:
     return made_once(tmp_path_factory, "crawled", crawl)
 
 
-def share_rendered(rendered: Path, folder: Path) -> None:
-    shutil.copytree(rendered, folder / ".cache", copy_function=os.link)
-
-
 @pytest.fixture(scope="session")
 def pipeline(tmp_path_factory: pytest.TempPathFactory, crawled: Path) -> Path:
     """A project folder in which every stage ran once. Copy it before you change it."""
@@ -224,3 +91,23 @@ def project(tmp_path: Path, pipeline: Path) -> Path:
     folder = tmp_path / "project"
     shutil.copytree(pipeline, folder)
     return folder
+
+
+@pytest.fixture
+def gems(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the dataset `gems` and parameters for a few steps, as the current folder."""
+    monkeypatch.chdir(tmp_path)
+    make_dataset()
+    write_params()
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    if CHROMIUM is None:
+        pytest.skip("Debian's package chromium is not installed")
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with playwright.sync_playwright() as driver:
+        running = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield running
+        running.close()

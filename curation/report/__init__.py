@@ -3,19 +3,19 @@
 from pathlib import Path
 from typing import Any
 
+from curation.cleaning.rules import load_rules
 from curation.params import read_balance, read_clean, read_crop, read_sites
-from curation.report.album import Album
 from curation.report.cleaning import describe_cleaning
-from curation.report.copies import describe_copies
+from curation.report.crops import describe_crops
+from curation.report.data import read_images
 from curation.report.datasets import describe_datasets
-from curation.report.images import read_images
+from curation.report.duplicates import describe_copies
+from curation.report.groups_and_split import describe_groups, describe_split
 from curation.report.labels import describe_labels
-from curation.report.origin import describe_origin
-from curation.report.page import render
-from curation.report.stones import describe_crops
-from curation.report.training import describe_groups, describe_split
-from curation.rules import load_rules
-from curation.taxonomy import read_taxonomy
+from curation.report.render import render
+from curation.report.sources import describe_origin
+from curation.report.thumbnails import Album
+from curation.taxonomy.taxonomy import read_taxonomy
 from gemkit.errors import UserError
 from gemkit.progress import Progress
 from gemkit.tables import write_text

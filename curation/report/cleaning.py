@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from curation.clean import BY_HAND
-from curation.report.album import ICON, Album, Photo
-from curation.report.choose import commonest, evenly
-from curation.report.copies import other_image
-from curation.report.images import NUMBERS, Images, Reason, in_numbers
-from curation.rules import Rule, rule_names
+from curation.cleaning.clean import BY_HAND
+from curation.cleaning.rules import Rule, rule_names
+from curation.report.data import NUMBERS, Images, Reason, in_numbers
+from curation.report.duplicates import other_image
+from curation.report.sampling import commonest, evenly
+from curation.report.thumbnails import ICON, Album, Photo
 
 _SAMPLES, _NEAR = 8, 4
 #: A rule with more thresholds has one of its own for each image, and shows some.
@@ -134,7 +134,7 @@ def _meaning(name: str) -> str:
         return "A line in the file of decisions says so."
     if name not in rule_names():
         return "There is no such rule any more."
-    documentation = inspect.getdoc(importlib.import_module(f"curation.rules.{name}")) or ""
+    documentation = inspect.getdoc(importlib.import_module(f"curation.cleaning.rules.{name}")) or ""
     return " ".join(documentation.split("\n\n")[0].split())
 
 

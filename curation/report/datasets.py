@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from curation.balance import DATASETS_FOLDER
-from curation.centre import decode_rgb
-from curation.orientations import Orientation, orient, orientations
+from curation.datasets.balance import DATASETS_FOLDER
+from curation.datasets.orientations import Orientation, orient, orientations
 from curation.params import BalanceParams, DatasetParams
-from curation.report.album import data_uri, thumbnail
-from curation.report.choose import absent, evenly
-from curation.report.images import Images
-from curation.report.stones import crops_missing, first_crops
+from curation.report.crops import crops_missing, first_crops
+from curation.report.data import Images
+from curation.report.sampling import absent, evenly
+from curation.report.thumbnails import data_uri, thumbnail
 from curation.tables import DATASET, SPLITS
+from gemkit.image_codec import decode_rgb
 from gemkit.tables import read_rows, read_table
 
 #: Side in pixels of one picture among a photo's orientations, and how many stand in a row.

@@ -3,9 +3,9 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from curation.report.album import Album, Photo
-from curation.report.choose import commonest, evenly
-from curation.report.images import Images
+from curation.report.data import Images
+from curation.report.sampling import commonest, evenly
+from curation.report.thumbnails import Album, Photo
 
 _CONFLICT = "conflict: "
 _MOST, _SAMPLES = 20, 8

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from gemkit.errors import UserError
-from gemtrain.models import Network
-from gemtrain.weights import Source, hugging_face, torch_hub
+from gemtrain.models.pretrained import Source, hugging_face, torch_hub
+from gemtrain.models.registry import Network
 
 
 def timm_network(name: str) -> Network:

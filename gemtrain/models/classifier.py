@@ -80,8 +80,8 @@ def layer_features(model: Classifier, images: Tensor, names: Iterable[str]) -> d
     """What some layers of a network answer to square images [N, C, H, W]; each [N, channels].
 
     A name is one of `model.layers` ("early", "deep") or of a module such as "body.features.5". "deep" is the
-    last layer, in published weights the one of 1000 classes (`gemtrain.weights.load_head`). Maps and tokens
-    are averaged. The model is used as it is: call `eval()` first. Raises UserError for a name there is not,
+    last layer, in published weights the one of 1000 classes (`gemtrain.models.loading.load_head`). Maps and
+    tokens are averaged. The model is used as it is: call `eval()` first. Raises UserError for an unknown name
     or a layer that does not answer each image with channels.
     """
     modules = dict(model.named_modules())

@@ -5,8 +5,8 @@ from typing import Any
 import timm
 from torch import nn
 
-from gemtrain.models import IMAGENET_MEAN, IMAGENET_STD, network
-from gemtrain.weights import hugging_face
+from gemtrain.models.pretrained import hugging_face
+from gemtrain.models.registry import IMAGENET_MEAN, IMAGENET_STD, network
 
 
 @network(

@@ -5,8 +5,8 @@ from typing import Any
 import timm
 from torch import nn
 
-from gemtrain.models import network
-from gemtrain.weights import wheel
+from gemtrain.models.pretrained import wheel
+from gemtrain.models.registry import network
 
 _HEAD = "_fc"
 

@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from gemtrain.models import DenseBody, network
+from gemtrain.models.classifier import DenseBody
 from gemtrain.models.pooling import GatedPool2d, LearntPool2d, MixedPool2d, StripPool2d, TreePool2d
+from gemtrain.models.registry import network
 
 _FILTERS = (32, 64, 128, 128, 128)
 #: Of the last map at the published image size; those of larger images are averaged to it.

@@ -3,8 +3,8 @@
 import torchvision.models as published
 from torch import nn
 
-from gemtrain.models import network
-from gemtrain.weights import torch_hub
+from gemtrain.models.pretrained import torch_hub
+from gemtrain.models.registry import network
 
 
 @network(

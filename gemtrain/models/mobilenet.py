@@ -5,8 +5,8 @@ from typing import Any
 import timm
 from torch import nn
 
-from gemtrain.models import network
-from gemtrain.weights import hugging_face
+from gemtrain.models.pretrained import hugging_face
+from gemtrain.models.registry import network
 
 
 @network(

@@ -3,8 +3,8 @@
 import torchvision.models as published
 from torch import nn
 
-from gemtrain.models import IMAGENET_MEAN, IMAGENET_STD, network
-from gemtrain.weights import torch_hub
+from gemtrain.models.pretrained import torch_hub
+from gemtrain.models.registry import IMAGENET_MEAN, IMAGENET_STD, network
 
 
 @network(

@@ -3,9 +3,10 @@
 import torchvision.models as published
 from torch import nn
 
-from gemtrain.models import IMAGENET_MEAN, IMAGENET_STD, DenseBody, network
+from gemtrain.models.classifier import DenseBody
 from gemtrain.models.pooling import MixedPool2d
-from gemtrain.weights import torch_hub
+from gemtrain.models.pretrained import torch_hub
+from gemtrain.models.registry import IMAGENET_MEAN, IMAGENET_STD, network
 
 _VGG16 = torch_hub(published.VGG16_Weights.IMAGENET1K_V1.url)
 _VGG19 = torch_hub(published.VGG19_Weights.IMAGENET1K_V1.url)

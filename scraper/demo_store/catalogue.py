@@ -26,7 +26,7 @@ from functools import cached_property
 import numpy as np
 
 from scraper.demo_store.file_names import TELLING, plain_name, telling_name
-from scraper.demo_store.varieties import BY_NAME, VARIETIES, Variety
+from scraper.demo_store.rendering.varieties import BY_NAME, VARIETIES, Variety
 
 #: What a photo is, and how many of it there are at scale 1 and dirt 1 (None: follows from the varieties).
 KINDS = {

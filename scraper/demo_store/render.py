@@ -9,18 +9,18 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from gemkit.parallel import map_shards
+from gemkit.executor.local import map_shards
 from gemkit.progress import Progress
 from gemkit.tables import write_bytes
-from scraper.demo_store.cards import banner, placeholder, screenshot, size_chart
 from scraper.demo_store.catalogue import Catalogue, Photo, images_of
-from scraper.demo_store.hands import gloved, held
-from scraper.demo_store.layouts import several
-from scraper.demo_store.papers import certificate
-from scraper.demo_store.props import scene
-from scraper.demo_store.spoilt import blank, blurred, bright, dark, watermarked
-from scraper.demo_store.stones import make_stone, photograph
-from scraper.demo_store.varieties import BY_NAME
+from scraper.demo_store.rendering.camera_defects import blank, blurred, bright, dark, watermarked
+from scraper.demo_store.rendering.certificates import certificate
+from scraper.demo_store.rendering.hands import gloved, held
+from scraper.demo_store.rendering.layouts import several
+from scraper.demo_store.rendering.other_objects import scene
+from scraper.demo_store.rendering.printed_matter import banner, placeholder, screenshot, size_chart
+from scraper.demo_store.rendering.stones import make_stone, photograph
+from scraper.demo_store.rendering.varieties import BY_NAME
 
 #: Counts up whenever any photo's bytes change.
 VERSION = 8

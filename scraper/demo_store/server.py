@@ -28,7 +28,7 @@ from gemkit.errors import UserError
 from gemkit.memo import CACHE
 from scraper.demo_store import pages
 from scraper.demo_store.catalogue import Catalogue, build
-from scraper.demo_store.limits import Doorkeeper, Limits, Verdict
+from scraper.demo_store.rate_limit import Doorkeeper, Limits, Verdict
 from scraper.demo_store.render import prepare
 
 #: The first request of one URL in so many meets a 503, or a body that breaks off.

@@ -1,0 +1,195 @@
+"""What a balanced dataset costs beside decoding each crop once and encoding its 16 orientations.
+
+    python -m benchmarks.curation.balance [--photos 600] [--rounds 3]
+
+The crops are the demo store's stones, of 112 and of 224 visible pixels; every part reads as many of them and
+encodes all 16 orientations of each. In memory: decode and encode alone, by the stage's own functions, in its
+own kind of processes, one a core at the same time; the pictures are turned beforehand. From files to files:
+the stage `balance` with its tables, and the published loop (read with OpenCV, rotate, mirror, write a file
+each, in one thread a core; its corners are black and its colour has half the resolution). The start of the
+processes is left out: the stage's cost is the difference of a long and a short run. The parts take turns, the
+best of the rounds counts; wall time is given as that of one core, and says nothing where other work runs.
+Memory is that of all processes of the stage together, shared pages counted once.
+"""
+
+import argparse
+import contextlib
+import hashlib
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import cycle, islice
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import psutil
+import pyarrow as pa
+
+from benchmarks._commands import GEMSCRAPE, running, table
+from benchmarks.curation.measure import Cost, best, cpu_seconds, stones
+from curation.datasets.balance import CLEAN_TABLE, CROPS_FOLDER, SPLIT_TABLE, balance
+from curation.datasets.orientations import orient, orientations
+from curation.imaging.centre_crop import cut_centre, stored_side
+from curation.tables import CLEAN, CROP_RECORD, CROPS, SPLIT, SPLITS
+from gemkit.executor.base import worker_count
+from gemkit.executor.local import map_shards
+from gemkit.image_codec import decode_rgb, encode_jpeg
+from gemkit.tables import write_table
+
+SIZES = (112, 224)
+_GEMCURATE = GEMSCRAPE.with_name("gemcurate")
+_STONES = 24
+_CLASSES = ("ruby", "emerald")
+_TURNS = orientations(16)
+_PARAMS = """
+crop: {{size: {size}}}
+balance: {{datasets: {{all: {{kind: balanced, target: {target}, minimum: 1}}}}}}
+"""
+
+
+def write_project(folder: Path, contents: Sequence[bytes], size: int, photos: int) -> None:
+    """The tables that `balance` reads, for so many training photos in two classes, and its parameters."""
+    clean, crops, split = [], [], []
+    for number in range(photos + 4):
+        sha256 = hashlib.sha256(str(number).encode()).hexdigest()
+        common = {"sha256": sha256, "variety": _CLASSES[number % 2], "group_id": sha256}
+        side = "train" if number < photos else SPLITS[1 + (number - photos) // 2]
+        clean.append({**common, "keep": True})
+        crops.append({"sha256": sha256, "image": {"bytes": contents[number % len(contents)]}})
+        split.append({**common, "split": side})
+    for path, rows, schema in (
+        (CLEAN_TABLE, clean, CLEAN),
+        (CROPS_FOLDER / "00000.parquet", crops, CROPS),
+        (SPLIT_TABLE, split, SPLIT),
+    ):
+        rows.sort(key=lambda row: str(row["sha256"]))
+        write_table(folder / path, pa.Table.from_pylist(rows, schema), row_group_size=256)
+    (folder / CROPS_FOLDER / CROP_RECORD).write_text("null")
+    target = photos // 2 * len(_TURNS)
+    (folder / "params.yaml").write_text(_PARAMS.format(size=size, target=target))
+
+
+def published_loop(source: Path, target: Path) -> None:
+    """Read each file, turn and mirror it, write each result."""
+
+    def one(file: Path) -> None:
+        image = cv2.imread(str(file))
+        side = image.shape[0]
+        for rotation, mirrored in _TURNS:
+            turned = cv2.flip(image, 1) if mirrored else image
+            matrix = cv2.getRotationMatrix2D((side / 2, side / 2), rotation, 1)
+            turned = cv2.warpAffine(turned, matrix, (side, side))
+            cv2.imwrite(str(target / f"{file.stem}-{rotation}-{mirrored}.jpg"), turned)
+
+    with ThreadPoolExecutor(worker_count()) as pool:
+        list(pool.map(one, sorted(source.iterdir())))
+
+
+def cost_of(work: Callable[[], object], photos: int) -> Cost:
+    """Of one photo, on all cores."""
+    cpu, wall = cpu_seconds(), time.perf_counter()
+    work()
+    cpu, wall = cpu_seconds() - cpu, (time.perf_counter() - wall) * worker_count()
+    return Cost(cpu * 1000 / photos, wall * 1000 / photos)
+
+
+class Crops(NamedTuple):
+    """Stored crops of so many visible pixels, to be gone through until there were so many photos."""
+
+    contents: Sequence[bytes]
+    size: int
+    photos: int
+
+
+def decode_and_encode(crops: Crops) -> Cost:
+    """Of one photo, in this process: decode it and encode its orientations, which are there already."""
+    pictures = [
+        [np.ascontiguousarray(picture) for picture in orient(decode_rgb(content), crops.size, _TURNS)]
+        for content in crops.contents
+    ]
+    cpu, wall = time.process_time(), time.perf_counter()
+    for content, turned in islice(cycle(zip(crops.contents, pictures, strict=True)), crops.photos):
+        decode_rgb(content)
+        for picture in turned:
+            encode_jpeg(picture)
+    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    return Cost(cpu * 1000 / crops.photos, wall * 1000 / crops.photos)
+
+
+def costs(contents: Sequence[bytes], size: int, photos: int, rounds: int) -> dict[str, Cost]:
+    """Milliseconds a photo of each part."""
+    cores = worker_count()
+    found: defaultdict[str, list[Cost]] = defaultdict(list)
+    for _ in range(rounds):
+        each = list(map_shards(decode_and_encode, [Crops(contents, size, photos // cores)] * cores))
+        found["alone"].append(Cost(*(sum(figures) / cores for figures in zip(*each, strict=True))))
+        with tempfile.TemporaryDirectory() as name, contextlib.chdir(name):
+            for run, count in (("few", photos // 3), ("many", photos)):
+                write_project(Path(name), contents, size, count)
+                found[run].append(cost_of(lambda: balance(Path("params.yaml"), "all"), 1))
+            for folder in ("source", "target"):
+                Path(folder).mkdir()
+            for number in range(photos):
+                visible = cut_centre(decode_rgb(contents[number % len(contents)]), size)
+                Path("source", f"{number}.jpg").write_bytes(encode_jpeg(visible))
+            found["loop"].append(cost_of(partial(published_loop, Path("source"), Path("target")), photos))
+    least = {part: best(seen) for part, seen in found.items()}
+    more = photos - photos // 3
+    return {
+        "decode and encode alone": least["alone"],
+        "the stage": Cost(*((b - a) / more for a, b in zip(least["few"], least["many"], strict=True))),
+        "the published loop": least["loop"],
+    }
+
+
+def memory_of_stage(contents: Sequence[bytes], size: int, photos: int) -> float:
+    """Megabytes that all processes of the command have at its peak."""
+    peak = 0
+    with tempfile.TemporaryDirectory() as name:
+        write_project(Path(name), contents, size, photos)
+        with running([_GEMCURATE, "balance", "--dataset", "all"], Path(name)) as process:
+            parent = psutil.Process(process.pid)
+            while process.poll() is None:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    family = [parent, *parent.children(recursive=True)]
+                    peak = max(peak, sum(member.memory_full_info().pss for member in family))
+                time.sleep(0.05)
+            if process.returncode:
+                raise RuntimeError(Path(name, "output.txt").read_text())
+    return peak / 1e6
+
+
+def main() -> None:
+    """Print milliseconds a picture, and how many times those of decode and encode alone they are."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--photos", type=int, default=600)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    cv2.setNumThreads(1)  # the published loop has a thread a core
+    lines = []
+    for size in SIZES:
+        contents = [_crop(content) for content in stones(_STONES, stored_side(size))]
+        measured = costs(contents, size, options.photos, options.rounds)
+        alone = measured["decode and encode alone"]
+        for part, cost in measured.items():
+            each = [f"{milliseconds / len(_TURNS):.3f}" for milliseconds in cost]
+            times = [f"{own / base:.2f}" for own, base in zip(cost, alone, strict=True)]
+            lines.append([part, f"{size} px", *each, *times])
+    print(table(["part", "side", "CPU ms a picture", "wall ms", "CPU / alone", "wall / alone"], lines))
+    peak = memory_of_stage(contents, SIZES[-1], 4 * options.photos)
+    print(f"memory of the stage, all processes, at {SIZES[-1]} px: {peak:.0f} MB")
+
+
+def _crop(content: bytes) -> bytes:
+    return encode_jpeg(decode_rgb(content))
+
+
+if __name__ == "__main__":
+    main()

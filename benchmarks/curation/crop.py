@@ -1,0 +1,205 @@
+"""What the stage `crop` costs beside the codec, a plain loop of OpenCV calls, and the network.
+
+    python -m benchmarks.curation.crop [--stones 24] [--images 1200] [--network 96] [--rounds 3]
+
+The photos are the demo store's stones as JPEG, the visible crops have 112 pixels. Classical: the stage's own
+decode and encode alone (of the whole photo, and of a picture of the stored size, in the stage's own workers),
+the published loop (read with OpenCV, Canny, box, resize, write, in one thread a core), and the stage as it
+is. Network: the `run` of u2netp alone in a process a core, and the stage with `removal: rembg`. The start of
+processes is left out: the cost is the difference of two runs. The parts take turns, the best of the rounds
+counts; wall time is given as that of one core. Memory is that of all processes of the stage together, shared
+pages counted once.
+"""
+
+import argparse
+import contextlib
+import hashlib
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import repeat
+from pathlib import Path
+
+import cv2
+import numpy as np
+import psutil
+import pyarrow as pa
+
+from benchmarks._commands import GEMSCRAPE, running, table
+from benchmarks._photos import photo
+from benchmarks.curation.balance import cost_of
+from benchmarks.curation.measure import Cost, best, stones
+from curation.cropping.crop import CLEAN_TABLE, RAW, crop
+from curation.cropping.rembg_model import session
+from curation.cropping.rembg_weights import fetch
+from curation.imaging.centre_crop import stored_side
+from curation.tables import CLEAN
+from gemkit.executor.base import worker_count
+from gemkit.executor.local import map_shards
+from gemkit.image_codec import decode, encode_jpeg
+from gemkit.tables import write_table
+
+SIDES = (300, 600, 1200)
+SIZE = 112
+MODEL = "u2netp"
+_PHOTOS = RAW / "shop/images"
+#: Photos that a worker gets at a time.
+_SHARD = 32
+_GEMCURATE = GEMSCRAPE.with_name("gemcurate")
+
+
+def write_project(contents: Sequence[bytes], count: int, removal: str) -> None:
+    """Parameters, photos and the table that `crop` reads, in the working directory."""
+    Path("params.yaml").write_text(f"crop: {{size: {SIZE}, removal: {removal}, model: {MODEL}}}")
+    _PHOTOS.mkdir(parents=True)
+    rows = []
+    for number in range(count):
+        content = photo(contents[number % len(contents)], str(number))
+        path = _PHOTOS / f"{number}.jpg"
+        path.write_bytes(content)
+        sha256 = hashlib.sha256(content).hexdigest()
+        rows.append({"sha256": sha256, "path": str(path.relative_to(RAW)), "variety": "ruby", "keep": True})
+    rows.sort(key=lambda row: str(row["sha256"]))
+    write_table(CLEAN_TABLE, pa.Table.from_pylist(rows, CLEAN))
+
+
+def published_loop(images: int) -> None:
+    """The box around all edges of so many photos, cut out, scaled and written."""
+    target = Path("cut")
+    target.mkdir()
+
+    def one(path: Path) -> None:
+        image = cv2.imread(str(path))
+        edges = cv2.Canny(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), 100, 200)
+        left, top, width, height = cv2.boundingRect(edges)
+        if width and height:
+            image = image[top : top + height, left : left + width]
+        cv2.imwrite(str(target / path.name), cv2.resize(image, (stored_side(SIZE),) * 2))
+
+    with ThreadPoolExecutor(worker_count()) as pool:
+        list(pool.map(one, sorted(_PHOTOS.iterdir())[:images]))
+
+
+def codec(paths: Sequence[Path]) -> int:
+    """Decode each photo, encode as many pixels as are stored of it; how many."""
+    side = stored_side(SIZE)
+    for path in paths:
+        encode_jpeg(np.ascontiguousarray(decode(path.read_bytes()).pixels[:side, :side]))
+    return len(paths)
+
+
+def codecs(images: int) -> None:
+    """The codec alone on so many photos, in a process a core, as the stage has them."""
+    paths = sorted(_PHOTOS.iterdir())[:images]
+    list(map_shards(codec, (paths[at : at + _SHARD] for at in range(0, len(paths), _SHARD))))
+
+
+def run_network(times: int) -> int:
+    """The network alone, so many times."""
+    network = session(MODEL).inner_session
+    name = network.get_inputs()[0].name
+    picture = np.zeros((1, 3, 320, 320), np.float32)
+    for _ in range(times):
+        network.run(None, {name: picture})
+    return times
+
+
+def networks(images: int) -> None:
+    """The network alone for so many images, in a process a core."""
+    list(map_shards(run_network, repeat(4, images // 4)))
+
+
+def stage(images: int) -> None:
+    """The stage as it is."""
+    crop(Path("params.yaml"))
+
+
+def difference(
+    run: Callable[[int], None], contents: Sequence[bytes], images: int, removal: str = "classical"
+) -> Cost:
+    """Of one image more, in a new project each."""
+    costs = []
+    for count in (images // 3, images):
+        with tempfile.TemporaryDirectory() as name, contextlib.chdir(name):
+            write_project(contents, count, removal)
+            costs.append(cost_of(partial(run, count), 1))
+    few, many = costs
+    return Cost(*((b - a) / (images - images // 3) for a, b in zip(few, many, strict=True)))
+
+
+def costs_of_classical(contents: Sequence[bytes], images: int, rounds: int) -> dict[str, Cost]:
+    """Milliseconds an image of each part."""
+    found: defaultdict[str, list[Cost]] = defaultdict(list)
+    for _ in range(rounds):
+        found["decode and encode alone"].append(difference(codecs, contents, images))
+        found["the published loop"].append(difference(published_loop, contents, images))
+        found["the stage, classical"].append(difference(stage, contents, images))
+    return {part: best(costs) for part, costs in found.items()}
+
+
+def costs_of_network(contents: Sequence[bytes], images: int, rounds: int) -> dict[str, Cost]:
+    """Milliseconds an image of the network and of the stage with it."""
+    found: defaultdict[str, list[Cost]] = defaultdict(list)
+    for _ in range(rounds):
+        found["the network alone"].append(difference(networks, contents, images))
+        found["the stage, rembg"].append(difference(stage, contents, images, "rembg"))
+    return {part: best(costs) for part, costs in found.items()}
+
+
+def memory(contents: Sequence[bytes], images: int, removal: str) -> tuple[float, float]:
+    """Megabytes at the stage's peak: of all its processes, and of the largest worker."""
+    total, largest = 0, 0
+    with tempfile.TemporaryDirectory() as name, contextlib.chdir(name):
+        write_project(contents, images, removal)
+        with running([_GEMCURATE, "crop"], Path(name)) as process:
+            parent = psutil.Process(process.pid)
+            while process.poll() is None:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    workers = [child.memory_full_info().pss for child in parent.children(recursive=True)]
+                    total = max(total, parent.memory_full_info().pss + sum(workers))
+                    largest = max([largest, *workers])
+                time.sleep(0.05)
+            if process.returncode:
+                raise RuntimeError(Path("output.txt").read_text())
+    return total / 1e6, largest / 1e6
+
+
+def _rows(costs: dict[str, Cost], title: str) -> Iterator[list[str]]:
+    """Of a table, each with its share of the first."""
+    base = next(iter(costs.values()))
+    for part, cost in costs.items():
+        ratios = (f"{of / by:.2f}" for of, by in zip(cost, base, strict=True))
+        yield [part, title, *(f"{milliseconds:.2f}" for milliseconds in cost), *ratios]
+
+
+def main() -> None:
+    """Print milliseconds a photo, how many times the first part's they are, and memory."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--stones", type=int, default=24)
+    parser.add_argument("--images", type=int, default=1200)
+    parser.add_argument("--network", type=int, default=96, help="images of the network's path")
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    cv2.setNumThreads(1)
+    fetch(MODEL)
+    head = ["part", "photo", "CPU ms", "wall ms", "CPU ratio", "wall ratio"]
+    lines = []
+    for side in SIDES:
+        contents = stones(options.stones, side)
+        lines += _rows(costs_of_classical(contents, options.images, options.rounds), f"{side} px")
+    print(table(head, lines))
+    contents = stones(options.stones, SIDES[1])
+    costs = costs_of_network(contents, options.network, options.rounds)
+    print(table(head, list(_rows(costs, f"{SIDES[1]} px"))))
+    for removal, images in (("classical", options.images), ("rembg", options.network)):
+        total, largest = memory(stones(options.stones, SIDES[-1]), images, removal)
+        print(f"memory, {removal}, {SIDES[-1]} px: {total:.0f} MB, of which a worker {largest:.0f} MB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,182 @@
+"""A published schedule within so many minutes of this machine: what of the recipe has to change for it."""
+
+import math
+import statistics
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, replace
+from multiprocessing import get_context
+from typing import Any, NamedTuple
+
+import torch
+
+from gemtrain.data.augment import augmented
+from gemtrain.data.dataset import batch_of
+from gemtrain.device import autocast, choose_device
+from gemtrain.models.factory import build_model
+from gemtrain.models.lookup import find_network
+from gemtrain.recipe import Recipe, Stage
+from gemtrain.training.train import cross_entropy
+
+#: Epochs, so that `keep` has some to choose from: each costs a look at the validation photos, and all of them
+#: no more than this share of the time.
+_LEAST_EPOCHS, _LOOKING = 4, 0.25
+#: Times are medians of at least so many runs of at least so long together, after one that does not count.
+_RUNS, _SECONDS = 2, 2.0
+_FEATURE_BATCH = 64
+
+
+class Sizes(NamedTuple):
+    """Of a dataset: classes, training rows, the photos that they show, validation rows."""
+
+    classes: int
+    rows: int
+    photos: int
+    validation: int
+
+
+class Pace(NamedTuple):
+    """Seconds: a step of the whole network, a step of its dense layers or head alone, an image's answer."""
+
+    step: float
+    part_step: float
+    forward: float
+
+
+class Plan(NamedTuple):
+    """The `changes` to a recipe for a budget, and what is left of its schedule in words."""
+
+    changes: dict[str, Any]
+    schedule: str
+
+
+def smaller(recipe: Recipe, pixels: int | None, weights: str) -> Recipe:
+    """The recipe at no more than so many pixels (but as many as its network needs), from other weights."""
+    side = min(recipe.image_size, pixels or recipe.image_size)
+    return replace(recipe, image_size=max(side, find_network(recipe.network).least_side), weights=weights)
+
+
+def measure_pace(recipe: Recipe, classes: int) -> Pace:
+    """In a process of its own, whose memory ends with it."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(_pace, recipe, classes).result()
+
+
+def _pace(recipe: Recipe, classes: int) -> Pace:
+    device = choose_device()
+    side, channels, size = recipe.image_size, recipe.channels, recipe.batch_size
+    model = build_model(recipe.network, classes, side, channels, recipe.features, recipe.colour_bins).to(
+        device
+    )
+    images = torch.randint(256, (_FEATURE_BATCH, side, side, channels), dtype=torch.uint8)
+    labels = torch.zeros(size, dtype=torch.long, device=device)
+    rows, generator = torch.arange(size) % len(images), torch.Generator()
+
+    def stepper(part: torch.nn.Module, batch: Callable[[], torch.Tensor]) -> Callable[[], object]:
+        optimiser = torch.optim.Adam(part.parameters())
+
+        def step() -> None:
+            with autocast(device, recipe.cpu_bfloat16):
+                logits = part(batch())
+            optimiser.zero_grad()
+            cross_entropy(logits.float(), labels).backward()
+            optimiser.step()
+
+        return step
+
+    @torch.inference_mode()
+    def answer(part: Callable[[torch.Tensor], torch.Tensor], rows: torch.Tensor) -> torch.Tensor:
+        return part(batch_of(images, rows).to(device))
+
+    part_times = [0.0]
+    for kind in {stage.train for stage in recipe.stages} - {"all"}:
+        part, frozen = (model.dense, model.convolve) if kind == "dense" else (model.head, model.embed)
+        features = answer(frozen, rows).clone().flatten(1)
+        part_times.append(_seconds(stepper(part, features.detach), device))
+    step = 0.0
+    if any(stage.train == "all" for stage in recipe.stages):
+        step = _seconds(
+            stepper(model, lambda: augmented(images, rows, recipe.augmentation, generator, device)), device
+        )
+    forward = _seconds(lambda: answer(model.eval().embed, torch.arange(_FEATURE_BATCH)), device)
+    return Pace(step, max(part_times), forward / _FEATURE_BATCH)
+
+
+def _seconds(work: Callable[[], object], device: torch.device) -> float:
+    wait_for_device = torch.get_device_module(device).synchronize
+    work()
+    wait_for_device()
+    times: list[float] = []
+    while len(times) < _RUNS or sum(times) < _SECONDS:
+        start = time.perf_counter()
+        work()
+        wait_for_device()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def plan(recipe: Recipe, sizes: Sizes, pace: Pace, seconds: float) -> Plan:
+    """What to change so that a training takes about so many seconds.
+
+    A pass of a frozen network over the data may take half of them: longer ones see each photo once, those of
+    a classifier smaller images. Its stage gets as many epochs as fit into that half, the stages of the whole
+    network the rest, by `max_steps`.
+    """
+    if recipe.classifier:
+        least = find_network(recipe.network).least_side
+        share = math.sqrt(min(1.0, seconds / 2 / (pace.forward * (sizes.rows + sizes.validation))))
+        side = max(int(recipe.image_size * share), least)
+        return Plan({"image_size": side, "weights": recipe.weights}, "all: a fitted classifier")
+    stages, words = [], []
+    left = seconds
+    for stage in recipe.stages:
+        if stage.train != "all":
+            stage, took = _frozen(stage, recipe, sizes, pace, seconds / 2)
+            left -= took
+        stages.append(stage)
+    whole = [stage for stage in recipe.stages if stage.train == "all"]
+    changes: dict[str, Any] = {"image_size": recipe.image_size, "weights": recipe.weights}
+    if whole:
+        steps = [stage.epochs * _steps(stage, recipe, sizes) for stage in whole]
+        look = sizes.validation * pace.forward
+        epochs = _epochs(whole, left / (sum(steps) * pace.step), _LOOKING * left / look)
+        changes["max_steps"] = min(sum(steps), max(len(whole), int((left - sum(epochs) * look) / pace.step)))
+        pairs = iter(epochs)
+        stages = [replace(stage, epochs=next(pairs)) if stage.train == "all" else stage for stage in stages]
+        words.append(f"{changes['max_steps']:,} of {sum(steps):,} steps")
+    for stage, published in zip(stages, recipe.stages, strict=True):
+        if stage.train != "all":
+            once = " of each photo once" if stage.each_photo_once and not published.each_photo_once else ""
+            words.insert(0, f"{stage.train} {stage.epochs} of {published.epochs} epochs{once}")
+    return Plan(changes | {"stages": [asdict(stage) for stage in stages]}, ", ".join(words))
+
+
+def _frozen(stage: Stage, recipe: Recipe, sizes: Sizes, pace: Pace, seconds: float) -> tuple[Stage, float]:
+    """A stage on frozen features within so many seconds, and how many it takes."""
+    look, epoch = _costs(stage, recipe, sizes, pace)
+    if look + epoch > seconds:
+        stage = replace(stage, each_photo_once=True)
+        look, epoch = _costs(stage, recipe, sizes, pace)
+    epochs = min(stage.epochs, max(1, int((seconds - look) / epoch)))
+    return replace(stage, epochs=epochs), look + epochs * epoch
+
+
+def _costs(stage: Stage, recipe: Recipe, sizes: Sizes, pace: Pace) -> tuple[float, float]:
+    """Seconds of computing a stage's frozen features, and of one of its epochs."""
+    rows = sizes.photos if stage.each_photo_once else sizes.rows
+    return pace.forward * (rows + sizes.validation), _steps(stage, recipe, sizes) * pace.part_step
+
+
+def _steps(stage: Stage, recipe: Recipe, sizes: Sizes) -> int:
+    """Of an epoch."""
+    return max(1, round((sizes.photos if stage.each_photo_once else sizes.rows) / recipe.batch_size))
+
+
+def _epochs(stages: list[Stage], share: float, most: float) -> list[int]:
+    """About that share of each stage's epochs, `most` in all, in their published proportion."""
+    parts = math.gcd(*(stage.epochs for stage in stages))
+    part = sum(stage.epochs for stage in stages) // parts
+    wanted = max(math.ceil(share * parts), math.ceil(_LEAST_EPOCHS / part))
+    kept = min(parts, max(1, min(wanted, int(most / part))))
+    return [stage.epochs // parts * kept for stage in stages]

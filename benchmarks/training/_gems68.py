@@ -1,0 +1,148 @@
+"""gems68 in five folds: the pipeline's own stages make them, below `.cache/folds/`.
+
+Every distinct photo counts: cleaning finds labels and groups of near copies, but a decision keeps each photo,
+however bad. Photos of one group are in one fold. The photos of a fold are the test split of its dataset; of
+the others some groups of every class are its validation split, and the rest is learnt from.
+"""
+
+import contextlib
+import hashlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import yaml
+
+from benchmarks._shared import GEMS68, NO_GEMS68, ROOT
+from benchmarks.curation.boxes import bare_canny
+from benchmarks.training._published_data import run
+from curation.cleaning.clean import OUTPUT as CLEAN_TABLE
+from curation.cropping.crop import CROPS_FOLDER, kept_photos
+from curation.cropping.segmentation import Stone
+from curation.cropping.square_crop import View, cut_stone, read_image
+from curation.datasets.balance import DATASETS_FOLDER, balance
+from curation.datasets.split import SPLIT_TABLE, assign
+from curation.params import CropParams, SplitParams
+from curation.tables import CLEAN, CROP_RECORD, CROPS, MEASURED, SPLIT
+from gemkit.image_codec import encode_jpeg
+from gemkit.progress import Progress
+from gemkit.shards import ShardWriter, replaced_folder
+from gemkit.tables import read_table, table_files, write_table, write_text
+
+WORK = ROOT / ".cache" / "folds"
+FOLDS = 5
+#: The inner validation split: this share of each class, at least one group.
+_VALIDATION = 0.05
+#: The largest image size of any recipe here, pixels.
+_SIZE = 288
+#: How the stone is cut out. `canny` is the published way: the rectangle around all edges of fixed thresholds.
+CROPS_OF = {
+    "black": CropParams(size=_SIZE),
+    "kept": CropParams(size=_SIZE, background="kept"),
+    "canny": CropParams(size=_SIZE, background="kept", margin=0),
+}
+
+
+def missing() -> str | None:
+    """Why there are no folds, in a sentence; None when there are."""
+    return None if GEMS68.is_dir() else f"Skipped: {NO_GEMS68}"
+
+
+@contextlib.contextmanager
+def gems68(ways: Iterable[str]) -> Iterator[None]:
+    """The folder with the datasets `<way>-<fold>` as the current one; outdated ones are made anew."""
+    WORK.mkdir(parents=True, exist_ok=True)
+    with contextlib.chdir(WORK):
+        _write_params(CROPS_OF["black"])
+        run("gemscrape crawl --site gems68", WORK)
+        run("gemcurate measure --site gems68", WORK)
+        _keep_every_photo()
+        run("gemcurate clean", WORK)
+        for way in dict.fromkeys(ways):
+            _make_datasets(way)
+        yield
+
+
+def dataset_name(way: str, fold: int) -> str:
+    """The dataset whose test split is a fold."""
+    return f"{way}-{fold}"
+
+
+def _write_params(crop: CropParams) -> None:
+    params = {
+        "sites": ["gems68"],
+        "crawl": {"gems68": {"folder": str(GEMS68 / "train")}},
+        "clean": {"taxonomy": str(ROOT / "labels/taxonomy.toml"), "decisions": "decisions.csv"},
+        "crop": crop.model_dump(),
+        "balance": {
+            "orientations": 1,
+            "datasets": {
+                dataset_name(way, fold): {"kind": "plain"} for way in CROPS_OF for fold in range(FOLDS)
+            },
+        },
+    }
+    write_text(Path("params.yaml"), yaml.safe_dump(params, sort_keys=False))
+
+
+def _keep_every_photo() -> None:
+    names = read_table(Path("data/measured/gems68.parquet"), MEASURED, ["sha256"])["sha256"].to_pylist()
+    lines = ["sha256,decision,variety,note", *(f"{sha256},keep,," for sha256 in sorted(names))]
+    write_text(Path("decisions.csv"), "\n".join(lines) + "\n")
+
+
+def _make_datasets(way: str) -> None:
+    _write_params(CROPS_OF[way])
+    if way == "canny":
+        _crop_by_canny(CROPS_OF[way])
+    else:
+        run("gemcurate crop", WORK)
+    rows = read_table(CLEAN_TABLE, CLEAN).to_pylist()
+    version = _version(rows)
+    for fold in range(FOLDS):
+        name, stamp = dataset_name(way, fold), DATASETS_FOLDER / f"{dataset_name(way, fold)}.version"
+        if stamp.exists() and stamp.read_text() == version:
+            continue
+        write_table(SPLIT_TABLE, pa.Table.from_pylist(sides(rows, fold), SPLIT))
+        balance(Path("params.yaml"), name)
+        write_text(stamp, version)
+
+
+def _version(rows: list[dict[str, Any]]) -> str:
+    """Changes with crops, groups, labels and what is set aside."""
+    told = [_VALIDATION, *((row["sha256"], row["variety"], row["group_id"]) for row in rows)]
+    digest = hashlib.sha256(repr(told).encode())
+    for file in table_files(CROPS_FOLDER):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def sides(rows: list[dict[str, Any]], fold: int) -> list[dict[str, Any]]:
+    """The rows of SPLIT for the dataset of a fold."""
+    in_folds = assign(rows, SplitParams(folds=FOLDS))
+    test = {row["sha256"] for row in in_folds if row["fold"] == fold}
+    others = [row for row in rows if row["sha256"] not in test]
+    inner = {
+        row["sha256"]: row["split"] for row in assign(others, SplitParams(validation=_VALIDATION, test=0))
+    }
+    return [{**row, "split": inner.get(row["sha256"], "test")} for row in in_folds]
+
+
+def _crop_by_canny(params: CropParams) -> None:
+    """The stage `crop` as the published loop has it; the whole photo where there is no edge."""
+    photos = kept_photos()
+    with (
+        Progress("bare Canny", len(photos)) as progress,
+        replaced_folder(CROPS_FOLDER) as folder,
+        ShardWriter(folder, CROPS) as writer,
+    ):
+        (folder / CROP_RECORD).write_text("null")  # not the pipeline's
+        for photo in photos:
+            pixels = read_image(photo.path).pixels
+            box = bare_canny(pixels)
+            stone = Stone(None, np.zeros((1, 1), bool), box, "canny" if box else "original", None)
+            cut = cut_stone(View(pixels, stone, 1), params)._asdict()
+            image = {"bytes": encode_jpeg(cut.pop("image")), "path": f"{photo.sha256}.jpg"}
+            writer.write({"image": image, "sha256": photo.sha256, **cut})
+            progress.advance()

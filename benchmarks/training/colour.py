@@ -1,0 +1,34 @@
+"""What colour and texture alone tell of a dataset: top-1 of random forests on the test photos.
+
+python -m benchmarks.training.colour [DATASET …]
+"""
+
+import sys
+
+from gemtrain.data.dataset import DATASETS, Dataset
+from gemtrain.evaluation.baselines import COLOUR_AND_TEXTURE, colour_histograms, forest, local_binary_patterns
+from gemtrain.scoring.confidence_intervals import GroupBootstrap
+from gemtrain.scoring.metrics import ranks
+
+FEATURES = {
+    "colour": (colour_histograms,),
+    "texture": (local_binary_patterns,),
+    "colour and texture": COLOUR_AND_TEXTURE,
+}
+
+
+def main() -> None:
+    """Print a line for each kind of features of each dataset (all in data/datasets)."""
+    for name in sys.argv[1:] or sorted(path.name for path in DATASETS.glob("*")):
+        dataset = Dataset(name)
+        test = dataset.splits["test"]
+        bootstrap = GroupBootstrap(test.groups)
+        print(f"{name}, version {dataset.version}: {len(test)} test photos of {len(set(test.groups))} groups")
+        for words, features in FEATURES.items():
+            hits = ranks(test.labels.numpy(), forest(dataset, 0, features)) < 1
+            low, high = bootstrap.mean(hits)
+            print(f"  {words:20} {hits.mean():.3f} [{low:.3f}, {high:.3f}]")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+"""How fast an epoch is on this machine, beside a plain loop of ImageFolder and DataLoader.
+
+    python -m benchmarks.training.epochs [--pixels 128] [--epochs 8] [--rounds 2]
+
+Both learn from the same class folders of JPEG files, the demo's photos as d1k has them without its turned
+copies, from the same weights of EfficientNet-Lite0, with the same augmentation (any angle, mirrored), batch
+size, optimiser and schedule: `gemtrain train` with the recipe plain-efficientnet_lite0, and
+`_imagefolder.py`, which loads by itself, with one process or with one a core, all on the CPU. The plain loop
+is as tutorials have it: its images are in PyTorch's usual order of axes, and what a rotation leaves empty is
+black, like the background. They take turns, and the best of the rounds counts. An epoch, the look at the
+validation photos included, is the difference of a long and a short run; "whole" is the long run from its
+start to the finished model. Accuracies are of the test photos.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from itertools import count
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from benchmarks._commands import GEMSCRAPE, finish, running, table
+from benchmarks._shared import ROOT
+from gemkit.errors import run_command
+from gemkit.executor.base import worker_count
+from gemkit.tables import table_files
+from gemtrain.tables import SPLITS
+
+RECIPE = "plain-efficientnet_lite0"
+_PLAIN = Path(__file__).with_name("_imagefolder.py")
+_DATASET = ROOT / "data/datasets/d1k"
+_PARAMS = "train: {{recipes: {{{recipe}: {{image_size: {pixels}, stages: [{stage}]}}}}}}\n"
+_STAGE = "{{epochs: {epochs}, learning_rate: 5e-4, warmup: 0.05, decay: cosine}}"
+_LONGEST_SECONDS = 3600.0
+#: Epochs of the short run.
+_SHORT = 1
+
+
+def write_folders(root: Path) -> int:
+    """All unturned photos of the dataset as <side>/<class>/ files; how many are learnt from."""
+    learnt = 0
+    for file in table_files(_DATASET):
+        side = next(side for side in SPLITS if file.name.startswith(side))
+        for row in pq.read_table(file).to_pylist():
+            if row["rotation"] or row["mirrored"]:
+                continue
+            path = root / side / row["variety"] / f"{row['sha256']}.jpg"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(row["image"]["bytes"])
+            learnt += side == "train"
+    return learnt
+
+
+def ours(photos: Path, pixels: int, epochs: int, folder: Path) -> tuple[float, float]:
+    """Seconds of `gemtrain train` in an empty folder, and the accuracy of its model."""
+    stage = _STAGE.format(epochs=epochs)
+    (folder / "params.yaml").write_text(_PARAMS.format(recipe=RECIPE, pixels=pixels, stage=stage))
+    options: list[str | Path] = ["--dataset", photos, "--recipe", RECIPE, "--device", "cpu"]
+    start = time.perf_counter()
+    with running([GEMSCRAPE.with_name("gemtrain"), "train", *options], folder) as process:
+        finish(process, folder, _LONGEST_SECONDS)
+    seconds = time.perf_counter() - start
+    with running([GEMSCRAPE.with_name("gemtrain"), "evaluate", *options], folder) as process:
+        finish(process, folder, _LONGEST_SECONDS)
+    return seconds, json.loads((folder / f"metrics/{photos.name}/{RECIPE}.json").read_text())["top1"]
+
+
+def plain(workers: int, photos: Path, pixels: int, epochs: int, folder: Path) -> tuple[float, float]:
+    """Seconds of the plain loop, and the accuracy of its model, which is told after them."""
+    numbers = [str(number) for number in (pixels, epochs, workers)]
+    command: list[str | Path] = [sys.executable, _PLAIN, RECIPE, photos, *numbers]
+    start = time.perf_counter()
+    with running(command, folder) as process:
+        seconds = 0.0
+        while not (folder / "trained").exists() and process.poll() is None and seconds < _LONGEST_SECONDS:
+            time.sleep(0.02)
+            seconds = time.perf_counter() - start
+        finish(process, folder, _LONGEST_SECONDS)
+    return seconds, float((folder / "accuracy").read_text())
+
+
+LOOPS: dict[str, Callable[[Path, int, int, Path], tuple[float, float]]] = {
+    "gemtrain": ours,
+    "plain, loading by itself": partial(plain, 0),
+    "plain, one loader process": partial(plain, 1),
+    "plain, a loader process a core": partial(plain, worker_count()),
+}
+
+
+def main() -> None:
+    """Run all in turns and print the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--pixels", type=int, default=128)
+    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--rounds", type=int, default=2)
+    options = parser.parse_args()
+    if options.epochs <= _SHORT:
+        parser.error(f"--epochs must be more than {_SHORT}")
+    with tempfile.TemporaryDirectory() as name:
+        photos, folders = Path(name) / "photos", (Path(name) / str(number) for number in count())
+        learnt = write_folders(photos)
+        found: dict[str, dict[int, list[tuple[float, float]]]] = {}
+        for _ in range(options.rounds):
+            for loop, run in LOOPS.items():
+                for epochs in (_SHORT, options.epochs):
+                    folder = next(folders)
+                    folder.mkdir()
+                    result = run(photos, options.pixels, epochs, folder)
+                    found.setdefault(loop, {}).setdefault(epochs, []).append(result)
+    rows, first = [], 0.0
+    for loop, runs in found.items():
+        short, long = (min(seconds for seconds, _ in runs[epochs]) for epochs in (_SHORT, options.epochs))
+        epoch = (long - short) / (options.epochs - _SHORT)
+        first = first or epoch
+        accuracies = ", ".join(f"{accuracy:.3f}" for _, accuracy in runs[options.epochs])
+        rows.append(
+            [loop, f"{epoch:.1f}", f"{learnt / epoch:.0f}", f"{epoch / first:.2f}", f"{long:.0f}", accuracies]
+        )
+    head = ["loop", "seconds an epoch", "photos/s", "times ours", "seconds, whole", "top-1"]
+    print(f"{learnt} photos of {options.pixels} pixels, {options.epochs} epochs\n")
+    print(table(head, rows))
+
+
+if __name__ == "__main__":
+    run_command(main)

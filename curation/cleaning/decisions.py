@@ -1,0 +1,54 @@
+"""What people decided on single images: `labels/decisions.csv`, which overrides every rule."""
+
+import csv
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from curation.taxonomy.taxonomy import Taxonomy
+from gemkit.errors import UserError
+
+COLUMNS = ["sha256", "decision", "variety", "note"]
+DECISIONS = ("keep", "drop", "relabel")
+
+
+class Decision(NamedTuple):
+    """`variety` is a taxonomy key, given with "relabel" alone."""
+
+    decision: str
+    variety: str | None
+    note: str
+
+
+def read_decisions(path: Path, taxonomy: Taxonomy) -> dict[str, Decision]:
+    """The decision on each image, by sha256; the last line on an image counts.
+
+    Raises UserError that names the line for anything that is no decision.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            reader = csv.DictReader(file)
+            if reader.fieldnames != COLUMNS:
+                raise UserError(f"'{path}' must begin with the line '{','.join(COLUMNS)}'.")
+            return {
+                row["sha256"]: _decision(row, taxonomy, f"'{path}', line {reader.line_num}") for row in reader
+            }
+    except FileNotFoundError:
+        raise UserError(
+            f"'{path}' does not exist; name the file in params.yaml at clean.decisions."
+        ) from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"'{path}' is not valid CSV in UTF-8: {error}.") from None
+
+
+def _decision(row: dict[str, str], taxonomy: Taxonomy, where: str) -> Decision:
+    sha256, decision, variety = row["sha256"], row["decision"], row["variety"] or None
+    if not re.fullmatch("[0-9a-f]{64}", sha256 or ""):
+        raise UserError(f"{where}: '{sha256}' is no SHA-256 of an image (64 hexadecimal digits).")
+    if decision not in DECISIONS:
+        raise UserError(f"{where}: '{decision}' is no decision; write {', '.join(DECISIONS)}.")
+    if (decision == "relabel") != (variety is not None):
+        raise UserError(f"{where}: a variety belongs to 'relabel', and to it alone.")
+    if variety is not None and variety not in taxonomy.varieties:
+        raise UserError(f"{where}: there is no variety '{variety}' in the taxonomy.")
+    return Decision(decision, variety, row["note"] or "")

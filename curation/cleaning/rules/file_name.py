@@ -1,0 +1,32 @@
+"""Names of the file that say it shows no stone: a certificate, a hand, a size chart, a banner."""
+
+import re
+from collections.abc import Iterator
+
+from curation.cleaning.image_table import Inventory
+from curation.cleaning.rules import Reason
+from gemkit.strict_model import StrictModel
+
+
+class Settings(StrictModel):
+    """Words and phrases, in small letters; they match whole words only, so that 'handmade' is no hand."""
+
+    words: tuple[str, ...] = (
+        "cert", "certi", "certificate", "certificates", "lab report", "hand", "hands",
+        "size chart", "sizechart", "size guide", "banner", "placeholder", "no image", "noimage", "watermark",
+    )  # fmt: skip
+
+
+def find(images: Inventory, settings: Settings) -> Iterator[Reason]:
+    phrases = re.compile("|".join(rf"\b{re.escape(word)}\b" for word in settings.words))
+    for row, names in enumerate(images.file_names):
+        for name in names:
+            if settings.words and (match := phrases.search(words_of(name))):
+                yield Reason(row, None, None, f"'{match[0]}' in '{name}'")
+                break
+
+
+def words_of(name: str) -> str:
+    """The words of a file name, without its extension: 'sizeChart_2.jpg' → 'size chart'."""
+    stem = name.rsplit(".", 1)[0]
+    return " ".join(re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", stem)).lower()

@@ -1,0 +1,287 @@
+"""The stage `balance`: crops become a dataset, its training side with as many images of each class."""
+
+import csv
+import hashlib
+import io
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from curation.datasets.orientations import Orientation, orient, orientations, pairs
+from curation.imaging.centre_crop import stored_side
+from curation.params import DatasetParams, read_balance, read_crop
+from curation.tables import CLEAN, CROP_RECORD, CROPS, DATASET, SPLIT, SPLITS
+from gemkit.errors import UserError
+from gemkit.executor.local import map_shards
+from gemkit.image_codec import decode_rgb, encode_jpeg
+from gemkit.progress import Progress
+from gemkit.shards import ShardWriter, replaced_folder
+from gemkit.tables import read_rows, read_table, write_text
+
+SHARD = 32
+CLEAN_TABLE = Path("data/clean.parquet")
+SPLIT_TABLE = Path("data/split.parquet")
+CROPS_FOLDER = Path("data/crops")
+DATASETS_FOLDER = Path("data/datasets")
+AS_IT_IS = Orientation(0, False)
+
+Row = dict[str, Any]
+
+
+class Plan(NamedTuple):
+    """Which classes a dataset has, in order of label, and in which orientations it uses each photo."""
+
+    classes: list[str]
+    excluded: dict[str, str]  # variety → why
+    uses: dict[str, list[Orientation]]  # sha256 → orientations
+
+
+class StoredCrop(NamedTuple):
+    """The JPEG of a stored crop and the orientations wanted of it."""
+
+    sha256: str
+    content: bytes
+    orientations: list[Orientation]
+
+
+class Shard(NamedTuple):
+    """Crops for one worker."""
+
+    crops: list[StoredCrop]
+    size: int
+
+
+def balance(params_path: Path, dataset: str) -> dict[str, Any]:
+    """Write data/datasets/<dataset>, its metrics and its class distribution; returns a summary.
+
+    Raises UserError for an unknown dataset, fewer than two classes, a class without images on some side, and
+    for crops that are missing or transparent.
+    """
+    params, crop = read_balance(params_path), read_crop(params_path)
+    if crop.background == "transparent":
+        raise UserError(
+            f"'{params_path}': datasets hold no transparency; set 'crop.background' to black, white or kept "
+            "and run 'gemcurate crop' again."
+        )
+    if dataset not in params.datasets:
+        known = ", ".join(params.datasets) or "none"
+        raise UserError(f"'{params_path}': no dataset '{dataset}' in 'balance.datasets' (there: {known}).")
+    settings = params.datasets[dataset]
+    photos = {row["sha256"]: row for row in read_table(SPLIT_TABLE, SPLIT).to_pylist()}
+    plan = make_plan(list(photos.values()), settings, params.orientations)
+    _check_classes(plan, photos.values(), dataset)
+    species, crop_record = _species(plan.classes), _crop_record()
+    with replaced_folder(DATASETS_FOLDER / dataset) as folder:
+        with Progress(f"balance {dataset}", _images(plan)) as progress:
+            _write_images(folder, plan, photos, species, crop.size, progress)
+        classes = [{"variety": variety, "species": species[variety]} for variety in plan.classes]
+        description = {
+            "dataset": dataset,
+            "kind": settings.kind,
+            "size": crop.size,
+            "crop": crop_record,
+            "classes": classes,
+        }
+        write_text(folder / "classes.json", json.dumps(description, indent=2, ensure_ascii=False) + "\n")
+    metrics = describe(plan, photos.values())
+    write_text(Path("metrics") / dataset / "dataset.json", json.dumps(metrics, indent=2) + "\n")
+    write_text(Path("plots") / dataset / "classes.csv", _distribution(metrics))
+    return {
+        "dataset": dataset,
+        "classes": len(classes),
+        "images": metrics["images"],
+        "excluded": plan.excluded,
+    }
+
+
+def make_plan(photos: list[Row], settings: DatasetParams, orientation_count: int) -> Plan:
+    """Choose classes and orientations from the rows of SPLIT. Validation and test photos stay as they are."""
+    training: dict[str, list[Row]] = {row["variety"]: [] for row in photos}
+    for row in photos:
+        if row["split"] == "train":
+            training[row["variety"]].append(row)
+    turns = orientations(orientation_count)
+    classes, excluded, uses = [], {}, defaultdict[str, list[Orientation]](list)
+    for variety, members in sorted(training.items()):
+        if reason := _too_few(len(members), settings, orientation_count):
+            excluded[variety] = reason
+            continue
+        classes.append(variety)
+        order = _in_turns(members)
+        if settings.kind == "plain":
+            uses.update({sha256: [AS_IT_IS] for sha256 in order})
+        else:
+            for photo, turn in islice(pairs(len(order), orientation_count), settings.target):
+                uses[order[photo]].append(turns[turn])
+    kept = set(classes)
+    uses.update(
+        {row["sha256"]: [AS_IT_IS] for row in photos if row["split"] != "train" and row["variety"] in kept}
+    )
+    return Plan(classes, excluded, {sha256: sorted(uses[sha256]) for sha256 in sorted(uses)})
+
+
+def _too_few(photos: int, settings: DatasetParams, orientation_count: int) -> str | None:
+    if not photos:
+        return "no training photo"
+    possible = photos * orientation_count
+    if settings.minimum is not None and possible < settings.minimum:
+        return (
+            f"{photos} training photos in {orientation_count} orientations make {possible}, "
+            f"fewer than {settings.minimum}"
+        )
+    return None
+
+
+def _in_turns(members: list[Row]) -> list[str]:
+    """The photos of a class in an order in which its groups take turns, the smallest first.
+
+    Where some photos are used once more than others, no group gets a second of these uses before every other
+    group that has photos left got one.
+    """
+    sizes = Counter(row["group_id"] for row in members)
+    ranks: Counter[str] = Counter()
+    order = []
+    for row in sorted(members, key=lambda row: _shuffled(row["sha256"])):
+        group = row["group_id"]
+        order.append((ranks[group], sizes[group], row["sha256"]))
+        ranks[group] += 1
+    return [sha256 for *_, sha256 in sorted(order, key=lambda place: place[:2])]
+
+
+def _shuffled(sha256: str) -> bytes:
+    return hashlib.sha256(f"order {sha256}".encode()).digest()
+
+
+def _check_classes(plan: Plan, photos: Iterable[Row], dataset: str) -> None:
+    if len(plan.classes) < 2:
+        left_out = "; ".join(f"{variety}: {reason}" for variety, reason in list(plan.excluded.items())[:3])
+        raise UserError(
+            f"Dataset '{dataset}' would have {len(plan.classes)} of the two classes that it needs "
+            f"({left_out or 'no other variety is kept'}); lower its minimum or crawl more."
+        )
+    found = {(row["variety"], row["split"]) for row in photos}
+    for variety in plan.classes:
+        for side in SPLITS:
+            if (variety, side) not in found:
+                raise UserError(
+                    f"Dataset '{dataset}': class '{variety}' has no {side} image; raise 'split.{side}' "
+                    "or crawl more of it."
+                )
+
+
+def _species(varieties: list[str]) -> dict[str, str | None]:
+    table = read_table(CLEAN_TABLE, CLEAN, ["variety", "species"])
+    known = dict(zip(table["variety"].to_pylist(), table["species"].to_pylist(), strict=True))
+    missing = [variety for variety in varieties if variety not in known]
+    if missing:
+        raise UserError(f"'{CLEAN_TABLE}' has no variety '{missing[0]}'; run 'gemcurate split' again.")
+    return {variety: known[variety] for variety in varieties}
+
+
+def _write_images(
+    folder: Path,
+    plan: Plan,
+    photos: dict[str, Row],
+    species: dict[str, str | None],
+    size: int,
+    progress: Progress,
+) -> None:
+    """Write the rows of DATASET, each side sorted by sha256 and orientation."""
+    labels = {variety: label for label, variety in enumerate(plan.classes)}
+    with ExitStack() as stack:
+        writers = {side: stack.enter_context(ShardWriter(folder, DATASET, f"{side}-")) for side in SPLITS}
+        for shard in map_shards(render_shard, _shards(plan, size)):
+            for sha256, contents in shard:
+                photo, turns = photos[sha256], plan.uses[sha256]
+                common = {
+                    "label": labels[photo["variety"]],
+                    "species": species[photo["variety"]],
+                    **{column: photo[column] for column in ("variety", "group_id", "sha256")},
+                }
+                for turn, content in zip(turns, contents, strict=True):
+                    name = f"{sha256}-{turn.rotation}{'m' if turn.mirrored else ''}.jpg"
+                    image = {"bytes": content, "path": name}
+                    writers[photo["split"]].write({"image": image, **common, **turn._asdict()})
+                progress.advance(len(turns))
+
+
+def _crop_record() -> dict[str, Any] | None:
+    """How the crops were made, for whoever crops another photo like them; None where nobody can."""
+    path = CROPS_FOLDER / CROP_RECORD
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise UserError(f"'{path}' is missing or incomplete; run 'gemcurate crop' again.") from None
+
+
+def _images(plan: Plan) -> int:
+    return sum(len(turns) for turns in plan.uses.values())
+
+
+def _shards(plan: Plan, size: int) -> Iterator[Shard]:
+    crops = _crops(plan)
+    while batch := list(islice(crops, SHARD)):
+        yield Shard(batch, size)
+
+
+def _crops(plan: Plan) -> Iterator[StoredCrop]:
+    missing = dict.fromkeys(plan.uses)
+    for batch in read_rows(CROPS_FOLDER, CROPS, ["image", "sha256"]):
+        for row in batch.to_pylist():
+            sha256 = row["sha256"]
+            if sha256 in missing:
+                del missing[sha256]
+                yield StoredCrop(sha256, row["image"]["bytes"], plan.uses[sha256])
+    if missing:
+        raise UserError(f"'{CROPS_FOLDER}' lacks image {next(iter(missing))}; run 'gemcurate crop' again.")
+
+
+def render_shard(shard: Shard) -> list[tuple[str, list[bytes]]]:
+    """For each crop its sha256 and the JPEGs of its visible centre in each orientation. Pure; one thread."""
+    images = []
+    for crop in shard.crops:
+        stored = decode_rgb(crop.content)
+        if len(stored) != stored_side(shard.size):
+            raise UserError(
+                f"'{CROPS_FOLDER}' was not made for 'crop.size' {shard.size}; run 'gemcurate crop'."
+            )
+        turned = orient(stored, shard.size, crop.orientations)
+        images.append((crop.sha256, [encode_jpeg(image) for image in turned]))
+    return images
+
+
+def describe(plan: Plan, photos: Iterable[Row]) -> dict[str, Any]:
+    """Photos, groups and images of each class, in all and by side, and what was left out and why."""
+    images: dict[str, Counter[str]] = defaultdict(Counter)
+    groups: dict[str, set[str]] = defaultdict(set)
+    used: Counter[str] = Counter()
+    for row in photos:
+        if row["sha256"] in plan.uses:
+            images[row["variety"]][row["split"]] += len(plan.uses[row["sha256"]])
+            groups[row["variety"]].add(row["group_id"])
+            used[row["variety"]] += 1
+    return {
+        "images": {side: sum(counts[side] for counts in images.values()) for side in SPLITS},
+        "classes": {
+            variety: {
+                "photos": used[variety],
+                "groups": len(groups[variety]),
+                **{side: images[variety][side] for side in SPLITS},
+            }
+            for variety in plan.classes
+        },
+        "excluded": plan.excluded,
+    }
+
+
+def _distribution(metrics: dict[str, Any]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["class", "split", "images"])
+    for variety, counts in metrics["classes"].items():
+        writer.writerows([variety, side, counts[side]] for side in SPLITS)
+    return text.getvalue()

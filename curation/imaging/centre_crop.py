@@ -1,0 +1,20 @@
+"""The square on which a crop is stored and the centre of it that everyone uses.
+
+A crop is stored √2 wider than it is seen, so that every rotation has real pixels in its corners.
+"""
+
+import math
+
+import numpy as np
+
+
+def stored_side(size: int) -> int:
+    """Side in pixels of a stored crop whose visible centre has `size`: √2 as much, of the same parity."""
+    side = round(size * math.sqrt(2))
+    return side + (side - size) % 2
+
+
+def cut_centre(image: np.ndarray, size: int) -> np.ndarray:
+    """The central `size` × `size` pixels of a square image of shape (side, side, 3)."""
+    start = (image.shape[0] - size) // 2
+    return image[start : start + size, start : start + size]

@@ -1,0 +1,78 @@
+"""How a stone is found, as a picture: original, edges, mask, box and crop side by side."""
+
+import cv2
+import numpy as np
+
+from curation.cropping.segmentation import Box
+from curation.cropping.square_crop import Crop, View
+from curation.imaging.centre_crop import cut_centre
+from curation.params import CropParams
+from gemkit.image_codec import decode_rgb, encode_png
+
+STEPS = ("original", "edges", "mask", "box", "crop")
+PANEL = 160
+_GAP = 6
+_CAPTION = 22
+_GREEN, _ORANGE, _GREY, _PALE = (40, 220, 90), (255, 150, 30), (70, 70, 70), (205, 205, 205)
+
+
+def draw_steps(strips: list[tuple[str, bytes]]) -> bytes:
+    """A PNG with one row of captioned panels for each (name, strip of `step_strip`)."""
+    rows = []
+    for name, strip in strips:
+        panels = np.split(decode_rgb(strip), len(STEPS), axis=1)
+        captions = (name, *STEPS[1:])
+        framed = [_captioned(panel, caption) for panel, caption in zip(panels, captions, strict=True)]
+        rows.append(np.concatenate(framed, axis=1))
+    return encode_png(np.concatenate(rows))
+
+
+def step_strip(view: View, crop: Crop, params: CropParams, panel: int = PANEL) -> np.ndarray:
+    """Original, edges, mask, box (stone green, crop's square orange) and crop, each panel × panel, RGB."""
+    image, stone, factor = view
+    edges = stone.edges.astype(np.uint8) * 255
+    mask = np.zeros_like(edges) if stone.mask is None else stone.mask
+    boxed = _panel(image, panel)
+    for box, colour in ((crop.crop_box, _ORANGE), (crop.stone_box, _GREEN)):
+        if box:
+            left, top, right, bottom = _in_panel(box, image.shape, factor, panel)
+            cv2.rectangle(boxed, (left, top), (right - 1, bottom - 1), colour, 1)
+    visible = _on_pale(cut_centre(crop.image, params.size))
+    found = [_panel(cv2.merge([grey] * 3), panel) for grey in (edges, mask)]
+    return np.concatenate([_panel(image, panel), *found, boxed, _panel(visible, panel)], axis=1)
+
+
+def _on_pale(image: np.ndarray) -> np.ndarray:
+    """An RGB or RGBA image as RGB, on pale grey where it is transparent."""
+    if image.shape[2] == 3:
+        return image
+    alpha = image[..., 3:] / 255
+    return (image[..., :3] * alpha + np.array(_PALE) * (1 - alpha)).round().astype(np.uint8)
+
+
+def _panel(image: np.ndarray, side: int) -> np.ndarray:
+    """The image fitted into the middle of a white side × side square."""
+    height, width = image.shape[:2]
+    scale = side / max(height, width)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    panel = np.full((side, side, 3), 255, np.uint8)
+    left, top = (side - size[0]) // 2, (side - size[1]) // 2
+    panel[top : top + size[1], left : left + size[0]] = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    return panel
+
+
+def _in_panel(box: Box, shape: tuple[int, ...], factor: int, side: int) -> Box:
+    """Where a box of the source is in the panel of an image of this shape."""
+    height, width = shape[:2]
+    scale = side / max(height, width)
+    x, y = (side - width * scale) / 2, (side - height * scale) / 2
+    left, right = (round(x + edge / factor * scale) for edge in box[0::2])
+    top, bottom = (round(y + edge / factor * scale) for edge in box[1::2])
+    return left, top, right, bottom
+
+
+def _captioned(panel: np.ndarray, caption: str) -> np.ndarray:
+    framed = cv2.copyMakeBorder(panel, _CAPTION, _GAP, _GAP, _GAP, cv2.BORDER_CONSTANT, value=(255, 255, 255))
+    text = caption.encode("ascii", "replace").decode()  # the font has no other letters
+    cv2.putText(framed, text, (_GAP, _CAPTION - 7), cv2.FONT_HERSHEY_SIMPLEX, 0.42, _GREY, 1, cv2.LINE_AA)
+    return framed

@@ -1,0 +1,142 @@
+"""The stage `measure`: everything that later rules want to know of an image, measured once in its life."""
+
+import functools
+from collections import Counter
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from curation.params import MeasureParams, read_measure
+from curation.tables import MEASURED
+from gemkit.errors import UserError
+from gemkit.executor.base import GivenUp, Limits
+from gemkit.executor.local import map_items
+from gemkit.memo import Memo
+from gemkit.progress import Progress
+from gemkit.tables import read_table, write_stream
+from scraper.tables import IMAGES
+
+#: Raise it when a measurement changes: every image is then measured again.
+VERSION = 7
+RAW = Path("data/raw")
+MEASURED_FOLDER = Path("data/measured")
+
+#: Columns that the memo, which is text, holds in hexadecimal.
+_BINARY_COLUMNS = [field.name for field in MEASURED if pa.types.is_fixed_size_binary(field.type)]
+
+#: Rows written at a time: a million images' table need not fit in memory.
+_ROWS = 10_000
+
+#: A row of MEASURED by column, but for `sha256`.
+Record = dict[str, Any]
+
+
+class StoredImage(NamedTuple):
+    sha256: str
+    path: Path
+
+
+def measure(site: str, params_path: Path) -> dict[str, Any]:
+    """Measure the stored images of a site into data/measured/<site>.parquet; returns a summary.
+
+    An image that crashes its worker or takes more than the limits has that as its error, and is tried again
+    by the next run. Raises UserError when the raw table or an image file is missing.
+    """
+    settings = read_measure(params_path)
+    limits = Limits(settings.seconds, settings.memory_mb)
+    files = stored_images(site)
+    path = MEASURED_FOLDER / f"{site}.parquet"
+    given_up: dict[str, Record] = {}
+    with Memo("measure", VERSION, settings.model_dump(exclude=set(Limits._fields))) as memo:
+        missing = list(memo.missing(sorted(files)))
+        images = (StoredImage(sha256, files[sha256]) for sha256 in missing)
+        measure_one = functools.partial(measure_image, settings=settings)
+        with Progress(f"measure {site}", len(missing)) as progress:
+            for finished in map_items(measure_one, images, limits):
+                measured = []
+                for image, result in finished:
+                    if isinstance(result, GivenUp):
+                        given_up[image.sha256] = _unmeasured(f"measuring it {result.reason}", image.path)
+                    else:
+                        measured.append((image.sha256, result, None))
+                memo.put(measured)
+                progress.advance(len(finished))
+        rows = (_row(sha256, given_up.get(sha256) or memo.get(sha256)[0]) for sha256 in sorted(files))
+        pieces = iter(lambda: list(islice(rows, _ROWS)), [])
+        write_stream(path, MEASURED, (pa.Table.from_pylist(piece, MEASURED) for piece in pieces))
+    written = read_table(path, MEASURED, ["error", "format"])
+    return {
+        "site": site,
+        "images": len(written),
+        "measured now": len(missing) - len(given_up),
+        "undecodable": len(written) - written["error"].null_count - len(given_up),
+        "given up": len(given_up),
+        "formats": dict(sorted(Counter(written["format"].drop_null().to_pylist()).items())),
+    }
+
+
+def stored_images(site: str) -> dict[str, Path]:
+    """The distinct stored images of a site: sha256 → file."""
+    folder = RAW / site
+    if not (folder / "images.parquet").exists():
+        raise UserError(f"'{folder}/images.parquet' does not exist; run 'gemscrape crawl --site {site}'.")
+    table = read_table(folder / "images.parquet", IMAGES, ["sha256", "path"])
+    rows = zip(table["sha256"].to_pylist(), table["path"].to_pylist(), strict=True)
+    return {sha256: folder / path for sha256, path in rows if sha256 and path}
+
+
+def _row(sha256: str, record: Record) -> Record:
+    """A row of MEASURED; `record` is left as it is."""
+    binary = {name: bytes.fromhex(record[name]) for name in _BINARY_COLUMNS if record.get(name)}
+    return {"sha256": sha256, **record, **binary}
+
+
+def measure_image(image: StoredImage, settings: MeasureParams) -> Record:
+    """What MEASURED says of an image; `error` and the file's size alone where it cannot be decoded.
+
+    Pure. Binary columns are in hexadecimal. Raises UserError when the file is missing.
+    """
+    from curation.measurement.pixel_statistics import measure_pixels
+    from gemkit.image_codec import ImageError, decode
+
+    try:
+        content = image.path.read_bytes()
+    except FileNotFoundError:
+        raise UserError(
+            f"Image '{image.path}' is missing; run 'dvc checkout' or crawl its site again."
+        ) from None
+    try:
+        decoded = decode(content)
+    except ImageError as error:
+        return _unmeasured(str(error), image.path)
+    measured = measure_pixels(decoded.pixels)
+    return {
+        "error": None,
+        "format": decoded.format,
+        "mode": decoded.mode,
+        "bytes": len(content),
+        **measured,
+        **_text(decoded.pixels, measured, settings),
+    }
+
+
+def _text(pixels: np.ndarray, measured: Record, settings: MeasureParams) -> Record:
+    """The columns about text, which is only looked for where there are strokes like those of letters."""
+    from curation.measurement.ocr import Text, find_text
+
+    is_suspect = measured["text_look"] >= settings.text_look
+    text = find_text(pixels, settings.text_side) if is_suspect else Text(0, 0.0, [])
+    over = [line for line in text.lines if line.is_over(measured["stone_box"])]
+    return {
+        "text_boxes": text.boxes,
+        "text_area": text.area,
+        "text": "\n".join(line.text for line in text.lines) or None,
+        "text_over_stone": sum(line.letters for line in over),
+    }
+
+
+def _unmeasured(error: str, path: Path) -> Record:
+    return {"error": error, "format": None, "bytes": path.stat().st_size}

@@ -1,0 +1,131 @@
+"""Printed text in an image: a cheap look for strokes, then rapidocr's detector and recogniser.
+
+The wheel of rapidocr carries both models. Detection costs many times what a decode does, recognition more:
+an image that shows no strokes beside each other is spared both.
+"""
+
+import functools
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+
+from curation.imaging.resize import at_most, halve_towards
+
+#: Longer side of the grey picture in which strokes are looked for, and how wide they may be there.
+LOOK_SIDE = 256
+_STROKE = 6
+_STROKE_CONTRAST = 16
+#: Window, about as large as a word, over which the share of stroke pixels is taken.
+_WORD = (48, 10)
+
+#: Longer side at which lines are read, and how many at most: so many of the longest, where headings are, and
+#: as many of those next to the middle, where the stone is.
+_READ_SIDE = 1280
+_LINES = 4
+
+#: Share of a line's box that lies over another box when the line does.
+_OVERLAP = 0.25
+
+#: A line counts as read with this confidence and this many letters: facets are often taken for a character
+#: or two, hardly ever for three letters.
+_CONFIDENCE = 0.75
+_LETTERS = 3
+
+
+class Line(NamedTuple):
+    """A line that was read, in `box` [left, top, right, bottom], as shares of width and height."""
+
+    text: str
+    box: list[float]
+
+    @property
+    def letters(self) -> int:
+        """Letters in it: facets are taken for digits more often."""
+        return sum(character.isalpha() for character in self.text)
+
+    def is_over(self, box: list[float]) -> bool:
+        """Whether a good part of it lies in another box of that kind."""
+        left, top, right, bottom = self.box
+        width = min(right, box[2]) - max(left, box[0])
+        height = min(bottom, box[3]) - max(top, box[1])
+        return min(width, height) > 0 and width * height >= _OVERLAP * (right - left) * (bottom - top)
+
+
+class Text(NamedTuple):
+    """`boxes`: those of the detector, `area`: share of the image under them, `lines`: what could be read."""
+
+    boxes: int
+    area: float
+    lines: list[Line]
+
+
+def stroke_density(pixels: np.ndarray) -> float:
+    """Largest share of pixels on thin strokes, dark or light, in any window of a word's size; 0 to 1.
+
+    `pixels`: height × width × 3, uint8, RGB. Strokes are what a morphological opening or closing with a
+    horizontal line removes.
+    """
+    grey = cv2.cvtColor(halve_towards(pixels, LOOK_SIDE), cv2.COLOR_RGB2GRAY)
+    scale = LOOK_SIDE / max(grey.shape)
+    if scale < 1:
+        grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR)
+    line = np.ones((1, _STROKE + 1), np.uint8)
+    light = cv2.subtract(grey, cv2.morphologyEx(grey, cv2.MORPH_OPEN, line))
+    dark = cv2.subtract(cv2.morphologyEx(grey, cv2.MORPH_CLOSE, line), grey)
+    strokes = cv2.threshold(cv2.max(light, dark), _STROKE_CONTRAST, 1, cv2.THRESH_BINARY)[1]
+    return float(cv2.boxFilter(strokes, cv2.CV_32F, _WORD).max())
+
+
+def find_text(pixels: np.ndarray, side: int) -> Text:
+    """Detect text and read its longest lines, and some in the middle.
+
+    `pixels`: height × width × 3, uint8, RGB; the detector sees it with its longer side at most `side` pixels.
+    """
+    engine = _engine(side)
+    image = cv2.cvtColor(at_most(pixels, _READ_SIDE), cv2.COLOR_RGB2BGR)
+    found = engine(at_most(image, side), use_det=True, use_cls=False, use_rec=False)
+    if found.boxes is None:
+        return Text(0, 0.0, [])
+    height, width = image.shape[:2]
+    small_height, small_width = at_most(image, side).shape[:2]
+    boxes = np.asarray(found.boxes, np.float32)
+    area = sum(cv2.contourArea(box) for box in boxes) / (small_height * small_width)
+    boxes *= (width / small_width, height / small_height)
+    longest = sorted(boxes, key=_length, reverse=True)
+    middle = np.array([width / 2, height / 2], np.float32)
+    inmost = sorted(longest[_LINES:], key=lambda box: float(np.linalg.norm(box.mean(axis=0) - middle)))
+    chosen = longest[:_LINES] + inmost[:_LINES]
+    lines = [line for box in chosen if (line := _read(engine, image, box)) is not None]
+    return Text(len(boxes), min(1.0, area), lines)
+
+
+def _length(box: np.ndarray) -> float:
+    return float(max(np.linalg.norm(box[1] - box[0]), np.linalg.norm(box[3] - box[0])))
+
+
+def _read(engine: Any, image: np.ndarray, box: np.ndarray) -> Line | None:
+    """The line of text in a box (four corners), or None where nothing can be read."""
+    from rapidocr.utils.process_img import get_rotate_crop_image
+
+    read = engine(get_rotate_crop_image(image, box), use_det=False, use_cls=False, use_rec=True)
+    if not read.txts or read.scores[0] < _CONFIDENCE:
+        return None
+    shares = box / (image.shape[1], image.shape[0])
+    line = Line(" ".join(read.txts[0].split()), [*shares.min(axis=0).tolist(), *shares.max(axis=0).tolist()])
+    return line if line.letters >= _LETTERS else None
+
+
+@functools.cache
+def _engine(side: int) -> Any:
+    from rapidocr import RapidOCR
+
+    return RapidOCR(
+        params={
+            "Global.log_level": "error",
+            "Det.limit_type": "max",
+            "Det.limit_side_len": side,
+            "EngineConfig.onnxruntime.intra_op_num_threads": 1,
+            "EngineConfig.onnxruntime.inter_op_num_threads": 1,
+        }
+    )

@@ -1,0 +1,171 @@
+"""The distinct images as `clean` decided on them, beside what stores say of them and what was measured."""
+
+import re
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from curation.cleaning.image_table import MEASURED_FOLDER, RAW
+from curation.datasets.split import CLEAN_TABLE
+from curation.tables import CLEAN, MEASURED
+from curation.taxonomy.taxonomy import Taxonomy
+from gemkit.tables import read_table
+from scraper.tables import IMAGES
+
+#: How a reason names another image.
+SHA256 = re.compile(r"\b[0-9a-f]{64}\b")
+
+#: The measurements that are one number.
+NUMBERS = [
+    field.name for field in MEASURED if pa.types.is_integer(field.type) or pa.types.is_floating(field.type)
+]
+
+
+class Reason(NamedTuple):
+    """Why the image at index `row` was to be dropped."""
+
+    row: int
+    rule: str
+    value: float | None
+    threshold: float | None
+    detail: str
+
+    @property
+    def words(self) -> list[str]:
+        """What was seen, the threshold that it crossed and what the rule says of it, for a person."""
+        detail = SHA256.sub(lambda match: f"{match[0][:8]}…", self.detail)
+        return [note for note in (in_numbers(self.value, self.threshold), detail) if note]
+
+
+def in_numbers(value: float | None, threshold: float | None) -> str:
+    """A value beside its threshold, for a person; nothing where there are none."""
+    if value is None or threshold is None:
+        return ""
+    return f"value {value:.3g}, threshold {threshold:.3g}"
+
+
+@dataclass(frozen=True)
+class Images:
+    """One entry per image of data/clean.parquet, in its order (by sha256).
+
+    `listed`: data/raw/<site>/images.parquet by site, for the sites that have one; `measured`: the numbers of
+    MEASURED, its `error` and `format` for each image, null where it was not measured.
+    """
+
+    sha256: list[str]
+    site: list[str]
+    path: list[str]
+    variety: list[str | None]
+    products: list[list[str]]
+    group_id: list[str]
+    keep: np.ndarray
+    reasons: list[Reason]
+    listed: dict[str, pa.Table]
+    missing_sites: list[str]
+    measured: pa.Table
+    taxonomy: Taxonomy
+
+    def __len__(self) -> int:
+        return len(self.sha256)
+
+    def file(self, row: int) -> Path:
+        """Where the image lies."""
+        return RAW / self.path[row]
+
+    def name(self, row: int) -> str:
+        """The class of an image, in words."""
+        return self.variety_name(self.variety[row])
+
+    def variety_name(self, key: str | None) -> str:
+        """The name of a variety, in words."""
+        if key is None:
+            return "no label"
+        known = self.taxonomy.varieties.get(key)
+        return known.name if known else key
+
+    def numbers(self, column: str) -> np.ndarray:
+        """A measurement of every image as float64, NaN where there is none."""
+        return self.measured[column].cast(pa.float64()).to_numpy()
+
+    @cached_property
+    def row_of(self) -> dict[str, int]:
+        """The index of each sha256."""
+        return {sha256: row for row, sha256 in enumerate(self.sha256)}
+
+    @cached_property
+    def reasons_of(self) -> dict[int, list[Reason]]:
+        """The reasons of each image that has any."""
+        found: defaultdict[int, list[Reason]] = defaultdict(list)
+        for reason in self.reasons:
+            found[reason.row].append(reason)
+        return dict(found)
+
+    @cached_property
+    def errors(self) -> list[str | None]:
+        """Why an image could not be decoded, None where it could."""
+        return self.measured["error"].to_pylist()
+
+    @cached_property
+    def sold(self) -> set[str]:
+        """The sha256 of the images that some product lists."""
+        return {
+            sha256
+            for table in self.listed.values()
+            for sha256 in table.filter(pc.greater(pc.list_value_length(table["product_ids"]), 0))[
+                "sha256"
+            ].to_pylist()
+        }
+
+    @cached_property
+    def store_classes(self) -> list[set[str]]:
+        """The class names under which stores list each image."""
+        names: list[set[str]] = [set() for _ in self.sha256]
+        for table in self.listed.values():
+            pairs = zip(table["sha256"].to_pylist(), table["store_classes"].to_pylist(), strict=True)
+            for sha256, classes in pairs:
+                if sha256 in self.row_of:
+                    names[self.row_of[sha256]].update(classes or ())
+        return names
+
+
+def read_images(sites: Collection[str], taxonomy: Taxonomy) -> Images:
+    """Read data/clean.parquet and, where they exist, the sites' raw and measured tables.
+
+    Raises UserError when data/clean.parquet is missing, or a table is not what its schema says.
+    """
+    columns = ["sha256", "site", "path", "variety", "products", "group_id", "reasons", "keep"]
+    table = read_table(CLEAN_TABLE, CLEAN, columns)
+    raw = {site: RAW / site / "images.parquet" for site in sorted(sites)}
+    wanted = ["sha256", "status", "reason", "store_classes", "product_ids", "fetched_at"]
+    values = {name: table[name].to_pylist() for name in columns if name not in ("reasons", "keep")}
+    return Images(
+        **values,
+        keep=table["keep"].to_numpy(),
+        reasons=_reasons(table["reasons"].combine_chunks()),
+        listed={site: read_table(path, IMAGES, wanted) for site, path in raw.items() if path.exists()},
+        missing_sites=[site for site, path in raw.items() if not path.exists()],
+        measured=_measured(sites, table["sha256"]),
+        taxonomy=taxonomy,
+    )
+
+
+def _reasons(column: pa.ListArray) -> list[Reason]:
+    fields = pc.list_flatten(column).flatten()
+    rows = pc.list_parent_indices(column).to_pylist()
+    return [Reason(*values) for values in zip(rows, *(field.to_pylist() for field in fields), strict=True)]
+
+
+def _measured(sites: Collection[str], sha256: pa.ChunkedArray) -> pa.Table:
+    """The measurements of each image, in order."""
+    columns = ["sha256", "error", "format", *NUMBERS]
+    paths = [MEASURED_FOLDER / f"{site}.parquet" for site in sorted(sites)]
+    tables = [read_table(path, MEASURED, columns) for path in paths if path.exists()]
+    everything = pa.concat_tables(tables or [MEASURED.empty_table().select(columns)])
+    return everything.take(pc.index_in(sha256, everything["sha256"].combine_chunks()))

@@ -1,0 +1,104 @@
+"""Duplicates: which copies were dropped for which image that stays."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from curation.report.data import SHA256, Images, Reason
+from curation.report.sampling import evenly
+from curation.report.thumbnails import Album, Photo
+
+_LARGEST, _LEAST_ALIKE, _COPIES = 4, 6, 6
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """The image that stands for its copies, some of these, and how many more there are."""
+
+    best: Photo
+    copies: list[Photo]
+    more: int
+
+
+@dataclass(frozen=True)
+class Copies:
+    """`sizes`: how many clusters have so many images; `by_rule`: copies found by each rule."""
+
+    clusters: int
+    copies: int
+    sizes: list[tuple[int, int]]
+    by_rule: list[tuple[str, int]]
+    across_sites: int
+    across_classes: int
+    samples: list[Cluster]
+
+
+def other_image(reason: Reason, images: Images) -> int | None:
+    """The image of which the reason says that this one is a copy; None where it names none."""
+    match = SHA256.search(reason.detail)
+    return images.row_of.get(match[0]) if match else None
+
+
+def describe_copies(images: Images, album: Album) -> Copies:
+    """Put the copies into clusters around the image that stays, and choose clusters to show."""
+    clusters = _clusters(images)
+    order = sorted(clusters, key=lambda best: (-len(clusters[best]), best))
+    largest, others = order[:_LARGEST], order[_LARGEST:]
+    # The least alike are what a person should look at: that is where a wrong pair would be.
+    others.sort(key=lambda best: (-max(reason.value or 0 for reason in clusters[best]), best))
+    shown = [*largest, *others[:_LEAST_ALIKE]]
+    sizes = Counter(len(copies) + 1 for copies in clusters.values())
+    rules = Counter(reason.rule for copies in clusters.values() for reason in copies)
+    return Copies(
+        clusters=len(clusters),
+        copies=sum(len(copies) for copies in clusters.values()),
+        sizes=sorted(sizes.items()),
+        by_rule=sorted(rules.items()),
+        across_sites=_across(clusters, lambda row: images.site[row]),
+        across_classes=_across(clusters, lambda row: frozenset(images.store_classes[row])),
+        samples=[_cluster(best, clusters[best], images, album) for best in shown],
+    )
+
+
+def _clusters(images: Images) -> dict[int, list[Reason]]:
+    """The reasons of the copies by the image that stays for them."""
+    copies: dict[int, tuple[int, Reason]] = {}
+    for reason in images.reasons:
+        other = other_image(reason, images)
+        if other is not None and not images.keep[reason.row]:
+            copies.setdefault(reason.row, (other, reason))
+    clusters: defaultdict[int, list[Reason]] = defaultdict(list)
+    for row, (best, reason) in copies.items():
+        seen = {row}
+        while best in copies and best not in seen:  # a copy of what is itself a copy
+            seen.add(best)
+            best = copies[best][0]
+        clusters[best].append(reason)
+    return dict(clusters)
+
+
+def _across(clusters: dict[int, list[Reason]], place: Callable[[int], object]) -> int:
+    """How many clusters have members in more than one place."""
+    return sum(
+        any(place(reason.row) != place(best) for reason in copies) for best, copies in clusters.items()
+    )
+
+
+def _cluster(best: int, copies: list[Reason], images: Images, album: Album) -> Cluster:
+    shown = evenly(sorted(copies, key=lambda reason: (reason.value or 0, reason.row)), _COPIES)
+    others = ", ".join(sorted({reason.rule for reason in images.reasons_of.get(best, [])}))
+    return Cluster(
+        album.photo(best, *_file(best, images), *([f"itself dropped: {others}"] if others else [])),
+        [album.photo(reason.row, *_file(reason.row, images), *reason.words) for reason in shown],
+        len(copies) - len(shown),
+    )
+
+
+def _file(row: int, images: Images) -> list[str]:
+    width, height, size = (images.measured[name][row].as_py() for name in ("width", "height", "bytes"))
+    described = images.measured["format"][row].as_py() or "unmeasured"
+    if width and height:
+        described += f", {width}×{height}"
+    if size:
+        described += f", {size / 1000:,.0f}\N{NO-BREAK SPACE}kB"
+    return [described, "listed as " + (" + ".join(sorted(images.store_classes[row])) or "nothing")]

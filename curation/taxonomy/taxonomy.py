@@ -1,0 +1,128 @@
+"""What the stores' class names mean: `labels/taxonomy.toml` maps them to variety, species and region."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from curation.taxonomy import spelling
+from curation.taxonomy.schema import Content, Meaning, load
+from curation.taxonomy.spelling import normalise
+from gemkit.errors import UserError
+
+
+@dataclass(frozen=True)
+class Label:
+    """What the names of an image come to; `problem` says why `variety` is None.
+
+    `species` is None where a name leaves it open, as 'Garnet' and 'Cat's Eye' do.
+    """
+
+    variety: str | None
+    species: str | None = None
+    region: str | None = None
+    problem: str | None = None
+
+
+class Taxonomy:
+    """Names → varieties; `merged` varieties take in all that are narrower."""
+
+    def __init__(self, content: Content, merged: Collection[str] = ()):
+        self.content = content
+        self.varieties, self.species, self.groups = content.variety, content.species, content.group
+        self._meanings = {normalise(meaning.name): meaning for meaning in content.names()}
+        self._ignored = {normalise(name): reason for name, reason in content.ignored.items()}
+        self._ancestors = {key: content.ancestors(key) for key in content.variety}
+        self._with_narrower: dict[str, set[str]] = {key: {key} for key in content.variety}
+        for key, broader in self._ancestors.items():
+            for other in broader:
+                self._with_narrower[other].add(key)
+        self._merged = {key: self._merge_into(key, merged) for key in content.variety}
+
+    def ancestors(self, key: str) -> list[str]:
+        """The broader varieties, nearest first."""
+        return self._ancestors[key]
+
+    def meanings(self, name: str) -> list[Meaning]:
+        """The varieties that a store's class name stands for, as a whole or part by part.
+
+        Empty where the name, or any of its parts, is unknown: 'Ruby (Synthetic)' is no ruby.
+        """
+        for names in ([name], spelling.parts(name)):
+            found = [self._meaning(normalise(part)) for part in names]
+            if found and None not in found:
+                return [meaning for meaning in found if meaning is not None]
+        return []
+
+    def ignored(self, name: str) -> str | None:
+        """Why a name stands for no variety, where the taxonomy says so."""
+        return self._ignored.get(normalise(name))
+
+    def misspelt(self, name: str) -> Meaning | None:
+        """The known name that an unknown one is a misspelling of. Never used for labels: only to tell."""
+        form = spelling.correct(normalise(name), self._meanings)
+        return self._meanings[form] if form else None
+
+    def nearest(self, name: str, count: int) -> list[Meaning]:
+        """The known names that are spelt most like an unknown one."""
+        return [self._meanings[form] for form in spelling.nearest(normalise(name), self._meanings, count)]
+
+    def label(self, key: str, region: str | None = None) -> Label:
+        """The label of a variety by its key."""
+        key = self._merged[key]
+        return Label(key, self.varieties[key].species, region)
+
+    def resolve(self, names: Collection[str]) -> Label:
+        """The variety that all names agree on; names that stand for none (a sale) don't count.
+
+        'Opal' and 'Fire Opal' agree on the narrower, 'Moonstone' and 'Cat's Eye' on the cat's eye moonstone,
+        'Emerald' and 'Colombian Emerald' on an emerald of Colombia; 'Ruby' and 'Spinel' are a conflict.
+        """
+        meanings = [meaning for name in names for meaning in self.meanings(name)]
+        if not meanings:
+            listed = ", ".join(self._unknown(name) for name in sorted(names)) or "none given"
+            return Label(None, problem=f"no class name stands for a variety: {listed}")
+        found = {self._merged[meaning.variety] for meaning in meanings}
+        shared = set.intersection(*(self._with_narrower[key] for key in found))
+        broadest = [key for key in shared if shared.isdisjoint(self._ancestors[key])]
+        if len(broadest) != 1:
+            specific = found.difference(*(self._ancestors[key] for key in found))
+            listed = ", ".join(self.varieties[key].name for key in sorted(specific))
+            return Label(None, problem=f"conflict: {listed}")
+        regions = {meaning.region for meaning in meanings if meaning.region}
+        return self.label(broadest[0], regions.pop() if len(regions) == 1 else None)
+
+    def _meaning(self, form: str) -> Meaning | None:
+        return self._meanings.get(form) or self._meanings.get(spelling.without_empty_words(form))
+
+    def _unknown(self, name: str) -> str:
+        if reason := self.ignored(name):
+            return f"'{name}' ({reason})"
+        if meaning := self.misspelt(name):
+            return f"'{name}' (spelt like '{meaning.name}')"
+        return f"'{name}'"
+
+    def _merge_into(self, key: str, merged: Collection[str]) -> str:
+        """The broadest merged variety above, or the variety itself."""
+        above = {other for other in (key, *self._ancestors[key]) if other in merged}
+        broadest = sorted(other for other in above if above.isdisjoint(self._ancestors[other]))
+        if len(broadest) > 1:
+            raise UserError(
+                f"clean.merge: '{broadest[0]}' and '{broadest[1]}' both take in '{key}'; name one of them."
+            )
+        return broadest[0] if broadest else key
+
+
+def read_taxonomy(path: Path, merged: Collection[str] = ()) -> Taxonomy:
+    """Read and check the file. Raises UserError with the first problem in one sentence."""
+    content, findings = load(path)
+    if content is None or findings:
+        raise UserError(f"'{path}': {findings[0]}")
+    for key in merged:
+        if key not in content.variety:
+            raise UserError(f"clean.merge: there is no variety '{key}' in '{path}'.")
+    return Taxonomy(content, merged)
+
+
+def check_taxonomy(path: Path) -> list[str]:
+    """A sentence for each thing that is wrong in the file."""
+    return load(path)[1]

@@ -1,0 +1,164 @@
+"""One worker process: it takes tasks, says which item it is at, and dies of what goes beyond the limits."""
+
+import multiprocessing
+import os
+import pickle
+import queue
+import resource
+import signal
+import threading
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from typing import Any
+
+from gemkit.executor.base import Limits
+
+#: Read once at the start, by OpenMP and ONNX Runtime, BLAS, numba, OpenCV: one worker is one thread. And by
+#: glibc: given back to the system after every image, the memory of the pixels costs more than their decode.
+_ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "NUMBA_NUM_THREADS": "1",
+    "OPENCV_FOR_THREADS_NUM": "1",
+    "MALLOC_MMAP_THRESHOLD_": str(32 * 2**20),
+    "MALLOC_TRIM_THRESHOLD_": str(128 * 2**20),
+}
+
+#: How a worker ends that may have no more memory, and what libraries say that don't raise MemoryError.
+_OUT_OF_MEMORY = 77
+_OUT_OF_MEMORY_WORDS = ("Insufficient memory", "bad_alloc", "Failed to allocate memory")
+
+_SPAWN = multiprocessing.get_context("spawn")
+
+
+@dataclass(eq=False)
+class Task:
+    """Items for one worker, and their results once all are there; `alone`: it is the item's second try."""
+
+    items: list[Any]
+    alone: bool = False
+    results: list[Any] = field(default_factory=list)
+
+
+class Worker:
+    """A process and the tasks it has, the one it is at first."""
+
+    def __init__(self, function: Callable[[Any], Any], limits: Limits | None):
+        self.tasks: deque[Task] = deque()
+        self._limits = limits
+        self.connection, far_end = _SPAWN.Pipe()
+        self._item = _SPAWN.RawValue("q", -1)
+        arguments = (function, limits, far_end, self._item)
+        self._process = _SPAWN.Process(target=_work, args=arguments, daemon=True)
+        with _environment(), _ctrl_c_blocked():
+            self._process.start()
+        far_end.close()
+
+    @property
+    def item(self) -> int:
+        """Number, from 1, of the item of its task that it is at; 0 between tasks, -1 before it is ready."""
+        return self._item.value
+
+    def give(self, task: Task) -> None:
+        self.tasks.append(task)
+        with suppress(ConnectionError):  # it died, which `receive` finds out
+            self.connection.send(task.items)
+
+    def receive(self) -> Task | None:
+        """Its first task, finished; None when the worker is dead. Raises what the function raised."""
+        try:
+            results = self.connection.recv()
+        except (EOFError, OSError):
+            return None
+        if isinstance(results, Exception):
+            raise results
+        task = self.tasks.popleft()
+        task.results = results
+        return task
+
+    def end_reason(self) -> str:
+        """How a dead worker ended: goes on from "it …"."""
+        self._process.join(timeout=5)
+        code, limits = self._process.exitcode, self._limits
+        if limits and code == -signal.SIGALRM:
+            return f"took longer than {limits.seconds:g} s"
+        if limits and code == _OUT_OF_MEMORY:
+            return f"needs more than {limits.memory_mb:,} MB"
+        if code == -signal.SIGKILL:
+            return "was killed (out of memory?)"
+        if code is not None and code < 0:
+            return f"crashed ({signal.Signals(-code).name})"
+        return f"crashed (exit code {code})"
+
+    def end(self) -> None:
+        self._process.kill()
+        self._process.join()
+        self.connection.close()
+
+
+@contextmanager
+def _environment() -> Iterator[None]:
+    """Processes started in this block read _ENVIRONMENT."""
+    previous = {name: os.environ.get(name) for name in _ENVIRONMENT}
+    os.environ.update(_ENVIRONMENT)
+    try:
+        yield
+    finally:
+        for name, value in previous.items():
+            os.environ.pop(name, None) if value is None else os.environ.update({name: value})
+
+
+@contextmanager
+def _ctrl_c_blocked() -> Iterator[None]:
+    """Processes started in this block never see Ctrl-C; here it only waits for the block's end."""
+    previous = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, previous)
+
+
+def _work(function: Callable[[Any], Any], limits: Limits | None, connection: Connection, at: Any) -> None:
+    """A worker's life: take tasks, send back the results or the error, say which item it is at."""
+    tasks: queue.SimpleQueue[list[Any]] = queue.SimpleQueue()
+    threading.Thread(target=_receive, args=(connection, tasks), daemon=True).start()
+    if limits:
+        hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+        resource.setrlimit(resource.RLIMIT_DATA, (limits.memory_mb * 2**20, hard))
+    seconds = limits.seconds if limits else 0  # a timer of 0 s is none
+    at.value = 0
+    while True:
+        results: list[Any] = []
+        try:
+            for number, item in enumerate(tasks.get(), 1):
+                at.value = number
+                # Its signal ends the process even in C code that never comes back to Python.
+                signal.setitimer(signal.ITIMER_REAL, seconds)
+                results.append(function(item))
+            message = pickle.dumps(results, pickle.HIGHEST_PROTOCOL)
+        except Exception as error:
+            if limits and _is_out_of_memory(error):
+                os._exit(_OUT_OF_MEMORY)
+            error.add_note(f"In a worker process, at {repr(item)[:200]}:\n{traceback.format_exc()}")
+            message = pickle.dumps(error)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        at.value = 0
+        with suppress(ConnectionError):  # `_receive` sees it too, and ends the process
+            connection.send_bytes(message)
+
+
+def _receive(connection: Connection, tasks: queue.SimpleQueue[list[Any]]) -> None:
+    try:
+        while True:
+            tasks.put(connection.recv())
+    except (EOFError, OSError):  # the parent is gone
+        os._exit(1)
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    return isinstance(error, MemoryError) or any(words in str(error) for words in _OUT_OF_MEMORY_WORDS)

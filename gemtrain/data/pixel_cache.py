@@ -1,0 +1,163 @@
+"""A split's images as pixels: decoded once, in parallel, into a memory-mapped file in `.cache/`."""
+
+import hashlib
+import io
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from PIL import Image, UnidentifiedImageError
+
+from gemkit.errors import UserError
+from gemkit.executor.base import worker_count
+from gemkit.memo import CACHE, Memo
+from gemkit.progress import Progress
+from gemkit.tables import read_rows, replaced
+from gemtrain.tables import DATASET
+
+#: Of decoding and resizing: a change leaves the old pixels unused.
+_VERSION = 2
+
+#: Images in memory at a time: photos as large as cameras make them may be among them.
+_BATCH = 64
+
+#: What Pillow raises for bytes that are no complete image.
+_BROKEN = (OSError, TypeError, SyntaxError, ValueError, Image.DecompressionBombError)
+
+
+class Images:
+    """The images in a split's files, in order; `title` names the split to a person.
+
+    `fingerprint` is the SHA-256 of the files' bytes. `broken` tells of each row that holds no complete image
+    where it is and why; the others are `intact`.
+    """
+
+    def __init__(self, files: list[Path], title: str):
+        self.files, self.title = files, title
+        digest = hashlib.sha256()
+        for file in files:
+            with file.open("rb") as stream:
+                digest.update(hashlib.file_digest(stream, "sha256").digest())
+        self.fingerprint = digest.hexdigest()
+        with Memo("broken", _VERSION) as memo:
+            if self.fingerprint not in memo:
+                memo.put([(self.fingerprint, self._try_all(), None)])
+            found, _ = memo.get(self.fingerprint)
+        self.broken: dict[int, str] = {int(row): why for row, why in found["broken"].items()}
+        self.intact = [row for row in range(found["rows"]) if row not in self.broken]
+
+    def pixels(self, size: int, channels: int = 3) -> np.ndarray:
+        """The intact images: uint8 [N, size, size, channels], mapped copy-on-write from `.cache/pixels`.
+
+        Each keeps its proportions: its longer side becomes `size`, the shorter one is filled up by repeating
+        the edges. One channel is grey (the luma of ITU-R BT.601), three are RGB, four are RGB and the band
+        that an image has besides. Raises UserError where it has none, or the disk has no room.
+        """
+        key = hashlib.sha256(f"{_VERSION} {self.fingerprint} {size} {channels}".encode()).hexdigest()[:16]
+        prefix = f"{self.title.replace(' ', '-')}-{size}-{channels}-"
+        path = CACHE / "pixels" / f"{prefix}{key}.npy"
+        if not path.exists():
+            for outdated in path.parent.glob(f"{prefix}*.npy"):
+                outdated.unlink()
+            self._decode(path, size, channels)
+        return np.load(path, mmap_mode="c")
+
+    def _decode(self, path: Path, size: int, channels: int) -> None:
+        shape = (len(self.intact), size, size, channels)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._check_room(path.parent, shape)
+
+        def decode(image: tuple[str, bytes]) -> np.ndarray:
+            place, content = image
+            try:
+                return decode_one(content, size, channels)
+            except _BROKEN as error:
+                raise UserError(f"The image in {place} cannot be used: {error}.") from None
+
+        with (
+            replaced(path) as temporary,
+            ThreadPoolExecutor(worker_count()) as pool,
+            Progress(f"decode {self.title}", len(self.intact)) as progress,
+        ):
+            pixels = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
+            row = done = 0
+            for batch in self._batches():
+                kept = [image for number, image in enumerate(batch, start=row) if number not in self.broken]
+                for image in pool.map(decode, kept):
+                    pixels[done] = image
+                    done += 1
+                row += len(batch)
+                progress.advance(len(kept))
+            pixels.flush()
+            del pixels
+
+    def _check_room(self, folder: Path, shape: tuple[int, ...]) -> None:
+        # A mapped file that outgrows the disk ends the process without a word.
+        needed, free = np.prod(shape, dtype=np.int64), shutil.disk_usage(folder).free
+        if needed > free:
+            raise UserError(
+                f"The {shape[0]:,} images of {self.title} take {needed / 1e9:.1f} GB at {shape[1]} pixels, "
+                f"and '{folder}' has room for {free / 1e9:.1f} GB; free some or lower the recipe's "
+                "'image_size'."
+            )
+
+    def _try_all(self) -> dict[str, object]:
+        broken: dict[int, str] = {}
+        rows = 0
+        with ThreadPoolExecutor(worker_count()) as pool, Progress(f"check {self.title}") as progress:
+            for batch in self._batches():
+                for (place, _), problem in zip(batch, pool.map(_problem, batch), strict=True):
+                    if problem:
+                        broken[rows] = f"{place}: {problem}"
+                    rows += 1
+                progress.advance(len(batch))
+        return {"rows": rows, "broken": broken}
+
+    def _batches(self) -> Iterator[list[tuple[str, bytes]]]:
+        """Place and content of every image, some at a time."""
+        for file in self.files:
+            row = 0
+            for batch in read_rows(file, DATASET, ["image"], _BATCH):
+                images = pa.StructArray.from_arrays(batch["image"].flatten(), ["bytes", "path"])
+                contents = [content or b"" for content in images.field("bytes").to_pylist()]
+                yield [
+                    (f"row {row + number} of '{file}'", content) for number, content in enumerate(contents)
+                ]
+                row += len(contents)
+
+
+def _problem(image: tuple[str, bytes]) -> str:
+    """Why the bytes are no complete image; nothing where they are one."""
+    try:
+        with Image.open(io.BytesIO(image[1])) as opened:
+            opened.draft("RGB", (1, 1))  # of a JPEG all bytes are read, but few pixels computed
+            opened.load()
+    except UnidentifiedImageError:  # its message holds an address in memory
+        return "no image"
+    except _BROKEN as error:
+        return " ".join(str(error).split())
+    return ""
+
+
+def decode_one(content: bytes, size: int, channels: int) -> np.ndarray:
+    """An image as `Images.pixels` has it, [size, size, channels]. Raises what Pillow does, and ValueError."""
+    with Image.open(io.BytesIO(content)) as image:
+        image.draft("RGB", (size, size))
+        if channels == 4:
+            if image.mode != "RGBA":
+                raise ValueError("it has no fourth band; set the recipe's 'channels' to 1 or 3")
+            # One by one: Pillow would take the fourth for opacity and weigh the others with it.
+            bands = [_fit(band, size) for band in image.split()]
+        else:
+            bands = [_fit(image.convert("RGB" if channels == 3 else "L"), size)]
+    pixels = np.dstack([np.asarray(band) for band in bands])
+    missing = [(size - side) for side in pixels.shape[:2]]
+    return np.pad(pixels, [*((gap // 2, gap - gap // 2) for gap in missing), (0, 0)], mode="edge")
+
+
+def _fit(image: Image.Image, size: int) -> Image.Image:
+    width, height = (max(1, round(side * size / max(image.size))) for side in image.size)
+    return image.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=3.0)

@@ -1,0 +1,259 @@
+"""`gemtrain evaluate`: what a model is worth on photos of stones that it never saw."""
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from gemkit.tables import write_text
+from gemtrain.data.dataset import Dataset
+from gemtrain.evaluation.baselines import forest, majority
+from gemtrain.model_store import model_folder, read_history, read_trained
+from gemtrain.scoring.calibration import brier, calibration_error, log_loss
+from gemtrain.scoring.confidence_intervals import GroupBootstrap, interval
+from gemtrain.scoring.metrics import (
+    TOP,
+    blind_spots,
+    by_species,
+    confused_classes,
+    macro,
+    macro_intervals,
+    per_class,
+    ranks,
+)
+from gemtrain.scoring.predictions import predict_split, predictions_path, write_predictions
+from gemtrain.scoring.selective_prediction import Confidence
+
+METRICS = Path("metrics")
+PLOTS = Path("plots")
+
+
+def evaluate(dataset_name: str, recipe_name: str, device: torch.device) -> list[str]:
+    """Write metrics, predictions and plots of a model on the test split; lines that sum them up.
+
+    Raises UserError when the dataset leaks, or the model is missing or of another version of the dataset.
+    """
+    dataset = Dataset(dataset_name)
+    dataset.check_leaks()
+    model, about = read_trained(dataset, recipe_name)
+    sides = []
+    for name in ("validation", "test"):
+        split = dataset.splits[name]
+        sides.append((split, *predict_split(model, about, split, device)))
+    write_predictions(predictions_path(dataset_name, recipe_name), sides)
+    _, (test, probabilities, _) = sides
+    confidence = Confidence(**about["confidence"])
+    labels = test.labels.numpy()
+    table = per_class(labels, probabilities, test.groups)
+    confused = confused_classes(labels, probabilities)
+    metrics = _rounded(_metrics(dataset, about, probabilities, confidence, table))
+    folder = PLOTS / dataset_name / recipe_name
+    _write_tables(folder, dataset, probabilities, table, confused)
+    _draw(folder, dataset, about, probabilities, confidence.calibrated(probabilities), table)
+    # Last, so that a metrics file means that everything else is there.
+    write_text(metrics_path(dataset_name, recipe_name), json.dumps(metrics, indent=2) + "\n")
+    return _summary(f"{dataset_name} / {recipe_name}", metrics, confused, dataset.varieties)
+
+
+def metrics_path(dataset: str, recipe: str) -> Path:
+    """Where the metrics of a dataset's model of a recipe lie."""
+    return METRICS / dataset / f"{recipe}.json"
+
+
+def _metrics(
+    dataset: Dataset,
+    about: dict[str, Any],
+    probabilities: np.ndarray,
+    confidence: Confidence,
+    table: list[dict[str, Any]],
+) -> dict[str, Any]:
+    """The content of the metrics file. Intervals are lists, which DVC leaves out of its tables."""
+    test = dataset.splits["test"]
+    labels, bootstrap = test.labels.numpy(), GroupBootstrap(test.groups)
+    rank = ranks(labels, probabilities)
+    hits = {f"top{k}": rank < k for k in TOP}
+    kinds, of_kinds = by_species(labels, probabilities, dataset.varieties, dataset.species)
+    hits["species_top1"] = ranks(kinds, of_kinds) < 1
+    forest_hits = ranks(labels, forest(dataset, about["seed"])) < 1
+    over_forest = bootstrap.means(hits["top1"]) - bootstrap.means(forest_hits)
+    shares = {key: float(values.mean()) for key, values in hits.items()}
+    calibrated = confidence.calibrated(probabilities)
+    sure = confidence.is_sure(calibrated)
+    beside = " and an expert on colours" if about["settings"]["colour_bins"] else ""
+    return {
+        "dataset": {"name": dataset.name, "version": dataset.version, "split": "test"},
+        "model": {
+            "network": about["network"] + beside,
+            "weights": about["settings"]["weights"],
+            "image_size": about["image_size"],
+            "parameters": about["parameters"],
+        },
+        **{f"top{k}": shares[f"top{k}"] for k in TOP},
+        **macro(table),
+        "species_top1": shares["species_top1"],
+        "test_images": len(test),
+        "test_groups": len(set(test.groups)),
+        "classes": len(dataset.varieties),
+        "species": of_kinds.shape[1],
+        "calibration": {
+            "temperature": confidence.temperature,
+            "ece": calibration_error(labels, calibrated),
+            "ece_before": calibration_error(labels, probabilities),
+            "nll": log_loss(labels, calibrated),
+            "nll_before": log_loss(labels, probabilities),
+            "brier": brier(labels, calibrated),
+            "brier_before": brier(labels, probabilities),
+        },
+        "confidence": {
+            "threshold": confidence.threshold,
+            "sure": float(sure.mean()),
+            "right_of_sure": float(hits["top1"][sure].mean()) if sure.any() else None,
+        },
+        "baselines": {
+            "majority": majority(dataset),
+            "forest": float(forest_hits.mean()),
+            "over_forest": shares["top1"] - float(forest_hits.mean()),
+            "below_forest": shares["top1"] < float(forest_hits.mean()),
+        },
+        "intervals": {
+            **{key: bootstrap.mean(values) for key, values in hits.items()},
+            **macro_intervals(labels, probabilities, bootstrap),
+            "forest": bootstrap.mean(forest_hits),
+            "over_forest": interval(over_forest),
+        },
+        "blind_spots": [dataset.varieties[label] for label in blind_spots(table)],
+    }
+
+
+def _draw(
+    folder: Path,
+    dataset: Dataset,
+    about: dict[str, Any],
+    probabilities: np.ndarray,
+    calibrated: np.ndarray,
+    table: list[dict[str, Any]],
+) -> None:
+    from gemtrain.evaluation import figures, gallery
+
+    test, title = dataset.splits["test"], f"{dataset.name} / {folder.name}"
+    labels = test.labels.numpy()
+    history = read_history(model_folder(dataset.name, folder.name) / "history.csv")
+    _write_curves(folder, history)
+    figures.draw_curves(folder / "curves.png", history, about["best_epoch"], title)
+    figures.draw_confusion(
+        folder / "confusion.png", labels, probabilities.argmax(1), dataset.varieties, title
+    )
+    figures.draw_extremes(folder / "classes.png", table, dataset.varieties, title)
+    figures.draw_reliability(folder / "reliability.png", labels, probabilities, calibrated, title)
+    images = test.pixels(about["image_size"])
+    gallery.draw_galleries(folder, test, images, calibrated, dataset.varieties, title)
+
+
+def _write_curves(folder: Path, history: list[dict[str, float]]) -> None:
+    write_csv(
+        folder / "curves.csv",
+        [
+            {
+                "epoch": int(row["epoch"]),
+                "stage": int(row["stage"]),
+                "accuracy": row["validation_accuracy"],
+                "loss": row["validation_loss"],
+                "train_accuracy": row["train_accuracy"],
+                "train_loss": row["train_loss"],
+            }
+            for row in history
+        ],
+    )
+
+
+def _write_tables(
+    folder: Path,
+    dataset: Dataset,
+    probabilities: np.ndarray,
+    table: list[dict[str, Any]],
+    confused: list[dict[str, Any]],
+) -> None:
+    train, varieties = dataset.splits["train"], dataset.varieties
+    labels = dataset.splits["test"].labels.tolist()
+    pairs = zip(labels, probabilities.argmax(1).tolist(), strict=True)
+    write_csv(
+        folder / "confusion.csv",
+        [{"actual": varieties[actual], "predicted": varieties[predicted]} for actual, predicted in pairs],
+    )
+    photos = np.bincount(train.labels[train.one_row_a_photo()].numpy(), minlength=len(varieties))
+    write_csv(
+        folder / "per_class.csv",
+        [
+            {"variety": variety, "species": species, "training_photos": int(seen), **row}
+            for variety, species, seen, row in zip(varieties, dataset.species, photos, table, strict=True)
+        ],
+    )
+    named = [
+        {
+            key: varieties[value] if key in ("variety", "first", "second") and value is not None else value
+            for key, value in row.items()
+        }
+        for row in confused
+    ]
+    columns = ["variety", "images", "wrong", "first", "first_share", "second", "second_share"]
+    write_csv(folder / "confused.csv", named, columns)
+
+
+def write_csv(path: Path, rows: list[dict[str, Any]], columns: list[str] | None = None) -> None:
+    """Write rows as CSV, numbers with four decimals, None as nothing."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns or list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(_rounded(rows))
+    write_text(path, text.getvalue())
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _rounded(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(inner) for inner in value]
+    return round(value, 4) if isinstance(value, float) else value
+
+
+def _summary(
+    title: str, metrics: dict[str, Any], confused: list[dict[str, Any]], varieties: list[str]
+) -> list[str]:
+    """What a person wants to know first; the first line has top-1, -3 and -5."""
+    intervals, calibration, baselines = metrics["intervals"], metrics["calibration"], metrics["baselines"]
+    scores = ", ".join(f"top-{k} {metrics[f'top{k}']:.3f} {_range(intervals[f'top{k}'])}" for k in TOP)
+    lines = [
+        f"{title}: {scores}",
+        f"on the test split of {metrics['dataset']['name']}, version {metrics['dataset']['version']}: "
+        f"{metrics['test_images']} photos of {metrics['test_groups']} groups, {metrics['classes']} classes; "
+        "[95 % intervals, bootstrap by group]",
+        f"{metrics['species']} species: top-1 {metrics['species_top1']:.3f} "
+        f"{_range(intervals['species_top1'])}; macro F1 {metrics['macro_f1']:.3f} "
+        f"{_range(intervals['macro_f1'])}",
+        f"calibration error {calibration['ece_before']:.3f}, {calibration['ece']:.3f} "
+        f"with temperature {calibration['temperature']:.2f}",
+        f"baselines: majority {baselines['majority']:.3f}, "
+        f"random forest {baselines['forest']:.3f} {_range(intervals['forest'])}",
+    ]
+    if baselines["below_forest"]:
+        lines.append(
+            f"BELOW THE FOREST: a random forest on colour and texture is better by "
+            f"{-baselines['over_forest']:.3f} {_range([-end for end in reversed(intervals['over_forest'])])}"
+        )
+    if metrics["blind_spots"]:
+        lines.append(f"blind spots, fewer than 20 % found: {', '.join(metrics['blind_spots'])}")
+    for row in confused[:3]:
+        taken = f"{varieties[row['first']]} ({row['first_share']:.0%})"
+        if row["second"] is not None:
+            taken += f" and {varieties[row['second']]} ({row['second_share']:.0%})"
+        lines.append(f"{varieties[row['variety']]}: {row['wrong']:.0%} of {row['images']} taken for {taken}")
+    return lines
+
+
+def _range(ends: Sequence[float]) -> str:
+    return f"[{ends[0]:.3f}, {ends[1]:.3f}]"

@@ -1,0 +1,178 @@
+"""Figures of one model, as files."""
+
+import warnings
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.colors import PowerNorm
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from gemkit.tables import replaced
+from gemtrain.scoring.calibration import calibration_error, reliability
+from gemtrain.scoring.metrics import confusion, similar_together
+
+matplotlib.use("Agg")
+
+GREY, BLUE, ORANGE = "#8a8f98", "#1565c0", "#c26a35"
+
+#: With more classes than this the cells of a confusion matrix are too small for a number.
+_NUMBERED = 30
+
+#: Classes on either side of the figure of extremes.
+_EXTREMES = 10
+
+#: Of the name of a class.
+_LETTERS = 32
+
+
+def draw_curves(path: Path, history: list[dict[str, float]], best_epoch: int, title: str) -> None:
+    """Accuracy and loss over the epochs; dashed where the stage changes, a dot at the epoch that was kept."""
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    epochs = [row["epoch"] for row in history]
+    best = history[best_epoch - 1]
+    for axes, quantity in zip(figure.subplots(1, 2), ("accuracy", "loss"), strict=True):
+        axes.plot(epochs, [row[f"train_{quantity}"] for row in history], color=GREY, label="training")
+        axes.plot(epochs, [row[f"validation_{quantity}"] for row in history], color=BLUE, label="validation")
+        axes.plot(best["epoch"], best[f"validation_{quantity}"], "o", color=BLUE, label="kept epoch")
+        for before, after in pairwise(history):
+            if before["stage"] != after["stage"]:
+                change = (before["epoch"] + after["epoch"]) / 2
+                axes.axvline(change, color="black", linestyle="--", linewidth=0.8)
+                axes.annotate(
+                    f" stage {after['stage']:.0f} ",
+                    (change, 0.02),
+                    xycoords=("data", "axes fraction"),
+                    horizontalalignment="right" if change > len(history) / 2 else "left",
+                    fontsize=8,
+                )
+        axes.set(xlabel="epoch", ylabel=quantity)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(alpha=0.25)
+        if quantity == "accuracy":
+            axes.set_ylim(0, 1.02)
+        else:
+            axes.set_ylim(bottom=0)
+    figure.axes[1].legend(frameon=False)
+    figure.suptitle(plain(title))
+    save(figure, path)
+
+
+def draw_confusion(
+    path: Path, labels: np.ndarray, predicted: np.ndarray, varieties: list[str], title: str
+) -> None:
+    """Confusion matrix, shares of each true class (row); classes taken for one another stand together.
+
+    Colours go with the square root, so that a confusion of a few per cent is seen.
+    """
+    count = len(varieties)
+    matrix = confusion(labels, predicted, count)
+    order = similar_together(matrix)
+    images = matrix.sum(axis=1)[order]
+    shares = matrix[np.ix_(order, order)] / np.maximum(images[:, None], 1)
+    names = [words(varieties[label]) for label in order]
+    many = count > _NUMBERED
+    side = 2.5 + (0.16 if many else 0.42) * count
+    figure = Figure(figsize=(side + 0.6, side), layout="constrained")
+    axes = figure.subplots()
+    drawn = axes.imshow(shares, cmap="Blues", norm=PowerNorm(0.5, 0, 1))
+    size = 7 if many else 9
+    axes.set_xticks(range(count), names, rotation=90, fontsize=size)
+    axes.set_yticks(
+        range(count), [f"{name} ({n})" for name, n in zip(names, images, strict=True)], fontsize=size
+    )
+    axes.set(xlabel="predicted", ylabel="actual (test photos)", title=plain(f"{title}, % of each class"))
+    if many:
+        axes.set_xticks(np.arange(count + 1) - 0.5, minor=True)
+        axes.set_yticks(np.arange(count + 1) - 0.5, minor=True)
+        axes.grid(which="minor", color="black", alpha=0.06, linewidth=0.5)
+        axes.tick_params(which="minor", length=0)
+        figure.colorbar(drawn, ax=axes, shrink=0.4, format=PercentFormatter(1))
+    else:
+        for row, column in zip(*np.nonzero(shares), strict=True):
+            share = shares[row, column]
+            colour = "white" if share > 0.35 else "black"
+            axes.text(column, row, f"{100 * share:.0f}", ha="center", va="center", color=colour, fontsize=8)
+    save(figure, path)
+
+
+def draw_extremes(path: Path, table: list[dict[str, Any]], varieties: list[str], title: str) -> None:
+    """The ten classes of highest and the ten of lowest accuracy, of fewer than twenty either half.
+
+    A line is the 95 % interval of `per_class`, a diamond the precision.
+    """
+    order = sorted(range(len(table)), key=lambda label: (-table[label]["recall"], varieties[label]))
+    most = min(_EXTREMES, (len(order) + 1) // 2)
+    least = min(_EXTREMES, len(order) - most)
+    figure = Figure(figsize=(11, 1.6 + 0.3 * most), layout="constrained")
+    halves = (("best", order[:most]), ("worst", order[len(order) - least :][::-1]))
+    for axes, (side, chosen) in zip(figure.subplots(1, 2), halves, strict=True):
+        for place, label in enumerate(chosen):
+            row = table[label]
+            axes.plot([row["recall_low"], row["recall_high"]], [place, place], color=BLUE, alpha=0.45)
+            axes.plot(row["recall"], place, "o", color=BLUE, label="" if place else "accuracy (recall)")
+            axes.plot(
+                row["precision"], place, "D", color=ORANGE, markersize=5, markerfacecolor="none",
+                label="" if place else "precision",
+            )  # fmt: skip
+        names = [f"{words(varieties[label])} ({table[label]['images']})" for label in chosen]
+        axes.set_yticks(range(len(chosen)), names)
+        axes.set_ylim(most - 0.5, -0.5)
+        axes.set_xlim(-0.02, 1.02)
+        axes.xaxis.set_major_formatter(PercentFormatter(1))
+        axes.grid(axis="x", alpha=0.25)
+        axes.set_title(f"{side} {len(chosen)} classes (test photos)", fontsize=10)
+    figure.legend(
+        *figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False
+    )
+    figure.suptitle(plain(title))
+    save(figure, path)
+
+
+def draw_reliability(
+    path: Path, labels: np.ndarray, before: np.ndarray, after: np.ndarray, title: str
+) -> None:
+    """Accuracy against confidence in bins of equally many photos, before and after the temperature."""
+    figure = Figure(figsize=(5.2, 5.7), layout="constrained")
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], color="black", linestyle="--", linewidth=0.8, label="as sure as right")
+    for name, colour, probabilities in (("before", GREY, before), ("after temperature", BLUE, after)):
+        bins = reliability(labels, probabilities)
+        error = calibration_error(labels, probabilities)
+        axes.plot(
+            [row.confidence for row in bins],
+            [row.accuracy for row in bins],
+            "o-",
+            color=colour,
+            markersize=4,
+            label=f"{name}: calibration error {error:.3f}",
+        )
+    axes.set(xlabel="confidence", ylabel="accuracy", xlim=(0, 1.02), ylim=(0, 1.02), aspect="equal")
+    axes.grid(alpha=0.25)
+    figure.legend(loc="outside lower center", frameon=False, fontsize=9)
+    axes.set_title(plain(f"{title}, {len(bins)} bins of {len(labels)} test photos"), fontsize=10)
+    save(figure, path)
+
+
+def plain(text: str) -> str:
+    """Text that is drawn as it is written: a pair of dollars would be read as a formula."""
+    return text.replace("$", r"\$")
+
+
+def words(name: str, letters: int = _LETTERS) -> str:
+    """The name of a class as words, to be drawn; cut where it is longer than its place."""
+    readable = name.replace("_", " ")
+    return plain(readable if len(readable) <= letters else readable[: letters - 1] + "…")
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG or JPEG, by the path's ending."""
+    with replaced(path) as temporary, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        if path.suffix == ".jpg":
+            figure.savefig(temporary, format="jpeg", dpi=110, pil_kwargs={"quality": 88})
+        else:
+            figure.savefig(temporary, format="png", dpi=110, metadata={"Software": None})

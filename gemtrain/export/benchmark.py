@@ -1,0 +1,108 @@
+"""Exported files measured on the test photos, beside PyTorch: are they as good, and how fast?"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gemtrain.data.dataset import Split
+from gemtrain.export.latency import median_milliseconds
+from gemtrain.export.onnx_graph import INPUT, Calibrated, open_session
+from gemtrain.scoring.calibration import calibration_error
+from gemtrain.scoring.confidence_intervals import GroupBootstrap, Interval, wilson
+
+PYTORCH = "PyTorch"
+
+
+class Share(NamedTuple):
+    """A share, or a difference of shares, with its 95 % interval."""
+
+    value: float
+    interval: Interval
+
+    def __str__(self) -> str:
+        return f"{self.value:.3f} [{self.interval.low:.3f}, {self.interval.high:.3f}]"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a file is worth, or PyTorch itself (`bytes` is None).
+
+    `agreement`: the share of photos with the same first class as with PyTorch. `loss`: what it has less in
+    top-1 than PyTorch. `calibration_error` as in `gemtrain.scoring.calibration`. `milliseconds` a photo, by
+    number of threads.
+    """
+
+    name: str
+    bytes: int | None
+    top1: Share
+    agreement: Share
+    loss: Share
+    calibration_error: float
+    milliseconds: dict[int, float]
+
+
+def measure(
+    test: Split,
+    contents: Mapping[str, bytes],
+    probabilities: Mapping[str, np.ndarray],
+    calibrated: Calibrated,
+    photo: Tensor,
+) -> list[Measured]:
+    """PyTorch and the files of some names and `contents`, from the probabilities [N, classes] of each.
+
+    The time is that of one `photo` [1, side, side, channels], of PyTorch that of `calibrated`.
+    """
+    labels, expected = test.labels.numpy(), probabilities[PYTORCH].argmax(1)
+    bootstrap, sizes = GroupBootstrap(test.groups), Counter(test.groups).values()
+    milliseconds = _time(calibrated, contents, photo)
+    measured = []
+    for name, found in probabilities.items():
+        first = found.argmax(1)
+        right, same = first == labels, first == expected
+        lost = (expected == labels).astype(int) - right
+        measured.append(
+            Measured(
+                name,
+                len(contents[name]) if name in contents else None,
+                Share(float(right.mean()), bootstrap.mean(right)),
+                # Wilson's interval has a width also where all photos agree.
+                Share(float(same.mean()), wilson(float(same.mean()), sizes)),
+                Share(float(lost.mean()), bootstrap.mean(lost)),
+                calibration_error(labels, found),
+                milliseconds[name],
+            )
+        )
+    return measured
+
+
+def _time(
+    calibrated: Calibrated, contents: Mapping[str, bytes], photo: Tensor
+) -> dict[str, dict[int, float]]:
+    """Median milliseconds of one photo by name and number of threads: one, and as many as PyTorch has."""
+    most = torch.get_num_threads()
+    ways: dict[tuple[str, int], Callable[[], object]] = {}
+    for threads in sorted({1, most}):
+        ways[PYTORCH, threads] = partial(_ask_pytorch, calibrated, photo, threads)
+        for name, content in contents.items():
+            session = open_session(content, threads)
+            ways[name, threads] = partial(session.run, None, {INPUT: photo.numpy()})
+    try:
+        taken = median_milliseconds(ways)
+    finally:
+        torch.set_num_threads(most)
+    by_name: dict[str, dict[int, float]] = {PYTORCH: {}, **{name: {} for name in contents}}
+    for (name, threads), milliseconds in taken.items():
+        by_name[name][threads] = milliseconds
+    return by_name
+
+
+@torch.inference_mode()
+def _ask_pytorch(calibrated: Calibrated, photo: Tensor, threads: int) -> None:
+    torch.set_num_threads(threads)
+    calibrated(photo)

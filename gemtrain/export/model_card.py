@@ -1,0 +1,233 @@
+"""The model card: what to know of an exported model before one uses it, as Markdown."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gemkit.html import markdown_table
+from gemtrain.data.dataset import Dataset
+from gemtrain.export.benchmark import Measured
+from gemtrain.export.latency import processor
+from gemtrain.export.onnx_graph import INPUT, OUTPUT
+from gemtrain.scoring.metrics import TOP, per_class
+from gemtrain.scoring.selective_prediction import Confidence
+
+#: By number of channels: how Pillow reads a photo, and how that becomes the input.
+_READ = {
+    1: ('Image.open("crop.jpg").convert("L").resize({size})', "np.asarray(photo)[None, ..., None]"),
+    3: ('Image.open("crop.jpg").convert("RGB").resize({size})', "np.asarray(photo)[None]"),
+    4: ('[band.resize({size}) for band in Image.open("crop.png").split()]', "np.dstack(photo)[None]"),
+}
+
+_EXAMPLE = """\
+```python
+import json
+import numpy as np
+import onnxruntime
+from PIL import Image
+session = onnxruntime.InferenceSession("model.onnx")
+varieties = json.loads(session.get_modelmeta().custom_metadata_map["varieties"])
+photo = {photo}
+probabilities = session.run(None, {{"{input}": {pixels}}})[0][0]
+for label in probabilities.argsort()[::-1][:5]:
+    print(f"{{probabilities[label]:.1%}} {{varieties[label]}}")
+```"""
+
+
+def model_card(
+    dataset: Dataset,
+    about: dict[str, Any],
+    metrics: dict[str, Any],
+    confidence: Confidence,
+    calibrated: np.ndarray,
+    measured: Sequence[Measured],
+) -> str:
+    """The text of the card of a model of model.json `about`.
+
+    `metrics` is what `evaluate` wrote, `calibrated` the probabilities [N, classes] of the test photos.
+    """
+    sections = {
+        "What it is for": _purpose(about),
+        "How to use it": _use(about),
+        "Data": _data(dataset),
+        "How it was trained": _training(about),
+        "How good it is": _scores(metrics),
+        "The files": _files(measured),
+        "Calibration": _calibration(metrics, confidence),
+        "Limits": _limits(about, metrics),
+        "Classes": _classes(dataset, calibrated),
+    }
+    title = f"# {about['dataset']} / {about['recipe']}"
+    return "\n\n".join([title, *(f"## {name}\n\n{text}" for name, text in sections.items())]) + "\n"
+
+
+def _purpose(about: dict[str, Any]) -> str:
+    text = (
+        f"A network (`{about['network']}`) that says which of {len(about['varieties'])} classes a photo "
+        "shows, with probabilities: for sorting, searching and checking photos like those it learnt from."
+    )
+    if any(about["species"]):
+        text += (
+            " The classes are varieties of gemstones. Whether a stone is natural, treated, synthetic or "
+            "glass, and what it is worth, no photo shows: that takes a gemmologist's instruments."
+        )
+    return text
+
+
+def _use(about: dict[str, Any]) -> str:
+    side, channels = about["image_size"], about["settings"]["channels"]
+    photo, pixels = _READ[channels]
+    colours = {1: "grey", 3: "RGB", 4: "RGB and a fourth band"}[channels]
+    return (
+        _EXAMPLE.format(photo=photo.format(size=(side, side)), pixels=pixels, input=INPUT)
+        + f"""
+
+* Input `{INPUT}`: uint8 [N, {side}, {side}, {channels}], {colours}, 0 to 255, any N: the square of the photo
+  that shows the object, cropped as those it learnt from and brought to {side} pixels. All else is inside.
+* Output `{OUTPUT}`: float32 [N, {len(about["varieties"])}], in the order of `varieties`.
+* Metadata: `dataset`, `dataset_version`, `recipe`, `network`; as JSON `image_size`, `channels`,
+  `temperature`, `sure_from`, `varieties` and `species` (null where open)."""
+    )
+
+
+def _data(dataset: Dataset) -> str:
+    rows = [
+        (split.name, f"{len(set(split.sha256s)):,}", f"{len(set(split.groups)):,}", f"{len(split):,}")
+        for split in dataset.splits.values()
+    ]
+    return (
+        f"Dataset `{dataset.name}`, version `{dataset.version}`. A group, photos of one product or near "
+        "copies, is on one side only; images are photos in one or more orientations.\n\n"
+        + markdown_table(("split", "photos", "groups", "images"), rows)
+    )
+
+
+def _training(about: dict[str, Any]) -> str:
+    settings = about["settings"]
+    stages = "; ".join(
+        f"{ended['epochs']} epochs of {stage['train']} at a learning rate of {stage['learning_rate']:g}"
+        for stage, ended in zip(settings["stages"], about["stages"], strict=True)
+    )
+    changes = ", ".join(
+        name if value is True else f"{name} {value:g}"
+        for name, value in settings["augmentation"].items()
+        if value
+    )
+    views, bins = settings["views"], settings["colour_bins"]
+    facts = {
+        "recipe": settings["description"],
+        "source": settings["source"],
+        "published result": settings["published"],
+        "parameters": f"{about['parameters']:,}",
+        "weights at first": Path(settings["weights"]).name,
+        "images": f"{about['image_size']} pixels, {settings['channels']} channels",
+        "beside the network": f"an expert on colours, {bins} bins a channel" if bins else "",
+        "stages": stages,
+        "classifier": settings["classifier"],
+        "optimiser": f"{settings['optimiser']}, batches of {settings['batch_size']}" if stages else "",
+        "augmentation": changes if stages else "",
+        "kept": f"epoch {about['best_epoch']} of {about['epochs']}, by {settings['keep']}" if stages else "",
+        "seed": about["seed"],
+        "answer": f"the mean over {views} orientations of a photo" if views > 1 else "",
+    }
+    return "\n".join(f"* {name}: {fact}" for name, fact in facts.items() if fact not in ("", None))
+
+
+def _scores(metrics: dict[str, Any]) -> str:
+    names = {
+        **{f"top{k}": f"top-{k}" for k in TOP},
+        "species_top1": "top-1 of the species",
+        "macro_f1": "macro F1",
+    }
+    intervals, baselines = metrics["intervals"], metrics["baselines"]
+    rows = [(name, f"{metrics[key]:.3f}", _range(intervals[key])) for key, name in names.items()]
+    rows += [
+        ("a random forest on colour and texture", f"{baselines['forest']:.3f}", _range(intervals["forest"])),
+        ("always the most frequent class", f"{baselines['majority']:.3f}", ""),
+    ]
+    return (
+        f"On {metrics['test_images']:,} test photos of {metrics['test_groups']:,} groups that it never saw; "
+        "95 % intervals, a bootstrap over groups.\n\n"
+        + markdown_table(("score", "value", "95 % interval"), rows)
+    )
+
+
+def _files(measured: Sequence[Measured]) -> str:
+    threads = list(measured[0].milliseconds)
+    columns = (
+        "", "MB", "top-1", "less than PyTorch", "same first class", "calibration error",
+        *(f"ms, {count} thread{'s' * (count > 1)}" for count in threads),
+    )  # fmt: skip
+    rows = [
+        (
+            row.name,
+            f"{row.bytes / 1e6:.1f}" if row.bytes is not None else "",
+            str(row.top1),
+            str(row.loss) if row.bytes is not None else "",
+            str(row.agreement) if row.bytes is not None else "",
+            f"{row.calibration_error:.3f}",
+            *(f"{row.milliseconds[count]:.2f}" for count in threads),
+        )
+        for row in measured
+    ]
+    return (
+        markdown_table(columns, rows)
+        + "\n\nMeasured on the test photos. Milliseconds are the median of one photo at a time, measured in "
+        f"turns, on: {processor()}. The scales of the int8 file come from training photos; its weights have "
+        "seven bits, so that it answers alike on processors with and without VNNI instructions."
+    )
+
+
+def _calibration(metrics: dict[str, Any], confidence: Confidence) -> str:
+    values = metrics["calibration"]
+    text = (
+        f"The temperature, {confidence.temperature:.3f}, was fitted on the validation split and is inside "
+        f"the files. On the test photos the expected calibration error is {values['ece']:.3f} with it and "
+        f"{values['ece_before']:.3f} without (15 bins of equal mass)."
+    )
+    if confidence.threshold is None:
+        return f"{text} The validation photos do not tell from which probability on the model is sure."
+    return (
+        f"{text} From a probability of {confidence.threshold:.2f} on (`sure_from`), 95 % or more of its "
+        "answers on validation photos were right; below, take them for a guess."
+    )
+
+
+def _limits(about: dict[str, Any], metrics: dict[str, Any]) -> str:
+    limits = [
+        f"It knows {len(about['varieties'])} classes and names one of them whatever it is shown.",
+        "Photos of another kind (light, camera, background, crop) than those it learnt from may be answered "
+        "worse than the test photos, and with too much confidence.",
+        f"It was tested on {metrics['test_groups']:,} groups of photos; the intervals tell what that proves.",
+    ]
+    if metrics["blind_spots"]:
+        limits.append(f"It finds fewer than 20 % of: {', '.join(metrics['blind_spots'])}.")
+    if metrics["baselines"]["below_forest"]:
+        limits.append("A random forest on colour and texture does better on the same photos.")
+    return "\n".join(f"* {limit}" for limit in limits)
+
+
+def _classes(dataset: Dataset, calibrated: np.ndarray) -> str:
+    test, train = dataset.splits["test"], dataset.splits["train"]
+    photos = np.bincount(train.labels[train.one_row_a_photo()].numpy(), minlength=len(dataset.varieties))
+    found = per_class(test.labels.numpy(), calibrated, test.groups)
+    rows = [
+        (
+            variety,
+            species or "",
+            f"{seen:,}",
+            f"{row['images']:,}",
+            f"{row['recall']:.3f}",
+            _range((row["recall_low"], row["recall_high"])),
+        )
+        for variety, species, seen, row in zip(dataset.varieties, dataset.species, photos, found, strict=True)
+    ]
+    return markdown_table(
+        ("class", "species", "training photos", "test photos", "found", "95 % interval"), rows
+    )
+
+
+def _range(ends: Sequence[float]) -> str:
+    return f"{ends[0]:.3f} to {ends[1]:.3f}"

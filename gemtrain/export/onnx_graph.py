@@ -1,0 +1,179 @@
+"""A trained network as ONNX: raw pixels in, calibrated probabilities out; in float and in int8."""
+
+import copy
+import importlib.util
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from gemkit.errors import UserError
+from gemkit.progress import Progress
+from gemtrain.data.augment import oriented
+from gemtrain.models.classifier import Classifier
+from gemtrain.models.colour_expert import ColourHead, ColourHistogram
+
+#: Names of the graph's input and output.
+INPUT, OUTPUT = "images", "probabilities"
+
+#: Modules whose nodes stay in float, and how the names of these begin.
+_COLOURS = (ColourHistogram, ColourHead)
+_IN_FLOAT = "float."
+
+_PACKAGES = ("onnx", "onnxruntime", "onnxscript")
+_BATCH = 4  # each is seen in up to 16 views at once
+
+#: Quantised a channel at a time they would need weights of two axes; theirs have one.
+_NORMALISATIONS = ("BatchNormalization", "LayerNormalization")
+
+
+class Calibrated(nn.Module):
+    """uint8 images [N, side, side, channels] to probabilities [N, classes] that may be believed.
+
+    They are those of `predict`, the mean over so many `views` of an image, with a temperature (`tempered`).
+    """
+
+    def __init__(self, model: Classifier, views: int, temperature: float):
+        super().__init__()
+        self.model, self.views, self.temperature = model, views, temperature
+
+    def forward(self, images: Tensor) -> Tensor:
+        batch = images.permute(0, 3, 1, 2).contiguous()
+        seen = torch.cat([oriented(batch, view, self.views) for view in range(self.views)])
+        logarithms = self.model(seen).log_softmax(1).unflatten(0, (self.views, -1)).logsumexp(0)
+        return (logarithms / self.temperature).softmax(1)
+
+
+def check_packages() -> None:
+    """Raise UserError when a package that writing ONNX takes is missing."""
+    missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
+    if missing:
+        raise UserError(
+            f"Exporting takes packages that are not installed here; run 'pip install {' '.join(missing)}'."
+        )
+
+
+def to_onnx(calibrated: Calibrated, image_size: int, properties: Mapping[str, str]) -> bytes:
+    """The content of an ONNX file that does the same, with `properties`, `network` among them, as metadata.
+
+    The same network and properties give the same bytes (with one version of PyTorch). Raises UserError for a
+    network of which ONNX cannot be made.
+    """
+    from onnx.helper import set_model_props
+
+    # In channels-last memory the exporter makes of pooling a graph that gathers numbers one by one.
+    plain = copy.deepcopy(calibrated).to(memory_format=torch.contiguous_format)
+    channels = plain.model.mean.numel()
+    images = torch.zeros(2, image_size, image_size, channels, dtype=torch.uint8)
+    try:
+        program = torch.onnx.export(
+            plain.eval(),
+            (images,),
+            input_names=[INPUT],
+            output_names=[OUTPUT],
+            dynamic_shapes=({0: torch.export.Dim("N")},),
+            external_data=False,
+            verbose=False,
+        )
+    except torch.onnx.OnnxExporterError as error:
+        reason = str(error.__cause__ or error).partition("\n")[0]
+        raise UserError(f"Of the network '{properties['network']}' no ONNX can be made: {reason}") from None
+    assert program is not None
+    exported = program.model_proto
+    graph = exported.graph
+    if not graph.input[0].type.tensor_type.shape.dim[0].dim_param:
+        raise UserError(
+            f"Of the network '{properties['network']}' no ONNX can be made: what it does depends on how many "
+            "images it is given; take another network."
+        )
+    for node in graph.node:
+        if any(kind.__name__ in note.value for kind in _COLOURS for note in node.metadata_props):
+            node.name = f"{_IN_FLOAT}{node.name}"
+    # Notes of the exporter's, among them paths of this machine.
+    for noted in (graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
+        del noted.metadata_props[:]
+    set_model_props(exported, dict(properties))
+    return exported.SerializeToString()
+
+
+class _Batches:
+    """What `quantize_static` reads its photos from."""
+
+    def __init__(self, images: np.ndarray):
+        self._batches = _batches(images)
+
+    def get_next(self) -> dict[str, np.ndarray] | None:
+        """The next input; None after the last."""
+        return next(self._batches, None)
+
+
+def to_int8(content: bytes, images: np.ndarray) -> bytes:
+    """The network of an ONNX file in 8-bit integers, scaled to what it makes of images [N, H, W, channels].
+
+    The last layer, temperature, softmax and the histogram of colours stay in float: there, rounding costs
+    calibration and saves next to nothing. Weights have a scale for each channel and seven bits: without VNNI
+    instructions a processor adds two products in 16 bits, where those of eight overflow, and would answer
+    otherwise than others.
+    """
+    import onnx
+    from onnxruntime.quantization import QuantType, quantize_static
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    source = onnx.load_from_string(content)
+    nodes = source.graph.node
+    head = max(place for place, node in enumerate(nodes) if node.op_type == "Gemm")
+    values = {output for node in nodes if node.name.startswith(_IN_FLOAT) for output in node.output}
+    in_float = [
+        node.name
+        for place, node in enumerate(nodes)
+        if place >= head
+        or node.op_type in _NORMALISATIONS
+        or node.name.startswith(_IN_FLOAT)
+        or values.intersection(node.input)
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        given, prepared, quantised = (Path(folder) / f"{name}.onnx" for name in ("given", "prepared", "done"))
+        given.write_bytes(content)
+        quant_pre_process(given, prepared, skip_symbolic_shape=True)
+        quantize_static(
+            prepared,
+            quantised,
+            _Batches(images),
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            per_channel=True,
+            reduce_range=True,
+            nodes_to_exclude=in_float,
+        )
+        model = onnx.load(quantised)
+    onnx.helper.set_model_props(model, {entry.key: entry.value for entry in source.metadata_props})
+    return model.SerializeToString()
+
+
+def open_session(content: bytes, threads: int) -> Any:
+    """An ONNX Runtime session on so many threads of the CPU."""
+    from onnxruntime import InferenceSession, SessionOptions
+
+    options = SessionOptions()
+    options.intra_op_num_threads = threads
+    # Threads that wait for work would take the processor from whoever is measured next.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
+    return InferenceSession(content, options, providers=["CPUExecutionProvider"])
+
+
+def answers(session: Any, images: np.ndarray, name: str) -> np.ndarray:
+    """What a session says of images [N, side, side, channels]: [N, classes]; `name` tells a person which."""
+    found = []
+    with Progress(f"check {name}", len(images)) as progress:
+        for batch in _batches(images):
+            found.append(session.run([OUTPUT], batch)[0])
+            progress.advance(len(found[-1]))
+    return np.concatenate(found)
+
+
+def _batches(images: np.ndarray) -> Iterator[dict[str, np.ndarray]]:
+    return ({INPUT: images[start : start + _BATCH]} for start in range(0, len(images), _BATCH))

@@ -1,0 +1,153 @@
+"""Anyone's photos as a model saw those that it learnt from: cropped, cut and stored alike.
+
+Runs in worker processes, so it does without torch; what crops is imported where it is needed.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from gemkit.errors import UserError
+from gemkit.executor.base import GivenUp, Limits
+from gemkit.executor.local import map_in_order
+from gemtrain.data.pixel_cache import decode_one
+from gemtrain.importers.image_folder import SUFFIXES
+from gemtrain.importers.normalise import store
+
+if TYPE_CHECKING:
+    from curation.params import CropParams
+
+#: Left, top, right, bottom.
+Box = tuple[int, int, int, int]
+
+#: What one photo may take; enough for the largest background model.
+_LIMITS = Limits(seconds=120, memory_mb=8192)
+
+#: Photos that may wait for a slow one before them.
+_MOST_WAITING = 128
+
+
+class Photo(NamedTuple):
+    """A file's pixels as a network takes them, uint8 [size, size, channels].
+
+    `crop_box` is in pixels of the upright file, `method` as in data/crops; None where nothing is cropped.
+    """
+
+    file: Path
+    pixels: np.ndarray
+    crop_box: Box | None
+    method: str | None
+
+
+class Skipped(NamedTuple):
+    """A file that cannot be used, and why."""
+
+    file: Path
+    reason: str
+
+
+def find_photos(places: Sequence[Path]) -> list[Path]:
+    """The files named and the images below the folders named, each once.
+
+    Raises UserError for a place that there is not, and for a folder without images.
+    """
+    files: dict[Path, None] = {}
+    for place in places:
+        if _is(place.is_file):
+            files[place] = None
+            continue
+        if not _is(place.is_dir):
+            raise UserError(f"There is no file or folder '{place}'; check its path.")
+        inside = sorted(file for file in place.rglob("*") if _is_image(file, place))
+        if not inside:
+            raise UserError(f"The folder '{place}' holds no image ({' '.join(SUFFIXES)}); name another one.")
+        files |= dict.fromkeys(inside)
+    return list(files)
+
+
+def _is(check: Callable[[], bool]) -> bool:
+    try:
+        return check()
+    except OSError:  # too long a name for a file, say
+        return False
+
+
+def _is_image(file: Path, folder: Path) -> bool:
+    hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
+    return file.suffix.lower() in SUFFIXES and not hidden and file.is_file()
+
+
+def crop_settings(about: dict[str, Any]) -> "CropParams | None":
+    """How the photos were cropped that a model, described by `about`, learnt from; None where they were not.
+
+    Raises UserError where a photo cannot be cropped like that here.
+    """
+    recorded = about["crop"]
+    if recorded is None:
+        return None
+    try:
+        from curation.cropping.crop import VERSION
+        from curation.cropping.rembg_weights import at_hand, fetch
+        from curation.params import CropParams
+    except ImportError as error:
+        raise UserError(
+            f"A photo has to be cropped before this model sees it, for which the package '{error.name}' is "
+            "missing; install the whole project ('pip install --editable .')."
+        ) from None
+    if recorded["version"] != VERSION:
+        raise UserError(
+            f"The photos of '{about['dataset']}' were cropped by another version of this program; make the "
+            "dataset and the model again (dvc repro)."
+        )
+    settings = CropParams(**{key: value for key, value in recorded.items() if key != "version"})
+    if settings.removal != "classical" and at_hand(settings.model) is None:
+        fetch(settings.model)
+    return settings
+
+
+def prepare_photos(
+    files: Sequence[Path], image_size: int, channels: int, crop: "CropParams | None"
+) -> Iterator[Photo | Skipped]:
+    """The photos of files, in their order and a few at a time, as `Images.pixels` has those of a dataset."""
+    prepare = partial(_prepare, image_size=image_size, channels=channels, crop=crop)
+    photos = map_in_order(prepare, files, _LIMITS, _MOST_WAITING, batch=1)
+    for file, photo in zip(files, photos, strict=True):
+        yield Skipped(file, f"it {photo.reason}") if isinstance(photo, GivenUp) else photo
+
+
+def _prepare(file: Path, image_size: int, channels: int, crop: "CropParams | None") -> Photo | Skipped:
+    found = _cropped(file, crop) if crop else _as_it_is(file)
+    if isinstance(found, str):
+        return Skipped(file, found)
+    content, crop_box, method = found
+    try:
+        return Photo(file, decode_one(content, image_size, channels), crop_box, method)
+    except ValueError:
+        return Skipped(file, "it has no fourth band, which this model takes")
+
+
+def _as_it_is(file: Path) -> tuple[bytes, None, None] | str:
+    """A file as a dataset made of data of one's own keeps it; or why it cannot be used."""
+    stored = store(file)
+    return stored if isinstance(stored, str) else (stored.content, None, None)
+
+
+def _cropped(file: Path, settings: "CropParams") -> tuple[bytes, Box, str] | str:
+    """The visible centre of a file's crop as `gemcurate balance` keeps it, its box and method; or why not."""
+    from curation.cropping.crop import Photo as Kept
+    from curation.cropping.crop import crop_photo
+    from curation.imaging.centre_crop import cut_centre
+    from gemkit.image_codec import ImageError, decode, decode_rgb, encode_jpeg
+
+    try:
+        decode(file.read_bytes(), at_least=1)  # all bytes, few pixels: whether it is complete
+    except ImageError as error:
+        return str(error)
+    except OSError as error:
+        return error.strerror or str(error)
+    ((_, record, content),) = crop_photo(Kept("", file, "", shows_steps=False), settings).results
+    centre = cut_centre(decode_rgb(content), settings.size)
+    return encode_jpeg(centre), record["crop_box"], record["method"]

@@ -1,0 +1,70 @@
+"""The model of a recipe: a network, what its last layers see, and the weights it starts from."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from gemtrain.models.classifier import Classifier, layer_features
+from gemtrain.models.colour_expert import BesideColours, ColourHead
+from gemtrain.models.loading import load_body, load_head
+from gemtrain.models.lookup import build
+
+#: Of the last layer that published weights come with.
+_PUBLISHED_CLASSES = 1000
+
+
+class LayerFeatures(nn.Module):
+    """A body for a `Classifier`: the answers of some layers of a whole network, side by side."""
+
+    def __init__(self, network: Classifier, names: Sequence[str]):
+        super().__init__()
+        self.network = network
+        self.names = tuple(names)
+
+    def forward(self, images: Tensor) -> Tensor:
+        answers = layer_features(self.network, images, self.names)
+        return torch.cat([answers[name] for name in self.names], dim=1)
+
+
+def build_model(
+    network: str,
+    classes: int,
+    image_size: int,
+    channels: int = 3,
+    features: Sequence[str] = (),
+    colour_bins: int | None = None,
+) -> Classifier:
+    """A network with random weights whose last layer sees its usual features, or those of the layers named.
+
+    With `colour_bins`, another one sees a histogram of the image's colours (`ColourHead`). Raises UserError
+    for an unknown network or layer.
+    """
+    body: nn.Module
+    if features:
+        body = LayerFeatures(build(network, _PUBLISHED_CLASSES, image_size, channels), features)
+    else:
+        body = build(network, classes, image_size, channels)
+        if not colour_bins:
+            return body
+        body.head = nn.Identity()
+    if colour_bins:
+        body = BesideColours(body, colour_bins)
+    with torch.inference_mode():
+        width = body.eval()(torch.zeros(1, channels, image_size, image_size)).shape[1]
+    # The network inside normalises its images itself.
+    model = Classifier(body, width, classes, (0.0, 0.0, 0.0), (1 / 255, 1 / 255, 1 / 255), {}, channels)
+    if colour_bins:
+        model.head = ColourHead(width - colour_bins**3, colour_bins**3, classes)
+    return model.to(memory_format=torch.channels_last)
+
+
+def load_weights(model: Classifier, path: Path, network: str) -> None:
+    """Fill the network before the last layer from a weights file. Raises UserError."""
+    body = model.body.network if isinstance(model.body, BesideColours) else model.body
+    if isinstance(body, LayerFeatures):
+        load_body(body.network.body, path, network)
+        load_head(body.network.head, path, network)
+    else:
+        load_body(body.body if isinstance(body, Classifier) else body, path, network)

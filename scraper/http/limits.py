@@ -1,0 +1,41 @@
+"""What a store allows, and what the crawler accepts of it."""
+
+from typing import Annotated
+
+from pydantic import (
+    Field,
+    PositiveFloat,
+    PositiveInt,
+)
+
+from gemkit.strict_model import StrictModel
+
+
+class ImageLimits(StrictModel):
+    """What is accepted of an image."""
+
+    max_image_bytes: PositiveInt = 20_000_000
+    max_image_pixels: PositiveInt = 50_000_000
+
+
+class Limits(ImageLimits):
+    """What the store allows, and what the crawler accepts of it. They hold for each of its hosts.
+
+    Without `requests_per_second` the rate is not known: the crawler finds it by trying.
+    """
+
+    requests_per_second: PositiveFloat | None = None
+    concurrency: Annotated[int, Field(ge=1, le=64)] = 4
+    timeout_seconds: PositiveFloat = 30.0
+    attempts: PositiveInt = 5
+    longest_wait_seconds: PositiveFloat = 900.0
+    max_page_bytes: PositiveInt = 10_000_000
+    max_category_pages: PositiveInt = 2_000
+
+
+def host_matches(host: str, patterns: list[str]) -> bool:
+    """Whether a host (with its port, if the URL names one) is among the patterns; `*.x.com`: below x.com."""
+    host = host.lower()
+    return any(
+        host == pattern or (pattern.startswith("*.") and host.endswith(pattern[1:])) for pattern in patterns
+    )

@@ -1,0 +1,136 @@
+"""Check an image's bytes and keep them under their own hash."""
+
+import hashlib
+import os
+import shutil
+import threading
+import warnings
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+from PIL import Image
+
+from gemkit.image_codec import FORMATS
+from scraper.http.rate_limiter import Stopped
+
+_TYPES = {"JPEG": "image/jpeg", "BMP": "image/bmp", "TIFF": "image/tiff"}
+
+TOO_MANY_PIXELS = "too many pixels"
+
+# What is wrong with a stranger's file is in its reason; who watches the crawl has no use for it.
+warnings.filterwarnings("ignore", module=r"PIL\.")
+
+
+class InvalidImage(Exception):
+    """The bytes are no complete image within the limits; the message is the reason."""
+
+
+@dataclass(frozen=True)
+class StoredImage:
+    """A checked image; `path` is relative to the store's folder, `content_type` is what the bytes are."""
+
+    sha256: str
+    path: str
+    content_type: str
+    bytes: int
+    width: int
+    height: int
+
+
+class ImageStore:
+    """`images/<ab>/<sha256>.<ext>` below a site's folder. Files appear there whole or not at all."""
+
+    def __init__(self, folder: Path, max_pixels: int):
+        self._folder, self._max_pixels = folder, max_pixels
+        self._parts = folder / "images" / ".part"
+        self._made: set[Path] = set()
+        self._written: set[str] = set()
+        self._closed = False
+        self._lock = threading.Lock()
+        self._clear()
+
+    def close(self, paths: set[str]) -> None:
+        """Store no more, whatever is still in flight; what came in too late to be among `paths` goes."""
+        with self._lock:
+            self._closed = True
+        self._clear()
+        for path in self._written - paths:
+            (self._folder / path).unlink(missing_ok=True)
+
+    def add(self, content: bytes) -> StoredImage:
+        """Check and store; bytes that are there already are left alone.
+
+        Raises InvalidImage, OSError, and Stopped when the store is closed.
+        """
+        kind, width, height = check_image(content, self._max_pixels)
+        sha256 = hashlib.sha256(content).hexdigest()
+        path = f"images/{sha256[:2]}/{sha256}.{FORMATS[kind]}"
+        if not (self._folder / path).exists():
+            self._write(path, content)
+        return StoredImage(
+            sha256, path, _TYPES.get(kind, f"image/{kind.lower()}"), len(content), width, height
+        )
+
+    def keep_only(self, paths: set[str]) -> None:
+        """Remove files of photos that the store has replaced; `paths` are those that the table names."""
+        for file in (self._folder / "images").glob("??/*"):
+            if file.relative_to(self._folder).as_posix() not in paths:
+                file.unlink()
+
+    def _clear(self) -> None:
+        """Remove what is half written, also by a killed crawl."""
+        shutil.rmtree(self._parts, ignore_errors=True)
+        self._made.discard(self._parts)
+
+    def _write(self, path: str, content: bytes) -> None:
+        if self._closed:
+            raise Stopped
+        target = self._folder / path
+        for folder in (self._parts, target.parent):
+            if folder not in self._made:
+                folder.mkdir(parents=True, exist_ok=True)
+                self._made.add(folder)
+        temporary = self._parts / f"{target.name}.{threading.get_ident()}"
+        try:
+            with temporary.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        except FileNotFoundError:
+            if self._closed:
+                raise Stopped from None
+            raise
+        with self._lock:
+            if self._closed:
+                temporary.unlink(missing_ok=True)
+                raise Stopped
+            temporary.replace(target)
+            self._written.add(path)
+
+
+def check_image(content: bytes, max_pixels: int) -> tuple[str, int, int]:
+    """Format, width and height of bytes that decode to their end. Raises InvalidImage with the reason."""
+    if not content:
+        raise InvalidImage("empty")
+    try:
+        image = Image.open(BytesIO(content), formats=list(FORMATS))
+    except Image.DecompressionBombError:
+        raise InvalidImage(TOO_MANY_PIXELS) from None
+    except Exception:
+        start = content[:512].lstrip().lower()
+        raise InvalidImage("HTML instead of an image" if start.startswith(b"<") else "no image") from None
+    with image:
+        # A JPEG that holds several pictures (phones write them) is one: its first picture counts.
+        kind = "JPEG" if image.format == "MPO" else image.format or ""
+        width, height = image.size
+        if width * height > max_pixels:
+            raise InvalidImage(TOO_MANY_PIXELS)
+        try:
+            # All of a JPEG's data is read at an eighth of its size too, in a fraction of the time.
+            image.draft(image.mode, (max(1, width // 8), max(1, height // 8)))
+            image.load()
+        except Exception as error:  # decoders of strangers' files raise anything
+            cut = isinstance(error, OSError | EOFError) and "truncated" in str(error)
+            raise InvalidImage("truncated" if cut else "does not decode") from None
+    return kind, width, height

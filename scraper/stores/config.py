@@ -1,0 +1,246 @@
+"""What the crawler must know of a store: one TOML file in `scraper/sites/` (`gemscrape crawl --site NAME`).
+
+The file's name is the site's name; its `kind` says whether pages are read, a list of links, or a folder.
+docs/sites.md and `sites/gempundit.toml` show the format.
+"""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    Field,
+    PositiveInt,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from gemkit.errors import UserError
+from gemkit.strict_model import StrictModel
+from scraper.http.limits import ImageLimits, Limits, host_matches
+from scraper.stores.extractors import Url, Way, css
+
+SITES = Path(__file__).parents[1] / "sites"
+
+Selector = Annotated[str, AfterValidator(css)]
+
+
+def _host(pattern: str) -> str:
+    if not re.fullmatch(r"(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d+)?", pattern):
+        raise ValueError("must be a host in lower case, such as 'www.example.com' or '*.example.com'")
+    return pattern
+
+
+Host = Annotated[str, AfterValidator(_host)]
+
+#: An e-mail or web address that the store can complain to; it goes into the User-Agent of every request.
+Contact = Annotated[str, Field(pattern=r"^[!-'*-~]{3,200}$")]
+
+
+class Categories(StrictModel):
+    """On the start page: a `card` for each class, with a `link` and a `name` in it (or itself both)."""
+
+    card: Selector
+    link: Selector | None = None
+    name: Selector | None = None
+    name_attribute: str | None = None
+
+
+class Pagination(StrictModel):
+    """Further pages of a category: behind the `next` link, or numbered by `page` up to `last`.
+
+    `page` holds `{category}` (the category's URL) and `{number}`. `last` finds numbers on a category page,
+    the largest of which is that of its last page; where only a page beyond the end tells it, `probe` is the
+    number of such a page.
+    """
+
+    next: Selector | None = None
+    page: str | None = None
+    last: Selector | None = None
+    probe: PositiveInt | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "Pagination":
+        if (self.next is None) == (self.page is None):
+            raise ValueError("needs either 'next' or 'page' with 'last'")
+        if (self.page is None) != (self.last is None) or (self.probe and self.page is None):
+            raise ValueError("'page' and 'last' belong together, and 'probe' to them")
+        if self.page is not None and not re.fullmatch(r"[^{}]*\{category\}[^{}]*\{number\}[^{}]*", self.page):
+            raise ValueError(
+                "'page' must hold {category} and then {number}, as in '{category}/page/{number}'"
+            )
+        return self
+
+
+class Products(StrictModel):
+    """On a category page: the links to its products."""
+
+    link: Selector
+
+
+class Attributes(StrictModel):
+    """On a product page: a table of attributes, its rows and in each the name and the value."""
+
+    row: Selector
+    name: Selector
+    value: Selector
+
+
+class Product(StrictModel):
+    """On a product page. A product whose id is not found goes by the URL of its page."""
+
+    id: Way | None = None
+    title: Way | None = None
+    attributes: Attributes | None = None
+
+
+class Images(StrictModel):
+    """One way to the URLs of a product's images; the first of the ways that finds any is used."""
+
+    way: Way
+    strip_query: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _way_beside_options(cls, values: object) -> object:
+        # In the TOML the keys of the way stand beside `strip_query`, not in a table of their own.
+        if not isinstance(values, dict) or "way" in values:
+            return values
+        options = {key: values[key] for key in ("strip_query",) if key in values}
+        return {**options, "way": {key: value for key, value in values.items() if key not in options}}
+
+
+class _Named(StrictModel):
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+    title: str
+
+
+class _Asked(_Named):
+    image_hosts: Annotated[list[Host], Field(min_length=1)]
+    contact: Contact | None = None
+    limits: Limits = Limits()
+
+
+class HtmlSite(_Asked):
+    """A store whose pages are read. `name` comes from the file's name; the demo store is our own `server`.
+
+    Without `products` each category page is read as the page of one product.
+    """
+
+    kind: Literal["html"] = "html"
+    server: Literal["demo"] | None = None
+    start_url: str
+    page_hosts: Annotated[list[Host], Field(min_length=1)]
+    categories: Categories
+    pagination: Pagination | None = None
+    products: Products | None = None
+    product: Product = Product()
+    images: Annotated[list[Images], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _start_on_a_page_host(self) -> "HtmlSite":
+        parts = urlsplit(self.start_url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("'start_url' must be an http or https address")
+        if not host_matches(parts.netloc, self.page_hosts):
+            raise ValueError(f"'start_url' is on {parts.netloc}, which is not among 'page_hosts'")
+        return self
+
+
+class LinkedProduct(StrictModel):
+    """Which product an image shows, read from the image's URL; an image without an id is of no product."""
+
+    id: Url | None = None
+
+
+class LinkFile(StrictModel):
+    """A CSV file, also gzipped, with a class and an image URL in each line; its first line names columns."""
+
+    links: Path
+    class_column: str = "class"
+    image_column: str = "image_url"
+    product: LinkedProduct = LinkedProduct()
+    strip_query: bool = False
+
+
+class LinksSite(_Asked, LinkFile):
+    """A store of which a list of image links is known: no page is read.
+
+    In the site's file, `links` is relative to its folder.
+    """
+
+    page_hosts: ClassVar[list[str]] = []
+    kind: Literal["links"]
+
+    @field_validator("links")
+    @classmethod
+    def _beside_the_file(cls, links: Path, info: ValidationInfo) -> Path:
+        return (info.context or {}).get("folder", Path()) / links
+
+
+class FolderSite(_Named):
+    """A folder or zip of images on this machine; `crawl.<name>.folder` in params.yaml says where it lies."""
+
+    kind: Literal["folder"] = "folder"
+    limits: ImageLimits = ImageLimits()
+
+
+#: Sites that are asked over the network.
+Store = HtmlSite | LinksSite
+Site = Store | FolderSite
+
+_KINDS: dict[str, type[HtmlSite] | type[LinksSite] | type[FolderSite]] = {
+    "html": HtmlSite,
+    "links": LinksSite,
+    "folder": FolderSite,
+}
+
+
+def known_sites() -> list[str]:
+    """Names of the stores in `scraper/sites/`."""
+    return sorted(path.stem for path in SITES.glob("*.toml"))
+
+
+def load_site(name: str) -> Site:
+    """The site of that name, or the one in a TOML file when `name` is a path that ends in `.toml`.
+
+    Raises UserError that names the file and the key.
+    """
+    path = Path(name) if name.endswith(".toml") else SITES / f"{name}.toml"
+    if not name.endswith(".toml") and name not in known_sites():
+        raise UserError(
+            f"Unknown site '{name}'; known are {', '.join(known_sites())}, or give a path to a .toml file."
+        )
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"The site file '{path}' does not exist.") from None
+    except OSError as error:
+        raise UserError(f"The site file '{path}' cannot be read: {error.strerror}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"'{path}' is not valid TOML: {error}") from None
+    kind = str(content.get("kind", "html"))
+    if kind not in _KINDS:
+        raise UserError(f"'{path}': 'kind' must be one of {', '.join(_KINDS)} (found {kind!r:.200}).")
+    try:
+        return _KINDS[kind].model_validate({**content, "name": path.stem}, context={"folder": path.parent})
+    except ValidationError as error:
+        raise UserError(f"'{path}': {_sentence(error)}") from None
+
+
+def _sentence(error: ValidationError) -> str:
+    problem = error.errors()[0]
+    kinds = ("css", "json-ld", "url", "way")
+    where = ".".join(str(part) for part in problem["loc"] if part not in kinds) or "the file"
+    if problem["type"] == "extra_forbidden":
+        return f"unknown key '{where}'; remove it or correct its spelling."
+    if problem["type"] == "missing":
+        return f"the key '{where}' is missing."
+    if where == "name":
+        return "the file's name must be of small letters, digits, '-' and '_', since it names the site."
+    return f"'{where}': {problem['msg'].removeprefix('Value error, ')} (found {problem['input']!r:.200})."

@@ -1,0 +1,97 @@
+"""The ways in which a field is read from a page: one class each, named by `read` in a site's TOML.
+
+To add a way, write its class here and add it to `Way`.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field, field_validator
+
+from gemkit.strict_model import StrictModel
+
+if TYPE_CHECKING:
+    from scraper.stores.document import Document
+
+
+def css(selector: str) -> str:
+    """Check a CSS selector. Raises ValueError that says what is wrong with it."""
+    import soupsieve
+
+    try:
+        soupsieve.compile(selector)
+    except soupsieve.SelectorSyntaxError as error:
+        raise ValueError(f"is no CSS selector ({str(error).splitlines()[0]})") from None
+    return selector
+
+
+class Css(StrictModel):
+    """The text of the elements that a selector finds, or one of their attributes."""
+
+    read: Literal["css"]
+    selector: str
+    attribute: str | None = None
+
+    _selector = field_validator("selector")(css)
+
+    def values(self, document: "Document") -> list[str]:
+        """All values on the page, in its order; empty when there is none."""
+        elements = document.soup.select(self.selector)
+        if self.attribute is None:
+            return [text for element in elements if (text := element.get_text(" ").strip())]
+        return [str(value) for element in elements if (value := element.get(self.attribute))]
+
+
+class JsonLd(StrictModel):
+    """A property of the page's JSON-LD `Product` (also in `@graph`, and of its variants)."""
+
+    read: Literal["json-ld"]
+    key: str
+
+    def values(self, document: "Document") -> list[str]:
+        """All values of the property; of an object (`ImageObject`, `Brand`) its URL or else its name."""
+        return [text for product in document.products for text in _texts(product.get(self.key))]
+
+
+def _texts(value: Any) -> Iterator[str]:
+    values = [value]
+    while values:  # no recursion: strangers nest as deeply as they like
+        value = values.pop()
+        if isinstance(value, list):
+            values.extend(reversed(value))
+        elif isinstance(value, dict):
+            values.extend([value[key] for key in ("contentUrl", "url", "name") if value.get(key)][:1])
+        elif isinstance(value, str | int | float) and str(value).strip():
+            yield str(value)
+
+
+class Url(StrictModel):
+    """The first group of a regular expression that is searched in the page's URL."""
+
+    read: Literal["url"]
+    pattern: str
+
+    @field_validator("pattern")
+    @classmethod
+    def _one_group(cls, pattern: str) -> str:
+        try:
+            groups = re.compile(pattern).groups
+        except re.error as error:
+            raise ValueError(f"is no regular expression ({error})") from None
+        if groups < 1:
+            raise ValueError("needs a group (…) around the part to keep")
+        return pattern
+
+    def values(self, document: "Document") -> list[str]:
+        """The matched part, if any."""
+        part = self.part(document.url)
+        return [part] if part else []
+
+    def part(self, url: str) -> str | None:
+        """The part of a URL that the group matches."""
+        match = re.search(self.pattern, url)
+        return match[1] if match else None
+
+
+Way = Annotated[Css | JsonLd | Url, Field(discriminator="read")]

@@ -1,0 +1,145 @@
+"""No group on two sides, shares as asked, and a split that stays put as the store grows."""
+
+import hashlib
+from collections import Counter
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from curation.datasets.split import assign, split
+from curation.params import SplitParams
+from curation.tables import CLEAN, SPLIT
+from gemkit.errors import UserError
+from gemkit.tables import read_table, write_table
+
+PARAMS = SplitParams()
+STRENGTH = {"test": 0, "validation": 1, "train": 2}
+
+
+def sha(number: int) -> str:
+    return hashlib.sha256(str(number).encode()).hexdigest()
+
+
+def photo(number: int, group: int, variety: str = "ruby", products: list[str] | None = None) -> dict:
+    names = [f"shop/{group}"] if products is None else products
+    return {
+        "sha256": sha(number), "group_id": sha(group), "variety": variety, "products": names, "keep": True,
+    }  # fmt: skip
+
+
+def store(groups: int, photos: int = 3, variety: str = "ruby", first: int = 0) -> list[dict]:
+    return [
+        photo(first + group * 1000 + index, first + group * 1000, variety)
+        for group in range(groups)
+        for index in range(photos)
+    ]
+
+
+def sides(rows: list[dict]) -> dict[str, str]:
+    return {row["sha256"]: row["split"] for row in assign(rows, PARAMS)}
+
+
+photos = st.lists(
+    st.tuples(st.integers(0, 25), st.sampled_from(["ruby", "spinel", "opal"]), st.integers(0, 3)),
+    min_size=1,
+    max_size=80,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(photos, st.integers(0, 3))
+def test_a_group_is_on_one_side_and_in_one_fold(drawn: list[tuple[int, str, int]], seed: int) -> None:
+    rows = [
+        photo(number, group, variety, [f"shop/{product}"] if product else [])
+        for number, (group, variety, product) in enumerate(drawn)
+    ]
+    found = assign(rows, SplitParams(seed=seed))
+    assert [row["sha256"] for row in found] == sorted(sha(number) for number in range(len(drawn)))
+    for column in ("split", "fold"):
+        assert len({(row["group_id"], row[column]) for row in found}) == len({group for group, _, _ in drawn})
+    assert {row["fold"] for row in found} <= set(range(5))
+    assert found == assign(rows[::-1], SplitParams(seed=seed))
+
+
+def test_shares_hold_in_every_variety() -> None:
+    rows = store(300, variety="ruby") + store(60, variety="opal", first=10**6)
+    found = assign(rows, PARAMS)
+    for variety, tolerance in (("ruby", 0.01), ("opal", 0.04)):
+        members = [row for row in found if row["variety"] == variety]
+        counts = Counter(row["split"] for row in members)
+        for side, share in (("test", 0.15), ("validation", 0.15), ("train", 0.7)):
+            assert abs(counts[side] / len(members) - share) <= tolerance
+        for count in Counter(row["fold"] for row in members).values():
+            assert abs(count / len(members) - 0.2) <= tolerance
+
+
+def test_folds_are_no_copy_of_the_sides() -> None:
+    folds = {row["fold"] for row in assign(store(100), PARAMS) if row["split"] == "test"}
+    assert folds == {0, 1, 2, 3, 4}
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10**6))
+def test_one_percent_of_new_products_moves_about_one_percent(start: int) -> None:
+    before = store(500)
+    after = before + store(5, variety="ruby", first=10**7 + start * 10**4)
+    old, new = sides(before), sides(after)
+    assert sum(old[key] != new[key] for key in old) <= 0.012 * len(old)
+
+
+def test_new_photos_of_a_product_stay_with_it() -> None:
+    before = store(40)
+    group = before[0]["group_id"]
+    # The group's id is its smallest sha256, so that a new photo may rename it.
+    after = [{**row, "group_id": "0" * 64} if row["group_id"] == group else row for row in before]
+    added = {**after[0], "sha256": "0" * 64}
+    old, new = sides(before), sides([*after, added])
+    assert new[added["sha256"]] == old[before[0]["sha256"]]
+    assert sum(old[key] != new[key] for key in old) <= 2 * 3  # a group at either of the two boundaries
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(3, 30), st.data())
+def test_merged_groups_go_to_the_strongest_side(groups: int, data: st.DataObject) -> None:
+    rows = store(groups, 2) + store(groups, 1, "spinel", first=10**6)
+    names = sorted({row["group_id"] for row in rows})
+    merged = data.draw(st.sets(st.sampled_from(names), min_size=2, max_size=3))
+    after = [{**row, "group_id": min(merged)} if row["group_id"] in merged else row for row in rows]
+    old, new = sides(rows), sides(after)
+    members = [row["sha256"] for row in rows if row["group_id"] in merged]
+    (side,) = {new[member] for member in members}
+    assert STRENGTH[side] <= min(STRENGTH[old[member]] for member in members)
+
+
+def test_dropping_a_photo_leaves_the_rest_of_its_group() -> None:
+    rows = [photo(number, number // 2, products=[]) for number in range(200)]
+    dropped = [{**row, "keep": number % 40 != 0} for number, row in enumerate(rows)]
+    old, new = sides(rows), sides(dropped)
+    assert sum(old[key] != new[key] for key in new) <= 3
+
+
+def test_the_stage_writes_its_table_and_reports_small_varieties(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("params.yaml").write_text("split: {seed: 0}")
+    rows = sorted(store(30) + store(2, variety="opal", first=10**6), key=lambda row: row["sha256"])
+    write_table(Path("data/clean.parquet"), pa.Table.from_pylist(rows, CLEAN))
+    summary = split(Path("params.yaml"))
+    table = read_table(Path("data/split.parquet"), SPLIT)
+    assert table.num_rows == len(rows) == sum(summary["images"].values())
+    assert summary["too few groups"] == ["opal"]
+    assert sum(side["groups"] for side in summary["varieties"]["ruby"].values()) == 30
+    content = Path("data/split.parquet").read_bytes()
+    split(Path("params.yaml"))
+    assert Path("data/split.parquet").read_bytes() == content
+
+
+def test_nothing_kept_and_no_variety_are_one_sentence() -> None:
+    with pytest.raises(UserError, match="keeps no image"):
+        assign([{**photo(1, 1), "keep": False}], PARAMS)
+    with pytest.raises(UserError, match="without a variety"):
+        assign([{**photo(1, 1), "variety": None}], PARAMS)

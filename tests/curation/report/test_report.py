@@ -1,0 +1,380 @@
+"""The report: one page that stands alone, tells what the tables say, and trusts no stranger's text."""
+
+import csv
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from lxml import html
+from PIL import Image
+
+from curation.cleaning.rules import rule_names
+from curation.datasets.balance import balance
+from curation.datasets.split import split
+from curation.imaging.centre_crop import stored_side
+from curation.report import report
+from curation.report.render import number, percent
+from curation.tables import CLEAN, CROPS
+from gemkit.errors import UserError
+from gemkit.image_codec import ImageError, decode, encode_jpeg
+from gemkit.tables import read_table, write_table
+from tests.helpers.browser import Visit
+from tests.helpers.measured_shop import Shop, picture
+from tests.helpers.project import set_up
+
+SCRIPT = "<script>alert(1)</script>"
+MARKUP = '"><img src=x onerror=alert(2)>'
+SECTIONS = (
+    "origin", "classes", "dropped", "copies", "labels", "groups", "crops", "split", "datasets",
+    "orientations",
+)  # fmt: skip
+NO_IMAGE = b"no image at all"
+#: The rules that what is made here falls under; what others think of blots of colour is no matter.
+RULES = {
+    "exact_duplicate", "file_name", "label", "near_duplicate", "shape", "small", "undecodable",
+}  # fmt: skip
+CLEANING = {"rules": {name: {} if name in RULES else False for name in rule_names()}}
+
+
+def stock(shop: Shop, pixels: np.ndarray | None, *listed: Any, **more: Any) -> str:
+    """List an image and lay its file in its place."""
+    sha256 = shop.add(pixels, *listed, **more)
+    path = Path("data/raw/shop", shop.raw["shop"][-1]["path"])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if pixels is not None:
+        Image.fromarray(pixels).save(path)
+    return sha256
+
+
+@pytest.fixture(scope="module")
+def cleaned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """A project in the current folder that got as far as `clean`: sha256 of its images by what they show."""
+    folder = set_up(tmp_path_factory.mktemp("report"), clean=CLEANING)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        shop, images = Shop(), {}
+
+        def add(what: str, *image: Any, **more: Any) -> None:
+            images[what] = stock(shop, *image, **more)
+
+        add("ruby", picture(1), ["Ruby"], ["a"])
+        add("emerald", picture(2, 300), ["Emerald", "Colombian Emerald"], ["b"])
+        add("copy", picture(2, 180), ["Panna"], ["c"])
+        add("conflict", picture(3), ["Ruby", "Red Spinel"], ["d"])
+        add("long", picture(4), ["Ruby"], ["e"], width=1200)
+        add("small", picture(5, 60), ["Ruby"], ["f"])
+        add("broken", None, ["Ruby"], ["g"])
+        add("script", picture(6), [SCRIPT], ["h"])
+        add("markup", picture(7), ["Ruby", MARKUP], ["i"], name=f"certificate {MARKUP}.jpg")
+        add("gone", picture(8), ["Ruby"], ["j"], name="hand.jpg")
+        add("spoilt", picture(9), ["Amethyst"], ["k"], name="hand.jpg")
+        add("by hand", picture(10), ["Ruby"], ["l"])
+        shop.raw["shop"].append(
+            {**shop.raw["shop"][0], "sha256": None, "path": None, "status": "failed", "reason": SCRIPT}
+        )
+        Path("data/raw/shop/images", f"{images['gone']}.jpg").unlink()
+        Path("data/raw/shop/images", f"{images['spoilt']}.jpg").write_bytes(NO_IMAGE)
+        with Path("labels/decisions.csv").open("a", newline="") as file:
+            csv.writer(file).writerow([images["by hand"], "drop", "", f"looks odd {SCRIPT}"])
+        shop.clean()
+        yield images
+
+
+@pytest.fixture(scope="module")
+def page_of_cleaned(cleaned: dict[str, str]) -> Path:
+    summary = report(Path("params.yaml"))
+    assert (summary["images"], summary["kept"], summary["unreadable pictures"]) == (12, 2, 3)
+    assert summary["left out"] == ["crops", "split", "datasets"]
+    return Path(summary["page"]).absolute()
+
+
+@pytest.fixture(scope="module")
+def parsed(page_of_cleaned: Path) -> Any:
+    return html.fromstring(page_of_cleaned.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of a project in which all stages ran; the crops are made here, without a network."""
+    datasets = {
+        "d1k": {"kind": "balanced", "target": 60, "minimum": 20},
+        "d2k": {"kind": "balanced", "target": 100, "minimum": 20},
+        "asis": {"kind": "plain"},
+    }
+    folder = set_up(tmp_path_factory.mktemp("finished"), clean=CLEANING, balance={"datasets": datasets})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr("curation.datasets.balance.map_shards", map)
+        shop = Shop()
+        for seed in range(24):
+            stock(shop, picture(seed), [("Ruby", "Emerald")[seed % 2]], [f"p{seed // 3}"])
+        for seed in range(24, 27):
+            stock(shop, picture(seed, 70 + seed), ["Ruby"], [f"p{seed}"])
+        stock(shop, picture(27, 104), ["Ruby"], [])
+        kept = [sha256 for sha256, row in shop.clean().items() if row["keep"]]
+        side = stored_side(64)
+        crops = [
+            {
+                "image": {"bytes": encode_jpeg(picture(seed, side)), "path": f"{sha256}.jpg"},
+                "sha256": sha256, "stone_box": [60, 80, 180, 160], "crop_box": [50, 50, 190, 190],
+                "method": "rembg+canny", "mask_area": 0.3,
+            }
+            for seed, sha256 in enumerate(kept)
+        ]  # fmt: skip
+        write_table(Path("data/crops/00000.parquet"), pa.Table.from_pylist(crops, CROPS))
+        Path("data/crops/crop.json").write_text("null")
+        Path("plots").mkdir()
+        Image.fromarray(picture(1)).save("plots/canny_steps.png")
+        split(Path("params.yaml"))
+        for dataset in datasets:
+            balance(Path("params.yaml"), dataset)
+        summary = report(Path("params.yaml"), folder / "page.html")
+    assert (summary["left out"], summary["unreadable pictures"]) == ([], 0)
+    return folder / "page.html"
+
+
+def text_of(parsed: Any, section: str) -> str:
+    return " ".join(parsed.get_element_by_id(section).text_content().split())
+
+
+def figures_of(parsed: Any, sha256: str) -> list[str]:
+    """What stands with each picture of an image."""
+    return [
+        " ".join(figure.text_content().split())
+        for figure in parsed.iter("figure")
+        if sha256 in figure.text_content()
+    ]
+
+
+def test_right_after_clean_each_part_is_there_or_names_its_stage(parsed: Any) -> None:
+    assert all(parsed.get_element_by_id(section) is not None for section in SECTIONS)
+    assert {link.get("href") for link in parsed.xpath("//nav//a")} == {f"#{name}" for name in SECTIONS}
+    assert "Run 'gemcurate crop'" in text_of(parsed, "crops")
+    assert "Run 'gemcurate split'" in text_of(parsed, "split")
+    assert "Run 'gemcurate balance --dataset d1k'" in text_of(parsed, "datasets")
+    assert "Only cleaning is done so far" in parsed.text_content()
+    assert "A program learns from the training photos" in text_of(parsed, "split")
+
+
+def test_the_counts(parsed: Any, cleaned: dict[str, str]) -> None:
+    rows: dict[str, list[str]] = {}
+    for row in parsed.iter("tr"):
+        first, *others = [" ".join(cell.text_content().split()) for cell in row]
+        rows.setdefault(first, others)
+    assert rows["shop"][:2] == ["13", "12"]
+    assert rows["Shape"][:2] == ["1", "1"]
+    assert rows["Exact duplicate"][:2] == ["0", "0"]
+    assert rows["Hand (switched off)"][:2] == ["0", "0"]
+    assert rows["Decided by a person"][:2] == ["1", "1"]
+    assert "12 images came in, 2 stay" in text_of(parsed, "classes")
+
+
+def test_samples_with_the_reasons_words_and_numbers(parsed: Any, cleaned: dict[str, str]) -> None:
+    [long] = figures_of(parsed, cleaned["long"])
+    assert "value 5, threshold 3" in long and "1200×240 pixels" in long
+    [small] = figures_of(parsed, cleaned["small"])
+    assert "value 60, threshold 100" in small and "60×60 pixels" in small
+
+
+def test_a_kept_copy_stands_beside_its_copies(parsed: Any, cleaned: dict[str, str]) -> None:
+    [cluster] = parsed.find_class("cluster")
+    best, copy = cluster.iter("figure")
+    assert cleaned["emerald"] in best.text_content() and best.find_class("is-kept")
+    assert cleaned["copy"] in copy.text_content() and copy.find_class("is-dropped")
+    assert "300×300" in best.text_content() and "180×180" in copy.text_content()
+
+
+def test_conflicts_and_unknown_names(parsed: Any, cleaned: dict[str, str]) -> None:
+    assert "Red Spinel, Ruby" in text_of(parsed, "labels")
+    assert "listed as Red Spinel + Ruby" in figures_of(parsed, cleaned["conflict"])[0]
+    assert SCRIPT in text_of(parsed, "labels")
+
+
+@pytest.mark.parametrize("which", ["gone", "spoilt", "broken"])
+def test_a_picture_that_cannot_be_shown_says_why(parsed: Any, cleaned: dict[str, str], which: str) -> None:
+    with pytest.raises(ImageError) as undecodable:
+        decode(NO_IMAGE)
+    words = {"gone": "No such file", "spoilt": str(undecodable.value), "broken": "truncated"}
+    shown = figures_of(parsed, cleaned[which])
+    assert shown and all("No picture:" in text and words[which] in text for text in shown)
+
+
+def test_strangers_text_stays_text(parsed: Any) -> None:
+    assert parsed.xpath("//script") == []
+    assert parsed.xpath("//@*[starts-with(name(), 'on')]") == []
+    assert all(image.get("src").startswith("data:image/") for image in parsed.iter("img"))
+    assert MARKUP in parsed.text_content()
+    assert SCRIPT in text_of(parsed, "dropped")
+
+
+def test_the_same_tables_give_the_same_bytes(page_of_cleaned: Path, tmp_path: Path) -> None:
+    raw = Path("data/raw/shop/images.parquet")
+    table = pq.read_table(raw)
+    pq.write_table(table.take(np.arange(len(table))[::-1]), raw)
+    report(Path("params.yaml"), tmp_path / "again.html")
+    pq.write_table(table, raw)
+    assert (tmp_path / "again.html").read_bytes() == page_of_cleaned.read_bytes()
+
+
+def test_without_decisions_there_is_no_page(workspace: Path) -> None:
+    with pytest.raises(UserError, match=r"data/clean\.parquet"):
+        report(Path("params.yaml"))
+    assert not Path("reports").exists()
+
+
+def test_an_output_that_is_a_folder(cleaned: dict[str, str], tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="name another"):
+        report(Path("params.yaml"), tmp_path)
+
+
+def test_without_raw_tables_the_rest_is_there(cleaned: dict[str, str], tmp_path: Path) -> None:
+    raw, measured = Path("data/raw/shop/images.parquet"), Path("data/measured/shop.parquet")
+    for path in (raw, measured):
+        path.rename(path.with_suffix(".away"))
+    try:
+        summary = report(Path("params.yaml"), tmp_path / "page.html")
+    finally:
+        for path in (raw, measured):
+            path.with_suffix(".away").rename(path)
+    parsed = html.fromstring((tmp_path / "page.html").read_text())
+    assert "origin" in summary["left out"]
+    assert "gemscrape crawl --site shop" in text_of(parsed, "origin")
+    assert "value 5, threshold 3" in figures_of(parsed, cleaned["long"])[0]
+
+
+@given(st.integers(0, 10**9), st.integers(1, 10**9))
+def test_shares_are_never_rounded_to_nothing_or_all(part: int, whole: int) -> None:
+    part = min(part, whole)
+    words = percent(part, whole)
+    assert (words == "0\N{NO-BREAK SPACE}%") == (part == 0)
+    assert (words == "100\N{NO-BREAK SPACE}%") == (part == whole)
+
+
+def test_numbers_are_for_people() -> None:
+    assert [number(n) for n in (1234567, 0.0812345, 60.0, float("nan"), None)] == [
+        "1,234,567", "0.0812", "60", "–", "–",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("which", ["page_of_cleaned", "finished"])
+def test_in_a_browser_it_stands_alone(browser: Any, which: str, request: pytest.FixtureRequest) -> None:
+    path = request.getfixturevalue(which)
+    page = browser.new_page(viewport={"width": 400, "height": 800})
+    visit = Visit(page, path)
+    assert visit.said == []
+    assert visit.outside == []
+    images = "[...document.images]"
+    assert page.evaluate(f"{images}.length") > 5
+    assert page.evaluate(f"{images}.filter(image => !image.naturalWidth).length") == 0
+    assert page.evaluate("document.documentElement.scrollWidth") == 400, "wider than a telephone"
+    assert page.evaluate("document.title")
+    page.close()
+
+
+def test_it_can_be_read_in_the_light_and_in_the_dark(browser: Any, finished: Path) -> None:
+    seen = {}
+    for scheme in ("light", "dark"):
+        page = browser.new_page(color_scheme=scheme)
+        page.goto(finished.as_uri())
+        colours = "(style => [style.backgroundColor, style.color])(getComputedStyle(document.body))"
+        ground, ink = (sum(map(int, colour[4:-1].split(","))) / 3 for colour in page.evaluate(colours))
+        seen[scheme] = ground
+        assert abs(ground - ink) > 150
+        page.close()
+    assert seen["dark"] < 60 < 200 < seen["light"]
+
+
+def test_every_part_of_a_finished_dataset(finished: Path) -> None:
+    parsed = html.fromstring(finished.read_text(encoding="utf-8"))
+    assert parsed.find_class("missing") == []
+    assert "1 photo comes without a product" in text_of(parsed, "groups")
+    assert "no group lies on more than one side" in text_of(parsed, "split")
+    assert "rembg+canny" in text_of(parsed, "crops")
+    assert parsed.xpath("//section[@id='crops']//img[@class='steps']")
+    assert "by a network that removes backgrounds" in text_of(parsed, "crops")
+    assert "120 training images made of" in text_of(parsed, "datasets")
+    turned = parsed.xpath("//section[@id='orientations']//img")
+    assert [image.get("alt") for image in turned] == [
+        "Emerald in 16 orientations", "Ruby in 16 orientations",
+    ]  # fmt: skip
+    assert finished.stat().st_size < 5_000_000
+
+
+def test_datasets_side_by_side(finished: Path) -> None:
+    parsed = html.fromstring(finished.read_text(encoding="utf-8"))
+    rows = {}
+    for row in parsed.xpath("//section[@id='datasets']//table[contains(@class, 'compared')]//tr"):
+        title, *cells = [" ".join(cell.text_content().split()) for cell in row]
+        rows[title] = cells
+    assert rows["Kind"] == ["balanced", "balanced", "plain"]
+    assert rows["Training images"][:2] == ["120", "200"]
+    assert rows["… of them also in d2k"][0] == "120"
+    assert rows["Training images in one orientation"][0] == "6 to 8"
+    assert rows["Ruby"][:2] == ["60", "100"]
+
+
+def test_training_images_as_they_are(finished: Path) -> None:
+    parsed = html.fromstring(finished.read_text(encoding="utf-8"))
+    shown = [image.get("alt") for image in parsed.xpath("//section[@id='datasets']//img")]
+    assert shown[0] == "Emerald, as it is" and shown[1].startswith("Ruby, mirrored")
+    assert shown[-2:] == ["Emerald, as it is", "Ruby, as it is"]
+
+
+def test_kept_images_stand_beside_a_threshold(finished: Path) -> None:
+    parsed = html.fromstring(finished.read_text(encoding="utf-8"))
+    figures = [
+        (bool(figure.find_class("is-kept")), " ".join(figure.text_content().split()))
+        for figure in parsed.get_element_by_id("rule-small").iter("figure")
+    ]
+    values = [(kept, text.split("value ")[1].split(",")[0]) for kept, text in figures]
+    assert values[:4] == [(False, "96"), (False, "95"), (False, "94"), (True, "104")]
+    assert {value for kept, value in values[4:]} == {"240"}
+
+
+def test_crops_of_another_size(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(finished.parent)
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    params["crop"]["size"] = 224
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    summary = report(tmp_path / "params.yaml", tmp_path / "page.html")
+    assert "crops" in summary["left out"]
+    parsed = html.fromstring((tmp_path / "page.html").read_text(encoding="utf-8"))
+    assert "'crop.size' 224" in text_of(parsed, "crops")
+    assert "'crop.size' 224" in text_of(parsed, "orientations")
+
+
+def test_no_image_at_all(workspace: Path) -> None:
+    shop = Shop()
+    shop.raw["shop"], shop.measured["shop"] = [], {}
+    shop.clean()
+    report(Path("params.yaml"))
+    parsed = html.fromstring(Path("reports/curation.html").read_text(encoding="utf-8"))
+    assert "0 gemstone photos in 0 classes" in parsed.text_content()
+
+
+def test_each_threshold_of_a_rule_has_its_samples(
+    cleaned: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(Path.cwd(), tmp_path / "project")
+    monkeypatch.chdir(tmp_path / "project")
+    table = Path("data/clean.parquet")
+    rows = read_table(table, CLEAN).to_pylist()
+    for row in rows:
+        if row["sha256"] == cleaned["long"]:
+            row["reasons"].append({"rule": "shape", "value": 9.5, "threshold": 2.5, "detail": "crooked"})
+    write_table(table, pa.Table.from_pylist(rows, CLEAN))
+    report(Path("params.yaml"))
+    parsed = html.fromstring(Path("reports/curation.html").read_text(encoding="utf-8"))
+    rule = parsed.get_element_by_id("rule-shape")
+    assert "1 image" in rule.find_class("tag")[0].text_content()
+    assert "threshold of 2.5," in rule.xpath("h4")[0].text
+    assert "threshold of 3," in rule.xpath("h4")[1].text
+    assert [len(figures_of(photos, cleaned["long"])) for photos in rule.find_class("photos")] == [1, 1]

@@ -1,0 +1,97 @@
+"""The histogram of colours beside a network, and the two experts that learn from both."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from gemtrain.data.dataset import Dataset
+from gemtrain.model_store import read_model
+from gemtrain.models.colour_expert import COLOURS_SHARE, ColourHistogram
+from gemtrain.models.factory import build_model, load_weights
+from gemtrain.recipe import Recipe, Stage
+from gemtrain.scoring.predictions import predict
+from gemtrain.training.train import cross_entropy, train
+
+CPU = torch.device("cpu")
+
+
+def shares(image: Tensor, bins: int = 3) -> np.ndarray:
+    """Of an image [3, H, H]: what part of it is in each bin, [bins, bins, bins]."""
+    values = ColourHistogram(bins)(image[None])
+    return ((values / bins**1.5) ** 2).view(bins, bins, bins).numpy()
+
+
+def test_a_colour_between_bins_counts_for_both() -> None:
+    image = torch.tensor([255.0, 127.5, 63.75]).view(3, 1, 1).expand(3, 64, 64)
+    found = shares(image)
+    assert found[2, 1, 0] == pytest.approx(0.5) and found[2, 1, 1] == pytest.approx(0.5)
+    assert found.sum() == pytest.approx(1)
+
+
+def test_shares_are_those_of_the_area_at_any_size_and_however_turned() -> None:
+    image = torch.zeros(3, 64, 64)
+    image[0, :, :16] = 255
+    found = shares(image)
+    assert found[2, 0, 0] == pytest.approx(0.25) and found[0, 0, 0] == pytest.approx(0.75)
+    larger = image.repeat_interleave(3, 1).repeat_interleave(3, 2)
+    for other in (larger, image.flip(2), image.rot90(1, (1, 2))):
+        assert np.allclose(shares(other), found, atol=1e-5)
+    assert ColourHistogram(3)(image[None]).square().mean().item() == pytest.approx(1)
+
+
+def test_the_experts_learn_by_themselves_and_answer_together() -> None:
+    torch.manual_seed(0)
+    model = build_model("gemnet", 5, 36, colour_bins=4)
+    images, labels = 255 * torch.rand(6, 3, 36, 36), torch.arange(6) % 5
+    both = model.train()(images)
+    assert both.shape == (6, 2, 5)
+    loss = cross_entropy(both, labels)
+    alone = [torch.nn.functional.cross_entropy(both[:, expert], labels) for expert in range(2)]
+    assert loss.item() == pytest.approx(sum(part.item() for part in alone) / 2)
+    alone[1].backward()
+    touched = [
+        name for name, value in model.named_parameters() if value.grad is not None and value.grad.any()
+    ]
+    assert touched and all(name.startswith("head.experts.1.") for name in touched)
+    with torch.inference_mode():
+        embedding = model.eval().embed(images)
+        network = model.head.experts[0](embedding[:, :-64])
+        colours = model.head.experts[1](embedding[:, -64:])
+        expected = (1 - COLOURS_SHARE) * network + COLOURS_SHARE * colours
+        assert torch.allclose(model(images), expected, atol=1e-6)
+
+
+def test_a_model_with_colours_is_trained_kept_and_read_again(gems: Path) -> None:
+    stages = (Stage(40, 3e-3, "head"), Stage(1, 1e-4, keep_statistics=True))
+    recipe = Recipe("", "gemnet", 36, stages=stages, batch_size=8, colour_bins=4, keep="last")
+    train("gems", "coloured", recipe, 0, CPU)
+    model, about = read_model("gems", "coloured")
+    assert about["settings"]["colour_bins"] == 4
+    test = Dataset("gems").splits["test"]
+    probabilities, embeddings = predict(model, test.pixels(36), CPU)
+    assert embeddings.shape == (15, 512 + 64)
+    assert (probabilities.argmax(1) == test.labels.numpy()).mean() > 0.8
+
+
+def test_a_network_with_colours_starts_from_weights_of_one_without(gems: Path) -> None:
+    recipe = Recipe("", "gemnet", 36, stages=(Stage(1, 1e-4),), batch_size=8, max_steps=1)
+    train("gems", "plain", recipe, 0, CPU)
+    weights = "models/gems/plain/model.safetensors"
+    coloured = build_model("gemnet", 3, 36, colour_bins=4)
+    load_weights(coloured, Path(weights), "gemnet")
+    images = 255 * torch.rand(2, 3, 36, 36)
+    torch.save(coloured.state_dict(), "coloured.pth")
+    again = build_model("gemnet", 3, 36)
+    load_weights(again, Path("coloured.pth"), "gemnet")
+    with torch.inference_mode():
+        assert torch.allclose(again.eval().embed(images), coloured.eval().embed(images)[:, :-64], atol=1e-5)
+        plain = read_model("gems", "plain")[0].eval().embed(images)
+        assert torch.allclose(coloured.eval().embed(images)[:, :-64], plain, atol=1e-5)
+
+
+def test_a_fitted_classifier_has_no_expert_on_colours() -> None:
+    with pytest.raises(ValueError, match=r"'colour_bins' .*not for a 'classifier'"):
+        Recipe("", "gemnet", 36, classifier="svm", colour_bins=4)

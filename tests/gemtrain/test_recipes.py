@@ -1,0 +1,113 @@
+"""Recipes: what is read, what is refused and how it is said."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from gemkit.errors import UserError
+from gemtrain.models.lookup import network_names
+from gemtrain.recipe import RECIPES, load_recipe, load_settings, recipe_lines, recipe_names
+from tests.helpers.commands import ROOT
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_recipe_is_valid_and_names_a_network(name: str) -> None:
+    recipe = load_recipe(name)
+    assert recipe.network in network_names() and recipe.description
+
+
+def test_gemnet_is_trained_as_published() -> None:
+    recipe = load_recipe("gemnet")
+    stages = [(stage.epochs, stage.learning_rate, stage.train) for stage in recipe.stages]
+    assert stages == [(15, 1e-3, "all"), (5, 1e-5, "all")]
+    assert (recipe.image_size, recipe.batch_size, recipe.weights) == (224, 32, "none")
+
+
+def test_the_list_tells_who_published_what(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    text = (RECIPES / "gemnet.toml").read_text()
+    (tmp_path / "own.toml").write_text('source = "Someone 2030"\npublished = "0.99 top-1"\n' + text)
+    monkeypatch.setattr("gemtrain.recipe.RECIPES", tmp_path)
+    said = "\n".join(recipe_lines())
+    assert said.startswith("own: ") and "gemnet at 224 px" in said
+    assert "source: Someone 2030" in said and "published: 0.99 top-1" in said
+
+
+def settings(folder: Path, train: Any, recipe: str = "gemnet") -> Any:
+    path = folder / "params.yaml"
+    path.write_text(yaml.safe_dump({"train": train}))
+    return load_settings(path, recipe)
+
+
+def test_params_change_single_values(tmp_path: Path) -> None:
+    changes = {"image_size": 96, "augmentation": {"shift": 0.1}}
+    recipe, seed = settings(tmp_path, {"seed": 4, "recipes": {"gemnet": changes}})
+    own = load_recipe("gemnet")
+    augmentation = dataclasses.replace(own.augmentation, shift=0.1)
+    assert recipe == dataclasses.replace(own, image_size=96, augmentation=augmentation) and seed == 4
+    assert settings(tmp_path, None) == (own, 0)
+
+
+def test_the_projects_own_parameters_are_valid() -> None:
+    for name in recipe_names():
+        load_settings(ROOT / "params.yaml", name)
+
+
+@pytest.mark.parametrize(
+    ("train", "words"),
+    [
+        ({"sead": 1}, ["train.sead"]),
+        ({"seed": "one"}, ["train.seed", "int", "'one'"]),
+        ({"recipes": {"gamenet": {}}}, ["train.recipes.gamenet", "gemnet"]),
+        ({"recipes": {"gemnet": {"size": 96}}}, ["train.recipes.gemnet.size", "image_size"]),
+        ({"recipes": {"gemnet": {"image_size": "big"}}}, ["train.recipes.gemnet.image_size", "'big'"]),
+        ({"recipes": {"gemnet": {"image_size": True}}}, ["train.recipes.gemnet.image_size", "int"]),
+        ({"recipes": {"gemnet": {"image_size": 3}}}, ["train.recipes.gemnet", "image_size", "3"]),
+        ({"recipes": {"gemnet": {"max_steps": 0}}}, ["train.recipes.gemnet", "max_steps"]),
+        ({"recipes": {"gemnet": {"optimiser": "adamm"}}}, ["train.recipes.gemnet.optimiser", "adamw"]),
+        ({"recipes": {"gemnet": {"augmentation": {"hue": 1}}}}, ["gemnet.augmentation.hue", "mirror"]),
+        ({"recipes": {"gemnet": {"channels": 2}}}, ["train.recipes.gemnet", "channels", "1, 3 or 4", "2"]),
+        ({"recipes": {"gemnet": {"keep": "best"}}}, ["gemnet.keep", "closest", "'best'"]),
+        ({"recipes": {"gemnet": {"patience": 0}}}, ["train.recipes.gemnet", "patience", "positive"]),
+        ({"recipes": {"gemnet": {"keep": "last", "patience": 3}}}, ["gemnet", "patience", "last"]),
+        ({"recipes": {"gemnet": {"classifier": "svm"}}}, ["gemnet", "stages", "classifier", "one of"]),
+        ({"recipes": {"gemnet": {"colour_bins": 1}}}, ["recipes.gemnet", "colour_bins", "2 to 16", "1"]),
+        ({"recipes": {"gemnet": {"colour_bins": 4, "channels": 1}}}, ["colour_bins", "channels"]),
+        (
+            {
+                "recipes": {
+                    "gemnet": {
+                        "colour_bins": 4,
+                        "stages": [{"epochs": 1, "learning_rate": 1e-3, "train": "dense"}],
+                    }
+                }
+            },
+            ["recipes.gemnet", "dense", "colour_bins"],
+        ),
+        ({"recipes": {"gemnet": {"features": [1]}}}, ["gemnet.features[0]", "str", "1"]),
+        (
+            {"recipes": {"gemnet": {"augmentation": {"rotate": 200}}}},
+            ["gemnet.augmentation", "rotate", "200"],
+        ),
+        ({"recipes": {"gemnet": {"augmentation": {"crop": 1}}}}, ["gemnet.augmentation", "crop", "below 1"]),
+        ({"recipes": {"gemnet": {"stages": []}}}, ["train.recipes.gemnet.stages", "list"]),
+        ({"recipes": {"gemnet": {"stages": [{"epochs": 1}]}}}, ["gemnet.stages[0].learning_rate", "missing"]),
+        (
+            {"recipes": {"gemnet": {"stages": [{"epochs": 1, "learning_rate": -1}]}}},
+            ["gemnet.stages[0]", "learning_rate", "-1"],
+        ),
+        ({"recipes": {"gemnet": {"learning_rate": float("nan")}}}, ["gemnet.learning_rate"]),
+        ({"recipes": ["gemnet"]}, ["train.recipes"]),
+        ({"recipes": {"gemnet": 3}}, ["train.recipes.gemnet"]),
+        (["gemnet"], ["train", "mapping"]),
+    ],
+)
+def test_wrong_parameters_are_one_sentence_with_the_key(tmp_path: Path, train: Any, words: list[str]) -> None:
+    with pytest.raises(UserError) as error:
+        settings(tmp_path, train)
+    message = str(error.value)
+    assert "params.yaml" in message and "\n" not in message
+    for word in words:
+        assert word in message

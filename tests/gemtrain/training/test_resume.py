@@ -1,0 +1,105 @@
+"""A training that is stopped or killed and run again."""
+
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from gemtrain.training.checkpoint import Run
+from tests.helpers.commands import command, start
+from tests.helpers.textures import write_params
+from tests.helpers.training import files_of, run
+
+HEAD_THEN_ALL_THEN_AVERAGED = {
+    "max_steps": 6,
+    "class_weights": True,
+    "stages": [
+        {"epochs": 3, "learning_rate": 0.01, "train": "head", "each_photo_once": True},
+        {"epochs": 1, "learning_rate": 0.001, "image_size": 32, "keep_statistics": True},
+        {"epochs": 2, "learning_rate": 0.001, "warmup": 0.1, "decay": "cosine", "ema_decay": 0.5},
+    ],
+}
+DENSE_THEN_ALL = {
+    "weights": "none",
+    "patience": 1,
+    "stages": [
+        {"epochs": 3, "learning_rate": 0.01, "train": "dense"},
+        {"epochs": 3, "learning_rate": 0.001},
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("recipe", "stop", "changes"),
+    [
+        ("gemnet", 15, {"max_steps": 40}),
+        ("gemnet", 1, DENSE_THEN_ALL),
+        ("efficientnet_lite0", 5, HEAD_THEN_ALL_THEN_AVERAGED),
+    ],
+)
+def test_stopped_anywhere_and_run_again_ends_in_the_same_model(
+    gems: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    recipe: str,
+    stop: int,
+    changes: dict[str, Any],
+) -> None:
+    about = run(recipe, **changes)
+    unbroken = files_of(recipe)
+    assert stop < about["epochs"]
+    record = Run.record
+    finished = []
+
+    def stop_after(self: Run, *arguments: Any) -> bool:
+        over = record(self, *arguments)
+        finished.append(1)
+        if len(finished) == stop:
+            raise KeyboardInterrupt
+        return over
+
+    monkeypatch.setattr(Run, "record", stop_after)
+    with pytest.raises(KeyboardInterrupt):
+        run(recipe, **changes)
+    assert run(recipe, **changes)["epochs"] == about["epochs"] == len(finished)
+    assert files_of(recipe) == unbroken
+
+
+def test_killed_in_the_middle_of_epochs_it_ends_in_the_same_bytes_and_ctrl_c_is_130(
+    gems: Path,
+) -> None:
+    stages = [{"epochs": 3, "learning_rate": 1e-3}, {"epochs": 3, "learning_rate": 1e-4}]
+    write_params(gemnet={"image_size": 96, "max_steps": 54, "stages": stages})
+    training = "gemtrain", "train", "--dataset", "gems", "--recipe", "gemnet"
+    command(*training, cwd=gems)
+    unbroken = files_of()
+    for path in Path("models/gems/gemnet").iterdir():
+        path.unlink()
+    for number, code, stage in ((signal.SIGKILL, -9, 1), (signal.SIGINT, 130, 1), (signal.SIGKILL, -9, 2)):
+        seen = stamps()
+        process = start(*training, cwd=gems)
+        await_until(lambda: stamps() != seen, process)  # noqa: B023
+        if stage == 2:
+            await_until(lambda: any(Path(".cache").rglob("stage-1.safetensors")), process)
+        time.sleep(0.1)  # into the next epoch
+        process.send_signal(number)
+        said = process.communicate(timeout=60)[1]
+        assert process.returncode == code and "Traceback" not in said
+    saved = torch.load(next(Path(".cache").rglob("checkpoint.pt")), weights_only=True)
+    assert 3 <= len(saved["history"]) < 6 and saved["stage"] == 1
+    assert not files_of()
+    command(*training, cwd=gems)
+    assert files_of() == unbroken
+
+
+def stamps() -> list[int]:
+    return [path.stat().st_mtime_ns for path in Path(".cache").rglob("checkpoint.pt")]
+
+
+def await_until(ready: Callable[[], bool], process: Any) -> None:
+    while not ready():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.005)

@@ -1,0 +1,97 @@
+"""Run the project's commands as a person would, or in this process."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import chdir, redirect_stderr, redirect_stdout
+from importlib.metadata import entry_points
+from io import StringIO
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+BIN = Path(sys.executable).parent
+
+
+def command(
+    *arguments: str, cwd: Path, expect: int = 0, cores: set[int] | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run one of the project's commands as a person would, on `cores` or all; `expect` is its exit code."""
+    done = subprocess.run(
+        [str(BIN / arguments[0]), *arguments[1:]],
+        cwd=cwd,
+        env=child_environment(**environment),
+        capture_output=True,
+        text=True,
+        timeout=280,
+        preexec_fn=(lambda: os.sched_setaffinity(0, cores)) if cores else None,
+    )
+    assert done.returncode == expect, f"{arguments}\n{done.stdout}\n{done.stderr}"
+    return done
+
+
+def child_environment(**environment: str) -> dict[str, str]:
+    return {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "DVC_NO_ANALYTICS": "true", **environment}
+
+
+def cpu_seconds() -> float:
+    """CPU time of the commands that have ended: unlike their duration no matter of what else runs here."""
+    times = os.times()
+    return times.children_user + times.children_system
+
+
+def called(*arguments: str, cwd: Path, expect: int = 0) -> subprocess.CompletedProcess[str]:
+    """Like `command`, but in this process, which has loaded what commands take seconds to load."""
+    (script,) = entry_points(group="console_scripts", name=arguments[0])
+    stdout, stderr = StringIO(), StringIO()
+    on_interrupt = signal.getsignal(signal.SIGINT)
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        chdir(cwd),
+        redirect_stdout(stdout),
+        redirect_stderr(stderr),
+        pytest.raises(SystemExit) as end,
+    ):
+        patch.setattr(sys, "argv", list(arguments))
+        script.load()()
+    signal.signal(signal.SIGINT, on_interrupt)
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_flush_denormal(False)
+    done = subprocess.CompletedProcess(arguments, end.value.code or 0, stdout.getvalue(), stderr.getvalue())
+    assert done.returncode == expect, f"{arguments}\n{done.stdout}\n{done.stderr}"
+    return done
+
+
+def start(*arguments: str, cwd: Path) -> subprocess.Popen[str]:
+    """Start a command in a process group of its own, so that a signal reaches all its workers or only it."""
+    return subprocess.Popen(
+        [str(BIN / arguments[0]), *arguments[1:]],
+        cwd=cwd,
+        env=child_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        # Whoever runs the tests in the background has Ctrl-C ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+
+
+def signal_when(
+    process: subprocess.Popen[str], ready: Callable[[], bool], number: signal.Signals, seconds: float = 120
+) -> tuple[int, str]:
+    """Send `number` to the process alone as soon as `ready()`; its exit code and what it said."""
+    deadline = time.monotonic() + seconds
+    while process.poll() is None and not ready():
+        assert time.monotonic() < deadline, "the command never got to the point where it was to be stopped"
+        time.sleep(0.02)
+    assert process.poll() is None, f"ended before the signal: {process.communicate()}"
+    process.send_signal(number)
+    _, said = process.communicate(timeout=60)
+    return process.returncode, said

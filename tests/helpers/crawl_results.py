@@ -1,0 +1,42 @@
+"""What a crawl left behind: its summary, its rows, its files."""
+
+import hashlib
+import json
+from contextlib import chdir
+from pathlib import Path
+from typing import Any
+
+from gemkit.tables import read_table
+from scraper.crawling.crawl import crawl_site
+from scraper.params import StoreParams
+from scraper.stores.config import load_site
+from scraper.tables import IMAGES
+from tests.helpers.crawl_shop import Shop
+
+
+def crawl(folder: Path, shop: Shop, limits: str = "") -> dict[str, Any]:
+    """Crawl to the end, in this process; the summary."""
+    with chdir(folder):
+        crawl_site(load_site(shop.site(folder, limits)), StoreParams())
+    return summary(folder)
+
+
+def summary(folder: Path, site: str = "shop") -> dict[str, Any]:
+    return dict(json.loads((folder / f"metrics/crawl/{site}.json").read_text()))
+
+
+def images(folder: Path, site: str = "shop") -> dict[str, dict[str, Any]]:
+    """The rows by the URL's path."""
+    rows = read_table(folder / f"data/raw/{site}/images.parquet", IMAGES).to_pylist()
+    return {"/" + row["image_url"].split("/", 3)[3]: row for row in rows}
+
+
+def check_files(folder: Path, site: str = "shop") -> None:
+    """Every stored file is whole, named by its content, and known to the table; nothing else lies there."""
+    rows = [row for row in images(folder, site).values() if row["path"]]
+    for row in rows:
+        content = (folder / "data/raw" / site / row["path"]).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == row["sha256"]
+        assert len(content) == row["bytes"]
+    found = {path for path in (folder / "data/raw" / site / "images").rglob("*") if path.is_file()}
+    assert found == {folder / "data/raw" / site / row["path"] for row in rows}

@@ -1,0 +1,52 @@
+"""Functions that a worker may not survive. In a module of their own, so that workers start fast."""
+
+import ctypes
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+
+def double(item: Any) -> Any:
+    """Twice the item, unless it names something worse. ("once", folder, deed): only when first called."""
+    if isinstance(item, tuple):
+        _, folder, item = item
+        done = Path(folder) / item
+        if done.exists():
+            return item
+        done.touch()
+    if item == "crash":
+        ctypes.string_at(0)
+    elif item == "exit":
+        os._exit(3)
+    elif item == "be killed":
+        os.kill(os.getpid(), signal.SIGKILL)
+    elif item == "hang":
+        # In C and with the interpreter's lock, as a decoder does that never ends.
+        ctypes.PyDLL(None).sleep(100)
+    elif item == "fill memory":
+        return len(bytearray(2**31))
+    elif item == "raise":
+        raise ValueError("this is wrong")
+    elif item == "sleep":
+        time.sleep(60)
+    return item * 2
+
+
+def measure_or_crash(image: Any, settings: Any) -> dict[str, Any]:
+    """`measure_image`, with a decoder that crashes on files that say so."""
+    from curation.measurement.measure import measure_image
+
+    if image.path.read_bytes().endswith(b"crash"):
+        ctypes.string_at(0)
+    return measure_image(image, settings)
+
+
+def crop_or_crash(photo: Any, params: Any) -> Any:
+    """`crop_photo`, with a search for the stone that crashes on files that say so."""
+    from curation.cropping.crop import crop_photo
+
+    if photo.path.read_bytes().endswith(b"crash"):
+        ctypes.string_at(0)
+    return crop_photo(photo, params)

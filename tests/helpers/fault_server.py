@@ -1,0 +1,234 @@
+"""A shop on loopback in which every photo, every page and every host has a fault of its own.
+
+`python -m tests.helpers.fault_server` prints one line of JSON, the port of each host (all speak HTTP but
+`https`, and nobody listens at `closed`), and serves until its stdin closes. Then it prints another: for each
+host how often each path was asked for. Which faults there are is in `fault_answers`.
+
+The host `shop` has the pages: an index with a class for each other host, and a product for each fault of that
+host, which shows the photo that is the fault and a good one.
+"""
+
+import json
+import socket
+import socketserver
+import ssl
+import struct
+import sys
+import tempfile
+import threading
+import time
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from html import escape
+from http.server import BaseHTTPRequestHandler
+from urllib.parse import quote
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+
+from tests.helpers import fault_answers
+from tests.helpers.crawl_shop import photo
+from tests.helpers.fault_answers import RESET, RULES, STRANGE, Answer, Answers, http
+
+#: The last page of the endless category with new products, so that no crawler runs for ever.
+LAST_PAGE = 100
+
+
+class Host(socketserver.ThreadingTCPServer):
+    """A host and its answers by path. It listens once it is started."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, answers: Callable[[str], list[Answer]]):
+        super().__init__(("127.0.0.1", 0), _Handler, bind_and_activate=False)
+        self.server_bind()
+        self.answers = answers
+        self.asked: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    @property
+    def port(self) -> int:
+        return int(self.server_address[1])
+
+    def start(self) -> None:
+        self.server_activate()
+        threading.Thread(target=self.serve_forever, args=[0.05], daemon=True).start()
+
+    def answer(self, path: str) -> Answer:
+        """The next answer of a path."""
+        answers = self.answers(path)
+        with self._lock:
+            self.asked[path] += 1
+            return answers[min(self.asked[path], len(answers)) - 1]
+
+    def shutdown_request(self, request: socket.socket) -> None:  # type: ignore[override]
+        """Close at once: the FIN that is sent otherwise would come before an RST."""
+        self.close_request(request)
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Clients that hang up are what this is for."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Host
+
+    def do_GET(self) -> None:
+        for step in self.server.answer(self.path.partition("?")[0]):
+            if isinstance(step, float):
+                time.sleep(step)
+            elif isinstance(step, bytes):
+                self.wfile.write(step)
+            elif callable(step):
+                self.wfile.write(step())
+            else:
+                self.close_connection = True
+                if step == RESET:  # closing a socket that lingers for no time sends RST
+                    linger = struct.pack("ii", 1, 0)
+                    self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+class Shop:
+    """All hosts, and the names of the photos that each has to show."""
+
+    def __init__(self) -> None:
+        self.hosts = {"shop": Host(self._page)}
+        self._faults: dict[str, list[str]] = {}
+        self._add("photos", fault_answers.photos())
+        for kind, answers in fault_answers.retry_after(429).items():
+            self._add(f"busy-{kind}", {kind: answers})
+        self._add("down-500", fault_answers.retry_after(500))
+        self._add("down-503", fault_answers.retry_after(503))
+        self._add("later", fault_answers.far_too_long())
+        self._add("leftover", fault_answers.leftover())
+        self._add("burst", fault_answers.burst())
+        self._add("https", {})
+        self._add("closed", {})
+        for state, answers in fault_answers.robots().items():
+            self._add(f"robots-{state}", {}, answers)
+        self._faulty_pages = fault_answers.pages(self._image("photos", "page-{}"))
+
+    def start(self) -> None:
+        _certify(self.hosts["https"])
+        for name, host in self.hosts.items():
+            if name != "closed":
+                host.start()
+
+    def _add(self, name: str, faults: Answers, robots: list[Answer] | None = None) -> None:
+        def answers(path: str) -> list[Answer]:
+            if path.endswith(".txt"):
+                return robots if robots and path == "/robots.txt" else [[http(RULES)]]
+            fault = faults.get(path.removeprefix("/img/").removesuffix(".jpg"))
+            return fault or [[http(photo(zlib.crc32(path.encode())))]]
+
+        self.hosts[name] = Host(answers)
+        self._faults[name] = list(faults) or ["forbidden"]
+
+    def _image(self, host: str, name: str) -> str:
+        scheme = "https" if host == "https" else "http"
+        return f"{scheme}://127.0.0.1:{self.hosts[host].port}/img/{name}.jpg"
+
+    def _page(self, path: str) -> list[Answer]:
+        match path.split("/")[1:]:
+            case ["robots.txt"]:
+                return [[http(RULES)]]
+            case ["page", fault]:
+                return self._faulty_pages[fault]
+            case [""]:
+                content = "".join(_link("class", url, name) for url, name in self._classes().items())
+            case ["class", host]:
+                content = _products(f"/product/{host}/{fault}" for fault in self._faults[host])
+            case ["product", host, fault]:
+                content = self._product(fault, self._image(host, fault), self._image(host, f"{fault}-good"))
+            case ["faulty"]:
+                content = _products(f"/page/{fault}" for fault in self._faulty_pages)
+            case ["visits"]:
+                visits = ("?sid=1", "?PHPSESSID=2&utm_source=x", ";jsessionid=3", "?sid=4#top", "")
+                content = _products(f"/visit{visit}" for visit in visits)
+            case ["visit"]:
+                image = self._image("photos", "visit")
+                content = self._product("visit", f"{image}?sid=1", f"{image}?utm_source=x&SID=2")
+            case ["same", number]:
+                content = _products(["/endless/0"]) + _next(f"/same/{int(number) + 1}?sid={number}")
+            case ["new", number]:
+                content = _products([f"/endless/{number}"])
+                content += _next(f"/new/{int(number) + 1}") if int(number) < LAST_PAGE else ""
+            case ["endless", number]:
+                content = self._product(number, self._image("photos", f"endless-{number}"))
+            case ["strange", name]:
+                content = _products([f"/stranger/{name}"])
+            case ["stranger", name]:
+                text = STRANGE[name]
+                content = self._product(text, self._image("photos", quote(text, safe="")))
+            case _:
+                return [[http(status=404)]]
+        return [[http(f'<meta charset="utf-8">{content}'.encode())]]
+
+    def _classes(self) -> dict[str, str]:
+        """Names of classes by the URL of their page."""
+        return {
+            **{f"/class/{host}": host for host in self._faults},
+            "/faulty": "faulty",
+            "/page/status-500": "broken",
+            "/page/loop": "loop",
+            "/visits?sid=1": "visits",
+            "/visits;jsessionid=2": "visits",
+            "/same/1": "same",
+            "/new/1": "new",
+            **{f"/strange/{name}": text for name, text in STRANGE.items()},
+        }
+
+    def _product(self, title: str, *images: str) -> str:
+        shown = "".join(f'<img src="{escape(image)}">' for image in images)
+        return f"<h1>{escape(title)}</h1><table><tr><th>{escape(title)}<td>{escape(title)}</table>{shown}"
+
+
+def _link(kind: str, url: str, text: str = "x") -> str:
+    return f'<a class="{kind}" href="{escape(url)}">{escape(text)}</a>'
+
+
+def _products(urls: Iterable[str]) -> str:
+    return "".join(_link("product", url) for url in urls)
+
+
+def _next(url: str) -> str:
+    return f'<a rel="next" href="{escape(url)}">next</a>'
+
+
+def _certify(host: Host) -> None:
+    """Make it speak HTTPS with a certificate that it signed itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    serial, later = x509.random_serial_number(), now + timedelta(days=1)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), serial, now, later)
+    certificate = builder.sign(key, hashes.SHA256())
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(private + certificate.public_bytes(Encoding.PEM))
+        file.flush()
+        context.load_cert_chain(file.name)
+    host.socket = context.wrap_socket(host.socket, server_side=True)
+
+
+def main() -> None:
+    """Serve until stdin closes."""
+    shop = Shop()
+    shop.start()
+    print(json.dumps({name: host.port for name, host in shop.hosts.items()}), flush=True)
+    sys.stdin.read()
+    print(json.dumps({name: host.asked for name, host in shop.hosts.items()}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,36 @@
+"""Sites that are a list of links."""
+
+from pathlib import Path
+
+from tests.helpers.crawl_shop import Shop
+
+
+def links_site(folder: Path, shop: Shop, lines: list[tuple[str, str]], more: str = "") -> str:
+    """Write a list of (class, path) and the file of a site that is crawled by it; the site's file."""
+    (folder / "lists").mkdir(exist_ok=True)
+    text = "".join(f"{name},http://{shop.host}{path}\n" for name, path in lines)
+    (folder / "lists/shop.csv").write_text("class,image_url\n" + text)
+    (folder / "shop.toml").write_text(
+        f"""
+kind = "links"
+title = "Shop"
+links = "lists/shop.csv"
+image_hosts = ["{shop.host}"]
+contact = "me@example.org"
+{more}
+[limits]
+requests_per_second = {shop.rate}
+timeout_seconds = 2
+[product]
+id = {{ read = "url", pattern = '/(gp\\d+)-' }}
+"""
+    )
+    return "shop.toml"
+
+
+def listed(shop: Shop) -> list[tuple[str, str]]:
+    """All photos in two classes, some in both, every third line twice."""
+    lines = [("Ruby", path) for path in shop.photos] + [
+        ("Red stones", path) for path in list(shop.photos)[:4]
+    ]
+    return lines + lines[::3]

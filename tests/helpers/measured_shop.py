@@ -1,0 +1,74 @@
+"""A shop of made-up measurements, for what follows the stage `measure`."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pyarrow as pa
+
+from curation.cleaning.clean import clean
+from curation.measurement.pixel_statistics import measure_pixels
+from curation.tables import CLEAN, MEASURED
+from gemkit.tables import read_table, write_table
+from scraper.tables import IMAGES
+from tests.helpers.stone_pictures import stone_picture
+
+GOOD = {"error": None, "format": "JPEG", "mode": "RGB", "text_boxes": 1, "text_area": 0.5}
+
+
+def picture(seed: int, side: int = 240) -> np.ndarray:
+    """A stone of its own, of a colour and facets that no other seed has; the same picture at every side."""
+    red, green, blue = np.random.default_rng(seed).integers(20, 200, 3).tolist()
+    return cv2.resize(stone_picture((red, green, blue), seed), (side, side), interpolation=cv2.INTER_AREA)
+
+
+class Shop:
+    """Raw and measured tables of made-up sites in the current folder."""
+
+    def __init__(self) -> None:
+        self.raw: dict[str, list[dict[str, Any]]] = {}
+        self.measured: dict[str, dict[str, dict[str, Any]]] = {}
+
+    def add(
+        self, pixels: np.ndarray | None, classes: list[str], products: list[str], site: str = "shop",
+        key: str = "", name: str = "photo.jpg", **measured: Any,
+    ) -> str:  # fmt: skip
+        """List one image; gives its sha256. Equal pixels and `key` are the same file."""
+        content = b"broken" if pixels is None else pixels.tobytes() + repr(pixels.shape).encode()
+        sha256 = hashlib.sha256(content + key.encode()).hexdigest()
+        rows = self.raw.setdefault(site, [])
+        rows.append(
+            {
+                "site": site, "image_url": f"http://{site}/{len(rows)}/{name}", "sha256": sha256,
+                "path": f"images/{sha256}.jpg", "status": "ok", "store_classes": classes,
+                "product_ids": products, "page_urls": [], "file_name": name,
+            }
+        )  # fmt: skip
+        if pixels is None:
+            values: dict[str, Any] = {"error": "truncated", "bytes": len(content)}
+        else:
+            values = GOOD | measure_pixels(pixels) | {"bytes": pixels.size}
+            hashes = [field.name for field in MEASURED if pa.types.is_fixed_size_binary(field.type)]
+            values |= {column: bytes.fromhex(values[column]) for column in hashes}
+        self.measured.setdefault(site, {})[sha256] = {"sha256": sha256} | values | measured
+        return sha256
+
+    def write(self, sites: list[str] | None = None) -> None:
+        for site, rows in self.raw.items():
+            write_table(Path("data/raw") / site / "images.parquet", pa.Table.from_pylist(rows, IMAGES))
+            measured = [self.measured[site][sha256] for sha256 in sorted(self.measured[site])]
+            write_table(Path("data/measured") / f"{site}.parquet", pa.Table.from_pylist(measured, MEASURED))
+        params = Path("params.yaml")
+        params.write_text(
+            params.read_text().replace("- demo\n", "".join(f"- {s}\n" for s in sites or self.raw))
+        )
+
+    def clean(self, sites: list[str] | None = None) -> dict[str, dict[str, Any]]:
+        """Run the stage; rows by sha256, with the names of the rules as `rules`."""
+        self.write(sites)
+        clean(Path("params.yaml"))
+        rows = read_table(Path("data/clean.parquet"), CLEAN).to_pylist()
+        assert [row["sha256"] for row in rows] == sorted(row["sha256"] for row in rows)
+        return {row["sha256"]: row | {"rules": {r["rule"] for r in row["reasons"]}} for row in rows}

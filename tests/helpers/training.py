@@ -1,0 +1,22 @@
+"""Train on the textures in this process."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gemtrain.recipe import load_settings
+from gemtrain.training.train import train
+from tests.helpers.textures import write_params
+
+CPU = torch.device("cpu")
+
+
+def run(recipe: str = "gemnet", **changes: Any) -> dict[str, Any]:
+    write_params(**({recipe: changes} if changes else {}))
+    settings, seed = load_settings(Path("params.yaml"), recipe)
+    return train("gems", recipe, settings, seed, CPU)
+
+
+def files_of(recipe: str = "gemnet") -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in Path(f"models/gems/{recipe}").iterdir()}

@@ -1,0 +1,97 @@
+"""`dvc repro` in a temporary clone: everything runs, nothing runs twice, and only what a change touches."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from curation.cropping.rembg_weights import fetch
+from curation.tables import CLEAN
+from gemkit.tables import read_table
+from tests.helpers.commands import BIN, ROOT, child_environment
+from tests.helpers.project import set_param, share_rendered, small_params
+
+
+def run(*arguments: str, cwd: Path) -> str:
+    """Run a command with the code of the folder it runs in; what it said."""
+    environment = child_environment(PYTHONPATH=str(cwd), U2NET_HOME=str(fetch("u2netp").parent))
+    done = subprocess.run(
+        arguments, cwd=cwd, env=environment, capture_output=True, text=True, timeout=500, check=False
+    )
+    assert done.returncode == 0, f"{arguments}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+    return done.stdout + done.stderr
+
+
+def repro(clone: Path) -> set[str]:
+    """Run the pipeline; the names of the stages that ran."""
+    lines = run(str(BIN / "dvc"), "repro", cwd=clone).splitlines()
+    return {line.split("'")[1] for line in lines if line.startswith("Running stage")}
+
+
+def sites_of_images(clone: Path) -> set[str]:
+    """The sites that `clean` names."""
+    return set(read_table(clone / "data/clean.parquet", CLEAN, ["site"])["site"].to_pylist())
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory, rendered: Path, pipeline: Path) -> Path:
+    """A fresh copy of the project in a git repository of its own, of two stores, one dataset, one recipe.
+
+    Both sell the same photos, whose crops are known already, as after an earlier run.
+    """
+    folder = tmp_path_factory.mktemp("clone") / "project"
+    files = run("git", "ls-files", "-co", "--exclude-standard", cwd=ROOT).split()
+    for file in files:
+        source, target = ROOT / file, folder / file
+        if source.exists() and not file.startswith(("metrics/", "plots/")) and file != "dvc.lock":
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(source.read_bytes())
+    share_rendered(rendered, folder)
+    shutil.copy(pipeline / ".cache/crop.sqlite", folder / ".cache")
+    (folder / "scraper/sites/annex.toml").write_text((ROOT / "scraper/sites/demo.toml").read_text())
+    params = small_params()
+    params["sites"] = ["annex", "demo"]
+    params["crawl"]["annex"] = params["crawl"]["demo"]
+    params["datasets"], params["recipes"] = ["d1k"], ["gemnet"]
+    (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    run("git", "init", "--quiet", cwd=folder)
+    run("git", "add", ".", cwd=folder)
+    run("git", "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "x", cwd=folder)
+    return folder
+
+
+@pytest.mark.timeout(600)
+def test_the_whole_pipeline(clone: Path) -> None:
+    ran = repro(clone)
+    assert {"crawl@demo", "crawl@annex", "clean", "balance@d1k", "train@d1k-gemnet"} <= ran
+    metrics = json.loads((clone / "metrics/d1k/gemnet.json").read_text())
+    assert 0 <= metrics["top1"] <= metrics["top3"] <= metrics["top5"] <= 1
+    for name in ("canny_steps.png", "d1k/classes.csv", "d1k/gemnet/confusion.csv", "d1k/gemnet/curves.png"):
+        assert (clone / "plots" / name).stat().st_size > 0
+    assert "__pycache__" not in (clone / "dvc.lock").read_text()
+    assert sites_of_images(clone) == {"annex"}, "of two sites that have an image the first by name counts"
+    run("git", "add", ".", cwd=clone)
+    run("git", "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "run", cwd=clone)
+
+    assert repro(clone) == set(), "nothing changed, so nothing runs"
+
+    dvc = str(BIN / "dvc")
+    assert "top1" in run(dvc, "metrics", "show", cwd=clone)
+    assert "clean" in run(dvc, "dag", cwd=clone)
+    run(dvc, "plots", "show", "--out", "plots_page", cwd=clone)
+    page = (clone / "plots_page/index.html").read_text()
+    assert "confusion" in page
+
+    set_param(clone, "clean.rules.small.side", 400)
+    ran = repro(clone)
+    assert {"clean", "crop", "split"} <= ran
+    assert not {name for name in ran if name.startswith(("crawl", "measure"))}
+    assert "metrics/clean.json" in run(dvc, "metrics", "diff", cwd=clone)
+
+    set_param(clone, "sites", ["demo"])
+    ran = repro(clone)
+    assert "clean" in ran and not {name for name in ran if name.startswith(("crawl", "measure"))}
+    assert sites_of_images(clone) == {"demo"}

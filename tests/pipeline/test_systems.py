@@ -1,0 +1,93 @@
+"""The parameter files of published systems, and their recipes: valid, and as published."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from curation.cleaning.rules import load_rules
+from curation.params import read_balance, read_clean, read_crop, read_measure, read_sites, read_split
+from gemtrain.models.lookup import find_network, network_names
+from gemtrain.recipe import check_evaluate_section, load_recipe, load_settings, recipe_names
+from scraper.params import crawl_params
+from scraper.stores.config import LinksSite, load_site
+from tests.helpers.commands import ROOT
+
+FILES = [ROOT / "params.yaml", *sorted((ROOT / "params").glob("*.yaml"))]
+SYSTEMS = ("tuebingen2024", "pasley2022", "jin2022", "mwakifwamba", "kadhim2020")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_every_parameter_file_is_valid(path: Path) -> None:
+    content = yaml.safe_load(path.read_text())
+    for name in read_sites(path):
+        crawl_params(path, load_site(name))
+        assert name in content["crawl"]
+    for read in (read_measure, read_crop, read_split):
+        read(path)
+    clean = read_clean(path)
+    load_rules(clean.rules, path)
+    assert (ROOT / clean.taxonomy).exists() and (ROOT / clean.decisions).exists()
+    assert sorted(read_balance(path).datasets) == sorted(content["datasets"])
+    check_evaluate_section(path)
+    for name in content["recipes"]:
+        # A DVC stage depends on the key of its recipe.
+        assert name in content["train"]["recipes"]
+        load_settings(path, name)
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_every_system_is_there_with_all_its_recipes(system: str) -> None:
+    path = ROOT / "params" / f"{system}.yaml"
+    recipes = yaml.safe_load(path.read_text())["recipes"]
+    assert recipes == [name for name in recipe_names() if name.startswith(f"{system}-")]
+    for name in recipes:
+        recipe = load_recipe(name)
+        assert recipe.source and recipe.image_size == 224
+        network = find_network(recipe.network)
+        assert recipe.network in network_names() and name.removeprefix(f"{system}-").startswith(network.name)
+        assert recipe.weights == "none" or network.weights is not None
+        assert set(recipe.features) <= network.layers.keys()
+
+
+def test_schedules_are_the_published_ones() -> None:
+    for name in recipe_names():
+        recipe = load_recipe(name)
+        stages = [(stage.train, stage.epochs, stage.learning_rate) for stage in recipe.stages]
+        if name.startswith("tuebingen2024"):
+            first = "all" if recipe.weights == "none" else "dense"
+            assert stages == [(first, 15, 1e-3), ("all", 5, 1e-5)] and recipe.batch_size == 32
+            assert recipe.weight_decay == (0.002 if "regularised" in name else 0)
+        elif name.startswith("pasley2022"):
+            assert (stages, recipe.batch_size, recipe.optimiser) == ([("all", 30, 3e-4)], 48, "adam")
+        elif name.startswith("jin2022"):
+            assert (stages, recipe.optimiser, recipe.keep) == ([("all", 100, 0.1)], "adam", "closest")
+        elif name.startswith("mwakifwamba"):
+            assert [stage.epochs for stage in recipe.stages] == [70]
+            assert (recipe.batch_size, recipe.optimiser) == (32, "adam")
+        elif name.startswith("kadhim2020"):
+            assert recipe.features == ("early", "deep") and recipe.classifier == "linear" and not stages
+            assert recipe.weights == "pretrained"
+
+
+def test_splits_and_datasets_are_the_published_ones() -> None:
+    training = {
+        "tuebingen2024": 0.8,
+        "pasley2022": 0.7,
+        "jin2022": 0.8,
+        "mwakifwamba": 0.8,
+        "kadhim2020": 0.7,
+    }
+    for system, share in training.items():
+        split = read_split(ROOT / "params" / f"{system}.yaml")
+        assert 1 - split.validation - split.test == pytest.approx(share)
+        assert split.test > 0 and split.validation > 0
+    balance = read_balance(ROOT / "params/tuebingen2024.yaml")
+    targets = {name: (dataset.target, dataset.minimum) for name, dataset in balance.datasets.items()}
+    assert balance.orientations == 8 and targets == {"d1k": (1000, 600), "d2k": (2000, 1500)}
+
+
+def test_the_published_links_are_a_site() -> None:
+    site = load_site("gempundit_published")
+    assert isinstance(site, LinksSite) and site.product.id is not None
+    assert site.product.id.part("https://imgcdn1.gempundit.com/media/gp112443-1-150323.jpg") == "112443"

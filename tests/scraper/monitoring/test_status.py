@@ -1,0 +1,58 @@
+"""`gemscrape status`: what it says of a crawl that runs, that was cut short, blocked or finished."""
+
+import json
+import time
+from contextlib import chdir
+from pathlib import Path
+
+import pytest
+
+from scraper.crawling.crawl import crawl_site
+from scraper.params import StoreParams
+from scraper.stores.config import load_site
+from tests.helpers.commands import called, command, signal, start
+from tests.helpers.crawl_shop import Reply, Shop
+
+
+def status(folder: Path, site: str = "shop.toml") -> str:
+    return called("gemscrape", "status", "--site", site, cwd=folder).stdout
+
+
+def test_a_site_never_crawled(tmp_path: Path) -> None:
+    with Shop() as shop:
+        shop.site(tmp_path)
+    done = command("gemscrape", "status", "--site", "shop.toml", cwd=tmp_path, expect=2)
+    assert "was never crawled here" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_while_it_runs_after_a_kill_and_at_its_end(tmp_path: Path) -> None:
+    with Shop(products=40, rate=25.0) as shop:
+        site = shop.site(tmp_path)
+        process = start("gemscrape", "crawl", "--site", site, cwd=tmp_path)
+        live = tmp_path / ".cache/crawl/shop.live.json"
+        deadline = time.monotonic() + 30
+        while not live.exists() or json.loads(live.read_text())["phase"] != "download":
+            assert time.monotonic() < deadline and process.poll() is None
+            time.sleep(0.05)
+        said = status(tmp_path)
+        assert "crawling since" in said and "of 80 listed" in said
+        assert f"{shop.host}  " in said and "of 25/s allowed" in said
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        said = status(tmp_path)
+        assert "cut short" in said and "to do" in said and shop.host not in said
+        shop.rate = 1000.0
+        command("gemscrape", "crawl", "--site", shop.site(tmp_path), cwd=tmp_path)
+        said = status(tmp_path)
+    assert "finished on" in said and "80 of 80 listed settled" in said and "80 ok" in said
+
+
+def test_a_block_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scraper.http.rate_limiter._TURNED_AWAY_SECONDS", 0.001)
+    with Shop(products=2) as shop:
+        shop.replies = {path: [Reply(429)] for path in shop.photos}
+        site = shop.site(tmp_path)
+        with chdir(tmp_path):
+            assert crawl_site(load_site(site), StoreParams()).ended == "blocked"
+        said = status(tmp_path)
+    assert f"{shop.host}  blocked until" in said and "HTTP 429" in said and "4 blocked" in said
