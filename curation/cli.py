@@ -94,6 +94,14 @@ def show_command(
     _show(str(image), show(image, params, steps, out))
 
 
+@app.command("steps")
+def steps_command(params: Params = DEFAULT_PATH) -> None:
+    """Draw how the stones of a few kept images are found, as plots/canny_steps.png."""
+    from curation.inspect.steps import steps
+
+    _show("steps", steps(params))
+
+
 @app.command("models")
 def models_command(
     model: Annotated[str | None, typer.Argument(help="Fetch and check the weights of this one.")] = None,

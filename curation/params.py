@@ -5,21 +5,39 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
+from gemkit.executor.base import Limits
 from gemkit.params import load_params, validate_section
 from gemkit.strict_model import StrictModel
+
+
+class ItemLimits(StrictModel):
+    """What one image may take in a stage before it is given up.
+
+    It changes no result, so no stage of dvc.yaml depends on it.
+    """
+
+    seconds: Annotated[float, Field(gt=0)] = 60
+    memory_mb: Annotated[int, Field(ge=512)] = 2048
+
+
+class LimitParams(StrictModel):
+    measure: ItemLimits = ItemLimits()
+    crop: ItemLimits = ItemLimits()
+
+
+def _moved(stage: str) -> dict[str, str]:
+    return {key: f"limits.{stage}.{key}" for key in ItemLimits.model_fields}
 
 
 class MeasureParams(StrictModel):
     """`text_side`: longer side of the picture in which text is looked for, pixels; `text_look`: share of thin
     strokes in a window of a word's size from which on it is looked for at all.
-
-    `seconds` and `memory_mb`: what measuring one image may take before it is given up.
     """
+
+    renamed_keys = _moved("measure")
 
     text_side: Annotated[int, Field(ge=64, le=2048)] = 448
     text_look: Annotated[float, Field(ge=0, le=1)] = 0.4
-    seconds: Annotated[float, Field(gt=0)] = 60
-    memory_mb: Annotated[int, Field(ge=512)] = 2048
 
 
 class CleanParams(StrictModel):
@@ -41,8 +59,9 @@ class CropParams(StrictModel):
 
     `background`: what is around the stone in its crop; `stones`: the one cut out, or all in one square;
     `size`: pixels of the visible square; `margin`: room on each side, as a share of the stone's longer side.
-    `seconds` and `memory_mb`: what cropping one image may take before it is given up.
     """
+
+    renamed_keys = _moved("crop")
 
     removal: Literal["auto", "classical", "rembg"] = "auto"
     model: str = "u2netp"
@@ -50,8 +69,6 @@ class CropParams(StrictModel):
     stones: Literal["largest", "all"] = "largest"
     size: Annotated[int, Field(ge=16, le=2048)]
     margin: Annotated[float, Field(ge=0, le=1)] = 0.06
-    seconds: Annotated[float, Field(gt=0)] = 60
-    memory_mb: Annotated[int, Field(ge=512)] = 2048
 
 
 class SplitParams(StrictModel):
@@ -111,6 +128,12 @@ def read_clean(path: Path) -> CleanParams:
 
 def read_crop(path: Path) -> CropParams:
     return _read(path, "crop", CropParams)
+
+
+def read_limits(path: Path, stage: Literal["measure", "crop"]) -> Limits:
+    """What one image may take in a stage."""
+    limits: ItemLimits = getattr(_read(path, "limits", LimitParams), stage)
+    return Limits(limits.seconds, limits.memory_mb)
 
 
 def read_split(path: Path) -> SplitParams:

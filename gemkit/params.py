@@ -9,7 +9,7 @@ from gemkit.errors import UserError
 #: Every section of params.yaml; each package checks the inside of its own.
 SECTIONS = (
     "sites", "datasets", "recipes",
-    "crawl", "measure", "clean", "crop", "split", "balance", "train", "evaluate",
+    "crawl", "measure", "clean", "crop", "split", "balance", "train", "evaluate", "limits",
 )  # fmt: skip
 
 DEFAULT_PATH = Path("params.yaml")
@@ -55,6 +55,8 @@ def validate_section(path: Path, params: dict[str, Any], key: str, model: Any) -
     """`params[key]` checked by a pydantic model; its first problem becomes one sentence with the key."""
     from pydantic import ValidationError
 
+    from gemkit.strict_model import RENAMED
+
     try:
         return model.model_validate(params.get(key) or {})
     except ValidationError as error:
@@ -62,4 +64,6 @@ def validate_section(path: Path, params: dict[str, Any], key: str, model: Any) -
         where = ".".join([key, *(str(part) for part in problem["loc"])])
         if problem["type"] == "extra_forbidden":
             raise UserError(f"'{path}': unknown key '{where}'; remove it or correct its spelling.") from None
+        if problem["type"] == RENAMED:
+            raise UserError(f"'{path}': in '{where}' {problem['msg']}; rename the key.") from None
         raise UserError(f"'{path}': '{where}': {problem['msg']} (found {problem['input']!r}).") from None

@@ -46,6 +46,17 @@ def train(
 
 
 @app.command()
+def network(recipe: RecipeName, params: ParamsPath = DEFAULT_PATH) -> None:
+    """Write which code a recipe's network is made of into data/networks, for DVC."""
+    from gemtrain.models.sources import write_sources
+    from gemtrain.recipe import load_settings
+
+    settings, _ = load_settings(params, recipe)
+    content = write_sources(recipe, settings.network)
+    print(f"{recipe}: the network {settings.network}, {len(content) - 1} files")
+
+
+@app.command()
 def evaluate(
     dataset: DatasetName, recipe: RecipeName, device: Device = None, params: ParamsPath = DEFAULT_PATH
 ) -> None:

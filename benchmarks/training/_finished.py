@@ -24,9 +24,10 @@ from gemkit.executor.local import map_shards
 from gemkit.tables import read_table, write_table, write_text
 from gemtrain.data.dataset import Dataset
 from gemtrain.device import choose_device
+from gemtrain.evaluation.predictions import Predictions
 from gemtrain.model_store import model_folder, read_model
 from gemtrain.recipe import Recipe
-from gemtrain.scoring.predictions import Predictions, predict_split
+from gemtrain.scoring.model_outputs import predict_split
 from gemtrain.scoring.selective_prediction import Confidence
 from gemtrain.settings import from_mapping
 from gemtrain.training.train import train

@@ -22,9 +22,9 @@ from benchmarks.training.folds import OURS, split_model
 from gemkit.errors import run_command
 from gemkit.html import markdown_table
 from gemkit.tables import write_text
+from gemtrain.evaluation.metrics import ranks
 from gemtrain.recipe import Recipe, Stage, load_recipe
 from gemtrain.scoring.calibration import log_loss
-from gemtrain.scoring.metrics import ranks
 
 _FOLD = 0
 _KEPT = WORK / "ablation"

@@ -7,8 +7,8 @@ import sys
 
 from gemtrain.data.dataset import DATASETS, Dataset
 from gemtrain.evaluation.baselines import COLOUR_AND_TEXTURE, colour_histograms, forest, local_binary_patterns
+from gemtrain.evaluation.metrics import ranks
 from gemtrain.scoring.confidence_intervals import GroupBootstrap
-from gemtrain.scoring.metrics import ranks
 
 FEATURES = {
     "colour": (colour_histograms,),

@@ -30,11 +30,11 @@ from benchmarks.training._gems68 import CROPS_OF, FOLDS, dataset_name, gems68, m
 from gemkit.errors import UserError, run_command
 from gemkit.html import markdown_table
 from gemtrain.evaluation.compare import compare
+from gemtrain.evaluation.metrics import TOP, ranks
+from gemtrain.evaluation.predictions import Predictions
 from gemtrain.recipe import load_recipe
 from gemtrain.scoring.calibration import calibration_error
 from gemtrain.scoring.confidence_intervals import GroupBootstrap
-from gemtrain.scoring.metrics import TOP, ranks
-from gemtrain.scoring.predictions import Predictions
 
 PLAIN = "plain-efficientnet_lite0:canny"
 OURS = "gemscrape-efficientnet_lite0:kept"

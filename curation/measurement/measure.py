@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from curation.params import MeasureParams, read_measure
+from curation.params import MeasureParams, read_limits, read_measure
 from curation.tables import MEASURED
 from gemkit.errors import UserError
-from gemkit.executor.base import GivenUp, Limits
+from gemkit.executor.base import GivenUp
 from gemkit.executor.local import map_items
 from gemkit.memo import Memo
 from gemkit.progress import Progress
@@ -46,16 +46,15 @@ def measure(site: str, params_path: Path) -> dict[str, Any]:
     by the next run. Raises UserError when the raw table or an image file is missing.
     """
     settings = read_measure(params_path)
-    limits = Limits(settings.seconds, settings.memory_mb)
     files = stored_images(site)
     path = MEASURED_FOLDER / f"{site}.parquet"
     given_up: dict[str, Record] = {}
-    with Memo("measure", VERSION, settings.model_dump(exclude=set(Limits._fields))) as memo:
+    with Memo("measure", VERSION, settings.model_dump()) as memo:
         missing = list(memo.missing(sorted(files)))
         images = (StoredImage(sha256, files[sha256]) for sha256 in missing)
         measure_one = functools.partial(measure_image, settings=settings)
         with Progress(f"measure {site}", len(missing)) as progress:
-            for finished in map_items(measure_one, images, limits):
+            for finished in map_items(measure_one, images, read_limits(params_path, "measure")):
                 measured = []
                 for image, result in finished:
                     if isinstance(result, GivenUp):

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from PIL import Image
 
-from curation.cropping.crop import CROPS_FOLDER, STEPS_PICTURE
+from curation.cropping.crop import CROPS_FOLDER
 from curation.imaging.centre_crop import cut_centre, stored_side
+from curation.inspect.steps import PICTURE as STEPS_PICTURE
 from curation.params import CropParams
 from curation.report.data import Images
 from curation.report.sampling import absent, commonest
@@ -123,7 +124,7 @@ def _frame(kind: str, box: list[int], photo: Photo) -> Frame:
 
 
 def _steps() -> tuple[str, int, int] | None:
-    """The picture that `crop` drew, as a data URI with its size."""
+    """The picture that `steps` drew, as a data URI with its size."""
     try:
         picture = Image.fromarray(decode(STEPS_PICTURE.read_bytes()).pixels)
     except (FileNotFoundError, ImageError):

@@ -1,10 +1,7 @@
 """`gemtrain evaluate`: what a model is worth on photos of stones that it never saw."""
 
-import csv
-import io
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,10 +10,7 @@ import torch
 from gemkit.tables import write_text
 from gemtrain.data.dataset import Dataset
 from gemtrain.evaluation.baselines import forest, majority
-from gemtrain.model_store import model_folder, read_history, read_trained
-from gemtrain.scoring.calibration import brier, calibration_error, log_loss
-from gemtrain.scoring.confidence_intervals import GroupBootstrap, interval
-from gemtrain.scoring.metrics import (
+from gemtrain.evaluation.metrics import (
     TOP,
     blind_spots,
     by_species,
@@ -26,11 +20,13 @@ from gemtrain.scoring.metrics import (
     per_class,
     ranks,
 )
-from gemtrain.scoring.predictions import predict_split, predictions_path, write_predictions
+from gemtrain.evaluation.outputs import PLOTS, draw_figures, metrics_path, rounded, write_tables
+from gemtrain.evaluation.predictions import predictions_path, write_predictions
+from gemtrain.model_store import model_folder, read_history, read_trained
+from gemtrain.scoring.calibration import brier, calibration_error, log_loss
+from gemtrain.scoring.confidence_intervals import GroupBootstrap, interval
+from gemtrain.scoring.model_outputs import predict_split
 from gemtrain.scoring.selective_prediction import Confidence
-
-METRICS = Path("metrics")
-PLOTS = Path("plots")
 
 
 def evaluate(dataset_name: str, recipe_name: str, device: torch.device) -> list[str]:
@@ -51,18 +47,14 @@ def evaluate(dataset_name: str, recipe_name: str, device: torch.device) -> list[
     labels = test.labels.numpy()
     table = per_class(labels, probabilities, test.groups)
     confused = confused_classes(labels, probabilities)
-    metrics = _rounded(_metrics(dataset, about, probabilities, confidence, table))
+    metrics = rounded(_metrics(dataset, about, probabilities, confidence, table))
     folder = PLOTS / dataset_name / recipe_name
-    _write_tables(folder, dataset, probabilities, table, confused)
-    _draw(folder, dataset, about, probabilities, confidence.calibrated(probabilities), table)
+    write_tables(folder, dataset, probabilities, table, confused)
+    history = read_history(model_folder(dataset_name, recipe_name) / "history.csv")
+    draw_figures(folder, dataset, about, history, probabilities, confidence.calibrated(probabilities), table)
     # Last, so that a metrics file means that everything else is there.
     write_text(metrics_path(dataset_name, recipe_name), json.dumps(metrics, indent=2) + "\n")
     return _summary(f"{dataset_name} / {recipe_name}", metrics, confused, dataset.varieties)
-
-
-def metrics_path(dataset: str, recipe: str) -> Path:
-    """Where the metrics of a dataset's model of a recipe lie."""
-    return METRICS / dataset / f"{recipe}.json"
 
 
 def _metrics(
@@ -128,97 +120,6 @@ def _metrics(
         },
         "blind_spots": [dataset.varieties[label] for label in blind_spots(table)],
     }
-
-
-def _draw(
-    folder: Path,
-    dataset: Dataset,
-    about: dict[str, Any],
-    probabilities: np.ndarray,
-    calibrated: np.ndarray,
-    table: list[dict[str, Any]],
-) -> None:
-    from gemtrain.evaluation import figures, gallery
-
-    test, title = dataset.splits["test"], f"{dataset.name} / {folder.name}"
-    labels = test.labels.numpy()
-    history = read_history(model_folder(dataset.name, folder.name) / "history.csv")
-    _write_curves(folder, history)
-    figures.draw_curves(folder / "curves.png", history, about["best_epoch"], title)
-    figures.draw_confusion(
-        folder / "confusion.png", labels, probabilities.argmax(1), dataset.varieties, title
-    )
-    figures.draw_extremes(folder / "classes.png", table, dataset.varieties, title)
-    figures.draw_reliability(folder / "reliability.png", labels, probabilities, calibrated, title)
-    images = test.pixels(about["image_size"])
-    gallery.draw_galleries(folder, test, images, calibrated, dataset.varieties, title)
-
-
-def _write_curves(folder: Path, history: list[dict[str, float]]) -> None:
-    write_csv(
-        folder / "curves.csv",
-        [
-            {
-                "epoch": int(row["epoch"]),
-                "stage": int(row["stage"]),
-                "accuracy": row["validation_accuracy"],
-                "loss": row["validation_loss"],
-                "train_accuracy": row["train_accuracy"],
-                "train_loss": row["train_loss"],
-            }
-            for row in history
-        ],
-    )
-
-
-def _write_tables(
-    folder: Path,
-    dataset: Dataset,
-    probabilities: np.ndarray,
-    table: list[dict[str, Any]],
-    confused: list[dict[str, Any]],
-) -> None:
-    train, varieties = dataset.splits["train"], dataset.varieties
-    labels = dataset.splits["test"].labels.tolist()
-    pairs = zip(labels, probabilities.argmax(1).tolist(), strict=True)
-    write_csv(
-        folder / "confusion.csv",
-        [{"actual": varieties[actual], "predicted": varieties[predicted]} for actual, predicted in pairs],
-    )
-    photos = np.bincount(train.labels[train.one_row_a_photo()].numpy(), minlength=len(varieties))
-    write_csv(
-        folder / "per_class.csv",
-        [
-            {"variety": variety, "species": species, "training_photos": int(seen), **row}
-            for variety, species, seen, row in zip(varieties, dataset.species, photos, table, strict=True)
-        ],
-    )
-    named = [
-        {
-            key: varieties[value] if key in ("variety", "first", "second") and value is not None else value
-            for key, value in row.items()
-        }
-        for row in confused
-    ]
-    columns = ["variety", "images", "wrong", "first", "first_share", "second", "second_share"]
-    write_csv(folder / "confused.csv", named, columns)
-
-
-def write_csv(path: Path, rows: list[dict[str, Any]], columns: list[str] | None = None) -> None:
-    """Write rows as CSV, numbers with four decimals, None as nothing."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns or list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(_rounded(rows))
-    write_text(path, text.getvalue())
-
-
-def _rounded(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _rounded(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_rounded(inner) for inner in value]
-    return round(value, 4) if isinstance(value, float) else value
 
 
 def _summary(

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from gemkit.tables import replaced
+from gemtrain.evaluation.metrics import confusion, similar_together
 from gemtrain.scoring.calibration import calibration_error, reliability
-from gemtrain.scoring.metrics import confusion, similar_together
 
 matplotlib.use("Agg")
 

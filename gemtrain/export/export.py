@@ -17,7 +17,7 @@ from gemtrain.export.model_card import model_card
 from gemtrain.export.onnx_graph import Calibrated, answers, check_packages, open_session, to_int8, to_onnx
 from gemtrain.model_store import read_trained
 from gemtrain.report.results import read_results
-from gemtrain.scoring.predictions import predict_split
+from gemtrain.scoring.model_outputs import predict_split
 from gemtrain.scoring.selective_prediction import Confidence
 
 EXPORTS = Path("exports")

@@ -8,10 +8,10 @@ import numpy as np
 
 from gemkit.html import markdown_table
 from gemtrain.data.dataset import Dataset
+from gemtrain.evaluation.metrics import TOP, per_class
 from gemtrain.export.benchmark import Measured
 from gemtrain.export.latency import processor
 from gemtrain.export.onnx_graph import INPUT, OUTPUT
-from gemtrain.scoring.metrics import TOP, per_class
 from gemtrain.scoring.selective_prediction import Confidence
 
 #: By number of channels: how Pillow reads a photo, and how that becomes the input.

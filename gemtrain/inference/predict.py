@@ -12,11 +12,11 @@ import torch
 
 from gemkit.errors import UserError
 from gemkit.progress import Progress
+from gemtrain.evaluation.metrics import by_species
 from gemtrain.importers.source import tidy
 from gemtrain.inference.prepare_photos import Box, Photo, Skipped, crop_settings, find_photos, prepare_photos
 from gemtrain.model_store import read_model
-from gemtrain.scoring.metrics import by_species
-from gemtrain.scoring.predictions import predict
+from gemtrain.scoring.model_outputs import predict
 from gemtrain.scoring.selective_prediction import Confidence
 
 #: The method of a crop that is the whole photo, for want of a stone in it.

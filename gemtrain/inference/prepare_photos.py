@@ -148,6 +148,6 @@ def _cropped(file: Path, settings: "CropParams") -> tuple[bytes, Box, str] | str
         return str(error)
     except OSError as error:
         return error.strerror or str(error)
-    ((_, record, content),) = crop_photo(Kept("", file, "", shows_steps=False), settings).results
-    centre = cut_centre(decode_rgb(content), settings.size)
-    return encode_jpeg(centre), record["crop_box"], record["method"]
+    cropped = crop_photo(Kept("", file, ""), settings)
+    centre = cut_centre(decode_rgb(cropped.content), settings.size)
+    return encode_jpeg(centre), cropped.record["crop_box"], cropped.record["method"]

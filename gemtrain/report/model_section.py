@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from gemkit.html import counted, words
+from gemtrain.evaluation.metrics import TOP
 from gemtrain.report.page import Html, between, figure, fill, percent, table
 from gemtrain.report.results import Result
-from gemtrain.scoring.metrics import TOP
 
 
 def model_section(number: int, result: Result) -> Html:

@@ -10,13 +10,13 @@ from gemkit.errors import UserError
 from gemkit.html import counted
 from gemkit.tables import write_text
 from gemtrain.evaluation.compare import Comparison, compare
-from gemtrain.evaluation.evaluate import METRICS, PLOTS, write_csv
+from gemtrain.evaluation.metrics import TOP
+from gemtrain.evaluation.outputs import METRICS, PLOTS, write_csv
 from gemtrain.report.glossary import reading_section
 from gemtrain.report.model_figures import draw_datasets, draw_models
 from gemtrain.report.model_section import model_section, weights_words
 from gemtrain.report.page import Html, difference, figure, fill, page, percent, table
 from gemtrain.report.results import Result, evaluated_datasets, read_results
-from gemtrain.scoring.metrics import TOP
 
 REPORTS = Path("reports")
 

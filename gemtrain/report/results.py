@@ -9,8 +9,8 @@ from typing import Any
 
 from gemkit.errors import UserError
 from gemkit.html import counted
-from gemtrain.evaluation.evaluate import METRICS, PLOTS
-from gemtrain.scoring.predictions import Predictions, predictions_path, read_predictions
+from gemtrain.evaluation.outputs import METRICS, PLOTS
+from gemtrain.evaluation.predictions import Predictions, predictions_path, read_predictions
 
 #: What the report reads of a metrics file; one of an earlier version lacks some of it.
 _NEEDED = (

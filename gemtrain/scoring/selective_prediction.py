@@ -11,7 +11,7 @@ from gemtrain.data.dataset import Split
 from gemtrain.models.classifier import Classifier
 from gemtrain.scoring.calibration import fit_temperature, tempered
 from gemtrain.scoring.confidence_intervals import wilson
-from gemtrain.scoring.predictions import predict
+from gemtrain.scoring.model_outputs import predict
 
 #: Of the validation photos that a model is sure of: the least share that is right, and the least that the
 #: lower end of the share's 95 % interval may be.

@@ -156,11 +156,13 @@ def _ask(
 
         with start(params.seed, params.scale, params.dirt) as store:
             elsewhere = dict.fromkeys([*site.page_hosts, *site.image_hosts], (store.host, store.port))
-            yield Fetcher(site, contact, stop, elsewhere, state.hosts())
+            yield Fetcher(
+                site.page_hosts, site.image_hosts, site.limits, contact, stop, elsewhere, state.hosts()
+            )
         return
     assert isinstance(params, StoreParams)
     heeded = (params.heed_x_robots_tag, params.heed_content_signal)
-    yield Fetcher(site, contact, stop, {}, state.hosts(), *heeded)
+    yield Fetcher(site.page_hosts, site.image_hosts, site.limits, contact, stop, {}, state.hosts(), *heeded)
 
 
 @contextmanager

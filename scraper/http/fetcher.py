@@ -14,7 +14,7 @@ from tenacity import (
 )
 
 from scraper.http.challenge import is_challenge
-from scraper.http.limits import host_matches
+from scraper.http.limits import Limits, host_matches
 from scraper.http.opt_out import KEEP_OUT, KEEP_OUT_PICTURES, x_robots_objection
 from scraper.http.rate_limiter import (
     BLOCK_AFTER,
@@ -37,7 +37,6 @@ from scraper.http.transport import (
     conditions,
 )
 from scraper.http.urls import host_of, is_private, url_key
-from scraper.stores.config import Store
 
 MAX_REDIRECTS = 5
 _REDIRECTS = {301, 302, 303, 307, 308}
@@ -70,7 +69,7 @@ class _Host:
 
 
 class Fetcher:
-    """Fetches pages and images of one site, from any number of threads.
+    """Fetches pages and images from allowed hosts, from any number of threads.
 
     When `stop` is set, waiting threads raise Stopped. `heed_x_robots_tag` and `heed_content_signal`: whether
     what a store says about the use of its pictures is obeyed.
@@ -78,7 +77,9 @@ class Fetcher:
 
     def __init__(
         self,
-        site: Store,
+        page_hosts: list[str],
+        image_hosts: list[str],
+        limits: Limits,
         contact: str,
         stop: threading.Event,
         elsewhere: Elsewhere,
@@ -86,7 +87,8 @@ class Fetcher:
         heed_x_robots_tag: bool = True,
         heed_content_signal: bool = True,
     ):
-        self.site, self.stop = site, stop
+        self._page_hosts, self._image_hosts = page_hosts, image_hosts
+        self._limits, self.stop = limits, stop
         self._user_agent = f"{PRODUCT}/0.1 (+{contact})"
         self._elsewhere, self._memories = elsewhere, memories
         self._heed_x_robots_tag, self._heed_content_signal = heed_x_robots_tag, heed_content_signal
@@ -94,7 +96,6 @@ class Fetcher:
         self._hosts_lock = threading.Lock()
         self._local = threading.local()
         self.retrying = 0  # threads that wait to ask for the same again
-        limits = site.limits
         self._retrying = Retrying(
             retry=retry_if_exception(self._worth_another_try),
             stop=stop_after_attempt(limits.attempts),
@@ -108,13 +109,13 @@ class Fetcher:
 
     def page(self, url: str, validators: Mapping[str, str]) -> Answer:
         """A page: 200 with its body, or 304 to `validators`. Raises NotFetched, Blocked, Stopped."""
-        answer = self._fetch(url, self._pages(), self.site.page_hosts, validators)
+        answer = self._fetch(url, self._pages(), self._page_hosts, validators)
         self._check_tag(answer, KEEP_OUT_PICTURES)
         return answer
 
     def image(self, url: str, validators: Mapping[str, str]) -> Answer:
         """An image, as `page`."""
-        answer = self._fetch(url, self._images, self.site.image_hosts, validators)
+        answer = self._fetch(url, self._images, self._image_hosts, validators)
         self._check_tag(answer, KEEP_OUT)
         return answer
 
@@ -138,7 +139,7 @@ class Fetcher:
 
     def _pages(self) -> PageTransport:
         if not hasattr(self._local, "pages"):
-            limits = self.site.limits
+            limits = self._limits
             self._local.pages = PageTransport(
                 self._user_agent, limits.timeout_seconds, limits.max_page_bytes, self._elsewhere
             )
@@ -160,9 +161,7 @@ class Fetcher:
             raise NotFetched("invalid", str(error)) from error
 
     def _worth_another_try(self, error: BaseException) -> bool:
-        return (
-            isinstance(error, Fault) and (error.retry_after or 0.0) <= self.site.limits.longest_wait_seconds
-        )
+        return isinstance(error, Fault) and (error.retry_after or 0.0) <= self._limits.longest_wait_seconds
 
     def _sleep(self, seconds: float) -> None:
         with self._hosts_lock:
@@ -276,7 +275,7 @@ class Fetcher:
     def _host(self, name: str) -> _Host:
         with self._hosts_lock:
             if name not in self._hosts:
-                limits, memory = self.site.limits, self._memories.get(name, HostMemory())
+                limits, memory = self._limits, self._memories.get(name, HostMemory())
                 if limits.requests_per_second is not None:
                     pace: KnownPace | PaceSearch = KnownPace(limits.requests_per_second)
                 elif memory.rate is not None:
@@ -307,7 +306,7 @@ class Fetcher:
             return host.robots
 
     def _load_robots(self, host: _Host, url: str) -> Robots:
-        allowed = [*self.site.page_hosts, *self.site.image_hosts]
+        allowed = [*self._page_hosts, *self._image_hosts]
         for _ in range(MAX_REDIRECTS + 1):
             try:
                 answer = self._retrying(self._ask, host, url, self._pages(), {})

@@ -21,7 +21,7 @@ from pydantic import (
 )
 
 from gemkit.errors import UserError
-from gemkit.strict_model import StrictModel
+from gemkit.strict_model import RENAMED, StrictModel
 from scraper.http.limits import ImageLimits, Limits, host_matches
 from scraper.stores.extractors import Url, Way, css
 
@@ -239,6 +239,8 @@ def _sentence(error: ValidationError) -> str:
     where = ".".join(str(part) for part in problem["loc"] if part not in kinds) or "the file"
     if problem["type"] == "extra_forbidden":
         return f"unknown key '{where}'; remove it or correct its spelling."
+    if problem["type"] == RENAMED:
+        return f"in {'the file' if where == 'the file' else repr(where)} {problem['msg']}; rename the key."
     if problem["type"] == "missing":
         return f"the key '{where}' is missing."
     if where == "name":

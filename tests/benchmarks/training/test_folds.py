@@ -17,8 +17,8 @@ from benchmarks.training._finished import Finished, Training, finished, finished
 from benchmarks.training._gems68 import FOLDS, sides
 from gemkit.errors import UserError
 from gemkit.html import markdown_table
+from gemtrain.evaluation.predictions import Predictions
 from gemtrain.recipe import Recipe, Stage, load_recipe
-from gemtrain.scoring.predictions import Predictions
 from gemtrain.scoring.selective_prediction import Confidence
 from tests.helpers.textures import VARIETIES
 

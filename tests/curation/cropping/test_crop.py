@@ -18,6 +18,7 @@ from curation.cropping.segmentation import find_stone
 from curation.cropping.square_crop import Crop, View, cut_stone, read_image, square_around, view_photo
 from curation.imaging.centre_crop import cut_centre, stored_side
 from curation.inspect.show import show
+from curation.inspect.steps import steps
 from curation.params import CropParams
 from curation.tables import CLEAN, CROPS
 from gemkit.errors import UserError
@@ -168,6 +169,13 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict]:
     return [row for row in rows if row["keep"]]
 
 
+def test_the_steps_of_a_few_images_are_drawn(kept: list[dict]) -> None:
+    assert steps(Path("params.yaml"))["images"] == len({row["variety"] for row in kept})
+    picture = decode_rgb(Path("plots/canny_steps.png").read_bytes())
+    assert picture.shape[0] > 3 * 160
+    assert picture.shape[1] > 5 * 160
+
+
 def test_the_stage_is_resumable_and_the_same_every_time(
     kept: list[dict], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -183,16 +191,15 @@ def test_the_stage_is_resumable_and_the_same_every_time(
         assert colour.argmax() == np.argmax(COLOURS[source["variety"]])  # red is still red
         assert iou(tuple(row["stone_box"]), TRUE_BOX) > 0.9
     first = Path("data/crops/00000.parquet").read_bytes()
-    steps = decode_rgb(Path("plots/canny_steps.png").read_bytes())
-    assert steps.shape[0] > 3 * 160
-    assert steps.shape[1] > 5 * 160
     assert crop(Path("params.yaml"))["cropped now"] == 0
     assert Path("data/crops/00000.parquet").read_bytes() == first
     (Path(".cache") / "crop.sqlite").unlink()
-    monkeypatch.setattr("gemkit.executor.base.worker_count", lambda: 1)
+    monkeypatch.setattr("gemkit.executor.local.worker_count", lambda: 1)
     assert crop(Path("params.yaml"))["cropped now"] == 4
     assert Path("data/crops/00000.parquet").read_bytes() == first
-    Path("params.yaml").write_text("crop: {size: 64, margin: 0.06, background: transparent, seconds: 30}")
+    Path("params.yaml").write_text(
+        "crop: {size: 64, margin: 0.06, background: transparent}\nlimits: {crop: {seconds: 30}}"
+    )
     assert crop(Path("params.yaml"))["cropped now"] == 4
     image = read_table(Path("data/crops"), CROPS).to_pylist()[0]["image"]
     assert image["path"].endswith(".png")

@@ -284,7 +284,7 @@ def test_the_same_bytes_whatever_the_number_of_workers(
 
     monkeypatch.setattr("curation.datasets.balance.map_shards", map_shards)
     several = content()
-    monkeypatch.setattr("gemkit.executor.base.worker_count", lambda: 1)
+    monkeypatch.setattr("gemkit.executor.local.worker_count", lambda: 1)
     assert content() == several
 
 

@@ -88,7 +88,7 @@ def test_an_image_is_measured_once(workspace: Path) -> None:
     assert [row["width"] for row in table] == [120, 121, 122, None]
     assert [bool(row["error"]) for row in table] == [False, False, False, True]
     assert len(table[0]["thumbnail"]) == 16 * 16 * 3
-    set_param(workspace, "measure.seconds", 30)
+    set_param(workspace, "limits.measure.seconds", 30)
     assert measure("shop", params)["measured now"] == 0, "what an image may take changes no result"
 
     (raw / "images/1.png").unlink()

@@ -21,8 +21,7 @@ from gemtrain.evaluation.baselines import (
     majority,
 )
 from gemtrain.evaluation.evaluate import evaluate
-from gemtrain.recipe import load_settings
-from gemtrain.scoring.metrics import (
+from gemtrain.evaluation.metrics import (
     blind_spots,
     by_species,
     confused_classes,
@@ -32,6 +31,7 @@ from gemtrain.scoring.metrics import (
     ranks,
     similar_together,
 )
+from gemtrain.recipe import load_settings
 from gemtrain.training.train import train
 from tests.helpers.textures import row_of, write_params, write_rows
 

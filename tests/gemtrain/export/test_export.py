@@ -28,7 +28,7 @@ from gemtrain.models.factory import build_model
 from gemtrain.models.lookup import find_network, network_names
 from gemtrain.scoring.calibration import fit_temperature, tempered
 from gemtrain.scoring.confidence_intervals import Interval
-from gemtrain.scoring.predictions import predict
+from gemtrain.scoring.model_outputs import predict
 from gemtrain.scoring.selective_prediction import Confidence
 from gemtrain.tables import PREDICTIONS
 from tests.helpers.commands import called

@@ -24,7 +24,7 @@ from gemtrain.importers.assign_splits import Picture, assign
 from gemtrain.importers.import_dataset import safe_name, take_in
 from gemtrain.model_store import read_model
 from gemtrain.recipe import load_settings
-from gemtrain.scoring.predictions import predict
+from gemtrain.scoring.model_outputs import predict
 from gemtrain.training.train import train
 from tests.helpers.class_folders import CLASSES, COLOURS, class_folders, encoded, picture, write
 from tests.helpers.commands import command
@@ -161,7 +161,7 @@ def test_the_same_bytes_whatever_the_workers_and_the_broken_named(
     write(here / "gems/trees/bomb.png", np.zeros((8001, 8000), bool))
     runs = []
     for workers in (1, 2):
-        monkeypatch.setattr("gemkit.executor.base.worker_count", lambda workers=workers: workers)
+        monkeypatch.setattr("gemkit.executor.local.worker_count", lambda workers=workers: workers)
         notes = take_in("gems")[1]
         runs.append({path.name: path.read_bytes() for path in Path(".cache/datasets/gems").iterdir()})
         Path(".cache/datasets/gems/about.json").unlink()

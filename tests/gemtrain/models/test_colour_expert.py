@@ -12,7 +12,7 @@ from gemtrain.model_store import read_model
 from gemtrain.models.colour_expert import COLOURS_SHARE, ColourHistogram
 from gemtrain.models.factory import build_model, load_weights
 from gemtrain.recipe import Recipe, Stage
-from gemtrain.scoring.predictions import predict
+from gemtrain.scoring.model_outputs import predict
 from gemtrain.training.train import cross_entropy, train
 
 CPU = torch.device("cpu")

@@ -22,10 +22,10 @@ from gemtrain.data.dataset import Dataset
 from gemtrain.evaluation.compare import compare_models
 from gemtrain.evaluation.evaluate import evaluate
 from gemtrain.evaluation.gallery import one_a_group, spread
+from gemtrain.evaluation.predictions import predictions_path, read_predictions
 from gemtrain.recipe import load_settings
 from gemtrain.report.page import fill, table
 from gemtrain.report.report import report
-from gemtrain.scoring.predictions import predictions_path, read_predictions
 from gemtrain.tables import DATASET, PREDICTIONS
 from gemtrain.training.train import train
 from tests.helpers.browser import Visit

@@ -8,6 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gemtrain.evaluation.compare import compare
+from gemtrain.evaluation.metrics import macro, macro_intervals, per_class
+from gemtrain.evaluation.predictions import Predictions
 from gemtrain.scoring.calibration import (
     brier,
     calibration_error,
@@ -17,8 +19,6 @@ from gemtrain.scoring.calibration import (
     tempered,
 )
 from gemtrain.scoring.confidence_intervals import GroupBootstrap, interval, sign_probability, wilson
-from gemtrain.scoring.metrics import macro, macro_intervals, per_class
-from gemtrain.scoring.predictions import Predictions
 
 
 def clustered(rng: np.random.Generator, groups: int = 100) -> tuple[np.ndarray, list[str]]:

@@ -16,7 +16,7 @@ from gemtrain.models.classifier import Classifier
 from gemtrain.models.loading import load_body, weights_file
 from gemtrain.models.lookup import build
 from gemtrain.recipe import Recipe, Stage, load_settings
-from gemtrain.scoring.predictions import predict
+from gemtrain.scoring.model_outputs import predict
 from gemtrain.training.feature_cache import frozen_features
 from gemtrain.training.schedule import merit, plan_stages, rate_factor, row_batches
 from gemtrain.training.train import balancing_weights, train

@@ -2,26 +2,17 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import torch
-from torch import Tensor
 
 from gemkit.errors import UserError
-from gemkit.progress import Progress
 from gemkit.tables import read_table, write_table
-from gemtrain.data.augment import oriented
-from gemtrain.data.dataset import Split, batch_of
-from gemtrain.device import autocast
-from gemtrain.models.classifier import Classifier
+from gemtrain.data.dataset import Split
 from gemtrain.tables import PREDICTIONS
 
 PREDICTIONS_FOLDER = Path("data/predictions")
-
-_BATCH = 64
 
 
 @dataclass(frozen=True)
@@ -37,43 +28,6 @@ class Predictions:
     probabilities: np.ndarray
     varieties: list[str]
     species: list[str | None]
-
-
-@torch.inference_mode()
-def predict(
-    model: Classifier, images: Tensor, device: torch.device, views: int = 1
-) -> tuple[np.ndarray, np.ndarray]:
-    """Probabilities [N, classes] and embeddings [N, features] of uint8 images [N, H, W, C], both float32.
-
-    Both are means over so many orientations of each image (`oriented`).
-    """
-    model.to(device).eval()
-    probabilities: list[Tensor] = []
-    embeddings: list[Tensor] = []
-    with Progress("ask the network", len(images)) as progress:
-        for rows in torch.arange(len(images)).split(_BATCH):
-            batch = batch_of(images, rows).to(device)
-            answers = [_answer(model, oriented(batch, view, views)) for view in range(views)]
-            for means, values in zip((probabilities, embeddings), zip(*answers, strict=True), strict=True):
-                means.append(torch.stack(values).mean(0).cpu())
-            progress.advance(len(rows))
-    return torch.cat(probabilities).numpy(), torch.cat(embeddings).numpy()
-
-
-def predict_split(
-    model: Classifier, about: dict[str, Any], split: Split, device: torch.device
-) -> tuple[np.ndarray, np.ndarray]:
-    """`predict` of a split's images as the model, which `about` describes (model.json), takes them."""
-    settings = about["settings"]
-    pixels = split.pixels(about["image_size"], settings["channels"])
-    return predict(model, pixels, device, settings["views"])
-
-
-def _answer(model: Classifier, batch: Tensor) -> tuple[Tensor, Tensor]:
-    with autocast(batch.device):
-        embedding = model.embed(batch)
-        logits = model.head(embedding)
-    return logits.float().softmax(1), embedding.float()
 
 
 def predictions_path(dataset: str, recipe: str) -> Path:

@@ -1,0 +1,56 @@
+"""Which files of this project a module imports, read from its source: nothing is imported."""
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+#: The packages of the project are next to each other in this folder.
+ROOT = Path(__file__).parents[1]
+
+
+def import_closure(module: str) -> set[Path]:
+    """The files of a module and of all that it imports, also inside functions, relative to ROOT.
+
+    Importing `a.b.c` runs `a/__init__.py` and `a/b/__init__.py`, so they and their imports count too. What is
+    imported for type checking alone does not count, nor what is named only while the program runs.
+    """
+    found: set[Path] = set()
+    waiting = [module]
+    while waiting:
+        for name in _with_packages(waiting.pop()):
+            path = module_file(name)
+            if path is not None and path not in found:
+                found.add(path)
+                waiting += imported_modules(path)
+    return found
+
+
+@cache
+def imported_modules(path: Path) -> list[str]:
+    """The modules of this project that a file imports, in its order."""
+    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+    return [name for name in _imported(tree) if module_file(name) is not None]
+
+
+def module_file(name: str) -> Path | None:
+    """The file of a module of this project, relative to ROOT; None where there is none."""
+    path = Path(*name.split("."))
+    files = (path.with_suffix(".py"), path / "__init__.py")
+    return next((file for file in files if (ROOT / file).is_file()), None)
+
+
+def _with_packages(name: str) -> Iterator[str]:
+    parts = name.split(".")
+    return (".".join(parts[:count]) for count in range(1, len(parts) + 1))
+
+
+def _imported(tree: ast.AST) -> Iterator[str]:
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif not (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)):
+            yield from _imported(node)

@@ -1,0 +1,134 @@
+"""The layout of docs/architecture.md: imports go one way between packages and down inside them."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gemkit.imports import imported_modules, module_file
+from tests.helpers.commands import ROOT
+
+#: A package imports only those before it, and a module or folder of a package only those before it there.
+PACKAGES: dict[str, list[str]] = {
+    "gemkit": [],
+    "scraper": [
+        "tables", "http", "stores", "params", "storage", "monitoring", "demo_store", "crawling", "cli",
+    ],
+    "curation": [
+        "tables", "params", "imaging", "taxonomy", "measurement", "cleaning", "cropping", "datasets",
+        "inspect", "report", "cli",
+    ],
+    "gemtrain": [
+        "settings", "tables", "device", "recipe", "models", "data", "model_store", "scoring", "training",
+        "evaluation", "importers", "inference", "report", "export", "cli",
+    ],
+    "benchmarks": [],
+    "tools": [],
+}  # fmt: skip
+
+#: What only shows or tells: no stage imports it, so that editing it runs no stage again.
+SHOWS = ("curation.inspect", "curation.report")
+STAGE_FOLDERS = ("curation.measurement", "curation.cleaning", "curation.cropping", "curation.datasets")
+
+#: Longer files have more than one job.
+MOST_LINES = 400
+
+
+def modules(package: str) -> dict[str, Path]:
+    """Files of a package by the name of their module, relative to the project."""
+    files = sorted((ROOT / package).rglob("*.py"))
+    return {
+        ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): file.relative_to(
+            ROOT
+        )
+        for file in files
+    }
+
+
+def imports(package: str) -> Iterator[tuple[str, str]]:
+    """(module, module that it imports), also inside functions."""
+    for name, path in modules(package).items():
+        for other in imported_modules(path):
+            if module_file(other) != path:
+                yield name, other
+
+
+def is_below(module: str, folders: tuple[str, ...]) -> bool:
+    return any(module == folder or module.startswith(f"{folder}.") for folder in folders)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_packages_import_one_way(package: str) -> None:
+    order = list(PACKAGES)
+    allowed = order[: order.index(package) + 1]
+    wrong = [(name, other) for name, other in imports(package) if other.partition(".")[0] not in allowed]
+    assert not wrong
+
+
+@pytest.mark.parametrize("package", [package for package, layers in PACKAGES.items() if layers])
+def test_folders_import_downwards(package: str) -> None:
+    layers = PACKAGES[package]
+    there = {path.stem for path in (ROOT / package).iterdir() if path.suffix == ".py" or modules_in(path)}
+    assert there - {"__init__"} == set(layers), "this test's list of layers is not the package's"
+
+    def layer(module: str) -> int | None:
+        inside = module.split(".")[1:2]
+        return layers.index(inside[0]) if inside else None
+
+    wrong = [
+        (name, other)
+        for name, other in imports(package)
+        if other.startswith(f"{package}.")
+        and (above := layer(other)) is not None
+        and (own := layer(name)) is not None
+        and above > own
+    ]
+    assert not wrong
+
+
+def modules_in(folder: Path) -> bool:
+    return (folder / "__init__.py").is_file()
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_circle(package: str) -> None:
+    graph: dict[str, set[str]] = {}
+    for name, other in imports(package):
+        if other.partition(".")[0] == package:
+            graph.setdefault(name, set()).add(other)
+    left = set(graph)
+    while leaves := {name for name in left if not graph[name] & left}:
+        left -= leaves
+    assert not left, f"these import one another in a circle: {sorted(left)}"
+
+
+def test_what_only_shows_is_no_part_of_a_stage() -> None:
+    wrong = [
+        (name, other)
+        for name, other in imports("curation")
+        if is_below(name, STAGE_FOLDERS) and is_below(other, SHOWS)
+    ]
+    assert not wrong
+
+
+def test_test_modules_import_no_test_module() -> None:
+    wrong = []
+    for path in (ROOT / "tests").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
+            wrong += [
+                (path.name, name) for name in names if name.split(".")[-1].startswith(("test_", "conftest"))
+            ]
+    assert not wrong
+
+
+def test_no_file_is_too_long() -> None:
+    folders = [*PACKAGES, "tests"]
+    lines = {
+        str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines())
+        for folder in folders
+        for path in (ROOT / folder).rglob("*.py")
+    }
+    assert not {path: count for path, count in lines.items() if count > MOST_LINES}

@@ -1,0 +1,97 @@
+"""A stage of dvc.yaml depends on all code that it imports and that can change its result, and on no other."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from gemkit.imports import import_closure
+from tests.helpers.commands import ROOT
+
+#: The module in which each stage begins.
+ENTRIES = {
+    "measure": "curation.measurement.measure",
+    "clean": "curation.cleaning.clean",
+    "crop": "curation.cropping.crop",
+    "steps": "curation.inspect.steps",
+    "split": "curation.datasets.split",
+    "balance": "curation.datasets.balance",
+    "network": "gemtrain.models.sources",
+    "train": "gemtrain.training.train",
+    "evaluate": "gemtrain.evaluation.evaluate",
+    "report": "gemtrain.report.report",
+}
+
+#: Imported by stages without being able to change what they compute: how errors are said, how work is spread
+#: over processes and shown, where finished work is kept, how settings and the tables of other stages are
+#: checked.
+NO_EFFECT = (
+    "gemkit/__init__.py",
+    "gemkit/errors.py",
+    "gemkit/executor",
+    "gemkit/imports.py",
+    "gemkit/memo.py",
+    "gemkit/params.py",
+    "gemkit/progress.py",
+    "gemkit/strict_model.py",
+    "gemkit/tables.py",
+    "gemtrain/settings.py",
+)
+
+STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+
+
+def code_of(stage: str) -> list[Path]:
+    """The dependencies of a stage that are code of this project."""
+    deps = STAGES[stage].get("do", STAGES[stage]).get("deps", [])
+    packages = ("gemkit/", "scraper/", "curation/", "gemtrain/")
+    return [Path(dep) for dep in deps if dep.startswith(packages) and "${" not in dep]
+
+
+def without_effect(file: Path, stage: str) -> bool:
+    if file.name == "__init__.py" and len(file.parts) == 2:
+        return True
+    # Tables that other packages write are only checked while they are read.
+    own = ENTRIES[stage].partition(".")[0]
+    if file.name == "tables.py" and file.parts[0] != own:
+        return True
+    # `train` and `evaluate` depend on what the stage `network` writes: the code of the recipe's own network.
+    if file.is_relative_to("gemtrain/models"):
+        return any(dep.startswith("data/networks/") for dep in STAGES[stage].get("do", STAGES[stage])["deps"])
+    return any(file.is_relative_to(path) for path in NO_EFFECT)
+
+
+def test_every_stage_with_code_has_an_entry() -> None:
+    assert set(STAGES) == {"crawl", *ENTRIES}
+
+
+@pytest.mark.parametrize("stage", ENTRIES)
+def test_a_stage_depends_on_what_it_imports(stage: str) -> None:
+    code = code_of(stage)
+    missing = [
+        str(file)
+        for file in sorted(import_closure(ENTRIES[stage]))
+        if not any(file.is_relative_to(dep) for dep in code) and not without_effect(file, stage)
+    ]
+    assert not missing, f"dvc.yaml: '{stage}' imports these and does not depend on them"
+
+
+@pytest.mark.parametrize("stage", ENTRIES)
+def test_a_stage_depends_on_no_other_code(stage: str) -> None:
+    files = import_closure(ENTRIES[stage])
+    unused = [
+        str(dep)
+        for dep in code_of(stage)
+        if dep.suffix in ("", ".py") and not any(file.is_relative_to(dep) for file in files)
+    ]
+    assert not unused, f"dvc.yaml: '{stage}' depends on these and imports nothing of them"
+
+
+def test_a_crawl_depends_on_no_code() -> None:
+    assert "deps" not in STAGES["crawl"]["do"]
+
+
+def test_limits_are_no_parameter_of_a_stage() -> None:
+    for stage in STAGES.values():
+        params = stage.get("do", stage).get("params", [])
+        assert not [name for name in params if name.startswith("limits")]
