@@ -48,11 +48,11 @@ def train(
 @app.command()
 def network(recipe: RecipeName, params: ParamsPath = DEFAULT_PATH) -> None:
     """Write which code a recipe's network is made of into data/networks, for DVC."""
-    from gemtrain.models.sources import write_sources
+    from gemtrain.models.fingerprint import write_fingerprint
     from gemtrain.recipe import load_settings
 
     settings, _ = load_settings(params, recipe)
-    content = write_sources(recipe, settings.network)
+    content = write_fingerprint(recipe, settings.network)
     print(f"{recipe}: the network {settings.network}, {len(content) - 1} files")
 
 

@@ -16,7 +16,7 @@ ENTRIES = {
     "steps": "curation.inspect.steps",
     "split": "curation.datasets.split",
     "balance": "curation.datasets.balance",
-    "network": "gemtrain.models.sources",
+    "network": "gemtrain.models.fingerprint",
     "train": "gemtrain.training.train",
     "evaluate": "gemtrain.evaluation.evaluate",
     "report": "gemtrain.report.report",

@@ -11,7 +11,7 @@ from gemtrain.models.lookup import find_network
 FOLDER = Path("data/networks")
 
 
-def write_sources(recipe: str, network: str) -> dict[str, str]:
+def write_fingerprint(recipe: str, network: str) -> dict[str, str]:
     """Write FOLDER/<recipe>.json: the SHA-256 of each file of `gemtrain/models` that the network uses.
 
     Those are the files that build any network, and those of the module that registers this one. Returns the

@@ -1,0 +1,134 @@
+"""What training and ONNX Runtime lose beside other work, by how long their waiting threads spin.
+
+    python -m benchmarks.training.busy_machine [--seconds 8]
+
+OpenMP's threads wait for the next loop in a loop of their own. On a core that others want too, this spinning
+takes their time and ours. Each row is EfficientNet-Lite0 learning from images of 96 pixels, in a process of
+its own, idle, beside one busy process and beside six.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from benchmarks._commands import table
+
+#: Processes that keep a core busy beside the one that is measured.
+LOADS = (0, 1, 6)
+
+TRAINING: dict[str, dict[str, str]] = {
+    "default": {},
+    "OMP_WAIT_POLICY=PASSIVE": {"OMP_WAIT_POLICY": "PASSIVE"},
+    **{f"GOMP_SPINCOUNT={count}": {"GOMP_SPINCOUNT": str(count)} for count in (100, 1_000, 10_000)},
+}
+
+#: Imports and the first step are not measured: the load begins once the program has said that it is ready.
+_READY = """
+import sys
+
+def wait_for_load():
+    print("ready", flush=True)
+    sys.stdin.readline()
+"""
+
+_TRAIN = """
+import sys, time
+import torch
+from gemtrain.models.lookup import build
+
+torch.set_num_threads(2)
+model = build("efficientnet_lite0", 9, 96)
+optimiser = torch.optim.AdamW(model.parameters())
+images, labels = torch.rand(32, 3, 96, 96), torch.arange(32) % 9
+
+def step():
+    loss = torch.nn.functional.cross_entropy(model(images), labels)
+    optimiser.zero_grad()
+    loss.backward()
+    optimiser.step()
+
+step()
+wait_for_load()
+count, start = 0, time.perf_counter()
+while (passed := time.perf_counter() - start) < float(sys.argv[1]):
+    step()
+    count += 32
+print(count / passed)
+"""
+
+_ONNX = """
+import sys, time
+import io
+import numpy as np
+import onnxruntime
+import torch
+from gemtrain.models.lookup import build
+
+torch.set_num_threads(1)
+model = build("efficientnet_lite0", 9, 96).eval()
+file = io.BytesIO()
+program = torch.onnx.export(model, (torch.rand(1, 3, 96, 96),), dynamo=True, verbose=False)
+program.save(file)
+options = onnxruntime.SessionOptions()
+options.intra_op_num_threads = 2
+options.add_session_config_entry("session.intra_op.allow_spinning", sys.argv[2])
+session = onnxruntime.InferenceSession(file.getvalue(), options, providers=["CPUExecutionProvider"])
+name, image = session.get_inputs()[0].name, np.random.rand(1, 3, 96, 96).astype(np.float32)
+session.run(None, {name: image})
+wait_for_load()
+count, start = 0, time.perf_counter()
+while (passed := time.perf_counter() - start) < float(sys.argv[1]):
+    session.run(None, {name: image})
+    count += 1
+print(count / passed)
+"""
+
+
+@contextmanager
+def load(processes: int) -> Iterator[None]:
+    """Keep so many processes busy."""
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(processes)]
+    try:
+        yield
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
+
+
+def measured(program: str, environment: Mapping[str, str], *arguments: str) -> list[str]:
+    """Images a second beside each number of busy processes."""
+    kept = {
+        name: value for name, value in os.environ.items() if name not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
+    }
+    rates = []
+    for processes in LOADS:
+        command = [sys.executable, "-c", _READY + program, *arguments]
+        with subprocess.Popen(
+            command, env={**kept, **environment}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdin is not None and process.stdout is not None
+            process.stdout.readline()
+            with load(processes):
+                said, _ = process.communicate("go\n")
+        rates.append(f"{float(said):.1f}")
+    return rates
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--seconds", type=float, default=8)
+    seconds = str(parser.parse_args().seconds)
+    head = ["images a second", *(f"beside {processes}" for processes in LOADS)]
+    rows = [[f"training, {name}", *measured(_TRAIN, changes, seconds)] for name, changes in TRAINING.items()]
+    rows += [[f"ONNX Runtime, allow_spinning={on}", *measured(_ONNX, {}, seconds, on)] for on in ("1", "0")]
+    print(table(head, rows))
+
+
+if __name__ == "__main__":
+    main()
