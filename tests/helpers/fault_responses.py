@@ -78,7 +78,7 @@ def drip(content: bytes) -> Response:
     return [*steps, CUT]
 
 
-def picture(width: int, height: int, kind: str = "JPEG") -> bytes:
+def gradient(width: int, height: int, kind: str = "JPEG") -> bytes:
     """A grey gradient."""
     out = io.BytesIO()
     Image.linear_gradient("L").resize((width, height), Image.Resampling.NEAREST).save(out, kind)
@@ -105,7 +105,7 @@ def gzip_bomb(times: int = 1) -> bytes:
 
 def images() -> Responses:
     """The faults of single images."""
-    good, damaged = jpeg(1000), picture(300, 200, "PNG")
+    good, damaged = jpeg(1000), gradient(300, 200, "PNG")
     responses: dict[str, Response] = {
         "slow-first-byte": [TOO_LATE, http(good)],
         "slow-drip": drip(http(good)),
@@ -126,13 +126,13 @@ def images() -> Responses:
         "text": [http(b"not here")],
         "empty": [http()],
         "wrong-type": [http(good, Content_Type="text/html")],
-        "wrong-suffix": [http(picture(40, 40, "PNG"), Content_Type="image/jpeg")],
-        "30-megapixel": [http(picture(6000, 5000))],
+        "wrong-suffix": [http(gradient(40, 40, "PNG"), Content_Type="image/jpeg")],
+        "30-megapixel": [http(gradient(6000, 5000))],
         "100-megapixel": [http(png_bomb(10_000))],
         "60000x60000": [http(png_bomb(60_000))],
         "too-large": [http(bytes(2_000_001))],
-        "truncated-jpeg": [http(picture(200, 200)[:-900])],
-        "truncated-png": [http(picture(300, 200, "PNG")[:-300])],
+        "truncated-jpeg": [http(gradient(200, 200)[:-900])],
+        "truncated-png": [http(gradient(300, 200, "PNG")[:-300])],
         "damaged": [http(damaged[:60] + bytes(20) + damaged[80:])],
         "moved": [moved("moved-good.jpg")],
         "moved-5-times": [moved("hop-4.jpg", 301)],

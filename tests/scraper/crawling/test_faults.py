@@ -27,7 +27,7 @@ End = tuple[str, str | None]
 
 OK: End = ("ok", None)
 TIMEOUT, CUT_OFF = ("failed", "timeout"), ("failed", "connection cut off")
-PACKED = ("failed", "compressed without being requests to be")
+PACKED = ("failed", "compressed without being asked to be")
 NO_REDIRECT, TOO_MANY_REDIRECTS = ("failed", "HTTP 302 to nowhere"), ("failed", "too many redirects")
 FORBIDDEN = ("refused", "robots.txt")
 
@@ -76,7 +76,7 @@ IMAGE_FAULTS: dict[str, End] = {
     "to-another-port": ("refused", "host 127.0.0.1:1 is not allowed"),
     "to-private-allowed": ("refused", "host 192.168.0.1 has a private address"),
     "to-file": NO_REDIRECT,
-    "to-script": ("failed", "no usable response (InvalidURL)"),
+    "to-script": ("failed", "no usable answer (InvalidURL)"),
     "to-nowhere": NO_REDIRECT,
     "to-forbidden": FORBIDDEN,
     "forbidden": FORBIDDEN,
@@ -114,7 +114,7 @@ ROBOTS_FAULTS: dict[str, tuple[End, End]] = {
 PAGE_FAULTS = {
     "failed: timeout": ["slow-first-byte", "slow-drip"],
     "failed: connection cut off": ["reset-in-body", "cut-in-body", "chunks-broken"],
-    "failed: no usable response (DecodeError)": ["gzip-broken"],
+    "failed: no usable answer (DecodeError)": ["gzip-broken"],
     "failed: too many redirects": ["loop", "category loop"],
     "failed: HTTP 500": ["status-500", "category status-500"],
     "gone: HTTP 404": ["status-404"],

@@ -12,9 +12,9 @@ from tests.helpers.crawl_shop import jpeg
 
 
 def test_multi_picture_jpegs_and_thin_images_are_valid() -> None:
-    pictures = [Image.new("RGB", (64, 48), colour) for colour in ("red", "blue")]
+    images = [Image.new("RGB", (64, 48), colour) for colour in ("red", "blue")]
     several, thin = io.BytesIO(), io.BytesIO()
-    pictures[0].save(several, "MPO", save_all=True, append_images=pictures[1:])
+    images[0].save(several, "MPO", save_all=True, append_images=images[1:])
     Image.new("RGB", (300, 4)).save(thin, "JPEG")
     assert check_image(several.getvalue(), 10_000) == ("JPEG", 64, 48)
     assert check_image(thin.getvalue(), 10_000) == ("JPEG", 300, 4)

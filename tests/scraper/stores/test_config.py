@@ -140,3 +140,8 @@ def test_a_wrong_links_site_is_refused_by_key(
     with pytest.raises(UserError) as error:
         load_site(str(path))
     assert message in str(error.value) and str(path) in str(error.value)
+
+
+def test_the_fingerprint_of_stored_pages_keeps_the_former_name_of_an_extractor() -> None:
+    images = load_site("demo").model_dump(by_alias=True)["images"]
+    assert [set(image) for image in images] == [{"way", "strip_query"}] * 2, "else every store is read again"
