@@ -87,7 +87,7 @@ class Plan:
             self.seconds, self.rate = None, None
 
     def lines(self) -> list[str]:
-        """The plan as lines to print; untrusted text is escaped and comes last on its line."""
+        """The plan as lines to print; untrusted text is made printable and comes last on its line."""
         statistics = self.statistics
         links, distinct, several = statistics.links, statistics.distinct, statistics.in_several_classes
         classes = statistics.by_class()
@@ -147,7 +147,7 @@ class Plan:
 def plan_list(path: Path, site: Store | None = None) -> Plan:
     """Plan a bare link list, without network access. Raises UserError like `read_links`.
 
-    A site gives the rate, and a site of links also the names of the columns.
+    A site gives the rate; a links site also gives the names of the columns.
     """
     file = site.model_copy(update={"links": path}) if isinstance(site, LinksSite) else LinkFile(links=path)
     found = read_links(file)

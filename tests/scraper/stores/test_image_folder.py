@@ -114,9 +114,7 @@ def test_a_zip_bomb_is_not_unpacked(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "word"), [(None, "does not exist"), (b"PK no zip", "nor a readable zip")]
 )
-def test_what_cannot_be_taken_in_is_said_in_a_sentence(
-    tmp_path: Path, content: bytes | None, word: str
-) -> None:
+def test_an_error_is_one_sentence(tmp_path: Path, content: bytes | None, word: str) -> None:
     path = tmp_path / "own.zip"
     if content is not None:
         path.write_bytes(content)
