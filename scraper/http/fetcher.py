@@ -50,7 +50,7 @@ _FULL_JITTER = wait_random_exponential(multiplier=0.5, max=60)
 
 
 class FetchError(Exception):
-    """One URL failed for good, with a `status` of scraper.tables.STATUSES and a `reason`; the crawl goes on."""
+    """A URL failed for good: a `status` of scraper.tables.STATUSES and a `reason`; the crawl goes on."""
 
     def __init__(self, status: str, reason: str):
         super().__init__(f"{status}: {reason}")

@@ -224,7 +224,7 @@ def test_every_fault_has_an_end() -> None:
 
 
 @pytest.mark.parametrize("fault", IMAGE_FAULTS)
-def test_an_image(crawled: Crawled, fault: str) -> None:
+def test_image_fault(crawled: Crawled, fault: str) -> None:
     assert crawled.end("images", fault) == IMAGE_FAULTS[fault]
 
 
