@@ -1,4 +1,4 @@
-"""Commands that benchmarks run, in process groups that end with them."""
+"""Run commands in benchmarks, in process groups that end with the benchmark."""
 
 import ctypes
 import os
@@ -18,7 +18,7 @@ _GEMPUNDIT = Path(__file__).parents[1] / "scraper/sites/gempundit.toml"
 def running(
     command: Sequence[str | Path], folder: Path, core: int | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """The command, started in a folder (on one core only); what it prints goes to `output.txt` there.
+    """Start the command in a folder (on one core only, if given); its output goes to `output.txt` there.
 
     It is killed with all its children when the block ends, and on Linux also when this process is killed.
     """
@@ -51,23 +51,23 @@ def kill(process: subprocess.Popen[bytes]) -> None:
 
 
 def finish(process: subprocess.Popen[bytes], folder: Path, seconds: float = 0.0) -> None:
-    """Wait for a running command. Raises RuntimeError with its last words when it fails or takes longer."""
+    """Wait for a running command. Raises RuntimeError with the end of its output if it fails or times out."""
     try:
         code = process.wait(seconds)
     except subprocess.TimeoutExpired:
         code = None
     if code != 0:
         ended = "took too long" if code is None else f"ended with {code}"
-        raise RuntimeError(f"{process.args!r} {ended}:\n{last_words(folder)}")
+        raise RuntimeError(f"{process.args!r} {ended}:\n{output_tail(folder)}")
 
 
-def last_words(folder: Path) -> str:
-    """The end of what a command printed."""
+def output_tail(folder: Path) -> str:
+    """The end of a command's output."""
     return (folder / "output.txt").read_text(errors="replace")[-2000:]
 
 
 def replica_site(folder: Path, host: str, **limits: float) -> Path:
-    """A site file for the replica: gempundit's own, with another host and other limits."""
+    """Write a site file for the replica: that of gempundit, with another host and other limits."""
     text = _GEMPUNDIT.read_text(encoding="utf-8")
     text = text.replace("https://www.gempundit.com", f"http://{host}")
     text = re.sub(r'"(www|imgcdn1)\.gempundit\.com"', f'"{host}"', text)
@@ -84,7 +84,7 @@ def replica_site(folder: Path, host: str, **limits: float) -> Path:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Columns as wide as they must be, the first to the left, the others to the right."""
+    """A text table with columns as wide as needed, the first left-aligned, the others right-aligned."""
     lines = [list(head), *(list(row) for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     return "\n".join(

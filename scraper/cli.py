@@ -21,7 +21,7 @@ ParamsPath = Annotated[Path, typer.Option("--params", help="The parameter file."
 
 
 class StoreBlocked(UserError):
-    """The store turned the crawler away before its end."""
+    """The store blocked the crawler before it finished."""
 
     exit_code = 3
 
@@ -33,7 +33,7 @@ def crawl(
     ],
     params: ParamsPath = DEFAULT_PATH,
 ) -> None:
-    """Fetch what is new or changed at a store; a crawl that was cut short is taken up where it ended."""
+    """Fetch what is new or changed at a store; an interrupted crawl resumes where it ended."""
     from scraper.crawling.crawl import crawl_site
     from scraper.params import crawl_params
     from scraper.stores.config import load_site
@@ -46,10 +46,10 @@ def crawl(
 
 @app.command("import")
 def import_images(
-    path: Annotated[Path, typer.Argument(help="A folder or .zip with a folder of images for each class.")],
-    site: Annotated[str, typer.Option(help="What to call it: data/raw/<site>.")],
+    path: Annotated[Path, typer.Argument(help="A folder or .zip with one folder of images per class.")],
+    site: Annotated[str, typer.Option(help="Name of the new site: data/raw/<site>.")],
 ) -> None:
-    """Take in images that lie on this machine, as if a store had served them; they stay as they are."""
+    """Import images from this machine as if a store had served them; the originals are not changed."""
     from pydantic import ValidationError
 
     from scraper.crawling.crawl import crawl_site
@@ -63,7 +63,9 @@ def import_images(
     try:
         folder = FolderSite(name=site, title=site)
     except ValidationError:
-        raise UserError(f"'{site}' is no name for a site; use small letters, digits, '-' and '_'.") from None
+        raise UserError(
+            f"'{site}' is not a valid site name; use lower-case letters, digits, '-' and '_'."
+        ) from None
     print("\n".join(crawl_site(folder, FolderParams(folder=path)).lines()), flush=True)
 
 
@@ -73,11 +75,11 @@ def plan(
         str | None, typer.Option(help="Name of a known store, or path of a .toml file; its pages are read.")
     ] = None,
     links: Annotated[
-        Path | None, typer.Option(help="A .csv or .csv.gz with columns class, image_url; nobody is asked.")
+        Path | None, typer.Option(help="A .csv or .csv.gz with columns class, image_url; no network access.")
     ] = None,
     params: ParamsPath = DEFAULT_PATH,
 ) -> None:
-    """Tell what a crawl has before it: images, repeats, classes, time, disk space."""
+    """Estimate a crawl before running it: images, repeats, classes, time, disk space."""
     from scraper.crawling.plan import plan_list, plan_site
     from scraper.params import crawl_params
     from scraper.stores.config import FolderSite, load_site
@@ -93,19 +95,19 @@ def plan(
             print("\n".join(planned.lines()), flush=True)
         _check_block(summary)
     else:
-        raise UserError("Nothing to plan: name a store by --site, a list of links by --links, or both.")
+        raise UserError("Nothing to plan: give a store with --site, a link list with --links, or both.")
 
 
 @app.command()
 def status(
     site: Annotated[str, typer.Option(help="Name of a known store, or path of its .toml file.")],
 ) -> None:
-    """Tell how far a crawl is, while it runs (from another terminal) and afterwards."""
-    from scraper.crawling.session import FOLDER
+    """Show the progress of a crawl, while it runs (from another terminal) and afterwards."""
+    from scraper.crawling.session import STATE_FOLDER
     from scraper.monitoring.status import read_status
 
     name = Path(site).stem if site.endswith(".toml") else site
-    print("\n".join(read_status(name, FOLDER).lines()))
+    print("\n".join(read_status(name, STATE_FOLDER).lines()))
 
 
 @app.command()
@@ -119,17 +121,17 @@ def sites() -> None:
             rate, where = "a folder", f"crawl.{name}.folder"
         else:
             known = store.limits.requests_per_second
-            rate = "rate not known" if known is None else f"{known:g} requests/s"
+            rate = "rate unknown" if known is None else f"{known:g} requests/s"
             where = store.start_url if isinstance(store, HtmlSite) else str(store.links)
         print(f"{name:16} {rate:16} {store.title}  {where}")
 
 
 @app.command()
 def store(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0: a free one.")] = 0,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 picks a free one.")] = 0,
     params: ParamsPath = DEFAULT_PATH,
 ) -> None:
-    """Run the demo store alone until Ctrl-C, as crawl.demo in the parameters describes it."""
+    """Run only the demo store, with the settings of crawl.demo in the parameters, until Ctrl-C."""
     from scraper.demo_store.server import serve
     from scraper.params import DemoParams, crawl_params
     from scraper.stores.config import HtmlSite, load_site
@@ -138,13 +140,13 @@ def store(
     settings = crawl_params(params, site)
     rate = site.limits.requests_per_second if isinstance(site, HtmlSite) else None
     if not isinstance(settings, DemoParams) or rate is None:
-        raise UserError("The site 'demo' has lost its 'server = \"demo\"' or its 'requests_per_second'.")
+        raise UserError("The site 'demo' must define 'server = \"demo\"' and 'requests_per_second'.")
     serve(settings.seed, settings.scale, port, rate)
 
 
 def _check_block(summary: "Summary") -> None:
     if summary.ended == "blocked":
-        raise StoreBlocked(f"{summary.block}; what was fetched is kept, run the same command again then.")
+        raise StoreBlocked(f"{summary.block}. What was fetched is kept; run the same command again then.")
 
 
 def main() -> None:

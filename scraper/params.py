@@ -1,7 +1,7 @@
-"""The section `crawl` of `params.yaml`: what may differ from one crawl of a store to the next."""
+"""The section `crawl` of `params.yaml`: settings that may differ between crawls of a store."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
@@ -12,7 +12,7 @@ from scraper.stores.config import Contact, FolderSite, HtmlSite, Site
 
 
 class DemoParams(StrictModel):
-    """The demo store: seed and scale of its catalogue, and a factor on its share of bad photos."""
+    """The demo store: seed and scale of its catalogue, and a factor on its share of bad images."""
 
     seed: Annotated[int, Field(ge=0)] = 1
     scale: Annotated[float, Field(gt=0, le=10)] = 1.0
@@ -20,21 +20,26 @@ class DemoParams(StrictModel):
 
 
 class StoreParams(StrictModel):
-    """A real store: `contact` goes before the one in the site's file.
+    """A real store: `contact` overrides the one in the site's file.
 
-    What the store says about the use of its pictures is heeded unless a person switches it off here.
+    What the store says about the use of its images is respected unless it is switched off here.
     """
 
+    renamed_keys: ClassVar = {
+        "heed_x_robots_tag": "respect_x_robots_tag",
+        "heed_content_signal": "respect_content_signal",
+    }
+
     contact: Contact | None = None
-    heed_x_robots_tag: bool = True
-    heed_content_signal: bool = True
+    respect_x_robots_tag: bool = True
+    respect_content_signal: bool = True
 
     @property
-    def unheeded(self) -> list[str]:
-        """Names of the switches that are off."""
+    def disregarded(self) -> list[str]:
+        """Names of the opt-outs that are switched off."""
         switches = {
-            "heed_x_robots_tag": self.heed_x_robots_tag,
-            "heed_content_signal": self.heed_content_signal,
+            "respect_x_robots_tag": self.respect_x_robots_tag,
+            "respect_content_signal": self.respect_content_signal,
         }
         return [name for name, on in switches.items() if not on]
 
@@ -49,7 +54,7 @@ CrawlParams = DemoParams | StoreParams | FolderParams
 
 
 def crawl_params(path: Path, site: Site) -> CrawlParams:
-    """The parameters of one site's crawl; defaults where the default file is missing. Raises UserError."""
+    """The parameters of one site's crawl; defaults if the default file does not exist. Raises UserError."""
     if path == DEFAULT_PATH and not path.exists():
         content: dict[str, Any] = {}
     else:

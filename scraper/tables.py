@@ -4,14 +4,14 @@ import pyarrow as pa
 
 _TIME = pa.timestamp("ms", tz="UTC")
 
-#: What became of an image URL; `reason` says more (an HTTP status, a limit, a robots rule).
+#: The outcomes of an image URL; `reason` gives details (an HTTP status, a limit, a robots rule).
 STATUSES = {
     "ok": "downloaded, checked and stored",
-    "gone": "the store answered 404 or 410, or no longer lists it (gone_at says since when)",
+    "gone": "the store answered 404 or 410, or no longer lists it (since gone_at)",
     "refused": "robots.txt, a header or the site's own limits forbid it",
-    "invalid": "the answer is no complete image within the limits",
-    "failed": "no usable answer after all retries",
-    "blocked": "the store turned the crawler away before it was fetched",
+    "invalid": "the response is not a complete image within the limits",
+    "failed": "no usable response after all retries",
+    "blocked": "the store blocked the crawler before it was fetched",
 }
 
 #: data/raw/<site>/images.parquet, sorted by image_url.

@@ -1,7 +1,8 @@
 """The published catalogue of gempundit.com as a shop: its categories, product pages and image links.
 
-The lists lie beside the project, not in it. They say which class lists which image; which of the class's
-products shows it is told by the number in the file's name, or else invented, the same way every time.
+The lists are outside the project, next to it. They say which class lists which image. Which of the class's
+products shows it follows from the number in the file's name; without one, the product is invented, always the
+same way.
 """
 
 import csv
@@ -19,13 +20,13 @@ from benchmarks._shared import SHARED
 
 LISTS = SHARED / "gempundit"
 
-#: Pages beyond the end of a category show its last one.
+#: Pages beyond the end of a category repeat its last one.
 _PAGE = re.compile(r"(/gemstones/[^/]+)(?:/page/(\d+))?")
 
 
 @dataclass
 class Product:
-    """A product's page and the images on it, as paths."""
+    """The path of a product's page and of the images on it."""
 
     path: str
     images: list[str] = field(default_factory=list)
@@ -41,12 +42,12 @@ class Category:
 
 
 def missing() -> str | None:
-    """Why there is no replica, in a sentence; None when there is one."""
+    """Why the replica cannot be built, in a sentence; None if it can."""
     return None if LISTS.is_dir() else f"Skipped: the published lists are not in '{LISTS}'."
 
 
 class Replica:
-    """A share (`part`, 0 to 1) of the catalogue; `find` gives what lies at a path."""
+    """A share (`part`, 0 to 1) of the catalogue; `find` returns the content of a path."""
 
     def __init__(self, part: float = 1.0):
         self.categories = _read_catalogue(part)
@@ -57,7 +58,7 @@ class Replica:
 
     @property
     def pages(self) -> int:
-        """Pages that a crawl of everything asks for: one beyond each category's end is among them."""
+        """Pages that a full crawl requests, including one beyond the end of each category."""
         return 1 + sum(category.pages + 1 for category in self.categories.values()) + len(self.products)
 
     @property
@@ -66,9 +67,9 @@ class Replica:
         return sum(len(product.images) for product in self.products.values())
 
     def find(self, path: str) -> tuple[str, bytes] | None:
-        """Content type and body, None where nothing lies."""
+        """Content type and body; None if there is nothing at the path."""
         if path in self.images:
-            return "image/jpeg", self.photo(path)
+            return "image/jpeg", self.image(path)
         if path == "/gemstones":
             return "text/html", self._index()
         if product := self.products.get(path):
@@ -77,7 +78,7 @@ class Replica:
             return "text/html", _category_page(category, int(match[2] or 1))
         return None
 
-    def photo(self, path: str) -> bytes:
+    def image(self, path: str) -> bytes:
         """The bytes of an image."""
         return photo(self._template, path)
 
@@ -125,7 +126,7 @@ def _read_catalogue(part: float) -> dict[str, Category]:
     for row in {row["product_url"]: row for row in _rows("product_links.csv.gz")}.values():
         name = row["class"].replace("_", "/")  # the lists' class names were file names
         by_class[name].products.append(Product(urlsplit(row["product_url"]).path))
-    for product, path in _places(_rows("image_links.csv.gz"), by_class):
+    for product, path in _assign_products(_rows("image_links.csv.gz"), by_class):
         product.images.append(path)
     for category in categories.values():
         products = category.products
@@ -135,8 +136,10 @@ def _read_catalogue(part: float) -> dict[str, Category]:
     return categories
 
 
-def _places(links: Iterator[dict[str, str]], by_class: dict[str, Category]) -> Iterator[tuple[Product, str]]:
-    """The product and image of each link: the product of the image's number, or the next one in turn."""
+def _assign_products(
+    links: Iterator[dict[str, str]], by_class: dict[str, Category]
+) -> Iterator[tuple[Product, str]]:
+    """The product and image of each link: the product with the image's number, or the next one in turn."""
     numbered: dict[tuple[str, str], Product] = {}
     for name, category in by_class.items():
         for product in category.products:
@@ -148,12 +151,12 @@ def _places(links: Iterator[dict[str, str]], by_class: dict[str, Category]) -> I
         name, path = row["class"].replace("_", "/"), urlsplit(row["image_url"]).path
         match = re.search(r"/(gp\d+)-", path)
         products = by_class[name].products
-        place = numbered.get((name, match[1])) if match else None
-        while place is None or (place.path, path) in taken:
-            place = products[turn[name] % len(products)]
+        product = numbered.get((name, match[1])) if match else None
+        while product is None or (product.path, path) in taken:
+            product = products[turn[name] % len(products)]
             turn[name] += 1
-        taken.add((place.path, path))
-        yield place, path
+        taken.add((product.path, path))
+        yield product, path
 
 
 def _rows(name: str) -> Iterator[dict[str, str]]:

@@ -1,7 +1,7 @@
-"""A shop as an HTTP/1.1 server on loopback, fast enough not to be what is measured.
+"""A shop as an HTTP/1.1 server on loopback, fast enough not to be the bottleneck.
 
-It serves one process with its answers from memory, keeps connections open, knows ETags, and writes down every
-request: `/-/requests` gives them as JSON, in order, each as [seconds (time.monotonic), path, status].
+It is one process that serves from memory, keeps connections open, supports ETags, and logs every request:
+`/-/requests` returns them as JSON, in order, each as [seconds (time.monotonic), path, status].
 """
 
 import asyncio
@@ -26,14 +26,14 @@ _REQUESTS, _COUNT = "/-/requests", "/-/count"
 
 
 class Shop(Protocol):
-    """What is served."""
+    """The content to serve."""
 
     def find(self, path: str) -> tuple[str, bytes] | None:
-        """Content type and body of what lies at a path, None where nothing does."""
+        """Content type and body of a path; None if there is nothing."""
 
 
 class Request(NamedTuple):
-    """A request that was answered; `at` is of `time.monotonic`, which all processes share."""
+    """A served request; `at` is of `time.monotonic`, which all processes share."""
 
     at: float
     path: str
@@ -49,13 +49,13 @@ class Request(NamedTuple):
 
 @dataclass(frozen=True)
 class Server:
-    """Where a started server listens."""
+    """The address of a running server."""
 
     host: str
 
     @property
     def url(self) -> str:
-        """Its address without a path."""
+        """Its URL without a path."""
         return f"http://{self.host}"
 
     def requests(self) -> list[Request]:
@@ -63,12 +63,12 @@ class Server:
         return [Request(*entry) for entry in json.loads(self._get(_REQUESTS))]
 
     def count(self) -> int:
-        """How many requests there were so far."""
+        """The number of requests so far."""
         return int(self._get(_COUNT))
 
     def _get(self, path: str) -> bytes:
-        with build_opener(ProxyHandler({})).open(self.url + path, timeout=60) as answer:
-            body: bytes = answer.read()
+        with build_opener(ProxyHandler({})).open(self.url + path, timeout=60) as response:
+            body: bytes = response.read()
         return body
 
 
@@ -76,9 +76,10 @@ class Server:
 def serve(
     make: Callable[[], Shop], limits: Limits | None = None, latency: float = 0.0, core: int | None = None
 ) -> Iterator[Server]:
-    """Run what `make` makes in a process of its own until the block ends, or this process does.
+    """Serve the shop that `make` returns, in a separate process, until the block or this process ends.
 
-    `limits` turn fast clients away, each answer takes `latency` seconds, `core` is the only one it uses.
+    `limits` reject clients that are too fast, each response takes `latency` seconds, and the server runs only
+    on `core`.
     """
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
@@ -98,12 +99,12 @@ def _run(
 ) -> None:
     if core is not None:
         os.sched_setaffinity(0, {core})
-    asyncio.run(_serve(parent, _Desk(make(), limits, latency)))
+    asyncio.run(_serve(parent, _Handler(make(), limits, latency)))
 
 
-async def _serve(parent: Connection, desk: "_Desk") -> None:
+async def _serve(parent: Connection, handler: "_Handler") -> None:
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: _Connection(desk, loop), "127.0.0.1", 0, backlog=1024)
+    server = await loop.create_server(lambda: _Connection(handler, loop), "127.0.0.1", 0, backlog=1024)
     threading.Thread(target=_end_with, args=[parent], daemon=True).start()
     parent.send(server.sockets[0].getsockname()[1])
     await server.serve_forever()
@@ -114,22 +115,22 @@ def _end_with(parent: Connection) -> None:
     os._exit(0)
 
 
-class _Desk:
-    """The shop behind all connections, with the list of requests."""
+class _Handler:
+    """The shop shared by all connections, and the log of its requests."""
 
     def __init__(self, shop: Shop, limits: Limits | None, latency: float):
         self.shop, self.latency = shop, latency
         self.door = Doorkeeper(limits) if limits else None
         self.requests: list[tuple[float, str, int]] = []
 
-    def answer(self, path: str, head: bytes) -> bytes:
+    def respond(self, path: str, head: bytes) -> bytes:
         if path == _REQUESTS:
-            return _answer(200, json.dumps(self.requests).encode())
+            return _response(200, json.dumps(self.requests).encode())
         if path == _COUNT:
-            return _answer(200, str(len(self.requests)).encode())
+            return _response(200, str(len(self.requests)).encode())
         status, body, headers = self._decide(path, head)
         self.requests.append((monotonic(), path, status))
-        return _answer(status, body, headers)
+        return _response(status, body, headers)
 
     def _decide(self, path: str, head: bytes) -> tuple[int, bytes, str]:
         if self.door is not None:
@@ -144,19 +145,19 @@ class _Desk:
         if found is None:
             return 404, b"", ""
         tag = f'"{zlib.crc32(found[1]):08x}"'
-        if tag.encode() in head:  # nothing but If-None-Match would hold it
+        if tag.encode() in head:  # only If-None-Match contains it
             return 304, b"", f"ETag: {tag}\r\n"
         return 200, found[1], f"ETag: {tag}\r\nContent-Type: {found[0]}\r\n"
 
 
-def _answer(status: int, body: bytes, headers: str = "") -> bytes:
+def _response(status: int, body: bytes, headers: str = "") -> bytes:
     length = "" if status == 304 else f"Content-Length: {len(body)}\r\n"
     return f"HTTP/1.1 {status} {_REASONS[status]}\r\n{headers}{length}\r\n".encode() + body
 
 
 class _Connection(asyncio.Protocol):
-    def __init__(self, desk: _Desk, loop: asyncio.AbstractEventLoop):
-        self._desk, self._loop = desk, loop
+    def __init__(self, handler: _Handler, loop: asyncio.AbstractEventLoop):
+        self._handler, self._loop = handler, loop
         self._received = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -168,8 +169,8 @@ class _Connection(asyncio.Protocol):
         while (end := self._received.find(b"\r\n\r\n")) >= 0:
             head, self._received = self._received[:end], self._received[end + 4 :]
             path = head.split(b" ", 2)[1].decode("latin-1").partition("?")[0]
-            answer = self._desk.answer(path, head)
-            if self._desk.latency:
-                self._loop.call_later(self._desk.latency, self._transport.write, answer)
+            response = self._handler.respond(path, head)
+            if self._handler.latency:
+                self._loop.call_later(self._handler.latency, self._transport.write, response)
             else:
-                self._transport.write(answer)
+                self._transport.write(response)

@@ -1,10 +1,10 @@
-"""How much of what a shop allows is used, and how often it must turn the crawler away.
+"""How much of the allowed rate a crawler uses, and how often the shop must reject it.
 
     python -m benchmarks.crawling.politeness [--seconds 60]
 
-Each crawler meets replicas of the shop that allow 5, 20 and 100 requests a second: a token bucket with a
-burst of ten, 429 beyond it, and a block of a minute after thirty refusals within ten seconds. An answer takes
-0.1 s.
+Each crawler runs against replicas of the shop that allow 5, 20 and 100 requests a second: a token bucket with
+a burst of ten, 429 beyond it, and a block of a minute after thirty rejections within ten seconds. A response
+takes 0.1 s.
 """
 
 import argparse
@@ -20,28 +20,28 @@ from urllib.parse import urljoin
 
 import requests
 
-from benchmarks._commands import GEMSCRAPE, last_words, replica_site, running, table
+from benchmarks._commands import GEMSCRAPE, output_tail, replica_site, running, table
 from benchmarks.crawling import _replica
 from benchmarks.crawling._server import Request, Server, serve
 from benchmarks.peers._peers import SCRAPY, peers
 from scraper.demo_store.rate_limit import Limits
 
-#: Starts a crawler against a server that allows a rate, in a folder of its own.
+#: Starts a crawler in its own folder, against a server that allows a given rate.
 Start = Callable[[float, Server, Path], AbstractContextManager[None]]
 
 RATES = (5, 20, 100)
 LATENCY = 0.1
 
-#: A crawler may take so long to start, seconds.
+#: How long a crawler may take to start, seconds.
 _START = 10.0
 
-#: More pages and images than are asked for in the time.
+#: Enough pages and images that no crawler finishes in time.
 _PART = 0.1
 
 
 @contextmanager
 def gemscrape(server: Server, folder: Path, **limits: float) -> Iterator[None]:
-    """The crawler, told the rate or not."""
+    """The crawler, with a known or an unknown rate."""
     site = replica_site(folder, server.host, concurrency=32, **limits)
     with running([GEMSCRAPE, "crawl", "--site", site], folder):
         yield
@@ -49,7 +49,7 @@ def gemscrape(server: Server, folder: Path, **limits: float) -> Iterator[None]:
 
 @contextmanager
 def scrapy(python: Path, server: Server, folder: Path) -> Iterator[None]:
-    """Scrapy with AutoThrottle, its other settings as they are, obeying robots.txt."""
+    """Scrapy with AutoThrottle and otherwise default settings, obeying robots.txt."""
     with running([python, SCRAPY, "polite", f"{server.url}/gemstones"], folder):
         yield
 
@@ -62,17 +62,17 @@ def product_pages() -> list[str]:
 
 @contextmanager
 def published(server: Server, folder: Path) -> Iterator[None]:
-    """As the published notebooks did: twelve threads that sleep a random time between requests."""
+    """The method of the published notebooks: twelve threads that sleep a random time between requests."""
     paths = iter(product_pages())
     stop = threading.Event()
 
-    def ask() -> None:
+    def fetch() -> None:
         for path in paths:
             requests.get(urljoin(server.url, path), timeout=30)
             if stop.wait(random.uniform(0.5, 1.5)):
                 return
 
-    threads = [threading.Thread(target=ask, daemon=True) for _ in range(12)]
+    threads = [threading.Thread(target=fetch, daemon=True) for _ in range(12)]
     for thread in threads:
         thread.start()
     yield
@@ -83,15 +83,15 @@ def published(server: Server, folder: Path) -> Iterator[None]:
 
 def contestants() -> Iterator[tuple[str, Start]]:
     """Each crawler with its name."""
-    yield "gemscrape, rate known", lambda rate, *place: gemscrape(*place, requests_per_second=rate)
-    yield "gemscrape, rate unknown", lambda rate, *place: gemscrape(*place)
+    yield "gemscrape, rate known", lambda rate, *where: gemscrape(*where, requests_per_second=rate)
+    yield "gemscrape, rate unknown", lambda rate, *where: gemscrape(*where)
     if python := peers():
-        yield "Scrapy, AutoThrottle", lambda rate, *place: scrapy(python, *place)
-    yield "12 threads, random delays", lambda rate, *place: published(*place)
+        yield "Scrapy, AutoThrottle", lambda rate, *where: scrapy(python, *where)
+    yield "12 threads, random delays", lambda rate, *where: published(*where)
 
 
 def measure(start: Start, seconds: float) -> list[list[Request]]:
-    """What each of the servers was asked within `seconds` of its first request; all run at once."""
+    """The requests to each server within `seconds` of its first one; all servers run at the same time."""
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         servers = []
         for rate in RATES:
@@ -99,29 +99,29 @@ def measure(start: Start, seconds: float) -> list[list[Request]]:
             servers.append(stack.enter_context(serve(partial(_replica.Replica, _PART), limits, LATENCY)))
         with ExitStack() as crawlers:
             for rate, server in zip(RATES, servers, strict=True):
-                place = Path(folder) / str(rate)
-                place.mkdir()
-                crawlers.enter_context(start(rate, server, place))
+                subfolder = Path(folder) / str(rate)
+                subfolder.mkdir()
+                crawlers.enter_context(start(rate, server, subfolder))
             time.sleep(_START + seconds)
         logs = [server.requests() for server in servers]
         for rate, log in zip(RATES, logs, strict=True):
             if not log:
-                raise RuntimeError(f"nothing was asked for:\n{last_words(Path(folder) / str(rate))}")
+                raise RuntimeError(f"nothing was requested:\n{output_tail(Path(folder) / str(rate))}")
     return [[request for request in log if request.at < log[0].at + seconds] for log in logs]
 
 
 def row(name: str, rate: float, log: list[Request], seconds: float) -> list[str]:
-    """The line of the table for one crawler and rate."""
+    """The row of the table for one crawler and rate."""
     first, served = log[0].at, [request.at for request in log if request.status == 200]
     late = sum(at >= first + seconds / 2 for at in served)
-    refused = sum(request.status == 429 for request in log)
+    rejected = sum(request.status == 429 for request in log)
     return [
         name,
         str(rate),
         str(len(log)),
         f"{len(served) / (rate * seconds):.1%}",
         f"{late / (rate * seconds / 2):.1%}",
-        f"{refused / len(log):.2%}",
+        f"{rejected / len(log):.2%}",
         "yes" if any(request.status == 403 for request in log) else "no",
     ]
 
@@ -140,7 +140,7 @@ def main() -> None:
     for name, start in contestants():
         for rate, log in zip(RATES, measure(start, seconds), strict=True):
             rows.append(row(name, rate, log, seconds))
-    head = ["crawler", "allowed/s", "requests", "of it used", "in the second half", "429", "blocked"]
+    head = ["crawler", "allowed/s", "requests", "share used", "in the second half", "429", "blocked"]
     print(table(head, rows))
 
 

@@ -1,9 +1,9 @@
-"""A crawl of the whole published catalogue at full speed: each image once, and as fast at the end as before?
+"""Crawl the whole published catalogue at full speed: is each image fetched once, at a constant speed?
 
     python -m benchmarks.crawling.scale [--part 1.0]
 
-222 categories with their pages, 63,933 product pages, 118,915 image links to 73,432 small images, all served
-by a replica on loopback; the crawler is the command that users run.
+222 categories with their pages, 63,933 product pages and 118,915 image links to 73,432 small images, served
+by a replica on loopback. The crawler is the command that users run.
 """
 
 import argparse
@@ -26,7 +26,7 @@ _LONGEST_SECONDS = 3600.0
 
 
 def peak_memory(process: subprocess.Popen[bytes], seconds: float) -> int:
-    """Wait for a process to end, or so long; the most memory that it held, in bytes."""
+    """Wait up to `seconds` for a process to end; returns its peak memory in bytes."""
     watched, peak, deadline = psutil.Process(process.pid), 0, time.monotonic() + seconds
     while process.poll() is None and time.monotonic() < deadline:
         with suppress(psutil.NoSuchProcess):
@@ -36,13 +36,13 @@ def peak_memory(process: subprocess.Popen[bytes], seconds: float) -> int:
 
 
 def tenths(requests: list[Request]) -> list[float]:
-    """Milliseconds a request in each tenth of them, by the server's clock."""
+    """Milliseconds per request in each tenth of them, by the server's clock."""
     cuts = [requests[(len(requests) - 1) * n // 10].at for n in range(11)]
     return [(end - start) / (len(requests) / 10) * 1000 for start, end in pairwise(cuts)]
 
 
 def main() -> None:
-    """Crawl the replica and print what it took."""
+    """Crawl the replica and print the time and memory it took."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -67,7 +67,7 @@ def main() -> None:
     print(f"{shop.links} image links to {len(shop.images)} images on {len(shop.products)} product pages")
     print(f"fetched exactly once: {once}; more than once or not listed: {len(times) - once}")
     print(f"{len(log)} requests in {seconds:.0f} s; peak memory {peak / 2**20:.0f} MiB")
-    head = ["ms a request in each tenth", *(str(number) for number in range(1, 11))]
+    head = ["ms per request in each tenth", *(str(number) for number in range(1, 11))]
     rows = [
         [f"{len(found)} {kind}s", *(f"{value:.2f}" for value in tenths(found))]
         for kind, found in by_kind.items()

@@ -1,12 +1,12 @@
-"""Images a second and core without a limit, beside img2dataset and Scrapy's ImagesPipeline.
+"""Images per second and core without a rate limit, compared with img2dataset and Scrapy's ImagesPipeline.
 
     python -m benchmarks.crawling.speed [--images 5000] [--rounds 3]
 
 All fetch the same images from the same server with 16 requests at a time, the client on one core and the
 server on another. gemscrape decodes a file to its end, hashes it, writes it under another name, fsyncs and
-renames it, and commits to SQLite. img2dataset decodes and hashes it, Scrapy decodes and encodes it anew; both
-write it straight under its name, so that they are given a writer here that does it as gemscrape does. Rates
-are of the server's clock, from the first image asked for to the last.
+renames it, and commits to SQLite. img2dataset decodes and hashes it, Scrapy decodes and re-encodes it. Both
+write directly to the final name, so here they get a writer that works like gemscrape's. Rates are measured by
+the server's clock, from the first image request to the last.
 """
 
 import argparse
@@ -22,12 +22,12 @@ from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks._commands import GEMSCRAPE, finish, last_words, running, table
+from benchmarks._commands import GEMSCRAPE, finish, output_tail, running, table
 from benchmarks._photos import Gallery, template
 from benchmarks.crawling._server import Server, serve
 from benchmarks.peers._peers import IMG2DATASET, SCRAPY, peers
 
-#: Side of the photos in pixels: files of about 20 and 150 kB.
+#: Side of the images in pixels: files of about 20 and 150 kB.
 SIDES = (280, 830)
 CRAWLERS = ["gemscrape", "img2dataset", "Scrapy"]
 CONCURRENCY = 16
@@ -44,7 +44,7 @@ limits = {{ requests_per_second = 1_000_000, concurrency = {concurrency} }}
 
 
 class Speed(NamedTuple):
-    """Of one run: files, images a second, CPU milliseconds an image (with the process's start)."""
+    """Results of one run: files, images per second, CPU milliseconds per image (with process start-up)."""
 
     files: int
     rate: float
@@ -52,14 +52,14 @@ class Speed(NamedTuple):
 
 
 def command(crawler: str, server: Server, folder: Path, images: list[str]) -> list[str | Path]:
-    """How a crawler is called; writes the file that it reads its task from."""
+    """The command line of a crawler; writes the file that lists its images."""
     urls = [server.url + path for path in images]
     if crawler.startswith("gemscrape"):
         (folder / "links.csv").write_text("\n".join(["class,image_url", *(f"All,{url}" for url in urls)]))
         site = folder / "gallery.toml"
         site.write_text(_SITE.format(host=server.host, concurrency=CONCURRENCY))
-        clocked = [sys.executable, Path(__file__).with_name("_parts.py")]
-        return [*(clocked if "clocked" in crawler else [GEMSCRAPE]), "crawl", "--site", site]
+        profiled = [sys.executable, Path(__file__).with_name("_profile.py")]
+        return [*(profiled if "profiled" in crawler else [GEMSCRAPE]), "crawl", "--site", site]
     python = peers()
     assert python is not None
     if crawler == "Scrapy":
@@ -69,7 +69,7 @@ def command(crawler: str, server: Server, folder: Path, images: list[str]) -> li
 
 
 def measure(crawler: str, images: int, side: int, folder: Path) -> Speed:
-    """One run in an empty folder. Raises RuntimeError when it leaves images out."""
+    """One run in an empty folder. Raises RuntimeError if it skips images."""
     cores = sorted(os.sched_getaffinity(0))
     shop = Gallery(images, side)
     with serve(partial(Gallery, images, side), core=cores[-1]) as server:
@@ -79,7 +79,7 @@ def measure(crawler: str, images: int, side: int, folder: Path) -> Speed:
         cpu = _cpu() - before
         times = [request.at for request in server.requests() if request.kind == "image"]
     if len(times) < images:
-        raise RuntimeError(f"{crawler} asked for {len(times)} of {images}:\n{last_words(folder)}")
+        raise RuntimeError(f"{crawler} requested {len(times)} of {images}:\n{output_tail(folder)}")
     files = sum(1 for _ in folder.rglob("*.jpg"))
     return Speed(files, (len(times) - 1) / (times[-1] - times[0]), cpu / images * 1000)
 
@@ -92,7 +92,7 @@ def _cpu() -> float:
 def rows(
     images: int, rounds: int, side: int, crawlers: list[str], folders: Iterator[Path]
 ) -> Iterator[list[str]]:
-    """Lines of the table for photos of one size; the crawlers take turns."""
+    """Rows of the table for images of one size; the crawlers take turns."""
     speeds: dict[str, list[Speed]] = {crawler: [] for crawler in crawlers}
     for _ in range(rounds):
         for crawler in crawlers:
@@ -109,15 +109,15 @@ def rows(
         ]
 
 
-def parts(images: int, side: int, folder: Path) -> dict[str, float]:
-    """Where gemscrape's CPU time goes, in microseconds an image."""
-    measure("gemscrape, clocked", images, side, folder)
-    seconds = json.loads((folder / "parts.json").read_text())
+def profile(images: int, side: int, folder: Path) -> dict[str, float]:
+    """The CPU time of each part of gemscrape, in microseconds per image."""
+    measure("gemscrape, profiled", images, side, folder)
+    seconds = json.loads((folder / "profile.json").read_text())
     return {part: spent / images * 1e6 for part, spent in seconds.items()}
 
 
 def empty_folders(parent: Path) -> Iterator[Path]:
-    """One after the other. None is deleted in between: ext4 is slow to use deleted files' places again."""
+    """One after the other. None is deleted in between: ext4 is slow to reuse the space of deleted files."""
     for number in count():
         folder = parent / str(number)
         folder.mkdir()
@@ -125,7 +125,7 @@ def empty_folders(parent: Path) -> Iterator[Path]:
 
 
 def main() -> None:
-    """Run all in turns and print the tables."""
+    """Run all crawlers in turn and print the tables."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -133,7 +133,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     if not hasattr(os, "sched_setaffinity") or len(os.sched_getaffinity(0)) < 2:
-        print("Skipped: it takes two cores that processes can be bound to.")
+        print("Skipped: it needs two cores to which processes can be bound.")
         return
     crawlers = CRAWLERS if peers() else CRAWLERS[:1]
     with tempfile.TemporaryDirectory() as name:
@@ -141,11 +141,11 @@ def main() -> None:
         found = [
             row for side in SIDES for row in rows(options.images, options.rounds, side, crawlers, folders)
         ]
-        where = [parts(options.images, side, next(folders)) for side in SIDES]
-    print(table(["crawler", "size", "files", "images/s", "spread", "CPU ms an image"], found))
-    print("\nwhere gemscrape's CPU time goes, microseconds an image\n")
+        profiles = [profile(options.images, side, next(folders)) for side in SIDES]
+    print(table(["crawler", "size", "files", "images/s", "spread", "CPU ms per image"], found))
+    print("\nCPU time of gemscrape's parts, microseconds per image\n")
     head = ["part", *(row[1] for row in found[:: len(crawlers)])]
-    print(table(head, [[part, *(f"{spent[part]:.0f}" for spent in where)] for part in where[0]]))
+    print(table(head, [[part, *(f"{spent[part]:.0f}" for spent in profiles)] for part in profiles[0]]))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a site lists: its pages are read, or its list of links, and the state takes the listing in."""
+"""Discover what a site lists: read its pages or its link list, and save the listings in the state."""
 
 import hashlib
 from collections.abc import Iterable, Iterator
@@ -7,50 +7,50 @@ from dataclasses import dataclass
 from gemkit.errors import UserError
 from scraper.crawling.frontier import Frontier, PageJob
 from scraper.crawling.session import Session
-from scraper.crawling.thread_pool import work
-from scraper.http.fetcher import Fetcher, NotFetched
+from scraper.crawling.thread_pool import map_unordered
+from scraper.http.fetcher import Fetcher, FetchError
 from scraper.storage.jobs import PageRow, validators
 from scraper.stores.config import HtmlSite, LinksSite
 from scraper.stores.document import Document
-from scraper.stores.html_store import READERS, VERSION
+from scraper.stores.html_store import PARSERS, VERSION
 from scraper.stores.image_folder import Folder
 from scraper.stores.link_list import read_links
-from scraper.stores.records import Found, Link, LinkList, Product
+from scraper.stores.records import Link, LinkList, PageContent, Product
 
 
-def find(session: Session) -> Iterable[Link]:
-    """List all images of the site in the state; gives the links to them, repeats included.
+def discover(session: Session) -> Iterable[Link]:
+    """Save all images of the site as listed in the state; returns the links to them, repeats included.
 
-    Raises Blocked, and UserError when nothing is found: the site has changed, its file must be corrected.
+    Raises Blocked, and UserError if nothing is found: the site has changed and its file must be corrected.
     """
     site = session.site
     if isinstance(site, HtmlSite):
-        return _Pages(session, site).find()
+        return _PageReader(session, site).discover()
     if isinstance(site, LinksSite):
-        return _take_list(session, read_links(site))
+        return _save_list(session, read_links(site))
     assert isinstance(session.source, Folder)
-    return _take_list(session, session.source.links())
+    return _save_list(session, session.source.links())
 
 
-def _take_list(session: Session, listed: LinkList) -> list[Link]:
-    session.state.list_links(listed.links)
+def _save_list(session: Session, listed: LinkList) -> list[Link]:
+    session.state.listings.save_links(listed.links)
     session.summary.notes += listed.notes
     session.summary.found = len(listed.links)
-    session.summary.distinct = session.state.listed_count()
+    session.summary.distinct = session.state.listings.count()
     return listed.links
 
 
 @dataclass(frozen=True)
-class _Page:
-    """What became of a page: read anew (`found`), unchanged (neither), or not read (`failure`)."""
+class _Outcome:
+    """What became of a page: parsed (`content`), unchanged (no field is set), or not read (`failure`)."""
 
-    found: Found | None = None
+    content: PageContent | None = None
     headers: dict[str, str] | None = None
-    failure: NotFetched | None = None
+    failure: FetchError | None = None
 
 
-class _Pages:
-    """Reads pages from the start page on, until they lead to no others."""
+class _PageReader:
+    """Reads pages from the start page on, until no new ones are found."""
 
     def __init__(self, session: Session, site: HtmlSite):
         self.session, self.site = session, site
@@ -58,91 +58,93 @@ class _Pages:
         assert isinstance(session.source, Fetcher)
         self.fetcher = session.source
         self.frontier = Frontier(site)
-        reading = site.model_dump_json(
-            include={"kind", "categories", "pagination", "products", "product", "images"}
+        settings = site.model_dump_json(
+            include={"kind", "categories", "pagination", "products", "product", "images"}, by_alias=True
         )
-        self._readers = hashlib.sha256(f"{VERSION} {reading}".encode()).hexdigest()[:16]
+        self._parser = hashlib.sha256(f"{VERSION} {settings}".encode()).hexdigest()[:16]
 
-    def find(self) -> Iterable[Link]:
-        """Read all pages and list what they show. Raises UserError when they show nothing."""
+    def discover(self) -> Iterable[Link]:
+        """Read all pages and save what they list. Raises UserError if they list nothing."""
         try:
             self._read_all()
         except BaseException:
-            self.state.list_products(self._products(), complete=False)
+            self.state.listings.save_products(self._products(), complete=False)
             raise
-        self.state.list_products(self._counted(), complete=True)
-        self.summary.distinct = self.state.listed_count()
+        self.state.listings.save_products(self._counted(), complete=True)
+        self.summary.distinct = self.state.listings.count()
         self._check_listing()
         return self._links()
 
     def _read_all(self) -> None:
         session, frontier = self.session, self.frontier
-        with session.watched("find", "pages") as show:
+        with session.track_progress("discover", "pages") as update:
 
-            def take() -> tuple[PageJob, PageRow | None] | None:
+            def next_job() -> tuple[PageJob, PageRow | None] | None:
                 while (job := frontier.take()) is not None:
-                    row = self.state.page(job.role, job.url)
-                    if row is None or not self._settled(row):
+                    row = self.state.pages.get(job.role, job.url)
+                    if row is None or not self._is_done(row):
                         return job, row
-                    frontier.follow(job, _kept(row))
+                    frontier.follow(job, _stored_content(row))
                 return None
 
-            for (job, _), page in work(
-                take,
+            for (job, _), outcome in map_unordered(
+                next_job,
                 self._read,
                 session.threads,
-                session.places,
+                session.max_in_flight,
                 session.stop,
-                lambda: show(0, frontier.count),
+                lambda: update(0, frontier.count),
             ):
-                frontier.follow(job, self._settle(job, page))
-                show(1, frontier.count)
-        self.summary.pages_by_reason = self.state.page_reasons()
+                frontier.follow(job, self._record(job, outcome))
+                update(1, frontier.count)
+        self.summary.pages_by_reason = self.state.pages.reasons()
         self.summary.notes += [
             f"stopped at {self.site.limits.max_category_pages} pages of {url}" for url in frontier.endless
         ]
 
-    def _settled(self, row: PageRow) -> bool:
-        return row.settled and (row.found is None or row.readers == self._readers)
+    def _is_done(self, row: PageRow) -> bool:
+        return row.done and (row.content is None or row.parser == self._parser)
 
-    def _read(self, task: tuple[PageJob, PageRow | None]) -> _Page:
+    def _read(self, task: tuple[PageJob, PageRow | None]) -> _Outcome:
         job, row = task
-        known = row is not None and row.found is not None and row.readers == self._readers
+        known = row is not None and row.content is not None and row.parser == self._parser
         try:
-            answer = self.fetcher.page(job.url, validators(row) if row and known else {})
-        except NotFetched as failure:
-            return _Page(failure=failure)
-        if answer.status == 304:
-            return _Page()
+            response = self.fetcher.page(job.url, validators(row) if row and known else {})
+        except FetchError as failure:
+            return _Outcome(failure=failure)
+        if response.status == 304:
+            return _Outcome()
         try:
-            found = READERS[self.site.kind](self.site, job.role, Document(answer.url, answer.body))
-        except Exception as error:  # what one stranger's page does to a parser must not end a night's crawl
+            document = Document(response.url, response.body)
+            content = PARSERS[self.site.kind](self.site, job.role, document)
+        except Exception as error:  # one untrusted page that breaks the parser must not end a night's crawl
             reason = f"cannot be understood ({type(error).__name__})"
-            return _Page(failure=NotFetched("invalid", reason))
-        return _Page(found, answer.headers)
+            return _Outcome(failure=FetchError("invalid", reason))
+        return _Outcome(content, response.headers)
 
-    def _settle(self, job: PageJob, page: _Page) -> Found:
-        if page.found is not None:
-            self._check_start(job, page.found)
+    def _record(self, job: PageJob, outcome: _Outcome) -> PageContent:
+        pages = self.state.pages
+        if outcome.content is not None:
+            self._check_start(job, outcome.content)
             self.summary.pages += 1
-            self.state.settle_page(
-                job.role, job.url, "ok", None, page.headers or {}, self._readers, page.found.to_json()
+            pages.mark_fetched(
+                job.role, job.url, outcome.headers or {}, self._parser, outcome.content.to_json()
             )
-            return page.found
-        if page.failure is None:
+            return outcome.content
+        if outcome.failure is None:
             self.summary.pages_unchanged += 1
-            self.state.keep_page(job.role, job.url, "ok", None)
+            pages.mark_unchanged(job.role, job.url, "ok", None)
         else:
             if job.role == "start":
                 raise UserError(
-                    f"The store cannot be crawled: {job.url} gave '{page.failure.reason}'; try again later, "
-                    f"or correct 'start_url' of the site '{self.site.name}'."
+                    f"The store cannot be crawled: {job.url} failed with '{outcome.failure.reason}'; try "
+                    f"again later, or correct 'start_url' of the site '{self.site.name}'."
                 )
-            self.state.keep_page(job.role, job.url, page.failure.status, page.failure.reason)
-        return _kept(self.state.page(job.role, job.url))
+            pages.mark_unchanged(job.role, job.url, outcome.failure.status, outcome.failure.reason)
+        return _stored_content(pages.get(job.role, job.url))
 
-    def _check_start(self, job: PageJob, found: Found) -> None:
-        if job.role == "start" and not found.categories:
+    def _check_start(self, job: PageJob, content: PageContent) -> None:
+        if job.role == "start" and not content.categories:
             raise UserError(
                 f"No category was found on {job.url}: the store has changed, correct 'categories' of the "
                 f"site '{self.site.name}'."
@@ -151,7 +153,7 @@ class _Pages:
     def _products(self) -> Iterator[tuple[str, Product, list[str]]]:
         role = "category" if self.site.products is None else "product"
         for url in self.frontier.product_categories:
-            product = _kept(self.state.page(role, url)).product
+            product = _stored_content(self.state.pages.get(role, url)).product
             if product is not None:
                 yield url, product, self.frontier.classes(url)
 
@@ -177,6 +179,8 @@ class _Pages:
         raise UserError(f"No {what}: the store has changed, correct '{key}' of the site '{self.site.name}'.")
 
 
-def _kept(row: PageRow | None) -> Found:
-    """What a page said when it was last read; nothing once it is gone."""
-    return Found() if row is None or row.found is None or row.status == "gone" else Found.from_json(row.found)
+def _stored_content(row: PageRow | None) -> PageContent:
+    """What a page yielded when it was last read; nothing once it is gone."""
+    if row is None or row.content is None or row.status == "gone":
+        return PageContent()
+    return PageContent.from_json(row.content)

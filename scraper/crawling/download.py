@@ -1,89 +1,89 @@
-"""From the images that are listed to files: each one asked for, checked, stored and settled."""
+"""Download the listed images: each is fetched, checked, stored, and recorded in the state."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
 
 from scraper.crawling.session import Session
-from scraper.crawling.thread_pool import work
-from scraper.http.fetcher import NotFetched
+from scraper.crawling.thread_pool import map_unordered
+from scraper.http.fetcher import FetchError
 from scraper.http.urls import host_of
 from scraper.storage.image_store import TOO_MANY_PIXELS, InvalidImage, StoredImage
 from scraper.storage.jobs import ImageJob, validators
 
 
 @dataclass(frozen=True)
-class _Image:
-    """What became of an image: stored, unchanged (neither), or not stored (`failure`)."""
+class _Outcome:
+    """What became of an image: stored, unchanged (no field is set), or not stored (`failure`)."""
 
     stored: StoredImage | None = None
     headers: dict[str, str] | None = None
-    failure: NotFetched | None = None
+    failure: FetchError | None = None
 
 
 def download(session: Session, pending: list[ImageJob]) -> None:
-    """Settle these images. Raises Blocked, UserError for a disk that refuses."""
-    jobs = _by_turns(pending)
+    """Fetch these images. Raises Blocked, and UserError if the disk refuses a write."""
+    jobs = _interleave_hosts(pending)
     total = len(pending)
-    with session.watched("download", "images") as show:
+    with session.track_progress("download", "images") as update:
 
-        def take() -> ImageJob | None:
+        def next_job() -> ImageJob | None:
             for job in jobs:
-                if job.asked:
+                if job.needs_request:
                     return job
-                # Nothing to ask by whether it changed, and stores give a changed photo a new URL.
-                _settle(session, job, _Image())
-                show(1, total)
+                # No validator, so a conditional request is impossible; stores give a changed image a new URL.
+                _record(session, job, _Outcome())
+                update(1, total)
             return None
 
-        def fetch(job: ImageJob) -> _Image:
+        def fetch(job: ImageJob) -> _Outcome:
             return _fetch(session, job)
 
-        for job, image in work(
-            take, fetch, session.threads, session.places, session.stop, lambda: show(0, total)
+        for job, outcome in map_unordered(
+            next_job, fetch, session.threads, session.max_in_flight, session.stop, lambda: update(0, total)
         ):
-            _settle(session, job, image)
-            show(1, total)
+            _record(session, job, outcome)
+            update(1, total)
 
 
-def _by_turns(pending: list[ImageJob]) -> Iterator[ImageJob]:
-    """One of each host after the other: hosts are asked at the same time, each at its own rate."""
+def _interleave_hosts(pending: list[ImageJob]) -> Iterator[ImageJob]:
+    """Jobs of each host in turn: hosts are contacted at the same time, each at its own rate."""
     hosts: dict[str, list[ImageJob]] = {}
     for job in pending:
         hosts.setdefault(host_of(job.url), []).append(job)
     return (job for turn in zip_longest(*hosts.values()) for job in turn if job is not None)
 
 
-def _fetch(session: Session, job: ImageJob) -> _Image:
+def _fetch(session: Session, job: ImageJob) -> _Outcome:
     try:
-        answer = session.source.image(job.url, validators(job))
-    except NotFetched as failure:
-        return _Image(failure=failure)
-    if answer.status == 304:
-        return _Image()
+        response = session.source.image(job.url, validators(job))
+    except FetchError as failure:
+        return _Outcome(failure=failure)
+    if response.status == 304:
+        return _Outcome()
     try:
-        return _Image(session.images.add(answer.body), answer.headers)
+        return _Outcome(session.images.add(response.body), response.headers)
     except InvalidImage as error:
-        # Our own limits may be raised one day; what is no image stays none until it changes.
-        known = {} if str(error) == TOO_MANY_PIXELS else answer.headers
-        return _Image(headers=known, failure=NotFetched("invalid", str(error)))
+        # Our own limits may be raised later; other invalid bytes stay invalid until they change.
+        known = {} if str(error) == TOO_MANY_PIXELS else response.headers
+        return _Outcome(headers=known, failure=FetchError("invalid", str(error)))
 
 
-def _settle(session: Session, job: ImageJob, image: _Image) -> None:
+def _record(session: Session, job: ImageJob, outcome: _Outcome) -> None:
     state, summary = session.state, session.summary
-    if image.stored is not None:
-        state.settle_image(job.url, image.stored, image.headers or {})
+    if outcome.stored is not None:
+        state.mark_fetched(job.url, outcome.stored, outcome.headers or {})
         if job.sha256 is None:
             summary.added += 1
-        elif job.sha256 == image.stored.sha256:
+        elif job.sha256 == outcome.stored.sha256:
             summary.unchanged += 1
         else:
             summary.changed += 1
         return
     status, reason = job.unchanged
-    if image.failure is not None:
-        status, reason = image.failure.status, image.failure.reason
-    state.keep_image(job.url, status, reason, image.headers if job.sha256 is None else None)
+    if outcome.failure is not None:
+        status, reason = outcome.failure.status, outcome.failure.reason
+    state.mark_unchanged(job.url, status, reason, outcome.headers if job.sha256 is None else None)
     if status == "ok":
         summary.unchanged += 1
     else:

@@ -1,4 +1,4 @@
-"""From the start page to the products: which page leads to which, each asked for once."""
+"""The frontier, from the start page to the products: which pages to fetch next, each one once."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from scraper.http.urls import url_key
 from scraper.stores.config import HtmlSite
-from scraper.stores.records import Found, Role
+from scraper.stores.records import PageContent, Role
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class _Category:
 
 
 class Frontier:
-    """The pages still to be read, and which categories list which product."""
+    """The pages yet to be read, and which categories list which product."""
 
     def __init__(self, site: HtmlSite):
         self._site = site
@@ -39,7 +39,7 @@ class Frontier:
         self._add([PageJob("start", url_key(site.start_url) or site.start_url)])
 
     def take(self) -> PageJob | None:
-        """The next page, None when what was read so far leads to no other."""
+        """The next page; None if the pages read so far lead to no other."""
         return self._jobs.popleft() if self._jobs else None
 
     @property
@@ -47,16 +47,16 @@ class Frontier:
         """Pages known so far."""
         return len(self._seen)
 
-    def follow(self, job: PageJob, found: Found) -> None:
-        """Take in what a page says."""
+    def follow(self, job: PageJob, content: PageContent) -> None:
+        """Add the pages that a page links to."""
         if job.role == "start":
-            for name, url in found.categories:
+            for name, url in content.categories:
                 category = self._categories.setdefault(url, _Category())
                 if name not in category.names:
                     category.names.append(name)
                 self._add([PageJob("category", url, url)])
         elif job.role != "product":
-            self._follow_category(job, found)
+            self._follow_category(job, content)
 
     def classes(self, page_url: str) -> list[str]:
         """Names of the categories that list the product of a page."""
@@ -64,24 +64,25 @@ class Frontier:
             {name for url in self.product_categories[page_url] for name in self._categories[url].names}
         )
 
-    def _follow_category(self, job: PageJob, found: Found) -> None:
+    def _follow_category(self, job: PageJob, content: PageContent) -> None:
         category = self._categories[job.category]
-        products = [job.url] if self._site.products is None else found.products
-        news = [url for url in products if url not in category.products]
-        category.products.update(news)
-        for url in news:
+        products = [job.url] if self._site.products is None else content.products
+        new = [url for url in products if url not in category.products]
+        category.products.update(new)
+        for url in new:
             self.product_categories.setdefault(url, []).append(job.category)
         if self._site.products is not None:
-            self._add(PageJob("product", url) for url in news)
-        # Past the end stores show the last page for ever: one that brings nothing new ends a chain of links.
-        if found.next and news:
-            self._add_page(PageJob("category", found.next, job.category, job.number + 1))
+            self._add(PageJob("product", url) for url in new)
+        # Many stores repeat the last page for every page number beyond it, so a page without new products
+        # ends the category.
+        if content.next and new:
+            self._add_page(PageJob("category", content.next, job.category, job.number + 1))
         pagination = self._site.pagination
         if pagination is None or pagination.page is None:
             return
         if pagination.probe and job.number == 1 and job.role == "category":
             self._add([PageJob("probe", self._numbered(job.category, pagination.probe), job.category)])
-        for number in range(category.last + 1, min(found.last or 0, self._most + 1) + 1):
+        for number in range(category.last + 1, min(content.last or 0, self._max_pages + 1) + 1):
             category.last = number
             self._add_page(PageJob("category", self._numbered(job.category, number), job.category, number))
 
@@ -91,11 +92,11 @@ class Frontier:
         return url_key(url) or url
 
     @property
-    def _most(self) -> int:
+    def _max_pages(self) -> int:
         return self._site.limits.max_category_pages
 
     def _add_page(self, job: PageJob) -> None:
-        if job.number <= self._most:
+        if job.number <= self._max_pages:
             self._add([job])
         elif job.category not in self.endless:
             self.endless.append(job.category)

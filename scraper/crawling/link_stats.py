@@ -1,4 +1,4 @@
-"""What links amount to: distinct images, classes, and how classes share images."""
+"""Statistics of image links: distinct images, classes, and the images that classes share."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -10,16 +10,16 @@ from scraper.stores.records import Link
 
 @dataclass(frozen=True)
 class ClassCount:
-    """A class: its links, its distinct images, and how many of these no other class lists."""
+    """A class: its links, its distinct images, and how many of those no other class lists."""
 
     name: str
     links: int
     distinct: int
-    only_here: int
+    exclusive: int
 
 
-class Listing:
-    """What links amount to, each image counted once however often it is listed."""
+class LinkStatistics:
+    """Counts over links; each image counts once, however often it is listed."""
 
     def __init__(self, links: Iterable[Link]):
         self.classes: dict[str, list[str]] = {}  # of each image
@@ -47,7 +47,7 @@ class Listing:
         return len(self.classes)
 
     @property
-    def under_several(self) -> int:
+    def in_several_classes(self) -> int:
         """Images that more than one class lists."""
         return sum(len(classes) > 1 for classes in self.classes.values())
 
@@ -58,6 +58,8 @@ class Listing:
     def by_class(self) -> list[ClassCount]:
         """The classes, most distinct images first."""
         distinct = Counter(name for classes in self.classes.values() for name in classes)
-        alone = Counter(classes[0] for classes in self.classes.values() if len(classes) == 1)
-        counts = [ClassCount(name, self._links[name], distinct[name], alone[name]) for name in self._links]
+        exclusive = Counter(classes[0] for classes in self.classes.values() if len(classes) == 1)
+        counts = [
+            ClassCount(name, self._links[name], distinct[name], exclusive[name]) for name in self._links
+        ]
         return sorted(counts, key=lambda count: (-count.distinct, count.name))

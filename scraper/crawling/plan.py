@@ -1,6 +1,6 @@
-"""What a crawl has before it: links, distinct images, classes, the time and the disk space they take.
+"""Estimate a crawl before running it: links, distinct images, classes, and the time and disk space they need.
 
-A plan of a site is the first part of its crawl: what is asked for here is not asked for again.
+Planning a site is the first part of its crawl: what is fetched here is not fetched again.
 """
 
 import math
@@ -10,36 +10,36 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
 
-from scraper.crawling.discovery import find
+from scraper.crawling.discovery import discover
 from scraper.crawling.download import download
-from scraper.crawling.link_stats import Listing
-from scraper.crawling.session import FOLDER, Session, open_session
+from scraper.crawling.link_stats import LinkStatistics
+from scraper.crawling.session import STATE_FOLDER, Session, open_session
 from scraper.http.limits import host_matches
-from scraper.http.rate_limiter import HostMemory
+from scraper.http.rate_limiter import HostHistory
 from scraper.http.urls import host_of
 from scraper.monitoring.summary import Summary
 from scraper.params import CrawlParams
-from scraper.storage.host_history import remembered_hosts
+from scraper.storage.host_history import load_host_histories
 from scraper.storage.jobs import ImageJob
 from scraper.stores.config import LinkFile, LinksSite, Store
 from scraper.stores.link_list import read_links
 
-#: So many stored images tell how large the others are.
+#: Number of stored images from which the size of the others is estimated.
 SAMPLE = 30
 
-#: So many pairs of classes are shown that share images.
+#: Number of pairs of classes with shared images that are printed.
 _PAIRS = 5
 
-#: Longer class names are cut, characters.
+#: Longer class names are truncated, characters.
 _LONGEST_NAME = 60
 
-#: Requests a second where no site says how many are allowed.
+#: Requests a second if no site gives the allowed rate.
 ASSUMED_RATE = 1.0
 
 
 @dataclass(frozen=True)
 class Disk:
-    """Bytes that the images yet to be fetched need, as far as a sample of `count` of them tells."""
+    """Bytes that the images yet to be fetched need, estimated from a sample of `count` images."""
 
     count: int
     mean: float
@@ -47,11 +47,11 @@ class Disk:
     error: float  # two standard errors of `rest`
 
     @classmethod
-    def of(cls, sizes: list[int], rest: int) -> "Disk | None":
-        """Expect `rest` more images like those of the sizes; None when these tell nothing.
+    def estimate(cls, sizes: list[int], rest: int) -> "Disk | None":
+        """Estimate the bytes of `rest` more images like those of the sizes; None if there are too few sizes.
 
         The standard error is that of a total from a sample without replacement (Cochran, Sampling Techniques,
-        2.6); what the sample itself holds is known.
+        2.6); the bytes of the sample itself are known.
         """
         count = len(sizes)
         if count < 2 or not any(sizes):
@@ -62,10 +62,10 @@ class Disk:
 
 @dataclass
 class Plan:
-    """All that a plan tells; of a bare list nobody knows what is stored, nor how large it is."""
+    """The result of planning; for a bare link list, what is stored and its size are unknown (None)."""
 
     name: str
-    listing: Listing
+    statistics: LinkStatistics
     notes: list[str]
     pages: int | None = None
     stored: int | None = None
@@ -77,8 +77,8 @@ class Plan:
     seconds: float | None = None
     disk: Disk | None = None
 
-    def take_time(self, urls: Iterable[str], rates: Mapping[str, float | None]) -> None:
-        """How long asking for the URLs takes; hosts are asked at the same time, each at its rate."""
+    def estimate_time(self, urls: Iterable[str], rates: Mapping[str, float | None]) -> None:
+        """Estimate the time to request the URLs; hosts are contacted in parallel, each at its own rate."""
         hosts = Counter(host_of(url) for url in urls)
         times = [(count / rate, rate) for host, count in hosts.items() if (rate := rates.get(host))]
         if len(times) == len(hosts):
@@ -87,37 +87,37 @@ class Plan:
             self.seconds, self.rate = None, None
 
     def lines(self) -> list[str]:
-        """For a person; strangers' text is made harmless, and stands at the end of its line."""
-        listing = self.listing
-        links, distinct, several = listing.links, listing.distinct, listing.under_several
-        classes = listing.by_class()
+        """The plan as lines to print; untrusted text is made printable and comes last on its line."""
+        statistics = self.statistics
+        links, distinct, several = statistics.links, statistics.distinct, statistics.in_several_classes
+        classes = statistics.by_class()
         lines = [f"{self.name}: {links:,} links in {len(classes):,} classes"]
         if self.pages is not None:
-            lines.append(f"pages     {self.pages:,} asked for")
+            lines.append(f"pages     {self.pages:,} requested")
         lines += [
             f"images    {distinct:,} distinct; {links - distinct:,} links "
-            f"({(links - distinct) / links:.1%}) only repeat one",
-            f"labels    {several:,} images under several classes",
+            f"({(links - distinct) / links:.1%}) are repeats",
+            f"labels    {several:,} images in several classes",
             *(
-                f"          {count:>9,}  {shown(first)} / {shown(second)}"
-                for (first, second), count in listing.pairs().most_common(_PAIRS)
+                f"          {count:>9,}  {printable(first)} / {printable(second)}"
+                for (first, second), count in statistics.pairs().most_common(_PAIRS)
             ),
         ]
-        if listing.products:
+        if statistics.products:
             lines.append(
-                f"products  {len(listing.products):,}, with {listing.images_of_products:,} of the images"
+                f"products  {len(statistics.products):,}, with {statistics.images_of_products:,} images"
             )
         if self.refused:
-            lines.append(f"refused   {self.refused:,}, on hosts that are not among 'image_hosts'")
+            lines.append(f"refused   {self.refused:,}, on hosts that are not in 'image_hosts'")
         if self.stored is not None:
             lines.append(
                 f"stored    {self.stored:,} images; {self.fetch:,} to fetch, "
-                f"{self.check:,} to ask whether they changed"
+                f"{self.check:,} to check for changes"
             )
         lines += [f"time      {self._time()}", f"disk      {self._disk()}", *self.notes, ""]
-        lines.append(f"{'links':>9} {'distinct':>9} {'only here':>9}  class")
+        lines.append(f"{'links':>9} {'distinct':>9} {'exclusive':>9}  class")
         lines += [
-            f"{count.links:>9,} {count.distinct:>9,} {count.only_here:>9,}  {shown(count.name)}"
+            f"{count.links:>9,} {count.distinct:>9,} {count.exclusive:>9,}  {printable(count.name)}"
             for count in classes
         ]
         return lines
@@ -125,19 +125,19 @@ class Plan:
     def _time(self) -> str:
         requests = f"{self.fetch + self.check:,} images"
         if self.seconds is None:
-            return f"not known for {requests}: the rate is not known yet"
+            return f"unknown for {requests}: the rate is not known yet"
         if self.rate is None:
-            return "nothing is left to ask for"
-        assumed = ", which is assumed: --site tells the rate of a store" if self.rate_assumed else ""
+            return "nothing is left to request"
+        assumed = ", an assumed rate: use --site for the rate of a store" if self.rate_assumed else ""
         return f"{duration(self.seconds)} for {requests} at {self.rate:.3g} a second{assumed}"
 
     def _disk(self) -> str:
         if self.stored is None:
-            return "not known: of a bare list no image is fetched"
+            return "unknown: no image of a bare list is fetched"
         if self.fetch == 0:
             return "nothing is left to fetch"
         if self.disk is None:
-            return "not known: too few images could be fetched"
+            return "unknown: too few images could be fetched"
         return (
             f"{size(self.disk.rest)} ± {size(self.disk.error)} for {self.fetch:,} images, from "
             f"{self.disk.count:,} of {size(self.disk.mean)} on average"
@@ -145,41 +145,42 @@ class Plan:
 
 
 def plan_list(path: Path, site: Store | None = None) -> Plan:
-    """Plan a bare list of links; nobody is asked for anything. Raises UserError like `read_links`.
+    """Plan a bare link list, without network access. Raises UserError like `read_links`.
 
-    A site tells the rate, and a site of links what the columns are called.
+    A site gives the rate; a links site also gives the names of the columns.
     """
     file = site.model_copy(update={"links": path}) if isinstance(site, LinksSite) else LinkFile(links=path)
     found = read_links(file)
-    plan = Plan(path.name, Listing(found.links), found.notes, rate_assumed=site is None)
-    urls = plan.listing.classes
+    plan = Plan(path.name, LinkStatistics(found.links), found.notes, rate_assumed=site is None)
+    urls = plan.statistics.classes
     hosts = {host_of(url) for url in urls}
     plan.fetch = len(urls)
     if site is None:
-        plan.take_time(urls, dict.fromkeys(hosts, ASSUMED_RATE))
+        plan.estimate_time(urls, dict.fromkeys(hosts, ASSUMED_RATE))
     else:
-        memories = remembered_hosts(FOLDER / f"{site.name}.sqlite")
-        plan.take_time(urls, _rates(site, hosts, memories))
+        histories = load_host_histories(STATE_FOLDER / f"{site.name}.sqlite")
+        plan.estimate_time(urls, _rates(site, hosts, histories))
     return plan
 
 
 def plan_site(site: Store, params: CrawlParams) -> tuple[Plan | None, Summary]:
-    """Plan the crawl of a site: its pages or its list are read, and a sample of its images is fetched.
+    """Plan the crawl of a site: read its pages or its link list, and fetch a sample of its images.
 
-    No plan when the site blocks us before it is read; the summary tells. Raises UserError like `crawl_site`.
+    The plan is None if the site blocks us before it is read; see the summary. Raises UserError like
+    `crawl_site`.
     """
     plan = None
     with open_session(site, params) as session:
         session.state.forget_lost_files()
-        listing, summary = Listing(find(session)), session.summary
-        pages = None if isinstance(site, LinksSite) else session.state.page_count()
-        plan = Plan(site.name, listing, summary.notes, pages)
+        statistics, summary = LinkStatistics(discover(session)), session.summary
+        pages = None if isinstance(site, LinksSite) else session.state.pages.count()
+        plan = Plan(site.name, statistics, summary.notes, pages)
         plan.notes += [
             f"pages not read, {reason}: {count}" for reason, count in summary.pages_by_reason.items()
         ]
         _measure(plan, session, site)
         new = [job for job in _pending(session, site) if job.sha256 is None]
-        download(session, _spread(new, SAMPLE - (plan.stored or 0)))
+        download(session, _sample(new, SAMPLE - (plan.stored or 0)))
         _measure(plan, session, site)
         plan.notes += [
             f"of the sample not stored, {reason}: {count}"
@@ -189,43 +190,45 @@ def plan_site(site: Store, params: CrawlParams) -> tuple[Plan | None, Summary]:
 
 
 def _measure(plan: Plan, session: Session, site: Store) -> None:
-    """Take in what is stored and what is left to do."""
+    """Update the plan from what is stored and what is left to do."""
     jobs = _pending(session, site)
     sizes = session.state.stored_sizes()
     plan.stored = sum(size > 0 for size in sizes)
     plan.fetch = sum(job.sha256 is None for job in jobs)
     plan.check = len(jobs) - plan.fetch
-    plan.refused = sum(not _allowed(site, url) for url in plan.listing.classes)
-    plan.disk = Disk.of(sizes, plan.fetch)
-    rates = _rates(site, {host_of(job.url) for job in jobs}, session.state.hosts())
-    for governor in session.source.governors:
-        if governor.pace.settled:  # robots.txt may have lowered it
-            rates[governor.host] = governor.pace.rate
-    plan.take_time((job.url for job in jobs), rates)
+    plan.refused = sum(not _allowed(site, url) for url in plan.statistics.classes)
+    plan.disk = Disk.estimate(sizes, plan.fetch)
+    rates = _rates(site, {host_of(job.url) for job in jobs}, session.state.host_histories())
+    for limiter in session.source.rate_limiters:
+        if limiter.controller.converged:  # robots.txt may have lowered it
+            rates[limiter.host] = limiter.controller.rate
+    plan.estimate_time((job.url for job in jobs), rates)
 
 
 def _pending(session: Session, site: Store) -> list[ImageJob]:
-    return [job for job in session.state.pending() if job.asked and _allowed(site, job.url)]
+    return [job for job in session.state.pending() if job.needs_request and _allowed(site, job.url)]
 
 
 def _allowed(site: Store, url: str) -> bool:
     return host_matches(host_of(url), site.image_hosts)
 
 
-def _spread(jobs: list[ImageJob], count: int) -> list[ImageJob]:
-    """So many of the jobs, evenly over them all."""
+def _sample(jobs: list[ImageJob], count: int) -> list[ImageJob]:
+    """`count` of the jobs, evenly spread over all of them."""
     count = max(0, min(count, len(jobs)))
-    return [jobs[(2 * place + 1) * len(jobs) // (2 * count)] for place in range(count)]
+    return [jobs[(2 * index + 1) * len(jobs) // (2 * count)] for index in range(count)]
 
 
-def _rates(site: Store, hosts: Iterable[str], memories: Mapping[str, HostMemory]) -> dict[str, float | None]:
-    """Requests a second of each host, None where neither the site's file nor an earlier crawl knows."""
-    known = {host: memory.rate for host, memory in memories.items() if memory.settled}
+def _rates(
+    site: Store, hosts: Iterable[str], histories: Mapping[str, HostHistory]
+) -> dict[str, float | None]:
+    """Requests a second of each host; None if neither the site's file nor an earlier crawl gives the rate."""
+    known = {host: history.rate for host, history in histories.items() if history.converged}
     return {host: site.limits.requests_per_second or known.get(host) for host in hosts}
 
 
-def shown(text: str) -> str:
-    """Strangers' text for a terminal: on one line, not too long, nothing in it that steers."""
+def printable(text: str) -> str:
+    """Untrusted text made safe to print: on one line, not too long, no control characters."""
     safe = "".join(
         character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text
     )
@@ -233,7 +236,7 @@ def shown(text: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """In the two largest units that say something."""
+    """A time in its two largest units that are not zero."""
     minutes = round(seconds / 60)
     if minutes < 2:
         return f"{seconds:.0f} s"
@@ -245,7 +248,7 @@ def duration(seconds: float) -> str:
 
 
 def size(count: float) -> str:
-    """Bytes in decimal units."""
+    """A number of bytes in decimal units."""
     for unit in ("B", "kB", "MB", "GB"):
         if count < 1000:
             return f"{count:.3g} {unit}"

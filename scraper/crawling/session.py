@@ -1,4 +1,4 @@
-"""What a crawl and a plan share: the lock, the state, where images come from, and how they end."""
+"""What a crawl and a plan share: the lock, the state, the image source, and how they end."""
 
 import fcntl
 import json
@@ -19,26 +19,26 @@ from gemkit.progress import Progress
 from gemkit.tables import write_text
 from scraper.http.fetcher import Fetcher
 from scraper.http.rate_limiter import Blocked
-from scraper.monitoring.heartbeat import LiveFile
+from scraper.monitoring.heartbeat import SnapshotWriter
 from scraper.monitoring.summary import Summary
 from scraper.params import CrawlParams, DemoParams, FolderParams, StoreParams
-from scraper.storage import export as manifest
-from scraper.storage.crawl_state import State
+from scraper.storage.crawl_state import CrawlState
+from scraper.storage.export import write_tables
 from scraper.storage.image_store import ImageStore
 from scraper.stores.config import FolderSite, Site, Store
 from scraper.stores.image_folder import Folder
 
 RAW = Path("data/raw")
-FOLDER = CACHE / "crawl"
+STATE_FOLDER = CACHE / "crawl"
 METRICS = Path("metrics/crawl")
 
-#: Threads beyond the host's places: some wait for a retry while others ask.
+#: Threads beyond the allowed concurrency: some wait for a retry while others send requests.
 _SPARE_THREADS = 4
 
-#: `gemscrape status` looks at the lock, and has it for a moment.
+#: `gemscrape status` holds the lock for a moment when it looks at it.
 _LOCK_ATTEMPTS = 5
 
-#: A crawl goes on for a night: its log has a line a minute.
+#: A crawl may run all night: its log has one line a minute.
 _LINE_SECONDS = 60.0
 
 
@@ -47,62 +47,63 @@ class Session:
     """One command's work on one site. `stop`, once set, ends all waiting."""
 
     site: Site
-    state: State
+    state: CrawlState
     source: Fetcher | Folder
     images: ImageStore
     stop: threading.Event
     summary: Summary
-    live: LiveFile
+    snapshots: SnapshotWriter
     started: float = field(default_factory=time.monotonic)
 
     @property
     def concurrency(self) -> int:
-        """How many items are asked for at a time."""
+        """How many items are fetched at a time."""
         return worker_count() if isinstance(self.site, FolderSite) else self.site.limits.concurrency
 
     @property
     def threads(self) -> int:
-        """How many threads ask, or wait to ask again."""
+        """How many threads fetch, or wait for a retry."""
         return self.concurrency + _SPARE_THREADS
 
-    def places(self) -> int:
-        """How many items may be in work: what is in work at a kill is asked for again."""
+    def max_in_flight(self) -> int:
+        """How many items may be in flight: after a kill, those are requested again."""
         return min(self.threads, self.concurrency + self.source.retrying)
 
     @contextmanager
-    def watched(self, phase: str, unit: str) -> Iterator[Callable[[int, int], None]]:
-        """Show a phase to whoever watches: `show(count, total)` counts items of it as done."""
+    def track_progress(self, phase: str, unit: str) -> Iterator[Callable[[int, int], None]]:
+        """Show the progress of a phase: `update(count, total)` counts that many of its items as done."""
         with Progress(f"{self.site.name}: {phase}", unit=unit, line_seconds=_LINE_SECONDS) as progress:
 
-            def show(count: int, total: int) -> None:
+            def update(count: int, total: int) -> None:
                 progress.total, progress.note = total, self.source.describe()
                 progress.advance(count)
-                if self.live.update(phase, progress.done, total):
-                    self.remember_hosts()
+                if self.snapshots.update(phase, progress.done, total):
+                    self.save_hosts()
 
-            yield show
+            yield update
 
-    def remember_hosts(self) -> None:
-        """Keep the rates that are being found and the waits that are asked for, for the next crawl."""
-        for governor in self.source.governors:
-            if governor.waiting > 1:
-                self.state.block(governor.host, time.time() + governor.waiting, "it asked us to wait")
+    def save_hosts(self) -> None:
+        """Save the rates found so far and the pauses that hosts asked for, for the next crawl."""
+        for limiter in self.source.rate_limiters:
+            if limiter.waiting > 1:
+                self.state.save_block(limiter.host, time.time() + limiter.waiting, "it asked us to wait")
         if not isinstance(self.site, FolderSite) and self.site.limits.requests_per_second is None:
-            for governor in self.source.governors:
-                self.state.remember_rate(governor.host, governor.pace.rate, governor.pace.settled)
+            for limiter in self.source.rate_limiters:
+                controller = limiter.controller
+                self.state.save_rate(limiter.host, controller.rate, controller.converged)
 
 
 @contextmanager
 def open_session(site: Site, params: CrawlParams, record: Path | None = None) -> Iterator[Session]:
     """Work on a site into `data/raw/<site>`; starts the demo store for a site that it serves.
 
-    Ends with the tables written, and the summary in the file `record`. A block ends the work early, without
-    an exception: the summary tells. Raises UserError when the site cannot be worked on at all.
+    At the end the tables are written, and the summary into the file `record`. A block ends the work early,
+    without an exception: see the summary. Raises UserError if the site cannot be crawled at all.
     """
-    open_source = _opener(site, params)
-    with _only_one(site), _session(site, params, open_source) as session:
+    open_source = _source_factory(site, params)
+    with _site_lock(site), _session(site, params, open_source) as session:
         try:
-            with _ended(session):
+            with _record_outcome(session):
                 yield session
         finally:
             if record is not None:
@@ -110,9 +111,9 @@ def open_session(site: Site, params: CrawlParams, record: Path | None = None) ->
 
 
 @contextmanager
-def _only_one(site: Site) -> Iterator[None]:
-    """Keep others from working on the site. Raises UserError when another does."""
-    path = FOLDER / f"{site.name}.lock"
+def _site_lock(site: Site) -> Iterator[None]:
+    """Keep other processes from working on the site. Raises UserError if one does already."""
+    path = STATE_FOLDER / f"{site.name}.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
         for _ in range(_LOCK_ATTEMPTS):
@@ -123,17 +124,17 @@ def _only_one(site: Site) -> Iterator[None]:
                 time.sleep(0.1)
         else:
             raise UserError(
-                f"'{site.name}' is being crawled already ('{path}' is locked); wait for it to end."
+                f"'{site.name}' is being crawled already ('{path}' is locked); wait for that crawl to end."
             )
         yield
 
 
-#: Opens what a session's images come from; called with its state and its `stop`.
-Opener = Callable[[State, threading.Event], AbstractContextManager[Fetcher | Folder]]
+#: Factory for the session's image source; called with the session's state and its `stop`.
+SourceFactory = Callable[[CrawlState, threading.Event], AbstractContextManager[Fetcher | Folder]]
 
 
-def _opener(site: Site, params: CrawlParams) -> Opener:
-    """Raises UserError, before anything is written, when the site cannot be worked on."""
+def _source_factory(site: Site, params: CrawlParams) -> SourceFactory:
+    """Raises UserError, before anything is written, if the site cannot be crawled."""
     if isinstance(site, FolderSite):
         assert isinstance(params, FolderParams)
         folder = Folder(params.folder, site.limits.max_image_bytes)
@@ -141,58 +142,58 @@ def _opener(site: Site, params: CrawlParams) -> Opener:
     contact = (params.contact if isinstance(params, StoreParams) else None) or site.contact
     if contact is None:
         raise UserError(
-            f"The store must know whom to complain to: set 'crawl.{site.name}.contact' in the parameters "
-            "(or 'contact' in the site's file) to an e-mail or web address of yours."
+            f"A contact address is required: set 'crawl.{site.name}.contact' in the parameters "
+            "(or 'contact' in the site's file) to your e-mail or web address."
         )
-    return partial(_ask, site, params, contact)
+    return partial(_open_fetcher, site, params, contact)
 
 
 @contextmanager
-def _ask(
-    site: Store, params: CrawlParams, contact: str, state: State, stop: threading.Event
+def _open_fetcher(
+    site: Store, params: CrawlParams, contact: str, state: CrawlState, stop: threading.Event
 ) -> Iterator[Fetcher]:
+    hosts = (site.page_hosts, site.image_hosts)
     if isinstance(params, DemoParams):
         from scraper.demo_store.server import start
 
         with start(params.seed, params.scale, params.dirt) as store:
-            elsewhere = dict.fromkeys([*site.page_hosts, *site.image_hosts], (store.host, store.port))
-            yield Fetcher(
-                site.page_hosts, site.image_hosts, site.limits, contact, stop, elsewhere, state.hosts()
-            )
+            overrides = dict.fromkeys([*site.page_hosts, *site.image_hosts], (store.host, store.port))
+            yield Fetcher(*hosts, site.limits, contact, stop, overrides, state.host_histories())
         return
     assert isinstance(params, StoreParams)
-    heeded = (params.heed_x_robots_tag, params.heed_content_signal)
-    yield Fetcher(site.page_hosts, site.image_hosts, site.limits, contact, stop, {}, state.hosts(), *heeded)
+    respect = (params.respect_x_robots_tag, params.respect_content_signal)
+    yield Fetcher(*hosts, site.limits, contact, stop, {}, state.host_histories(), *respect)
 
 
 @contextmanager
-def _session(site: Site, params: CrawlParams, open_source: Opener) -> Iterator[Session]:
+def _session(site: Site, params: CrawlParams, open_source: SourceFactory) -> Iterator[Session]:
     folder = RAW / site.name
     folder.mkdir(parents=True, exist_ok=True)
-    state = State(FOLDER / f"{site.name}.sqlite", folder, site.name)
+    state = CrawlState(STATE_FOLDER / f"{site.name}.sqlite", folder)
     stop = threading.Event()
     with closing(state), open_source(state, stop) as source:
         summary = Summary(site.name)
-        for name in params.unheeded if isinstance(params, StoreParams) else []:
-            note = f"crawl.{site.name}.{name} is false: the store's wish is not heeded"
+        for name in params.disregarded if isinstance(params, StoreParams) else []:
+            note = f"crawl.{site.name}.{name} is false: the store's opt-out is disregarded"
             summary.notes.append(note)
             print(f"{site.name}: {note}", file=sys.stderr, flush=True)
         images = ImageStore(folder, site.limits.max_image_pixels)
-        live = LiveFile(FOLDER / f"{site.name}.live.json", lambda: source.governors)
-        yield Session(site, state, source, images, stop, summary, live)
+        path = STATE_FOLDER / f"{site.name}.heartbeat.json"
+        snapshots = SnapshotWriter(path, lambda: source.rate_limiters)
+        yield Session(site, state, source, images, stop, summary, snapshots)
 
 
 @contextmanager
-def _ended(session: Session) -> Iterator[None]:
-    """Say in the summary how it ended, whatever happens, and leave whole tables behind."""
+def _record_outcome(session: Session) -> Iterator[None]:
+    """Record in the summary how the session ended, whatever happens, and leave complete tables behind."""
     summary, state = session.summary, session.state
     try:
         yield
     except Blocked as block:
         until = datetime.fromtimestamp(block.until).strftime("%Y-%m-%d %H:%M")
         summary.ended = "blocked"
-        summary.block = f"{block.host} turned us away ({block.reason}) and is left alone until {until}"
-        state.block(block.host, block.until, block.reason)
+        summary.block = f"{block.host} blocked us ({block.reason}) and is not contacted until {until}"
+        state.save_block(block.host, block.until, block.reason)
         state.mark_blocked(f"{block.host}: {block.reason}")
     except KeyboardInterrupt:
         summary.ended = "interrupted"
@@ -203,8 +204,8 @@ def _ended(session: Session) -> Iterator[None]:
     finally:
         session.stop.set()
         session.images.close(state.paths())
-        session.remember_hosts()
+        session.save_hosts()
         summary.gone, summary.images = state.gone_count(), state.statuses()
-        manifest.write(session.site.name, RAW / session.site.name, state)
+        write_tables(session.site.name, RAW / session.site.name, state)
         summary.seconds = round(time.monotonic() - session.started, 3)
-        summary.take_counters(session.source.governors, session.started)
+        summary.add_host_counters(session.source.rate_limiters, session.started)

@@ -11,26 +11,26 @@ from scraper.http.rate_limiter import Stopped
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
-#: How long requests in flight may go on after Ctrl-C or a block, seconds.
+#: How long requests in flight may continue after Ctrl-C or a block, seconds.
 _GRACE_SECONDS = 3.0
 
-#: How often `idle` is called when no answer comes, seconds.
+#: How often `on_idle` is called while no result arrives, seconds.
 _IDLE_SECONDS = 0.5
 
 
-def work(
-    take: Callable[[], Job | None],
+def map_unordered(
+    next_job: Callable[[], Job | None],
     function: Callable[[Job], Result],
     threads: int,
-    places: Callable[[], int],
+    max_in_flight: Callable[[], int],
     stop: threading.Event,
-    idle: Callable[[], None],
+    on_idle: Callable[[], None],
 ) -> Iterator[tuple[Job, Result]]:
-    """`function` of each job that `take` gives, in any order; `take` and the caller share one thread.
+    """`function` of each job from `next_job`, in any order; `next_job` runs in the caller's thread.
 
-    At most `places()` jobs are given out and not yet yielded at a time, however many threads there are.
-    `take` may give None and later a job again, as long as jobs are in flight: it ends when none is. On Ctrl-C
-    or an exception in `function`, `stop` is set, what is in flight is still yielded as far as it ends soon,
+    At most `max_in_flight()` jobs are started and not yet yielded at a time, however many threads there are.
+    `next_job` may return None and later a job again while jobs are in flight: iteration ends when none is.
+    On Ctrl-C or an exception in `function`, `stop` is set, jobs in flight that end soon are still yielded,
     and the exception is raised.
     """
     todo: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
@@ -43,14 +43,14 @@ def work(
             except BaseException as error:  # handed to the caller's thread, which raises it
                 done.put((job, None, error))
 
-    # Daemons: a request that hangs must not keep the process from ending.
+    # Daemons: a request that hangs must not keep the process alive.
     for _ in range(threads):
         threading.Thread(target=run, daemon=True).start()
     in_flight, failure, deadline = 0, None, float("inf")
     try:
         while True:
             try:
-                while failure is None and in_flight < places() and (job := take()) is not None:
+                while failure is None and in_flight < max_in_flight() and (job := next_job()) is not None:
                     todo.put(job)
                     in_flight += 1
                 if in_flight == 0 or time.monotonic() > deadline:
@@ -58,7 +58,7 @@ def work(
                 try:
                     job, result, error = done.get(timeout=_IDLE_SECONDS)
                 except queue.Empty:
-                    idle()
+                    on_idle()
                     continue
                 in_flight -= 1
                 if error is None:

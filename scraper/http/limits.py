@@ -1,4 +1,4 @@
-"""What a store allows, and what the crawler accepts of it."""
+"""What a store allows, and what the crawler accepts from it."""
 
 from typing import Annotated
 
@@ -12,16 +12,16 @@ from gemkit.strict_model import StrictModel
 
 
 class ImageLimits(StrictModel):
-    """What is accepted of an image."""
+    """The largest image that is accepted."""
 
     max_image_bytes: PositiveInt = 20_000_000
     max_image_pixels: PositiveInt = 50_000_000
 
 
 class Limits(ImageLimits):
-    """What the store allows, and what the crawler accepts of it. They hold for each of its hosts.
+    """What the store allows, and what the crawler accepts from it. They hold for each of its hosts.
 
-    Without `requests_per_second` the rate is not known: the crawler finds it by trying.
+    Without `requests_per_second` the rate is unknown, and the crawler finds it by probing.
     """
 
     requests_per_second: PositiveFloat | None = None
@@ -34,7 +34,7 @@ class Limits(ImageLimits):
 
 
 def host_matches(host: str, patterns: list[str]) -> bool:
-    """Whether a host (with its port, if the URL names one) is among the patterns; `*.x.com`: below x.com."""
+    """Whether a host (with its port, if the URL has one) matches a pattern; `*.x.com` matches subdomains."""
     host = host.lower()
     return any(
         host == pattern or (pattern.startswith("*.") and host.endswith(pattern[1:])) for pattern in patterns

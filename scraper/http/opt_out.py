@@ -1,36 +1,38 @@
-"""What a store says about the use of its pictures, beside robots.txt's Allow and Disallow."""
+"""What a store says about the use of its images, besides robots.txt's Allow and Disallow."""
 
 from collections.abc import Set
 
-#: X-Robots-Tag rules by which a store keeps a picture out of collections like this one.
-KEEP_OUT = {"noai", "noimageai", "noindex", "noimageindex", "none"}
+#: X-Robots-Tag directives by which a store keeps an image out of collections like this one.
+OPT_OUT_DIRECTIVES = {"noai", "noimageai", "noindex", "noimageindex", "none"}
 
-#: Those that on a page speak of the pictures it shows (`noindex` there is about the page itself).
-KEEP_OUT_PICTURES = {"noai", "noimageai", "noimageindex"}
+#: Those that apply to the images of a page when set on the page (`noindex` there is about the page itself).
+PAGE_OPT_OUT_DIRECTIVES = {"noai", "noimageai", "noimageindex"}
 
-#: X-Robots-Tag rules that have a value behind a colon; before any other colon stands a crawler's name.
+#: X-Robots-Tag directives with a value after a colon; before any other colon comes a crawler's name.
 _WITH_VALUE = {"unavailable_after", "max-snippet", "max-image-preview", "max-video-preview"}
 
 
-def x_robots_objection(value: str, agent: str, rules: Set[str] = KEEP_OUT) -> str | None:
-    """Which of `rules` an `X-Robots-Tag` header sets for `agent`, None when none.
+def disallowed_by_x_robots_tag(
+    value: str, agent: str, directives: Set[str] = OPT_OUT_DIRECTIVES
+) -> str | None:
+    """Which of `directives` an `X-Robots-Tag` header sets for `agent`, or None.
 
-    Where header lines were joined by commas it is lost how many rules a crawler's name is meant for: it is
-    taken for the next one only, so that no rule meant for all is passed over.
+    When header lines are joined by commas, it is ambiguous how many directives a crawler's name applies to.
+    It is taken to apply to the next one only, so that no directive meant for every crawler is missed.
     """
     for item in value.lower().split(","):
-        name, colon, rule = (part.strip() for part in item.rpartition(":"))
+        name, colon, directive = (part.strip() for part in item.rpartition(":"))
         if name in _WITH_VALUE or (colon and name != agent):
             continue
-        if rule in rules:
-            return f"X-Robots-Tag: {rule}"
+        if directive in directives:
+            return f"X-Robots-Tag: {directive}"
     return None
 
 
-def content_signal_objection(robots: str, agent: str) -> str | None:
-    """`Content-Signal: ai-train=no` when robots.txt says it to `agent`, else None.
+def disallowed_by_content_signal(robots: str, agent: str) -> str | None:
+    """`Content-Signal: ai-train=no` if robots.txt says so to `agent`, else None.
 
-    See https://contentsignals.org. The groups that name the agent hold; where there is none, those for `*`.
+    See https://contentsignals.org. The groups that name the agent apply; without any, those for `*`.
     """
     signals: dict[str, dict[str, str]] = {}
     agents: list[str] = []
@@ -46,8 +48,8 @@ def content_signal_objection(robots: str, agent: str) -> str | None:
             in_rules = True
             if key == "content-signal":
                 pairs = (pair.partition("=") for pair in value.replace(",", " ").split())
-                said = {name: answer for name, _, answer in pairs}
+                group = {name: setting for name, _, setting in pairs}
                 for name in agents or ["*"]:
-                    signals.setdefault(name, {}).update(said)
-    mine = signals.get(agent, signals.get("*", {}))
-    return "Content-Signal: ai-train=no" if mine.get("ai-train") == "no" else None
+                    signals.setdefault(name, {}).update(group)
+    applicable = signals.get(agent, signals.get("*", {}))
+    return "Content-Signal: ai-train=no" if applicable.get("ai-train") == "no" else None

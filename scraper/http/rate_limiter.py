@@ -1,8 +1,8 @@
-"""How fast a host may be asked: one object a host, shared by all threads that talk to it.
+"""Rate limit, backoff and blocks of a host: one object per host, shared by all threads that talk to it.
 
 Requests are paced by the generic cell rate algorithm (ITU-T I.371), a token bucket in one number: the time
-at which the next request is due. It is written out here since pyrate-limiter counts in whole milliseconds
-(too coarse for many requests a second) and has no clock on which all requests of a host wait together.
+at which the next request is due. It is implemented here because pyrate-limiter counts in whole milliseconds
+(too coarse for many requests a second) and has no clock on which all requests to a host wait together.
 """
 
 import random
@@ -15,36 +15,36 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from scraper.http.request_rate import Pace
+from scraper.http.request_rate import RateController
 
-#: Share of the allowed rate that is asked for: a limiter that counts in windows sees up to one request more.
-PACE = 0.98
+#: Share of the allowed rate that is used: a limiter that counts in windows sees up to one request more.
+RATE_SHARE = 0.98
 
 #: How far the schedule may catch up after a thread woke late: in requests, and in seconds for slow hosts.
 CATCH_UP, CATCH_UP_SECONDS = 2, 0.05
 
-#: Times in a row that a host turns us away, nothing else getting through, before it counts as a block.
+#: Rejections in a row, without a successful response between them, that count as a block.
 BLOCK_AFTER = 6
 
-#: How long a block lasts that the host gives no time for, seconds.
+#: Length of a block for which the host gives no time, seconds.
 BLOCK_SECONDS = 3600.0
 
-#: Faults in a row, nothing else getting through, after which a host counts as down, and for how many seconds.
+#: Failures in a row, without a successful response between them, after which a host counts as down; seconds.
 DOWN_AFTER, DOWN_SECONDS = 12, 600.0
 
 _RECENT = 51
-_LONGEST_LOOK_SECONDS = 3600.0
+_LONGEST_SLEEP_SECONDS = 3600.0
 _LONGEST_SECONDS = 10 * 365 * 86400.0
 
-_TURNED_AWAY_SECONDS, _FAULT_SECONDS, _LONGEST_BACKOFF_SECONDS = 1.0, 0.125, 60.0
+_REJECTION_SECONDS, _FAILURE_SECONDS, _LONGEST_BACKOFF_SECONDS = 1.0, 0.125, 60.0
 
 
 class Stopped(Exception):
-    """The crawl is ending: a thread that waits for its turn gives up."""
+    """The crawl is ending: a thread that waits to send a request gives up."""
 
 
 class Blocked(Exception):
-    """The host turns the crawler away for longer than it is willing to wait."""
+    """The host rejects the crawler for longer than the crawler is willing to wait."""
 
     def __init__(self, host: str, until: float, reason: str):
         super().__init__(f"{host} blocked us ({reason})")
@@ -53,15 +53,15 @@ class Blocked(Exception):
 
 @dataclass
 class Counters:
-    """What one host was asked and how it answered; seconds are of `time.monotonic`."""
+    """Requests to one host and its responses; times are of `time.monotonic`, in seconds."""
 
     requests: int = 0
-    turned_away: int = 0
-    faults: int = 0
+    rejections: int = 0
+    failures: int = 0
     waited: float = 0.0
     first: float | None = None
     last: float | None = None
-    last_turned_away: float | None = None
+    last_rejection: float | None = None
     recent: deque[float] = field(default_factory=lambda: deque(maxlen=_RECENT))
 
     @property
@@ -73,20 +73,20 @@ class Counters:
 
     @property
     def rate_now(self) -> float:
-        """Requests a second of late: over the last 50, and over the time since when none are sent."""
+        """Requests a second over the last 50; it falls while no request is sent."""
         times = list(self.recent)
         return (len(times) - 1) / max(time.monotonic() - times[0], 1e-9) if len(times) > 1 else 0.0
 
 
 @dataclass
-class Governor:
+class HostRateLimiter:
     """Token bucket, concurrency, backoff clock, Crawl-delay and block state of one host. Thread-safe.
 
     `blocked_until` is the wall clock time at which a known block ends.
     """
 
     host: str
-    pace: Pace
+    controller: RateController
     concurrency: int
     stop: threading.Event
     longest_wait: float = 900.0
@@ -94,34 +94,34 @@ class Governor:
     counters: Counters = field(default_factory=Counters)
 
     def __post_init__(self) -> None:
-        self._places = threading.BoundedSemaphore(self.concurrency)
-        self._turn = threading.Lock()
+        self._slots = threading.BoundedSemaphore(self.concurrency)
+        self._queue = threading.Lock()
         self._state = threading.Lock()
         self._due = time.monotonic()
         self._paused_until = 0.0
-        self._away_since_success = 0
-        self._faults_since_success = 0
-        self._last_away = self._last_fault = float("-inf")
+        self._rejections_since_success = 0
+        self._failures_since_success = 0
+        self._last_rejection = self._last_failure = float("-inf")
         if self.blocked_until is not None:
             self._paused_until = time.monotonic() + self.blocked_until - time.time()
 
     def set_crawl_delay(self, seconds: float) -> None:
-        """Never ask faster than once in `seconds`. Raises Blocked when nobody can wait that long."""
+        """Keep `seconds` between requests from now on. Raises Blocked if that exceeds `longest_wait`."""
         if seconds > self.longest_wait:
             raise Blocked(self.host, time.time() + min(seconds, _LONGEST_SECONDS), "Crawl-delay")
         with self._state:
             if seconds > 0:
-                self.pace.cap(1 / seconds)
+                self.controller.cap(1 / seconds)
                 self._due = max(self._due, (self.counters.last or float("-inf")) + seconds)
 
     @contextmanager
-    def turn(self) -> Iterator[float]:
-        """Wait for this thread's turn and hold one of the host's places; yields the time of the request.
+    def acquire(self) -> Iterator[float]:
+        """Wait until a request is due and hold one of the host's slots; yields the time of the request.
 
         Raises Stopped when the crawl ends first.
         """
-        with self._places:
-            with self._turn:  # one thread waits for the next due time, the others for that thread
+        with self._slots:
+            with self._queue:  # one thread waits for the next due time, the others wait for that thread
                 started = self._wait()
             yield started
 
@@ -131,8 +131,8 @@ class Governor:
             with self._state:
                 paused, ready = self._paused_until, max(self._due, self._paused_until)
                 if ready <= now and not self.stop.is_set():
-                    interval = 1 / (self.pace.rate * PACE)
-                    self.pace.granted(now, punctual=now - ready < interval)
+                    interval = 1 / (self.controller.rate * RATE_SHARE)
+                    self.controller.on_sent(now, was_on_time=now - ready < interval)
                     self._due = max(self._due, now - min(CATCH_UP * interval, CATCH_UP_SECONDS)) + interval
                     counters = self.counters
                     counters.requests += 1
@@ -140,70 +140,70 @@ class Governor:
                     counters.last = now
                     counters.recent.append(now)
                     return now
-            if self.stop.wait(min(max(ready - now, 0), _LONGEST_LOOK_SECONDS)):
+            if self.stop.wait(min(max(ready - now, 0), _LONGEST_SLEEP_SECONDS)):
                 raise Stopped
             if paused > now:
                 self.counters.waited += time.monotonic() - now
 
-    def succeeded(self) -> None:
-        """The host gave a usable answer: forget earlier trouble."""
+    def record_success(self) -> None:
+        """The host sent a usable response: reset the counts of rejections and failures in a row."""
         with self._state:
-            self._away_since_success = self._faults_since_success = 0
-            self.pace.answered()
+            self._rejections_since_success = self._failures_since_success = 0
+            self.controller.on_success()
 
-    def faulted(self, started: float, reason: str, retry_after: float | None) -> None:
-        """No usable answer to the request of `started`: a 5xx, a broken connection.
+    def record_failure(self, started: float, reason: str, retry_after: float | None) -> None:
+        """The request sent at `started` got no usable response: a 5xx, a broken connection.
 
-        One fault between good answers is about its URL alone, and so is its Retry-After; faults in a row are
-        about the host: all wait, and 5xx are taken for too high a rate too. Raises Blocked when they ask for
-        too long a wait or the host is down.
+        A single failure between successful responses concerns its URL alone, and so does its Retry-After.
+        Failures in a row concern the host: all threads wait, and a 5xx also counts as too high a rate. Raises
+        Blocked when the host asks for too long a wait or is down.
         """
         with self._state:
-            self.counters.faults += 1
-            if started >= self._last_fault:
-                self._last_fault = time.monotonic()
-                self._faults_since_success += 1
-                if self._faults_since_success > 1:
-                    self._back_off(_FAULT_SECONDS, self._faults_since_success)
+            self.counters.failures += 1
+            if started >= self._last_failure:
+                self._last_failure = time.monotonic()
+                self._failures_since_success += 1
+                if self._failures_since_success > 1:
+                    self._back_off(_FAILURE_SECONDS, self._failures_since_success)
                     self._paused_until = max(self._paused_until, time.monotonic() + (retry_after or 0))
                     if reason.startswith("HTTP 5"):
-                        self.pace.refused(time.monotonic())
-                    if (retry_after or 0) > self.longest_wait or self._faults_since_success >= DOWN_AFTER:
+                        self.controller.on_rejected(time.monotonic())
+                    if (retry_after or 0) > self.longest_wait or self._failures_since_success >= DOWN_AFTER:
                         raise Blocked(self.host, time.time() + max(retry_after or 0, DOWN_SECONDS), reason)
 
-    def turned_away(self, started: float, reason: str, retry_after: float | None) -> None:
-        """The host asked us to go away (429, or 403 whatever we ask): all wait, never less than asked.
+    def record_rejection(self, started: float, reason: str, retry_after: float | None) -> None:
+        """The host told us to go away (429, or 403 for every URL): all threads wait, at least `retry_after`.
 
-        Answers to requests sent before the last such answer came are part of the same burst and count once.
-        Raises Blocked after a row of them, or when the wait asked for is too long.
+        Responses to requests that were sent before the last rejection arrived belong to the same burst and
+        count once. Raises Blocked after `BLOCK_AFTER` of them in a row, or when `retry_after` is too long.
         """
         with self._state:
             now = time.monotonic()
-            self.counters.turned_away += 1
-            self.counters.last_turned_away = now
+            self.counters.rejections += 1
+            self.counters.last_rejection = now
             if retry_after is not None:
                 self._paused_until = max(self._paused_until, now + retry_after)
-            if started >= self._last_away:
-                self._last_away = now
-                self._away_since_success += 1
-                self.pace.refused(now)
-                self._back_off(_TURNED_AWAY_SECONDS, self._away_since_success)
+            if started >= self._last_rejection:
+                self._last_rejection = now
+                self._rejections_since_success += 1
+                self.controller.on_rejected(now)
+                self._back_off(_REJECTION_SECONDS, self._rejections_since_success)
             if (retry_after or 0) > self.longest_wait:
                 raise Blocked(self.host, time.time() + (retry_after or 0), reason)
-            if self._away_since_success >= BLOCK_AFTER:
+            if self._rejections_since_success >= BLOCK_AFTER:
                 raise Blocked(self.host, time.time() + max(retry_after or 0, BLOCK_SECONDS), reason)
 
     @property
     def waiting(self) -> float:
-        """Seconds that everyone still waits for the host's sake, 0 for none."""
+        """Seconds until the host's pause ends, 0 without one."""
         return max(0.0, self._paused_until - time.monotonic())
 
     def describe(self) -> str:
-        """The rate now and the rate allowed, or how long everyone waits."""
+        """The current and the allowed rate, or the time until the pause ends."""
         if self.waiting > 1:
             return f"{self.host}: waiting {self.waiting:.0f} s"
-        allowed = "allowed" if self.pace.settled else "tried"
-        return f"{self.host}: {self.counters.rate_now:.3g}/s of {self.pace.rate:.3g}/s {allowed}"
+        allowed = "allowed" if self.controller.converged else "tried"
+        return f"{self.host}: {self.counters.rate_now:.3g}/s of {self.controller.rate:.3g}/s {allowed}"
 
     def _back_off(self, base: float, times: int) -> None:
         # Full jitter: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
@@ -214,7 +214,7 @@ class Governor:
 def parse_retry_after(value: str | None, now: datetime | None = None) -> float | None:
     """Seconds to wait by a `Retry-After` header (RFC 9110 10.2.3): a number of seconds or an HTTP date.
 
-    None for no header, one that cannot be read, zero and a date that has passed: they are no instruction.
+    None if the header is missing or unreadable, zero, or a date in the past: these ask for no wait.
     """
     text = (value or "").strip()
     if text.isascii() and text.isdigit():
@@ -230,9 +230,9 @@ def parse_retry_after(value: str | None, now: datetime | None = None) -> float |
 
 
 @dataclass(frozen=True)
-class HostMemory:
-    """What earlier crawls found out about a host: its rate (if it was searched for) and a block's end."""
+class HostHistory:
+    """What earlier crawls learnt about a host: its rate (if it was searched for) and the end of a block."""
 
     rate: float | None = None
-    settled: bool = False
+    converged: bool = False
     blocked_until: float | None = None

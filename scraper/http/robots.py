@@ -1,16 +1,16 @@
-"""robots.txt as RFC 9309 says."""
+"""robots.txt according to RFC 9309."""
 
 import time
 
 from protego import Protego
 
-from scraper.http.opt_out import content_signal_objection
-from scraper.http.transport import Answer
+from scraper.http.opt_out import disallowed_by_content_signal
+from scraper.http.transport import Response
 
-#: The name that robots.txt rules address us by.
+#: The user agent that robots.txt rules address us by.
 PRODUCT = "gemscrape"
 
-#: RFC 9309 2.4: a copy should not be used for longer than a day.
+#: RFC 9309 2.4: a cached copy should not be used for longer than a day.
 _FRESH_SECONDS = 86400.0
 
 #: RFC 9309 2.5: at least 500 kibibytes are parsed.
@@ -18,45 +18,48 @@ _PARSED_BYTES = 512_000
 
 
 class Robots:
-    """The rules of one host; `trouble` says why nothing at all is allowed, `unreadable`: for now."""
+    """The rules of one host; `disallow_reason`: why everything is disallowed; `unreadable`: temporarily."""
 
-    def __init__(self, rules: Protego | None = None, trouble: str | None = None, unreadable: bool = False):
+    def __init__(
+        self, rules: Protego | None = None, disallow_reason: str | None = None, unreadable: bool = False
+    ):
         self.unreadable = unreadable
         self._expires = time.monotonic() + _FRESH_SECONDS
-        self._rules, self._trouble = rules, trouble
+        self._rules, self._disallow_reason = rules, disallow_reason
 
     @classmethod
-    def of(cls, answer: Answer, heed_content_signal: bool) -> "Robots":
-        """2xx: the rules in the body. 4xx: no rules, all is allowed. Else nothing is."""
-        if answer.status == 200:
-            text = answer.body[:_PARSED_BYTES].decode("utf-8-sig", "ignore")
+    def from_response(cls, response: Response, respect_content_signal: bool) -> "Robots":
+        """2xx: the rules in the body. 4xx: no rules, everything is allowed. Otherwise nothing is."""
+        if response.status == 200:
+            text = response.body[:_PARSED_BYTES].decode("utf-8-sig", "ignore")
             return cls(
-                Protego.parse(text), content_signal_objection(text, PRODUCT) if heed_content_signal else None
+                Protego.parse(text),
+                disallowed_by_content_signal(text, PRODUCT) if respect_content_signal else None,
             )
-        if 400 <= answer.status < 500:
+        if 400 <= response.status < 500:
             return cls()
-        return cls.unreachable(f"HTTP {answer.status}")
+        return cls.unreachable(f"HTTP {response.status}")
 
     @classmethod
     def unreachable(cls, reason: str) -> "Robots":
-        """No answer that says what is allowed (5xx, no connection): nothing is, for now."""
-        return cls(trouble=f"robots.txt cannot be read: {reason}", unreadable=True)
+        """No response with rules (5xx, no connection): for now, nothing is allowed."""
+        return cls(disallow_reason=f"robots.txt cannot be read: {reason}", unreadable=True)
 
     @property
     def fresh(self) -> bool:
-        """Whether the rules are young enough to be used."""
+        """Whether the rules are recent enough to be used."""
         return time.monotonic() < self._expires
 
     @property
     def crawl_delay(self) -> float:
-        """Seconds between requests that the host asks for, 0 for none."""
+        """Seconds between requests that the host asks for, 0 if it asks for none."""
         delay = self._rules.crawl_delay(PRODUCT) if self._rules else None
         return float(delay or 0.0)
 
-    def objection(self, url: str) -> str | None:
-        """Why the URL must not be fetched; None when it may."""
-        if self._trouble:
-            return self._trouble
+    def disallowed_by(self, url: str) -> str | None:
+        """Why the URL must not be fetched; None if it may be."""
+        if self._disallow_reason:
+            return self._disallow_reason
         if self._rules is not None and not self._rules.can_fetch(url, PRODUCT):
             return "robots.txt"
         return None

@@ -1,4 +1,4 @@
-"""Asking over HTTP: pages with requests, images with httpx, each answer read under a cap and a deadline."""
+"""HTTP requests: pages with requests, images with httpx, each body read under a size cap and a deadline."""
 
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,14 +13,14 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
-#: Virtual host → the address that is connected to in its place (like curl's --connect-to).
-Elsewhere = Mapping[str, tuple[str, int]]
+#: Virtual host → the address to connect to instead (like curl's --connect-to).
+HostOverrides = Mapping[str, tuple[str, int]]
 
 _CHUNK = 65536
 
 
-class Fault(Exception):
-    """No usable answer this time; the same request may do better, but not before `retry_after` seconds."""
+class TransientError(Exception):
+    """No usable response this time; a retry may succeed, but not before `retry_after` seconds."""
 
     def __init__(self, reason: str, retry_after: float | None = None):
         super().__init__(reason)
@@ -31,15 +31,15 @@ class TooLarge(Exception):
     """The body is longer than the cap."""
 
 
-def conditions(etag: str | None, last_modified: str | None) -> dict[str, str]:
-    """Headers that ask whether something has changed since; empty when nothing tells."""
+def conditional_headers(etag: str | None, last_modified: str | None) -> dict[str, str]:
+    """Headers that make a request conditional; empty if no validator is known."""
     headers = {"If-None-Match": etag, "If-Modified-Since": last_modified}
     return {name: value for name, value in headers.items() if value and value.isascii()}
 
 
 @dataclass(frozen=True)
-class Answer:
-    """An answer, its body (empty unless the status is 200) read to the end; header names in lower case."""
+class Response:
+    """A response with its whole body (empty unless the status is 200); header names are lower-cased."""
 
     url: str
     status: int
@@ -48,18 +48,18 @@ class Answer:
 
 
 class PageTransport:
-    """Pages, through one requests session a thread (make one object a thread)."""
+    """Fetches pages through a requests session, which is not thread-safe: make one object per thread."""
 
-    def __init__(self, user_agent: str, timeout: float, max_bytes: int, elsewhere: Elsewhere):
+    def __init__(self, user_agent: str, timeout: float, max_bytes: int, host_overrides: HostOverrides):
         self._timeout, self._max_bytes = timeout, max_bytes
         self._session = requests.Session()
         self._session.headers.update({"User-Agent": user_agent, "Accept": "text/html,*/*;q=0.5"})
-        if elsewhere:
+        if host_overrides:
             self._session.trust_env = False
-            self._session.mount("http://", _ElsewhereAdapter(elsewhere))
+            self._session.mount("http://", _OverridingAdapter(host_overrides))
 
-    def get(self, url: str, headers: Mapping[str, str]) -> Answer:
-        """One request, no redirect followed. Raises Fault or TooLarge."""
+    def get(self, url: str, headers: Mapping[str, str]) -> Response:
+        """One request; redirects are not followed. Raises TransientError or TooLarge."""
         deadline = time.monotonic() + self._timeout
         try:
             with self._session.get(
@@ -67,40 +67,40 @@ class PageTransport:
             ) as response:
                 body = b""
                 if response.status_code == 200:
-                    # As it comes in: what waits for a whole chunk does not see that time is up.
+                    # read1 returns what has arrived: waiting for a whole chunk could miss the deadline.
                     chunks = iter(partial(response.raw.read1, _CHUNK, decode_content=True), b"")
                     body = _read(chunks, self._max_bytes, deadline)
                 names = {name.lower(): value for name, value in response.headers.items()}
-                return Answer(url, response.status_code, names, body)
+                return Response(url, response.status_code, names, body)
         except (requests.RequestException, urllib3.exceptions.HTTPError, UnicodeError) as error:
-            raise Fault(_reason(error)) from error
+            raise TransientError(_reason(error)) from error
 
 
-class _ElsewhereAdapter(HTTPAdapter):
-    def __init__(self, elsewhere: Elsewhere):
-        self._elsewhere = elsewhere
+class _OverridingAdapter(HTTPAdapter):
+    def __init__(self, host_overrides: HostOverrides):
+        self._host_overrides = host_overrides
         super().__init__()
 
     def get_connection_with_tls_context(
         self, request: Any, verify: Any, proxies: Any = None, cert: Any = None
     ) -> Any:
         host = urlsplit(request.url).netloc
-        if host not in self._elsewhere:
+        if host not in self._host_overrides:
             return super().get_connection_with_tls_context(request, verify, proxies, cert)
         request.headers["Host"] = host
-        address, port = self._elsewhere[host]
+        address, port = self._host_overrides[host]
         return self.poolmanager.connection_from_host(address, port, "http")
 
 
 class ImageTransport:
-    """Images, from any number of threads; bodies are asked for and taken as they are stored.
+    """Fetches images, from any number of threads; bodies are requested and taken without compression.
 
-    As many httpx clients as there are requests at a time: one for all spends much of its time on looking
-    through its connections.
+    There is one httpx client per concurrent request: a single client spends much of its time searching its
+    connection pool.
     """
 
-    def __init__(self, user_agent: str, timeout: float, max_bytes: int, elsewhere: Elsewhere):
-        self._timeout, self._max_bytes, self._elsewhere = timeout, max_bytes, elsewhere
+    def __init__(self, user_agent: str, timeout: float, max_bytes: int, host_overrides: HostOverrides):
+        self._timeout, self._max_bytes, self._host_overrides = timeout, max_bytes, host_overrides
         self._headers = {
             "User-Agent": user_agent,
             "Accept": "image/*,*/*;q=0.5",
@@ -116,16 +116,16 @@ class ImageTransport:
         except IndexError:
             client = httpx.Client(
                 headers=self._headers,
-                transport=_ElsewhereTransport(self._elsewhere) if self._elsewhere else None,
+                transport=_OverridingTransport(self._host_overrides) if self._host_overrides else None,
                 timeout=self._timeout,
-                trust_env=not self._elsewhere,
+                trust_env=not self._host_overrides,
                 verify=self._ssl,
             )
         yield client
         self._idle.append(client)
 
-    def get(self, url: str, headers: Mapping[str, str]) -> Answer:
-        """One request, no redirect followed. Raises Fault or TooLarge."""
+    def get(self, url: str, headers: Mapping[str, str]) -> Response:
+        """One request; redirects are not followed. Raises TransientError or TooLarge."""
         deadline = time.monotonic() + self._timeout
         try:
             with (
@@ -135,22 +135,22 @@ class ImageTransport:
                 body = b""
                 if response.status_code == 200:
                     if response.headers.get("content-encoding", "identity") != "identity":
-                        raise Fault("compressed without being asked to be")
+                        raise TransientError("compressed without being asked to be")
                     body = _read(response.iter_raw(), self._max_bytes, deadline)
-                return Answer(url, response.status_code, dict(response.headers), body)
+                return Response(url, response.status_code, dict(response.headers), body)
         except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
-            raise Fault(_reason(error)) from error
+            raise TransientError(_reason(error)) from error
 
 
-class _ElsewhereTransport(httpx.HTTPTransport):
-    def __init__(self, elsewhere: Elsewhere):
-        self._elsewhere = elsewhere
+class _OverridingTransport(httpx.HTTPTransport):
+    def __init__(self, host_overrides: HostOverrides):
+        self._host_overrides = host_overrides
         super().__init__()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        place = self._elsewhere.get(request.url.netloc.decode())
-        if place is not None:  # the Host header was set from the URL when the request was built
-            request.url = request.url.copy_with(host=place[0], port=place[1])
+        address = self._host_overrides.get(request.url.netloc.decode())
+        if address is not None:  # the Host header was set from the URL when the request was built
+            request.url = request.url.copy_with(host=address[0], port=address[1])
         return super().handle_request(request)
 
 
@@ -162,7 +162,7 @@ def _read(chunks: Iterable[bytes], max_bytes: int, deadline: float) -> bytes:
         if size > max_bytes:
             raise TooLarge(f"more than {max_bytes} bytes")
         if time.monotonic() > deadline:
-            raise Fault("timeout")
+            raise TransientError("timeout")
     return b"".join(parts)
 
 

@@ -7,71 +7,74 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from gemkit.tables import write_text
-from scraper.http.rate_limiter import Governor
+from scraper.http.rate_limiter import HostRateLimiter
 
 _SECONDS = 1.0
 
 
 @dataclass(frozen=True)
-class LiveHost:
-    """A host now; rates in requests a second, `waiting` in seconds; `settled`: `rate_allowed` is known."""
+class HostSnapshot:
+    """A host at one moment; rates in requests a second, `waiting` in seconds.
+
+    `converged`: `rate_allowed` is the highest rate that the host allows.
+    """
 
     host: str
     rate_now: float
     rate_allowed: float
-    settled: bool
+    converged: bool
     waiting: float
     requests: int
-    turned_away: int
-    faults: int
+    rejections: int
+    failures: int
 
 
 @dataclass(frozen=True)
-class Live:
-    """A crawl at one moment; `started` is in wall clock seconds, `total` is what is known so far."""
+class CrawlSnapshot:
+    """A crawl at one moment; `started` is in wall clock seconds, `total` counts the items known so far."""
 
     started: float
     phase: str
     done: int
     total: int
-    hosts: list[LiveHost]
+    hosts: list[HostSnapshot]
 
 
-class LiveFile:
-    """Writes the file of one crawl; `governors` gives those of the hosts asked so far."""
+class SnapshotWriter:
+    """Writes the file of one crawl; `limiters` returns those of the hosts contacted so far."""
 
-    def __init__(self, path: Path, governors: Callable[[], Iterable[Governor]]):
-        self._path, self._governors = path, governors
+    def __init__(self, path: Path, limiters: Callable[[], Iterable[HostRateLimiter]]):
+        self._path, self._limiters = path, limiters
         self._started, self._next = time.time(), 0.0
 
     def update(self, phase: str, done: int, total: int) -> bool:
-        """Say how far the crawl is, at most once a second; whether it was time to."""
+        """Write the progress, at most once a second; returns whether it was written."""
         if time.monotonic() < self._next:
             return False
         self._next = time.monotonic() + _SECONDS
         hosts = [
-            LiveHost(
-                governor.host,
-                governor.counters.rate_now,
-                governor.pace.rate,
-                governor.pace.settled,
-                governor.waiting,
-                governor.counters.requests,
-                governor.counters.turned_away,
-                governor.counters.faults,
+            HostSnapshot(
+                limiter.host,
+                limiter.counters.rate_now,
+                limiter.controller.rate,
+                limiter.controller.converged,
+                limiter.waiting,
+                limiter.counters.requests,
+                limiter.counters.rejections,
+                limiter.counters.failures,
             )
-            for governor in self._governors()
+            for limiter in self._limiters()
         ]
-        live = Live(self._started, phase, done, total, hosts)
-        write_text(self._path, json.dumps(asdict(live)) + "\n")
+        snapshot = CrawlSnapshot(self._started, phase, done, total, hosts)
+        write_text(self._path, json.dumps(asdict(snapshot)) + "\n")
         return True
 
 
-def read_live(path: Path) -> Live | None:
-    """What the last crawl said last, None when there is nothing readable."""
+def read_snapshot(path: Path) -> CrawlSnapshot | None:
+    """The last snapshot of the last crawl, or None if there is no readable one."""
     try:
         values = json.loads(path.read_text())
-        hosts = [LiveHost(**host) for host in values.pop("hosts")]
-        return Live(**values, hosts=hosts)
+        hosts = [HostSnapshot(**host) for host in values.pop("hosts")]
+        return CrawlSnapshot(**values, hosts=hosts)
     except (OSError, ValueError, TypeError, KeyError):
         return None

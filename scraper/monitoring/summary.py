@@ -1,4 +1,4 @@
-"""What a crawl did, in numbers: printed at its end and kept as JSON."""
+"""Counts of what a crawl did: printed at its end and stored as JSON."""
 
 import re
 from collections import Counter
@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from scraper.http.rate_limiter import Governor
+from scraper.http.rate_limiter import HostRateLimiter
 
 
 @dataclass
 class Summary:
-    """Counts of one `gemscrape crawl`; one that was cut short and taken up again has one for each part.
+    """Counts of one `gemscrape crawl`; a crawl that was interrupted and resumed has one summary per part.
 
-    `gone` are images known earlier that the store lost in this run; `images` counts all known ones by status.
+    `gone`: images known earlier that the store lost in this run; `images` counts all known images by status.
     """
 
     site: str
@@ -34,23 +34,23 @@ class Summary:
     notes: list[str] = field(default_factory=list)
     hosts: dict[str, dict[str, float | int | None]] = field(default_factory=dict)
 
-    def take_counters(self, governors: Iterable[Governor], started: float) -> None:
-        """Take over what the hosts' governors counted; `started` is when the crawl began (monotonic)."""
-        for governor in governors:
-            count, last = governor.counters, governor.counters.last_turned_away
-            self.hosts[governor.host] = {
+    def add_host_counters(self, limiters: Iterable[HostRateLimiter], started: float) -> None:
+        """Add the counters of each host; `started` is the crawl's start (`time.monotonic`)."""
+        for limiter in limiters:
+            count, last = limiter.counters, limiter.counters.last_rejection
+            self.hosts[limiter.host] = {
                 "requests": count.requests,
                 "waited_seconds": round(count.waited, 3),
                 "rate_held": round(count.rate, 3),
-                "rate_allowed": round(governor.pace.rate, 3),
-                "rate_settled": governor.pace.settled,
-                "turned_away": count.turned_away,
+                "rate_allowed": round(limiter.controller.rate, 3),
+                "rate_settled": limiter.controller.converged,
+                "turned_away": count.rejections,
                 "last_turned_away_seconds": None if last is None else round(last - started, 3),
-                "faults": count.faults,
+                "faults": count.failures,
             }
 
     def to_json(self) -> dict[str, Any]:
-        """All counts, with totals over the hosts."""
+        """All counts, including totals over the hosts."""
         totals = {
             key: sum(host[key] or 0 for host in self.hosts.values())
             for key in ("requests", "waited_seconds", "turned_away", "faults")
@@ -58,28 +58,28 @@ class Summary:
         return {**asdict(self), "downloaded": self.added + self.changed, **totals}
 
     def lines(self) -> list[str]:
-        """For a person; free of strangers' text."""
+        """The summary as lines to print; without untrusted text."""
         values = self.to_json()
         lines = [
             f"{self.site}: {self.ended} after {self.seconds:.0f} s",
             f"pages       {self.pages} read, {self.pages_unchanged} unchanged"
-            + counted(self.pages_by_reason),
+            + format_counts(self.pages_by_reason),
             f"images      {self.found} found, {self.distinct} distinct",
             f"downloaded  {values['downloaded']} ({self.added} new, {self.changed} changed), "
             f"{self.unchanged} unchanged, {self.gone} gone since the last crawl",
-            f"not stored  {sum(self.by_reason.values())}{counted(self.by_reason)}",
+            f"not stored  {sum(self.by_reason.values())}{format_counts(self.by_reason)}",
         ]
         for host, count in self.hosts.items():
             lines.append(
                 f"{host}  {count['requests']} requests, {count['rate_held']:.2f}/s of "
                 f"{count['rate_allowed']:g}/s allowed, waited {count['waited_seconds']:.1f} s, "
-                f"turned away {count['turned_away']} times, {count['faults']} faults"
+                f"{count['turned_away']} rejections, {count['faults']} failures"
             )
         return lines + self.notes
 
 
-def counted(reasons: Mapping[str, int]) -> str:
-    """Reasons with their counts for a person; those that name a stranger's host are put together."""
+def format_counts(reasons: Mapping[str, int]) -> str:
+    """Reasons with their counts as text; reasons that differ only in the host they name are merged."""
     counts: Counter[str] = Counter()
     for reason, count in reasons.items():
         counts[re.sub(r"\bhost \S+ ", "host ", reason)] += count

@@ -1,4 +1,4 @@
-"""The tables of a crawl, written from its state."""
+"""Write the tables of a crawl from its state."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -9,21 +9,21 @@ import pyarrow as pa
 
 from gemkit.tables import write_stream
 from scraper.http.urls import file_name
-from scraper.storage.crawl_state import State
+from scraper.storage.crawl_state import CrawlState
 from scraper.tables import IMAGES, PRODUCTS
 
 _ROWS = 10_000
 
 
-def write(site: str, folder: Path, state: State) -> None:
-    """Write `images.parquet` and `products.parquet` of all that is known so far."""
+def write_tables(site: str, folder: Path, state: CrawlState) -> None:
+    """Write `images.parquet` and `products.parquet` with everything known so far."""
     images = ({**row, "site": site, "file_name": file_name(row["image_url"])} for row in state.image_rows())
     products = ({**row, "site": site} for row in state.product_rows())
-    write_stream(folder / "images.parquet", IMAGES, _pieces(images, IMAGES))
-    write_stream(folder / "products.parquet", PRODUCTS, _pieces(products, PRODUCTS))
+    write_stream(folder / "images.parquet", IMAGES, _batches(images, IMAGES))
+    write_stream(folder / "products.parquet", PRODUCTS, _batches(products, PRODUCTS))
 
 
-def _pieces(rows: Iterable[dict[str, Any]], schema: pa.Schema) -> Iterator[pa.Table]:
+def _batches(rows: Iterable[dict[str, Any]], schema: pa.Schema) -> Iterator[pa.Table]:
     rows = iter(rows)
-    while piece := list(islice(rows, _ROWS)):
-        yield pa.Table.from_pylist(piece, schema)
+    while batch := list(islice(rows, _ROWS)):
+        yield pa.Table.from_pylist(batch, schema)

@@ -1,4 +1,4 @@
-"""Check an image's bytes and keep them under their own hash."""
+"""Check an image's bytes and store them under their own hash."""
 
 import hashlib
 import os
@@ -18,17 +18,17 @@ _TYPES = {"JPEG": "image/jpeg", "BMP": "image/bmp", "TIFF": "image/tiff"}
 
 TOO_MANY_PIXELS = "too many pixels"
 
-# What is wrong with a stranger's file is in its reason; who watches the crawl has no use for it.
+# What is wrong with an untrusted file is in its reason; keep Pillow's warnings off the console.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 class InvalidImage(Exception):
-    """The bytes are no complete image within the limits; the message is the reason."""
+    """The bytes are not a complete image within the limits; the message is the reason."""
 
 
 @dataclass(frozen=True)
 class StoredImage:
-    """A checked image; `path` is relative to the store's folder, `content_type` is what the bytes are."""
+    """A checked image; `path` is relative to the site's folder, `content_type` is that of the bytes."""
 
     sha256: str
     path: str
@@ -39,7 +39,7 @@ class StoredImage:
 
 
 class ImageStore:
-    """`images/<ab>/<sha256>.<ext>` below a site's folder. Files appear there whole or not at all."""
+    """`images/<ab>/<sha256>.<ext>` in a site's folder. Files appear there whole or not at all."""
 
     def __init__(self, folder: Path, max_pixels: int):
         self._folder, self._max_pixels = folder, max_pixels
@@ -51,7 +51,7 @@ class ImageStore:
         self._clear()
 
     def close(self, paths: set[str]) -> None:
-        """Store no more, whatever is still in flight; what came in too late to be among `paths` goes."""
+        """Refuse further images, and delete files stored too late to be among `paths`."""
         with self._lock:
             self._closed = True
         self._clear()
@@ -59,9 +59,9 @@ class ImageStore:
             (self._folder / path).unlink(missing_ok=True)
 
     def add(self, content: bytes) -> StoredImage:
-        """Check and store; bytes that are there already are left alone.
+        """Check an image and store it, unless the same bytes are stored already.
 
-        Raises InvalidImage, OSError, and Stopped when the store is closed.
+        Raises InvalidImage, OSError, and Stopped if the store is closed.
         """
         kind, width, height = check_image(content, self._max_pixels)
         sha256 = hashlib.sha256(content).hexdigest()
@@ -73,13 +73,13 @@ class ImageStore:
         )
 
     def keep_only(self, paths: set[str]) -> None:
-        """Remove files of photos that the store has replaced; `paths` are those that the table names."""
+        """Delete the files of images that the store has replaced; `paths` are those that the table lists."""
         for file in (self._folder / "images").glob("??/*"):
             if file.relative_to(self._folder).as_posix() not in paths:
                 file.unlink()
 
     def _clear(self) -> None:
-        """Remove what is half written, also by a killed crawl."""
+        """Delete partial files, including those of a killed crawl."""
         shutil.rmtree(self._parts, ignore_errors=True)
         self._made.discard(self._parts)
 
@@ -110,7 +110,7 @@ class ImageStore:
 
 
 def check_image(content: bytes, max_pixels: int) -> tuple[str, int, int]:
-    """Format, width and height of bytes that decode to their end. Raises InvalidImage with the reason."""
+    """Format, width and height of an image that decodes to its end. Raises InvalidImage with the reason."""
     if not content:
         raise InvalidImage("empty")
     try:
@@ -121,16 +121,16 @@ def check_image(content: bytes, max_pixels: int) -> tuple[str, int, int]:
         start = content[:512].lstrip().lower()
         raise InvalidImage("HTML instead of an image" if start.startswith(b"<") else "no image") from None
     with image:
-        # A JPEG that holds several pictures (phones write them) is one: its first picture counts.
+        # A JPEG with several images (phones write them) counts as its first image.
         kind = "JPEG" if image.format == "MPO" else image.format or ""
         width, height = image.size
         if width * height > max_pixels:
             raise InvalidImage(TOO_MANY_PIXELS)
         try:
-            # All of a JPEG's data is read at an eighth of its size too, in a fraction of the time.
+            # Decoding a JPEG at an eighth of its size still reads all its data, in a fraction of the time.
             image.draft(image.mode, (max(1, width // 8), max(1, height // 8)))
             image.load()
-        except Exception as error:  # decoders of strangers' files raise anything
+        except Exception as error:  # decoders raise all kinds of errors on untrusted files
             cut = isinstance(error, OSError | EOFError) and "truncated" in str(error)
             raise InvalidImage("truncated" if cut else "does not decode") from None
     return kind, width, height

@@ -1,25 +1,28 @@
-"""What the crawl's state knows of one page, and of one image to ask for."""
+"""What the crawl's state knows of a page, and of an image to fetch."""
 
 from dataclasses import dataclass
 
-from scraper.http.transport import conditions
+from scraper.http.transport import conditional_headers
 
 
 @dataclass(frozen=True)
 class PageRow:
-    """What is known of a page: `found` is JSON of a `Found`, `settled`: in the current run."""
+    """What is known of a page: `content` is JSON of a `PageContent`; `done`: finished in the current run.
 
-    settled: bool
+    `parser` is the fingerprint of the parser and the settings that extracted the content.
+    """
+
+    done: bool
     status: str
     etag: str | None
     last_modified: str | None
-    readers: str
-    found: str | None
+    parser: str
+    content: str | None
 
 
 @dataclass(frozen=True)
 class ImageJob:
-    """An image to ask for, and what the last run knew of it: `sha256` is there when its file is."""
+    """An image to fetch, and what the last run knew of it: `sha256` is set if its file exists."""
 
     url: str
     etag: str | None
@@ -29,18 +32,18 @@ class ImageJob:
     reason: str | None
 
     @property
-    def asked(self) -> bool:
-        """Whether there is anything to ask for: the image, or whether it has changed."""
+    def needs_request(self) -> bool:
+        """Whether to request the image: it is not stored, or a validator can show whether it changed."""
         return self.sha256 is None or bool(self.etag or self.last_modified)
 
     @property
     def unchanged(self) -> tuple[str, str | None]:
-        """Status and reason when the answer has not changed since."""
+        """Status and reason if the image has not changed since."""
         return ("invalid", self.reason) if self.status == "invalid" else ("ok", None)
 
 
 def validators(known: PageRow | ImageJob) -> dict[str, str]:
-    """Headers that ask whether something has changed; empty when nothing tells."""
+    """Headers that make the request conditional; empty if no validator is known."""
     if isinstance(known, ImageJob) and known.sha256 is None and known.status != "invalid":
-        return {}  # there is nothing that could be unchanged
-    return conditions(known.etag, known.last_modified)
+        return {}  # nothing is stored that could be unchanged
+    return conditional_headers(known.etag, known.last_modified)

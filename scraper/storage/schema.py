@@ -1,14 +1,16 @@
-"""The file of a crawl's state: SQLite, made again from the tables of an earlier crawl when it is lost."""
+"""The file of a crawl's state: SQLite, rebuilt from the tables of an earlier crawl when it is lost."""
 
 import json
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
+from gemkit.errors import UserError
 from gemkit.tables import read_table
 from scraper.tables import IMAGES, PRODUCTS
 
@@ -36,12 +38,57 @@ CREATE TABLE hosts (
 );
 """
 
-#: Columns that hold a JSON list.
+#: Columns that contain a JSON list.
 LISTS = ("store_classes", "product_ids", "page_urls")
 
 
-def open_database(path: Path, folder: Path) -> sqlite3.Connection:
-    """The database in the file `path`; made from the tables in `folder` when it is not there, or not ours."""
+class Database:
+    """The connection to one crawl's state; a failed write is a UserError that names the file.
+
+    If the file is missing (or not ours), it is rebuilt from the tables in `folder`.
+    """
+
+    def __init__(self, path: Path, folder: Path):
+        self._path = path
+        with self.named_errors():
+            self.connection = _open(path, folder)
+
+    def close(self) -> None:
+        """Close the file."""
+        self.connection.close()
+
+    def execute(self, statement: str, values: Any = ()) -> sqlite3.Cursor:
+        """Run a read, or a write within `transaction`."""
+        return self.connection.execute(statement, values)
+
+    def executemany(self, statement: str, rows: Iterable[Any]) -> None:
+        """Run the same write for each of the rows, within `transaction`."""
+        self.connection.executemany(statement, rows)
+
+    def write(self, statement: str, values: Any) -> None:
+        """Run a write that is a transaction of its own."""
+        with self.named_errors():
+            self.connection.execute(statement, values)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All of the block's writes or none."""
+        with self.named_errors(), _transaction(self.connection):
+            yield
+
+    @contextmanager
+    def named_errors(self) -> Iterator[None]:
+        """Turn SQLite's errors into a UserError that names the file."""
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            raise UserError(
+                f"Cannot write '{self._path}': {error}. Free or unlock the disk (or delete the file: it is "
+                "rebuilt from data/raw), then run the same command again."
+            ) from error
+
+
+def _open(path: Path, folder: Path) -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True)
     for fresh in (False, True):
         if fresh:
@@ -62,7 +109,7 @@ def open_database(path: Path, folder: Path) -> sqlite3.Connection:
         if version == 0 and not database.execute("SELECT 1 FROM sqlite_master").fetchone():
             break
         database.close()
-    with transaction(database):
+    with _transaction(database):
         for statement in _SCHEMA.split(";"):
             database.execute(statement)
         _restore(database, folder)
@@ -70,13 +117,18 @@ def open_database(path: Path, folder: Path) -> sqlite3.Connection:
     return database
 
 
+def now_ms() -> int:
+    """The wall clock time in milliseconds, as the tables store it."""
+    return round(time.time() * 1000)
+
+
 def read_only(path: Path) -> sqlite3.Connection:
-    """The database in a file that a crawl may be writing at the same time; it must exist."""
+    """A read-only connection to an existing file, which a crawl may be writing at the same time."""
     return sqlite3.connect(f"file:{path}?mode=ro", uri=True)
 
 
 def _restore(database: sqlite3.Connection, folder: Path) -> None:
-    """Take over what the tables of an earlier crawl tell."""
+    """Restore what the tables of an earlier crawl contain."""
     if (folder / "images.parquet").exists():
         for row in _rows(read_table(folder / "images.parquet", IMAGES)):
             values = {
@@ -95,8 +147,7 @@ def _restore(database: sqlite3.Connection, folder: Path) -> None:
 
 
 @contextmanager
-def transaction(database: sqlite3.Connection) -> Iterator[None]:
-    """All of the block or nothing."""
+def _transaction(database: sqlite3.Connection) -> Iterator[None]:
     database.execute("BEGIN IMMEDIATE")
     try:
         yield

@@ -1,7 +1,7 @@
-"""What the crawler must know of a store: one TOML file in `scraper/sites/` (`gemscrape crawl --site NAME`).
+"""Site files: all that the crawler must know of a store is one TOML file in `scraper/sites/`.
 
-The file's name is the site's name; its `kind` says whether pages are read, a list of links, or a folder.
-docs/sites.md and `sites/gempundit.toml` show the format.
+The file's name is the site's name, as in `gemscrape crawl --site NAME`. Its `kind` says what is read: a
+store's pages, a link list, or a folder. docs/sites.md and `sites/gempundit.toml` show the format.
 """
 
 import re
@@ -23,27 +23,27 @@ from pydantic import (
 from gemkit.errors import UserError
 from gemkit.strict_model import RENAMED, StrictModel
 from scraper.http.limits import ImageLimits, Limits, host_matches
-from scraper.stores.extractors import Url, Way, css
+from scraper.stores.extractors import Extractor, Url, check_selector
 
 SITES = Path(__file__).parents[1] / "sites"
 
-Selector = Annotated[str, AfterValidator(css)]
+Selector = Annotated[str, AfterValidator(check_selector)]
 
 
 def _host(pattern: str) -> str:
     if not re.fullmatch(r"(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d+)?", pattern):
-        raise ValueError("must be a host in lower case, such as 'www.example.com' or '*.example.com'")
+        raise ValueError("must be a lower-case host, such as 'www.example.com' or '*.example.com'")
     return pattern
 
 
 Host = Annotated[str, AfterValidator(_host)]
 
-#: An e-mail or web address that the store can complain to; it goes into the User-Agent of every request.
+#: An e-mail or web address for complaints; it is sent in the User-Agent of every request.
 Contact = Annotated[str, Field(pattern=r"^[!-'*-~]{3,200}$")]
 
 
 class Categories(StrictModel):
-    """On the start page: a `card` for each class, with a `link` and a `name` in it (or itself both)."""
+    """On the start page: a `card` for each class, which contains (or itself is) its `link` and its `name`."""
 
     card: Selector
     link: Selector | None = None
@@ -52,11 +52,11 @@ class Categories(StrictModel):
 
 
 class Pagination(StrictModel):
-    """Further pages of a category: behind the `next` link, or numbered by `page` up to `last`.
+    """Further pages of a category: reached by the `next` link, or numbered by `page` up to `last`.
 
-    `page` holds `{category}` (the category's URL) and `{number}`. `last` finds numbers on a category page,
-    the largest of which is that of its last page; where only a page beyond the end tells it, `probe` is the
-    number of such a page.
+    `page` contains `{category}` (the category's URL) and `{number}`. `last` selects numbers on a category
+    page; the largest is the number of the last page. Where only a page beyond the end shows it, `probe` is
+    the number of such a page.
     """
 
     next: Selector | None = None
@@ -65,14 +65,14 @@ class Pagination(StrictModel):
     probe: PositiveInt | None = None
 
     @model_validator(mode="after")
-    def _one_way(self) -> "Pagination":
+    def _one_scheme(self) -> "Pagination":
         if (self.next is None) == (self.page is None):
-            raise ValueError("needs either 'next' or 'page' with 'last'")
+            raise ValueError("needs either 'next', or 'page' with 'last'")
         if (self.page is None) != (self.last is None) or (self.probe and self.page is None):
-            raise ValueError("'page' and 'last' belong together, and 'probe' to them")
+            raise ValueError("'page' and 'last' must be set together, and 'probe' only with them")
         if self.page is not None and not re.fullmatch(r"[^{}]*\{category\}[^{}]*\{number\}[^{}]*", self.page):
             raise ValueError(
-                "'page' must hold {category} and then {number}, as in '{category}/page/{number}'"
+                "'page' must contain {category} and then {number}, as in '{category}/page/{number}'"
             )
         return self
 
@@ -84,7 +84,7 @@ class Products(StrictModel):
 
 
 class Attributes(StrictModel):
-    """On a product page: a table of attributes, its rows and in each the name and the value."""
+    """On a product page: the rows of an attribute table, and the name and the value in each."""
 
     row: Selector
     name: Selector
@@ -92,44 +92,45 @@ class Attributes(StrictModel):
 
 
 class Product(StrictModel):
-    """On a product page. A product whose id is not found goes by the URL of its page."""
+    """On a product page. A product without an id is identified by the URL of its page."""
 
-    id: Way | None = None
-    title: Way | None = None
+    id: Extractor | None = None
+    title: Extractor | None = None
     attributes: Attributes | None = None
 
 
 class Images(StrictModel):
-    """One way to the URLs of a product's images; the first of the ways that finds any is used."""
+    """An extractor of the URLs of a product's images; the first one that finds any is used."""
 
-    way: Way
+    # The name in the dump, and so in the fingerprint of pages that earlier crawls have stored, stays "way".
+    extractor: Annotated[Extractor, Field(serialization_alias="way")]
     strip_query: bool = False
 
     @model_validator(mode="before")
     @classmethod
-    def _way_beside_options(cls, values: object) -> object:
-        # In the TOML the keys of the way stand beside `strip_query`, not in a table of their own.
-        if not isinstance(values, dict) or "way" in values:
+    def _nest_extractor(cls, values: object) -> object:
+        # In the TOML the extractor's keys are next to `strip_query`, not in a table of their own.
+        if not isinstance(values, dict) or "extractor" in values:
             return values
         options = {key: values[key] for key in ("strip_query",) if key in values}
-        return {**options, "way": {key: value for key, value in values.items() if key not in options}}
+        return {**options, "extractor": {key: value for key, value in values.items() if key not in options}}
 
 
-class _Named(StrictModel):
+class _SiteBase(StrictModel):
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
     title: str
 
 
-class _Asked(_Named):
+class _RemoteSite(_SiteBase):
     image_hosts: Annotated[list[Host], Field(min_length=1)]
     contact: Contact | None = None
     limits: Limits = Limits()
 
 
-class HtmlSite(_Asked):
-    """A store whose pages are read. `name` comes from the file's name; the demo store is our own `server`.
+class HtmlSite(_RemoteSite):
+    """A store whose pages are read. `name` is the file's name; `server` marks the demo store, which we serve.
 
-    Without `products` each category page is read as the page of one product.
+    Without `products`, each category page is read as the page of one product.
     """
 
     kind: Literal["html"] = "html"
@@ -148,18 +149,18 @@ class HtmlSite(_Asked):
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("'start_url' must be an http or https address")
         if not host_matches(parts.netloc, self.page_hosts):
-            raise ValueError(f"'start_url' is on {parts.netloc}, which is not among 'page_hosts'")
+            raise ValueError(f"'start_url' is on {parts.netloc}, which is not in 'page_hosts'")
         return self
 
 
 class LinkedProduct(StrictModel):
-    """Which product an image shows, read from the image's URL; an image without an id is of no product."""
+    """Which product an image shows, read from its URL; an image without an id belongs to no product."""
 
     id: Url | None = None
 
 
 class LinkFile(StrictModel):
-    """A CSV file, also gzipped, with a class and an image URL in each line; its first line names columns."""
+    """A CSV file, optionally gzipped: a header line, then a class and an image URL on each line."""
 
     links: Path
     class_column: str = "class"
@@ -168,10 +169,10 @@ class LinkFile(StrictModel):
     strip_query: bool = False
 
 
-class LinksSite(_Asked, LinkFile):
-    """A store of which a list of image links is known: no page is read.
+class LinksSite(_RemoteSite, LinkFile):
+    """A store with a known list of image links: no page is read.
 
-    In the site's file, `links` is relative to its folder.
+    In the site's file, `links` is relative to that file's folder.
     """
 
     page_hosts: ClassVar[list[str]] = []
@@ -179,18 +180,18 @@ class LinksSite(_Asked, LinkFile):
 
     @field_validator("links")
     @classmethod
-    def _beside_the_file(cls, links: Path, info: ValidationInfo) -> Path:
+    def _relative_to_the_file(cls, links: Path, info: ValidationInfo) -> Path:
         return (info.context or {}).get("folder", Path()) / links
 
 
-class FolderSite(_Named):
-    """A folder or zip of images on this machine; `crawl.<name>.folder` in params.yaml says where it lies."""
+class FolderSite(_SiteBase):
+    """A folder or zip of images on this machine; `crawl.<name>.folder` in params.yaml is its path."""
 
     kind: Literal["folder"] = "folder"
     limits: ImageLimits = ImageLimits()
 
 
-#: Sites that are asked over the network.
+#: Sites that are crawled over the network.
 Store = HtmlSite | LinksSite
 Site = Store | FolderSite
 
@@ -207,14 +208,14 @@ def known_sites() -> list[str]:
 
 
 def load_site(name: str) -> Site:
-    """The site of that name, or the one in a TOML file when `name` is a path that ends in `.toml`.
+    """The known site of that name, or the one in a TOML file if `name` is a path that ends in `.toml`.
 
-    Raises UserError that names the file and the key.
+    Raises UserError naming the file and the key.
     """
     path = Path(name) if name.endswith(".toml") else SITES / f"{name}.toml"
     if not name.endswith(".toml") and name not in known_sites():
         raise UserError(
-            f"Unknown site '{name}'; known are {', '.join(known_sites())}, or give a path to a .toml file."
+            f"Unknown site '{name}'; use one of {', '.join(known_sites())}, or the path of a .toml file."
         )
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -235,7 +236,7 @@ def load_site(name: str) -> Site:
 
 def _sentence(error: ValidationError) -> str:
     problem = error.errors()[0]
-    kinds = ("css", "json-ld", "url", "way")
+    kinds = ("css", "json-ld", "url", "extractor")
     where = ".".join(str(part) for part in problem["loc"] if part not in kinds) or "the file"
     if problem["type"] == "extra_forbidden":
         return f"unknown key '{where}'; remove it or correct its spelling."
@@ -244,5 +245,5 @@ def _sentence(error: ValidationError) -> str:
     if problem["type"] == "missing":
         return f"the key '{where}' is missing."
     if where == "name":
-        return "the file's name must be of small letters, digits, '-' and '_', since it names the site."
+        return "the file's name must be lower-case letters, digits, '-' and '_', since it names the site."
     return f"'{where}': {problem['msg'].removeprefix('Value error, ')} (found {problem['input']!r:.200})."

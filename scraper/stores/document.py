@@ -1,4 +1,4 @@
-"""A page as it is read: its HTML and its JSON-LD, each parsed once and only when asked for."""
+"""A fetched page: its HTML and its JSON-LD, each parsed once and only when needed."""
 
 import json
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ class Document:
 
     @cached_property
     def products(self) -> list[dict[str, Any]]:
-        """The JSON-LD objects of type `Product` or `ProductGroup`; scripts that are no JSON don't count."""
+        """The JSON-LD objects of type `Product` or `ProductGroup`; scripts with invalid JSON are skipped."""
         found: list[dict[str, Any]] = []
         for script in self.soup.select('script[type="application/ld+json"]'):
             try:

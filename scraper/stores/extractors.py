@@ -1,6 +1,6 @@
-"""The ways in which a field is read from a page: one class each, named by `read` in a site's TOML.
+"""Extractors, which read a field from a page: one class each, selected by `read` in a site's TOML.
 
-To add a way, write its class here and add it to `Way`.
+To add an extractor, write its class here and add it to `Extractor`.
 """
 
 import re
@@ -15,28 +15,28 @@ if TYPE_CHECKING:
     from scraper.stores.document import Document
 
 
-def css(selector: str) -> str:
-    """Check a CSS selector. Raises ValueError that says what is wrong with it."""
+def check_selector(selector: str) -> str:
+    """The selector, if it is valid CSS. Raises ValueError with what is wrong with it."""
     import soupsieve
 
     try:
         soupsieve.compile(selector)
     except soupsieve.SelectorSyntaxError as error:
-        raise ValueError(f"is no CSS selector ({str(error).splitlines()[0]})") from None
+        raise ValueError(f"is not a valid CSS selector ({str(error).splitlines()[0]})") from None
     return selector
 
 
 class Css(StrictModel):
-    """The text of the elements that a selector finds, or one of their attributes."""
+    """The text of the elements that match a selector, or one of their attributes."""
 
     read: Literal["css"]
     selector: str
     attribute: str | None = None
 
-    _selector = field_validator("selector")(css)
+    _selector = field_validator("selector")(check_selector)
 
     def values(self, document: "Document") -> list[str]:
-        """All values on the page, in its order; empty when there is none."""
+        """All values on the page, in document order; may be empty."""
         elements = document.soup.select(self.selector)
         if self.attribute is None:
             return [text for element in elements if (text := element.get_text(" ").strip())]
@@ -50,13 +50,13 @@ class JsonLd(StrictModel):
     key: str
 
     def values(self, document: "Document") -> list[str]:
-        """All values of the property; of an object (`ImageObject`, `Brand`) its URL or else its name."""
+        """All values of the property; for an object (`ImageObject`, `Brand`), its URL or else its name."""
         return [text for product in document.products for text in _texts(product.get(self.key))]
 
 
 def _texts(value: Any) -> Iterator[str]:
     values = [value]
-    while values:  # no recursion: strangers nest as deeply as they like
+    while values:  # no recursion: untrusted JSON may be nested to any depth
         value = values.pop()
         if isinstance(value, list):
             values.extend(reversed(value))
@@ -67,7 +67,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 class Url(StrictModel):
-    """The first group of a regular expression that is searched in the page's URL."""
+    """The first group of a regular expression that is searched for in the page's URL."""
 
     read: Literal["url"]
     pattern: str
@@ -78,20 +78,20 @@ class Url(StrictModel):
         try:
             groups = re.compile(pattern).groups
         except re.error as error:
-            raise ValueError(f"is no regular expression ({error})") from None
+            raise ValueError(f"is not a valid regular expression ({error})") from None
         if groups < 1:
             raise ValueError("needs a group (…) around the part to keep")
         return pattern
 
     def values(self, document: "Document") -> list[str]:
-        """The matched part, if any."""
+        """The part of the page's URL that the group matches, or an empty list."""
         part = self.part(document.url)
         return [part] if part else []
 
     def part(self, url: str) -> str | None:
-        """The part of a URL that the group matches."""
+        """The part of a URL that the group matches, or None."""
         match = re.search(self.pattern, url)
         return match[1] if match else None
 
 
-Way = Annotated[Css | JsonLd | Url, Field(discriminator="read")]
+Extractor = Annotated[Css | JsonLd | Url, Field(discriminator="read")]

@@ -1,7 +1,7 @@
-"""What a page of a store says: categories, further pages, products, images.
+"""Parse a store's pages: categories, further pages, products, images.
 
-`READERS` holds one function for each kind of site. A kind that lists its goods in another way (the JSON of a
-shop system, a sitemap) is one more function here.
+`PARSERS` holds one function for each kind of site. A kind that lists its products in another way (the JSON of
+a shop system, a sitemap) is one more function here.
 """
 
 import re
@@ -10,27 +10,27 @@ from collections.abc import Callable
 from scraper.http.urls import url_key
 from scraper.stores.config import HtmlSite
 from scraper.stores.document import Document
-from scraper.stores.records import Found, Product, Role, tidy
+from scraper.stores.records import PageContent, Product, Role, tidy
 
-#: Raise it when a reader finds other things on the same page: pages are then read again in full.
+#: Raise it when a parser extracts other things from the same page: pages are then fetched again in full.
 VERSION = 2
 
 
-def read_html(site: HtmlSite, role: Role, document: Document) -> Found:
-    """A page of a store that is read by selectors and JSON-LD."""
+def parse_html(site: HtmlSite, role: Role, document: Document) -> PageContent:
+    """Parse a page by the site's selectors and JSON-LD."""
     if role == "start":
-        return Found(categories=_categories(site, document))
+        return PageContent(categories=_categories(site, document))
     if role == "product" or site.products is None:
-        return Found(product=_product(site, document))
+        return PageContent(product=_product(site, document))
     pagination = site.pagination
-    return Found(
+    return PageContent(
         products=_links(document, site.products.link),
         next=next(iter(_links(document, pagination.next)), None) if pagination and pagination.next else None,
         last=_last(document, pagination.last) if pagination and pagination.last else None,
     )
 
 
-READERS: dict[str, Callable[[HtmlSite, Role, Document], Found]] = {"html": read_html}
+PARSERS: dict[str, Callable[[HtmlSite, Role, Document], PageContent]] = {"html": parse_html}
 
 
 def _categories(site: HtmlSite, document: Document) -> list[tuple[str, str]]:
@@ -84,7 +84,9 @@ def _product(site: HtmlSite, document: Document) -> Product:
 
 def _images(site: HtmlSite, document: Document) -> list[str]:
     for images in site.images:
-        urls = (url_key(value, document.url, images.strip_query) for value in images.way.values(document))
+        urls = (
+            url_key(value, document.url, images.strip_query) for value in images.extractor.values(document)
+        )
         if found := list(dict.fromkeys(url for url in urls if url)):
             return found
     return []

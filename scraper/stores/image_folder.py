@@ -1,4 +1,4 @@
-"""Images that lie on this machine: a folder or a zip with a folder for each class, read like a store."""
+"""Images on this machine: a folder or a zip with one folder per class, read like a store."""
 
 import lzma
 import zipfile
@@ -10,21 +10,21 @@ from urllib.parse import quote, unquote
 
 from gemkit.errors import UserError
 from gemkit.image_codec import SUFFIXES
-from scraper.http.fetcher import NotFetched
-from scraper.http.rate_limiter import Governor
-from scraper.http.transport import Answer
+from scraper.http.fetcher import FetchError
+from scraper.http.rate_limiter import HostRateLimiter
+from scraper.http.transport import Response
 from scraper.stores.records import Link, LinkList, tidy
 
 _SCHEME = "file:"
 
 
 class Folder:
-    """The images `…/<class>/<file>` below a folder or in a zip; nothing there is changed or unpacked.
+    """The images `…/<class>/<file>` in a folder or zip; nothing there is changed or unpacked.
 
-    Their URLs are `file:` and the path below it. Raises UserError when it is no folder or zip.
+    Their URLs are `file:` and the path inside it. Raises UserError if it is neither a folder nor a zip.
     """
 
-    governors: tuple[Governor, ...] = ()
+    rate_limiters: tuple[HostRateLimiter, ...] = ()
     retrying = 0
 
     def __init__(self, path: Path, max_bytes: int):
@@ -35,43 +35,43 @@ class Folder:
         try:
             self._zip = zipfile.ZipFile(path)
         except FileNotFoundError:
-            raise UserError(f"'{path}' does not exist; name a folder or a zip of images.") from None
+            raise UserError(f"'{path}' does not exist; give a folder or a zip of images.") from None
         except (OSError, zipfile.BadZipFile) as error:
-            raise UserError(f"'{path}' is no folder and no zip that can be read ({error}).") from None
+            raise UserError(f"'{path}' is neither a folder nor a readable zip ({error}).") from None
 
     def describe(self) -> str:
-        """Nothing: nobody limits us here."""
+        """Empty: there is no rate limit here."""
         return ""
 
     def links(self) -> LinkList:
-        """All images; the class of each is the name of the folder it lies in. Raises UserError for none."""
-        links, passed_over = [], Counter[str]()
+        """All images; the class of each is the name of its folder. Raises UserError if there are none."""
+        links, skipped = [], Counter[str]()
         for name in sorted(self._names()):
             path = PurePosixPath(name.replace("\\", "/"))
             if any(part.startswith(".") or part == "__MACOSX" for part in path.parts if part != ".."):
                 continue
             if path.suffix.lower() not in SUFFIXES:
-                passed_over["not named like an image"] += 1
+                skipped["without an image suffix"] += 1
             elif len(path.parts) < 2:
-                passed_over["in no class folder"] += 1
+                skipped["outside a class folder"] += 1
             else:
                 links.append(Link(tidy(path.parts[-2]), _SCHEME + quote(name, errors="surrogateescape")))
         if not links:
             raise UserError(
-                f"'{self.path}' holds no image in a class folder; it must hold files such as 'ruby/1.jpg'."
+                f"'{self.path}' contains no image in a class folder; it needs files such as 'ruby/1.jpg'."
             )
-        notes = [f"{count} files {why} passed over" for why, count in sorted(passed_over.items())]
+        notes = [f"{count} files {why} skipped" for why, count in sorted(skipped.items())]
         return LinkList(links, notes)
 
-    def image(self, url: str, validators: Mapping[str, str]) -> Answer:
-        """An image's bytes as an answer: 200, or 304 when it has not changed. Raises NotFetched."""
+    def image(self, url: str, validators: Mapping[str, str]) -> Response:
+        """An image's bytes as a response: 200, or 304 if it has not changed. Raises FetchError."""
         name = unquote(url.removeprefix(_SCHEME), errors="surrogateescape")
-        tag, size = self._stamp(name)
+        tag, size = self._version(name)
         if validators.get("If-None-Match") == tag:
-            return Answer(url, 304, {"etag": tag})
+            return Response(url, 304, {"etag": tag})
         if size > self._max_bytes:
-            raise NotFetched("invalid", f"more than {self._max_bytes} bytes")
-        return Answer(url, 200, {"etag": tag}, self._read(name))
+            raise FetchError("invalid", f"more than {self._max_bytes} bytes")
+        return Response(url, 200, {"etag": tag}, self._read(name))
 
     def _names(self) -> Iterator[str]:
         if self._zip is not None:
@@ -79,24 +79,24 @@ class Folder:
         files = (path for path in self.path.rglob("*") if path.is_file())
         return (path.relative_to(self.path).as_posix() for path in files)
 
-    def _stamp(self, name: str) -> tuple[str, int]:
-        """What changes when the file does, and its size in bytes."""
+    def _version(self, name: str) -> tuple[str, int]:
+        """A tag that changes when the file does, and the file's size in bytes."""
         if self._zip is not None:
             parts = PurePosixPath(name.replace("\\", "/")).parts
             if name.startswith(("/", "\\")) or ".." in parts or ":" in parts[0]:
-                raise NotFetched("refused", "its path leads out of the archive")
+                raise FetchError("refused", "its path leads out of the archive")
             try:
                 info = self._zip.getinfo(name)
             except KeyError:
-                raise NotFetched("gone", "no longer there") from None
+                raise FetchError("gone", "no longer there") from None
             return f'"{info.file_size}-{info.CRC:08x}"', info.file_size
         path = self.path / name
         try:
             if not path.resolve().is_relative_to(self.path.resolve()):
-                raise NotFetched("refused", "its path leads out of the folder")
+                raise FetchError("refused", "its path leads out of the folder")
             status = path.stat()
         except OSError:
-            raise NotFetched("gone", "no longer there") from None
+            raise FetchError("gone", "no longer there") from None
         return f'"{status.st_size}-{status.st_mtime_ns}"', status.st_size
 
     def _read(self, name: str) -> bytes:
@@ -104,7 +104,7 @@ class Folder:
             if self._zip is None:
                 return (self.path / name).read_bytes()
             with self._zip.open(name) as file:
-                content = file.read(self._max_bytes + 1)  # its stated size may be a lie
+                content = file.read(self._max_bytes + 1)  # its declared size may be false
         except (
             OSError,
             RuntimeError,
@@ -114,7 +114,7 @@ class Folder:
             lzma.LZMAError,
             EOFError,
         ) as error:
-            raise NotFetched("failed", f"cannot be read ({type(error).__name__})") from None
+            raise FetchError("failed", f"cannot be read ({type(error).__name__})") from None
         if len(content) > self._max_bytes:
-            raise NotFetched("invalid", f"more than {self._max_bytes} bytes")
+            raise FetchError("invalid", f"more than {self._max_bytes} bytes")
         return content

@@ -1,4 +1,4 @@
-"""Lists of links: CSV files, also gzipped, with a class and an image URL in each line."""
+"""Link lists: CSV files, optionally gzipped, with a class and an image URL on each line."""
 
 import csv
 import gzip
@@ -13,54 +13,54 @@ from scraper.http.urls import url_key
 from scraper.stores.config import LinkFile
 from scraper.stores.records import Link, LinkList, tidy
 
-#: Longer lines are cut into several: what is no text must not fill the memory.
+#: Longer lines are cut into several, characters: bounds memory on binary input.
 _LONGEST_LINE = 1_000_000
 
 
 def read_links(file: LinkFile) -> LinkList:
-    """Read a list of links.
+    """Read a link list.
 
-    Raises UserError for a file that can't be read to its end, lacks a column, or holds no usable link.
+    Raises UserError for a file that cannot be read to its end, lacks a column, or contains no usable link.
     """
     path = file.links
     keys: dict[str, tuple[str, str | None] | None] = {}
     links: list[Link] = []
-    wrong: dict[str, list[int]] = {}
+    skipped: dict[str, list[int]] = {}
     with _named_errors(path), _open(path) as text:
         records = _records(text)
         names = [name.strip() for name in next(records, (0, []))[1]]
-        class_at, image_at = (_place(path, names, name) for name in (file.class_column, file.image_column))
+        class_at, image_at = (_column(path, names, name) for name in (file.class_column, file.image_column))
         for number, cells in records:
-            trouble = _trouble(cells, len(names), class_at, image_at)
-            if trouble is None:
+            problem = _problem(cells, len(names), class_at, image_at)
+            if problem is None:
                 url = cells[image_at]
                 if url not in keys:
                     keys[url] = _identify(url, file)
                 if image := keys[url]:
                     links.append(Link(tidy(cells[class_at]), *image))
                     continue
-                trouble = "whose URL is no http or https address"
-            wrong.setdefault(trouble, []).append(number)
+                problem = "whose URL is not an http or https address"
+            skipped.setdefault(problem, []).append(number)
     notes = [
-        f"'{path}': lines left out {trouble}: {len(numbers)}, the first is line {numbers[0]}"
-        for trouble, numbers in wrong.items()
+        f"'{path}': lines skipped {problem}: {len(numbers)}, the first is line {numbers[0]}"
+        for problem, numbers in skipped.items()
     ]
     if not links:
-        raise UserError(f"'{path}' holds no usable link" + "".join(f"; {note}" for note in notes) + ".")
+        raise UserError(f"'{path}' contains no usable link" + "".join(f"; {note}" for note in notes) + ".")
     return LinkList(links, notes)
 
 
-def _place(path: Path, names: list[str], name: str) -> int:
+def _column(path: Path, names: list[str], name: str) -> int:
     if name not in names:
         found = ", ".join(ascii(other) for other in names) or "nothing"
         raise UserError(
             f"'{path}' has no column '{name}' in its first line (found {found:.200}); correct the line, or "
-            "name the column in the site's file by 'class_column' or 'image_column'."
+            "set 'class_column' or 'image_column' in the site's file."
         )
     return names.index(name)
 
 
-def _trouble(cells: list[str], width: int, class_at: int, image_at: int) -> str | None:
+def _problem(cells: list[str], width: int, class_at: int, image_at: int) -> str | None:
     if len(cells) <= max(class_at, image_at):
         return "with too few cells"
     if any(cells[width:]):
@@ -82,7 +82,7 @@ def _is_text(cell: str) -> bool:
 
 
 def _identify(url: str, file: LinkFile) -> tuple[str, str | None] | None:
-    """Key and product id of an image's URL."""
+    """Key and product id of an image's URL; None if it is not a web address."""
     key = url_key(url, strip_query=file.strip_query)
     return (key, file.product.id.part(key) if file.product.id else None) if key else None
 
@@ -90,7 +90,7 @@ def _identify(url: str, file: LinkFile) -> tuple[str, str | None] | None:
 def _records(text: IO[str]) -> Iterator[tuple[int, list[str]]]:
     """Number of the first line and cells of each record that is not empty.
 
-    Where quotes don't match, each line stands for itself, so that one quote too many swallows no others.
+    Where quotes do not match, each line is a record of its own, so that a stray quote swallows no others.
     """
     lines: list[str] = []
 
@@ -108,7 +108,7 @@ def _records(text: IO[str]) -> Iterator[tuple[int, list[str]]]:
             return
         except csv.Error:
             records = [_cells(line) for line in lines]
-        yield from ((number + place, cells) for place, cells in enumerate(records) if any(cells))
+        yield from ((number + offset, cells) for offset, cells in enumerate(records) if any(cells))
         number += len(lines)
         lines.clear()
 
@@ -116,7 +116,7 @@ def _records(text: IO[str]) -> Iterator[tuple[int, list[str]]]:
 def _cells(line: str) -> list[str]:
     try:
         return next(csv.reader([line]), [])
-    except csv.Error:  # a cell that is longer than any may be
+    except csv.Error:  # a cell that exceeds csv's field size limit
         return ["…"]
 
 
@@ -131,8 +131,8 @@ def _named_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
-        raise UserError(f"The list of links '{path}' does not exist.") from None
+        raise UserError(f"The link list '{path}' does not exist.") from None
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise UserError(f"'{path}' is damaged or cut off ({error}); get it again.") from error
+        raise UserError(f"'{path}' is damaged or truncated ({error}); download it again.") from error
     except OSError as error:
-        raise UserError(f"The list of links '{path}' cannot be read: {error.strerror}.") from None
+        raise UserError(f"The link list '{path}' cannot be read: {error.strerror}.") from None

@@ -1,17 +1,17 @@
-"""What pages and lists say, whatever kind of store they come from."""
+"""What pages and link lists yield, whatever kind of store they come from."""
 
 import json
 import re
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, NamedTuple
 
-#: What a page is fetched for; a probe tells how many pages a category has.
+#: Why a page is fetched; a probe is a page beyond a category's end, to learn how many pages there are.
 Role = Literal["start", "category", "probe", "product"]
 
 
 @dataclass(frozen=True)
 class Product:
-    """A product and the URLs of its images; strangers' text but for the URLs."""
+    """A product and the URLs of its images; everything but the URLs is untrusted text."""
 
     product_id: str
     title: str | None
@@ -20,8 +20,8 @@ class Product:
 
 
 @dataclass(frozen=True)
-class Found:
-    """All that one page says; URLs are keys (see `url_key`)."""
+class PageContent:
+    """What one page yields; URLs are keys (see `url_key`)."""
 
     categories: list[tuple[str, str]] = field(default_factory=list)  # class name, URL
     products: list[str] = field(default_factory=list)
@@ -30,11 +30,11 @@ class Found:
     product: Product | None = None
 
     def to_json(self) -> str:
-        """As kept in the crawl's state."""
+        """The form in which the crawl's state stores it."""
         return json.dumps(asdict(self))
 
     @classmethod
-    def from_json(cls, text: str) -> "Found":
+    def from_json(cls, text: str) -> "PageContent":
         """The inverse of `to_json`."""
         values: dict[str, Any] = json.loads(text)
         product = values.pop("product")
@@ -42,16 +42,8 @@ class Found:
         return cls(**values, product=Product(**product) if product else None)
 
 
-def tidy(text: str) -> str:
-    """Strangers' text as it is kept: valid Unicode without control characters, single spaces."""
-    return " ".join(_CONTROL.sub(" ", text.encode("utf-8", "replace").decode()).split())
-
-
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-
-
 class Link(NamedTuple):
-    """An image as one class lists it; the URL is a key (see `url_key`), the rest strangers' text."""
+    """An image as one class lists it; the URL is a key (see `url_key`), the rest is untrusted text."""
 
     store_class: str
     image_url: str
@@ -60,7 +52,15 @@ class Link(NamedTuple):
 
 @dataclass(frozen=True)
 class LinkList:
-    """The links of a file in its order, repeats included; `notes` tell of lines that can't be used."""
+    """The links of a file in its order, repeats included; `notes` report the lines that were skipped."""
 
     links: list[Link] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+def tidy(text: str) -> str:
+    """Clean up untrusted text for storage: valid Unicode without control characters, single spaces."""
+    return " ".join(_CONTROL.sub(" ", text.encode("utf-8", "replace").decode()).split())

@@ -1,4 +1,4 @@
-"""What a crawl left behind: its summary, its rows, its files."""
+"""What a crawl left behind: its summary, its table rows, its files."""
 
 import hashlib
 import json
@@ -14,10 +14,10 @@ from scraper.tables import IMAGES
 from tests.helpers.crawl_shop import Shop
 
 
-def crawl(folder: Path, shop: Shop, limits: str = "") -> dict[str, Any]:
-    """Crawl to the end, in this process; the summary."""
+def crawl(folder: Path, shop: Shop, limits: str = "", **params: bool) -> dict[str, Any]:
+    """Crawl the shop to the end, in this process, with `params` of the store; returns the summary."""
     with chdir(folder):
-        crawl_site(load_site(shop.site(folder, limits)), StoreParams())
+        crawl_site(load_site(shop.site(folder, limits)), StoreParams(**params))
     return summary(folder)
 
 
@@ -26,13 +26,13 @@ def summary(folder: Path, site: str = "shop") -> dict[str, Any]:
 
 
 def images(folder: Path, site: str = "shop") -> dict[str, dict[str, Any]]:
-    """The rows by the URL's path."""
+    """The rows of images.parquet by the path of their URL."""
     rows = read_table(folder / f"data/raw/{site}/images.parquet", IMAGES).to_pylist()
     return {"/" + row["image_url"].split("/", 3)[3]: row for row in rows}
 
 
 def check_files(folder: Path, site: str = "shop") -> None:
-    """Every stored file is whole, named by its content, and known to the table; nothing else lies there."""
+    """Every stored file is complete, named by its content, and in the table; there are no other files."""
     rows = [row for row in images(folder, site).values() if row["path"]]
     for row in rows:
         content = (folder / "data/raw" / site / row["path"]).read_bytes()

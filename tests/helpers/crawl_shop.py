@@ -1,4 +1,4 @@
-"""A small web shop on loopback that answers as told and remembers what it was asked for."""
+"""A small web shop on loopback with scripted replies, which logs its requests."""
 
 import hashlib
 import io
@@ -16,8 +16,8 @@ from PIL import Image
 PER_PAGE = 3
 
 
-def photo(seed: int, side: int = 48) -> bytes:
-    """A small JPEG, another one for each seed."""
+def jpeg(seed: int, side: int = 48) -> bytes:
+    """A small JPEG, different for each seed."""
     digest = hashlib.sha256(str(seed).encode()).digest()
     image = Image.frombytes("RGB", (8, 4), (digest * 3)[:96]).resize((side, side))
     out = io.BytesIO()
@@ -27,7 +27,7 @@ def photo(seed: int, side: int = 48) -> bytes:
 
 @dataclass
 class Reply:
-    """An answer, given after `delay` seconds."""
+    """A response, sent after `delay` seconds."""
 
     status: int = 200
     body: bytes = b""
@@ -39,22 +39,23 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients that go away are part of the tests."""
+        """Ignore clients that disconnect: tests provoke it."""
 
 
 class Shop:
-    """`with Shop(products=6) as shop`: products gp0, gp1, … with two photos each.
+    """`with Shop(products=6) as shop`: products gp0, gp1, … with two images each.
 
-    All are in class Ruby, those of even number in Red stones too.
-    `replies[path]` is a list of replies to give in turn (the last one for ever) in place of the shop's own.
+    All are in the class Ruby, those with an even number also in Red stones.
+    `replies[path]` is a list of replies to send in turn instead of the shop's own; the last one is repeated.
+    `requests` are (time, path, headers).
     """
 
     def __init__(self, products: int = 6, rate: float = 200.0, robots: str = "", validators: bool = True):
         self.products, self.rate, self.robots, self.validators = products, rate, robots, validators
         self.replies: dict[str, list[Reply]] = {}
-        self.asked: list[tuple[float, str, dict[str, str]]] = []
-        self.photos = {
-            f"/img/gp{n}-{side}.jpg": photo(10 * n + side) for n in range(products) for side in (1, 2)
+        self.requests: list[tuple[float, str, dict[str, str]]] = []
+        self.images = {
+            f"/img/gp{n}-{side}.jpg": jpeg(10 * n + side) for n in range(products) for side in (1, 2)
         }
         self.extra: dict[str, list[str]] = {}  # product → further image URLs
         self.gallery = True
@@ -77,14 +78,14 @@ class Shop:
 
     @property
     def counts(self) -> Counter[str]:
-        """How often each path was asked for."""
-        return Counter(path for _, path, _ in self.asked)
+        """How often each path was requested."""
+        return Counter(path for _, path, _ in self.requests)
 
     def image_requests(self) -> Counter[str]:
         return Counter({path: count for path, count in self.counts.items() if path.startswith("/img/")})
 
     def site(self, folder: Path, limits: str = "") -> str:
-        """Write the shop's site file into a folder; its name."""
+        """Write the shop's site file into a folder; returns its name."""
         (folder / "shop.toml").write_text(
             f"""
 title = "Shop"
@@ -126,20 +127,18 @@ key = "image"
             return f'<a class="class" href="/c/ruby/1">Ruby</a>{red}'.encode()
         parts = path.split("/")
         if parts[1] == "c":
-            numbers = [n for n in range(self.products) if parts[2] == "ruby" or n % 2 == 0]
+            counts = [n for n in range(self.products) if parts[2] == "ruby" or n % 2 == 0]
             first = (int(parts[3]) - 1) * PER_PAGE
             links = "".join(
-                f'<a class="product" href="/p/gp{n}">x</a>' for n in numbers[first : first + PER_PAGE]
+                f'<a class="product" href="/p/gp{n}">x</a>' for n in counts[first : first + PER_PAGE]
             )
             more = (
-                f'<a rel="next" href="{int(parts[3]) + 1}">next</a>'
-                if first + PER_PAGE < len(numbers)
-                else ""
+                f'<a rel="next" href="{int(parts[3]) + 1}">next</a>' if first + PER_PAGE < len(counts) else ""
             )
             return (links + more).encode()
         if parts[1] == "p":
             name = parts[2]
-            urls = [path for path in self.photos if path.startswith(f"/img/{name}-")] + self.extra.get(
+            urls = [path for path in self.images if path.startswith(f"/img/{name}-")] + self.extra.get(
                 name, []
             )
             if self.gallery:
@@ -154,7 +153,7 @@ key = "image"
     def _own_reply(self, path: str) -> Reply:
         if path == "/robots.txt":
             return Reply(200, self.robots.encode()) if self.robots else Reply(404)
-        body = self.photos[path] if path in self.photos else self._page(path)
+        body = self.images[path] if path in self.images else self._page(path)
         if body is None:
             return Reply(404)
         tag = {"ETag": f'"{hashlib.md5(body).hexdigest()}"'} if self.validators else {}
@@ -162,7 +161,7 @@ key = "image"
 
     def _reply(self, path: str, headers: dict[str, str]) -> Reply:
         with self._lock:
-            self.asked.append((time.monotonic(), path, headers))
+            self.requests.append((time.monotonic(), path, headers))
             queue = self.replies.get(path)
             if queue:
                 return queue.pop(0) if len(queue) > 1 else queue[0]

@@ -1,11 +1,11 @@
-"""A shop on loopback in which every photo, every page and every host has a fault of its own.
+"""A shop on loopback in which every image, every page and every host has a fault of its own.
 
-`python -m tests.helpers.fault_server` prints one line of JSON, the port of each host (all speak HTTP but
-`https`, and nobody listens at `closed`), and serves until its stdin closes. Then it prints another: for each
-host how often each path was asked for. Which faults there are is in `fault_answers`.
+`python -m tests.helpers.fault_server` prints one line of JSON with the port of each host and serves until its
+stdin closes. All hosts speak HTTP except `https`; nothing listens at `closed`. At the end it prints another
+line: for each host, how often each path was requested. The faults are in `fault_responses`.
 
 The host `shop` has the pages: an index with a class for each other host, and a product for each fault of that
-host, which shows the photo that is the fault and a good one.
+host, which shows the faulty image and a good one.
 """
 
 import json
@@ -31,25 +31,25 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from tests.helpers import fault_answers
-from tests.helpers.crawl_shop import photo
-from tests.helpers.fault_answers import RESET, RULES, STRANGE, Answer, Answers, http
+from tests.helpers import fault_responses
+from tests.helpers.crawl_shop import jpeg
+from tests.helpers.fault_responses import HOSTILE_TEXT, RESET, RULES, Response, Responses, http
 
-#: The last page of the endless category with new products, so that no crawler runs for ever.
+#: The last page of the endless category with new products, so that every crawler ends.
 LAST_PAGE = 100
 
 
 class Host(socketserver.ThreadingTCPServer):
-    """A host and its answers by path. It listens once it is started."""
+    """A host and its responses by path. It listens only after `start`."""
 
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, answers: Callable[[str], list[Answer]]):
+    def __init__(self, responses: Callable[[str], list[Response]]):
         super().__init__(("127.0.0.1", 0), _Handler, bind_and_activate=False)
         self.server_bind()
-        self.answers = answers
-        self.asked: Counter[str] = Counter()
+        self.responses = responses
+        self.requests: Counter[str] = Counter()
         self._lock = threading.Lock()
 
     @property
@@ -60,19 +60,19 @@ class Host(socketserver.ThreadingTCPServer):
         self.server_activate()
         threading.Thread(target=self.serve_forever, args=[0.05], daemon=True).start()
 
-    def answer(self, path: str) -> Answer:
-        """The next answer of a path."""
-        answers = self.answers(path)
+    def response(self, path: str) -> Response:
+        """The next response of a path."""
+        responses = self.responses(path)
         with self._lock:
-            self.asked[path] += 1
-            return answers[min(self.asked[path], len(answers)) - 1]
+            self.requests[path] += 1
+            return responses[min(self.requests[path], len(responses)) - 1]
 
     def shutdown_request(self, request: socket.socket) -> None:  # type: ignore[override]
-        """Close at once: the FIN that is sent otherwise would come before an RST."""
+        """Close at once: otherwise a FIN would be sent before an RST."""
         self.close_request(request)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Clients that hang up are what this is for."""
+        """Ignore clients that hang up: this server provokes it."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -80,7 +80,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: Host
 
     def do_GET(self) -> None:
-        for step in self.server.answer(self.path.partition("?")[0]):
+        for step in self.server.response(self.path.partition("?")[0]):
             if isinstance(step, float):
                 time.sleep(step)
             elif isinstance(step, bytes):
@@ -89,7 +89,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self.wfile.write(step())
             else:
                 self.close_connection = True
-                if step == RESET:  # closing a socket that lingers for no time sends RST
+                if step == RESET:  # closing a socket with a linger time of 0 sends RST
                     linger = struct.pack("ii", 1, 0)
                     self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
 
@@ -98,24 +98,24 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 class Shop:
-    """All hosts, and the names of the photos that each has to show."""
+    """All hosts, and the names of the faults of each."""
 
     def __init__(self) -> None:
         self.hosts = {"shop": Host(self._page)}
         self._faults: dict[str, list[str]] = {}
-        self._add("photos", fault_answers.photos())
-        for kind, answers in fault_answers.retry_after(429).items():
-            self._add(f"busy-{kind}", {kind: answers})
-        self._add("down-500", fault_answers.retry_after(500))
-        self._add("down-503", fault_answers.retry_after(503))
-        self._add("later", fault_answers.far_too_long())
-        self._add("leftover", fault_answers.leftover())
-        self._add("burst", fault_answers.burst())
+        self._add("images", fault_responses.images())
+        for kind, responses in fault_responses.retry_after(429).items():
+            self._add(f"busy-{kind}", {kind: responses})
+        self._add("down-500", fault_responses.retry_after(500))
+        self._add("down-503", fault_responses.retry_after(503))
+        self._add("later", fault_responses.far_too_long())
+        self._add("leftover", fault_responses.leftover())
+        self._add("burst", fault_responses.burst())
         self._add("https", {})
         self._add("closed", {})
-        for state, answers in fault_answers.robots().items():
-            self._add(f"robots-{state}", {}, answers)
-        self._faulty_pages = fault_answers.pages(self._image("photos", "page-{}"))
+        for state, responses in fault_responses.robots().items():
+            self._add(f"robots-{state}", {}, responses)
+        self._faulty_pages = fault_responses.pages(self._image("images", "page-{}"))
 
     def start(self) -> None:
         _certify(self.hosts["https"])
@@ -123,21 +123,21 @@ class Shop:
             if name != "closed":
                 host.start()
 
-    def _add(self, name: str, faults: Answers, robots: list[Answer] | None = None) -> None:
-        def answers(path: str) -> list[Answer]:
+    def _add(self, name: str, faults: Responses, robots: list[Response] | None = None) -> None:
+        def responses(path: str) -> list[Response]:
             if path.endswith(".txt"):
                 return robots if robots and path == "/robots.txt" else [[http(RULES)]]
             fault = faults.get(path.removeprefix("/img/").removesuffix(".jpg"))
-            return fault or [[http(photo(zlib.crc32(path.encode())))]]
+            return fault or [[http(jpeg(zlib.crc32(path.encode())))]]
 
-        self.hosts[name] = Host(answers)
+        self.hosts[name] = Host(responses)
         self._faults[name] = list(faults) or ["forbidden"]
 
     def _image(self, host: str, name: str) -> str:
         scheme = "https" if host == "https" else "http"
         return f"{scheme}://127.0.0.1:{self.hosts[host].port}/img/{name}.jpg"
 
-    def _page(self, path: str) -> list[Answer]:
+    def _page(self, path: str) -> list[Response]:
         match path.split("/")[1:]:
             case ["robots.txt"]:
                 return [[http(RULES)]]
@@ -155,7 +155,7 @@ class Shop:
                 visits = ("?sid=1", "?PHPSESSID=2&utm_source=x", ";jsessionid=3", "?sid=4#top", "")
                 content = _products(f"/visit{visit}" for visit in visits)
             case ["visit"]:
-                image = self._image("photos", "visit")
+                image = self._image("images", "visit")
                 content = self._product("visit", f"{image}?sid=1", f"{image}?utm_source=x&SID=2")
             case ["same", number]:
                 content = _products(["/endless/0"]) + _next(f"/same/{int(number) + 1}?sid={number}")
@@ -163,18 +163,18 @@ class Shop:
                 content = _products([f"/endless/{number}"])
                 content += _next(f"/new/{int(number) + 1}") if int(number) < LAST_PAGE else ""
             case ["endless", number]:
-                content = self._product(number, self._image("photos", f"endless-{number}"))
-            case ["strange", name]:
-                content = _products([f"/stranger/{name}"])
-            case ["stranger", name]:
-                text = STRANGE[name]
-                content = self._product(text, self._image("photos", quote(text, safe="")))
+                content = self._product(number, self._image("images", f"endless-{number}"))
+            case ["hostile", name]:
+                content = _products([f"/hostile-product/{name}"])
+            case ["hostile-product", name]:
+                text = HOSTILE_TEXT[name]
+                content = self._product(text, self._image("images", quote(text, safe="")))
             case _:
                 return [[http(status=404)]]
         return [[http(f'<meta charset="utf-8">{content}'.encode())]]
 
     def _classes(self) -> dict[str, str]:
-        """Names of classes by the URL of their page."""
+        """Class names by the URL of their page."""
         return {
             **{f"/class/{host}": host for host in self._faults},
             "/faulty": "faulty",
@@ -184,7 +184,7 @@ class Shop:
             "/visits;jsessionid=2": "visits",
             "/same/1": "same",
             "/new/1": "new",
-            **{f"/strange/{name}": text for name, text in STRANGE.items()},
+            **{f"/hostile/{name}": text for name, text in HOSTILE_TEXT.items()},
         }
 
     def _product(self, title: str, *images: str) -> str:
@@ -205,7 +205,7 @@ def _next(url: str) -> str:
 
 
 def _certify(host: Host) -> None:
-    """Make it speak HTTPS with a certificate that it signed itself."""
+    """Make the host speak HTTPS with a self-signed certificate."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
     now = datetime.now(UTC)
@@ -227,7 +227,7 @@ def main() -> None:
     shop.start()
     print(json.dumps({name: host.port for name, host in shop.hosts.items()}), flush=True)
     sys.stdin.read()
-    print(json.dumps({name: host.asked for name, host in shop.hosts.items()}), flush=True)
+    print(json.dumps({name: host.requests for name, host in shop.hosts.items()}), flush=True)
 
 
 if __name__ == "__main__":

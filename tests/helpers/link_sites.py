@@ -1,4 +1,4 @@
-"""Sites that are a list of links."""
+"""Sites that are a link list."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from tests.helpers.crawl_shop import Shop
 
 
 def links_site(folder: Path, shop: Shop, lines: list[tuple[str, str]], more: str = "") -> str:
-    """Write a list of (class, path) and the file of a site that is crawled by it; the site's file."""
+    """Write a list of (class, path) and the site file that uses it; returns the name of the site file."""
     (folder / "lists").mkdir(exist_ok=True)
     text = "".join(f"{name},http://{shop.host}{path}\n" for name, path in lines)
     (folder / "lists/shop.csv").write_text("class,image_url\n" + text)
@@ -29,8 +29,8 @@ id = {{ read = "url", pattern = '/(gp\\d+)-' }}
 
 
 def listed(shop: Shop) -> list[tuple[str, str]]:
-    """All photos in two classes, some in both, every third line twice."""
-    lines = [("Ruby", path) for path in shop.photos] + [
-        ("Red stones", path) for path in list(shop.photos)[:4]
+    """All images in two classes, some in both, every third line twice."""
+    lines = [("Ruby", path) for path in shop.images] + [
+        ("Red stones", path) for path in list(shop.images)[:4]
     ]
     return lines + lines[::3]

@@ -1,4 +1,4 @@
-"""`gemscrape plan`: what it counts, what it asks for, and that the crawl does not ask for it again."""
+"""`gemscrape plan`: what it counts, what it fetches, and that the crawl does not fetch it again."""
 
 import re
 import sys
@@ -11,15 +11,13 @@ import pytest
 from benchmarks._shared import SHARED
 from gemkit.errors import UserError
 from scraper.crawling.crawl import crawl_site
-from scraper.crawling.link_stats import Listing
-from scraper.crawling.plan import SAMPLE, Disk, duration, plan_list, plan_site, shown, size
+from scraper.crawling.plan import SAMPLE, Disk, duration, plan_list, plan_site, printable, size
 from scraper.params import StoreParams
-from scraper.storage.crawl_state import State
+from scraper.storage.crawl_state import CrawlState
 from scraper.stores.config import load_site
-from scraper.stores.records import Link
 from tests.helpers.commands import called, command, cpu_seconds
 from tests.helpers.crawl_results import check_files, crawl, images
-from tests.helpers.crawl_shop import Reply, Shop, photo
+from tests.helpers.crawl_shop import Reply, Shop, jpeg
 from tests.helpers.link_sites import links_site, listed
 
 PUBLISHED = SHARED / "gempundit/image_links.csv.gz"
@@ -43,7 +41,7 @@ def shop() -> Iterator[Shop]:
 
 
 def plan(folder: Path, site: str) -> str:
-    """Plan a site in this process; what is printed."""
+    """Plan a site in this process; returns what is printed."""
     with chdir(folder):
         planned, summary = plan_site(load_site(site), StoreParams())
     assert planned is not None and summary.ended == "finished"
@@ -54,40 +52,30 @@ def plan(folder: Path, site: str) -> str:
 def test_the_published_list(tmp_path: Path) -> None:
     script = (
         "import atexit, pathlib; from scraper.cli import main;"
-        # Not getrusage: its peak includes the process that this one was forked from.
+        # Not getrusage: its peak includes that of the process this one was forked from.
         "atexit.register(lambda: print(pathlib.Path('/proc/self/status').read_text())); main()"
     )
     before = cpu_seconds()
-    said = command(sys.executable, "-c", script, "plan", "--links", str(PUBLISHED), cwd=tmp_path).stdout
-    seconds, peak = cpu_seconds() - before, re.search(r"VmHWM:\s+(\d+) kB", said)
-    assert "118,915 links" in said and "73,432 distinct" in said and "6,482 images under several" in said
-    assert re.search(r"2,393 +Australian Opal / Opal\n", said)
-    assert re.search(r"22,414 +10,972 +9,135 +Emerald", said)
-    assert "20 h 24 min" in said
+    output = command(sys.executable, "-c", script, "plan", "--links", str(PUBLISHED), cwd=tmp_path).stdout
+    seconds, peak = cpu_seconds() - before, re.search(r"VmHWM:\s+(\d+) kB", output)
+    assert "118,915 links" in output and "73,432 distinct" in output and "6,482 images in several" in output
+    assert re.search(r"2,393 +Australian Opal / Opal\n", output)
+    assert re.search(r"22,414 +10,972 +9,135 +Emerald", output)
+    assert "20 h 24 min" in output
     assert seconds < 10 and peak is not None and int(peak[1]) < 500_000, (seconds, peak)
 
 
-def test_what_links_amount_to() -> None:
-    rows = [line.split(",") for line in LINKS.splitlines()[1:-1]]
-    listing = Listing(Link(name, url, url[-5] if url[-5] in "ab" else None) for name, url in rows)
-    assert (listing.links, listing.distinct, listing.under_several) == (7, 4, 1)
-    assert (listing.products, listing.images_of_products) == ({"a", "b"}, 2)
-    assert listing.pairs() == {("Fire Opal", "Opal"): 1, ("Fire Opal", "Ruby"): 1, ("Opal", "Ruby"): 1}
-    counts = [(count.name, count.links, count.distinct, count.only_here) for count in listing.by_class()]
-    assert counts == [("Fire Opal", 2, 2, 1), ("Opal", 3, 2, 1), ("Ruby", 2, 2, 1)]
-
-
-def test_a_bare_list_is_planned_and_nobody_asked(tmp_path: Path) -> None:
+def test_a_bare_list_is_planned_offline(tmp_path: Path) -> None:
     (tmp_path / "list.csv").write_text(LINKS)
-    said = called("gemscrape", "plan", "--links", "list.csv", cwd=tmp_path).stdout
-    for part in ("7 links in 3 classes", "4 distinct", "3 links (42.9%)", "lines left out", "line 9"):
-        assert part in said
-    assert "assumed" in said and "disk      not known" in said
+    output = called("gemscrape", "plan", "--links", "list.csv", cwd=tmp_path).stdout
+    for part in ("7 links in 3 classes", "4 distinct", "3 links (42.9%)", "lines skipped", "line 9"):
+        assert part in output
+    assert "assumed" in output and "disk      unknown" in output
     assert [path.name for path in tmp_path.iterdir()] == ["list.csv"]
 
 
 def test_a_bare_list_takes_the_rate_of_a_site(tmp_path: Path, shop: Shop) -> None:
-    """Hosts are asked at the same time: three of four images are on one."""
+    """Hosts are contacted in parallel: three of four images are on one."""
     (tmp_path / "list.csv").write_text(LINKS)
     site = tmp_path / shop.site(tmp_path)
     with chdir(tmp_path):
@@ -97,74 +85,74 @@ def test_a_bare_list_takes_the_rate_of_a_site(tmp_path: Path, shop: Shop) -> Non
         assert "the rate is not known yet" in "\n".join(
             plan_list(Path("list.csv"), load_site(str(site))).lines()
         )
-        state = State(Path(".cache/crawl/shop.sqlite"), tmp_path / "data/raw/shop", "shop")
-        state.remember_rate("cdn.test", 4, True)
-        state.remember_rate("other.test", 1, True)
+        state = CrawlState(Path(".cache/crawl/shop.sqlite"), tmp_path / "data/raw/shop")
+        state.save_rate("cdn.test", 4, True)
+        state.save_rate("other.test", 1, True)
         state.close()
         assert plan_list(Path("list.csv"), load_site(str(site))).seconds == 1
-    assert not shop.asked
+    assert not shop.requests
 
 
 def test_a_plan_is_the_first_part_of_a_crawl(tmp_path: Path, shop: Shop) -> None:
     site = shop.site(tmp_path)
-    said = plan(tmp_path, site)
+    output = plan(tmp_path, site)
     for part in (
         "shop: 60 links in 2 classes",
-        "pages     32 asked for",
+        "pages     32 requested",
         "40 distinct; 20 links (33.3%)",
-        "20 images under several classes",
-        "products  20, with 40 of the images",
-        "stored    30 images; 10 to fetch, 0 to ask",
+        "20 images in several classes",
+        "products  20, with 40 images",
+        "stored    30 images; 10 to fetch, 0 to check",
         "10 images at 200 a second",
     ):
-        assert part in said, said
-    assert re.search(r"disk +[\d.]+ k?B ± [\d.]+ k?B for 10 images, from 30 of", said), said
-    assert re.search(r"40 +40 +20  Ruby\n +20 +20 +0  Red stones$", said), said
+        assert part in output, output
+    assert re.search(r"disk +[\d.]+ k?B ± [\d.]+ k?B for 10 images, from 30 of", output), output
+    assert re.search(r"40 +40 +20  Ruby\n +20 +20 +0  Red stones$", output), output
     sampled = set(shop.image_requests())
     assert len(sampled) == SAMPLE and {f"gp{n}-" for n in (0, 5, 9, 12, 19)} <= {
         path[5:-5] for path in sampled
     }
     check_files(tmp_path)
     assert len(images(tmp_path)) == SAMPLE and not (tmp_path / "metrics").exists()
-    assert "32 asked for" in plan(tmp_path, site) and set(shop.image_requests()) == sampled
-    numbers = crawl(tmp_path, shop)
-    assert (numbers["pages"], numbers["added"]) == (0, 10)
+    assert "32 requested" in plan(tmp_path, site) and set(shop.image_requests()) == sampled
+    counts = crawl(tmp_path, shop)
+    assert (counts["pages"], counts["added"]) == (0, 10)
     assert max(count for path, count in shop.counts.items() if path != "/robots.txt") == 1
     assert len(images(tmp_path)) == 40
-    asked = shop.image_requests()
-    assert "0 to fetch, 40 to ask" in plan(tmp_path, site)
-    assert shop.image_requests() == asked, "enough are stored to tell how large they are"
+    requests = shop.image_requests()
+    assert "0 to fetch, 40 to check" in plan(tmp_path, site)
+    assert shop.image_requests() == requests, "enough images are stored to estimate their size"
 
 
-def test_a_plan_of_a_site_of_links(tmp_path: Path, shop: Shop) -> None:
+def test_a_plan_of_a_links_site(tmp_path: Path, shop: Shop) -> None:
     lines = [*listed(shop), ("Opal", "/img/missing-1.jpg")]
     site = links_site(tmp_path, shop, lines)
     with (tmp_path / "lists/shop.csv").open("a") as file:
         file.write("Opal,http://evil.example/gp9-1.jpg\n,\n,x\n")
-    for path in list(shop.photos)[1::2]:
+    for path in list(shop.images)[1::2]:
         shop.replies[path] = [Reply(404)]
-    said = plan(tmp_path, site)
+    output = plan(tmp_path, site)
     for part in (
         "42 distinct",
         "refused   1, on hosts",
         "of the sample not stored, gone: HTTP 404: 13",
         "11 images, from 30 of",
-        "lines left out without a class: 1, the first is line 64",
-        "products  20, with 41 of the images",
+        "lines skipped without a class: 1, the first is line 64",
+        "products  20, with 41 images",
     ):
-        assert part in said, said
-    assert shop.image_requests().total() == SAMPLE and "pages" not in said
+        assert part in output, output
+    assert shop.image_requests().total() == SAMPLE and "pages" not in output
     with chdir(tmp_path):
         crawl_site(load_site(site), StoreParams())
     assert len(shop.image_requests()) == 41 and max(shop.image_requests().values()) == 1
 
 
-def test_a_block_ends_a_plan_with_what_is_known(tmp_path: Path, shop: Shop) -> None:
+def test_a_block_ends_a_plan_with_partial_results(tmp_path: Path, shop: Shop) -> None:
     site = shop.site(tmp_path)
-    shop.replies = {path: [Reply(429, headers={"Retry-After": "5000"})] for path in shop.photos}
+    shop.replies = {path: [Reply(429, headers={"Retry-After": "5000"})] for path in shop.images}
     done = called("gemscrape", "plan", "--site", site, cwd=tmp_path, expect=3)
-    assert "40 distinct" in done.stdout and "disk      not known" in done.stdout
-    assert "turned us away" in done.stderr
+    assert "40 distinct" in done.stdout and "disk      unknown" in done.stdout
+    assert "blocked us" in done.stderr
     shop.replies = {"/gems": [Reply(429, headers={"Retry-After": "5000"})]}
     (tmp_path / ".cache/crawl/shop.sqlite").unlink()
     with chdir(tmp_path):
@@ -172,31 +160,31 @@ def test_a_block_ends_a_plan_with_what_is_known(tmp_path: Path, shop: Shop) -> N
     assert planned is None and summary.ended == "blocked"
 
 
-def test_disk_space_is_within_what_the_sample_allows() -> None:
-    sizes = [len(photo(seed, side=40 + seed % 7)) for seed in range(600)]
+def test_the_disk_estimate_is_within_its_error() -> None:
+    sizes = [len(jpeg(seed, side=40 + seed % 7)) for seed in range(600)]
     within = 0
     for first in range(20):
         sample = sizes[first::20]
-        disk = Disk.of(sample, len(sizes) - len(sample))
+        disk = Disk.estimate(sample, len(sizes) - len(sample))
         assert disk is not None and disk.error < disk.rest / 4
         within += abs(disk.rest - (sum(sizes) - sum(sample))) <= disk.error
     assert within >= 17
-    assert Disk.of([5], 10) is None and Disk.of([0, 0, 0], 10) is None
-    certain = Disk.of([7] * 30, 10)
+    assert Disk.estimate([5], 10) is None and Disk.estimate([0, 0, 0], 10) is None
+    certain = Disk.estimate([7] * 30, 10)
     assert certain is not None and (certain.rest, certain.error) == (70, 0)
 
 
-def test_strangers_text_does_not_steer_the_terminal(tmp_path: Path) -> None:
+def test_untrusted_text_cannot_control_the_terminal(tmp_path: Path) -> None:
     name = "\x1b[2J\u202eRuby\x07\x9b" + "x" * 300
     (tmp_path / "list.csv").write_text(f"class,image_url\n{name},http://cdn.test/a.jpg\n")
     with chdir(tmp_path):
-        said = "\n".join(plan_list(Path("list.csv")).lines())
-    assert "Ruby" in said and all(character.isprintable() or character == "\n" for character in said)
-    assert max(map(len, said.splitlines())) < 110
-    assert shown("Rubin ✨ יהלום") == "Rubin ✨ יהלום"
+        output = "\n".join(plan_list(Path("list.csv")).lines())
+    assert "Ruby" in output and all(character.isprintable() or character == "\n" for character in output)
+    assert max(map(len, output.splitlines())) < 110
+    assert printable("Rubin ✨ יהלום") == "Rubin ✨ יהלום"
 
 
-def test_what_is_missing_is_said(tmp_path: Path) -> None:
+def test_missing_arguments_and_settings_are_named(tmp_path: Path) -> None:
     for arguments, word in (((), "--links"), (("--links", "none.csv"), "none.csv")):
         done = called("gemscrape", "plan", *arguments, cwd=tmp_path, expect=2)
         assert done.stderr.startswith("error: ") and word in done.stderr and done.stderr.count("\n") == 1

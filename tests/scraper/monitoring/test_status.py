@@ -1,4 +1,4 @@
-"""`gemscrape status`: what it says of a crawl that runs, that was cut short, blocked or finished."""
+"""`gemscrape status` of a crawl that is running, interrupted, blocked or finished."""
 
 import json
 import time
@@ -29,30 +29,30 @@ def test_while_it_runs_after_a_kill_and_at_its_end(tmp_path: Path) -> None:
     with Shop(products=40, rate=25.0) as shop:
         site = shop.site(tmp_path)
         process = start("gemscrape", "crawl", "--site", site, cwd=tmp_path)
-        live = tmp_path / ".cache/crawl/shop.live.json"
+        heartbeat = tmp_path / ".cache/crawl/shop.heartbeat.json"
         deadline = time.monotonic() + 30
-        while not live.exists() or json.loads(live.read_text())["phase"] != "download":
+        while not heartbeat.exists() or json.loads(heartbeat.read_text())["phase"] != "download":
             assert time.monotonic() < deadline and process.poll() is None
             time.sleep(0.05)
-        said = status(tmp_path)
-        assert "crawling since" in said and "of 80 listed" in said
-        assert f"{shop.host}  " in said and "of 25/s allowed" in said
+        output = status(tmp_path)
+        assert "crawling since" in output and "of 80 listed" in output
+        assert f"{shop.host}  " in output and "of 25/s allowed" in output
         process.send_signal(signal.SIGKILL)
         process.communicate()
-        said = status(tmp_path)
-        assert "cut short" in said and "to do" in said and shop.host not in said
+        output = status(tmp_path)
+        assert "interrupted" in output and "to do" in output and shop.host not in output
         shop.rate = 1000.0
         command("gemscrape", "crawl", "--site", shop.site(tmp_path), cwd=tmp_path)
-        said = status(tmp_path)
-    assert "finished on" in said and "80 of 80 listed settled" in said and "80 ok" in said
+        output = status(tmp_path)
+    assert "finished on" in output and "80 of 80 listed done" in output and "80 ok" in output
 
 
-def test_a_block_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scraper.http.rate_limiter._TURNED_AWAY_SECONDS", 0.001)
+@pytest.mark.usefixtures("short_backoff")
+def test_a_block_is_shown(tmp_path: Path) -> None:
     with Shop(products=2) as shop:
-        shop.replies = {path: [Reply(429)] for path in shop.photos}
+        shop.replies = {path: [Reply(429)] for path in shop.images}
         site = shop.site(tmp_path)
         with chdir(tmp_path):
             assert crawl_site(load_site(site), StoreParams()).ended == "blocked"
-        said = status(tmp_path)
-    assert f"{shop.host}  blocked until" in said and "HTTP 429" in said and "4 blocked" in said
+        output = status(tmp_path)
+    assert f"{shop.host}  blocked until" in output and "HTTP 429" in output and "4 blocked" in output

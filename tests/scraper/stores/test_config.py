@@ -1,4 +1,4 @@
-"""A site's file: what it may say, and how wrong ones are refused."""
+"""Site files: what is valid, and how wrong ones are refused."""
 
 import shutil
 from pathlib import Path
@@ -8,16 +8,15 @@ import pytest
 from gemkit.errors import UserError
 from scraper.params import crawl_params
 from scraper.stores.config import SITES, known_sites, load_site
-from scraper.stores.document import Document
-from scraper.stores.html_store import READERS
-from scraper.stores.records import Found
 from tests.helpers.commands import called
+from tests.helpers.crawl_shop import Shop
+from tests.helpers.link_sites import links_site
 
 DEMO = (SITES / "demo.toml").read_text()
 
 
-def wrong(folder: Path, old: str, new: str) -> str:
-    """The complaint about the demo's file with one change."""
+def message_for(folder: Path, old: str, new: str) -> str:
+    """The error message for the demo's file with one change."""
     assert old in DEMO
     path = folder / "shop.toml"
     path.write_text(DEMO.replace(old, new))
@@ -44,14 +43,14 @@ def test_known_sites_load_and_round_trip(name: str) -> None:
         ("requests_per_second = 60", "requests_per_second = -1", "'limits.requests_per_second'"),
         ('start_url = "http://www.gemdemo.test/gemstones"\n', "", "'start_url' is missing"),
         ("http://www.gemdemo.test/gemstones", "ftp://www.gemdemo.test/", "'start_url' must be an http"),
-        ('["www.gemdemo.test"]', '["other.test"]', "not among 'page_hosts'"),
+        ('["www.gemdemo.test"]', '["other.test"]', "not in 'page_hosts'"),
         ('["www.gemdemo.test"]', '["*"]', "'page_hosts.0'"),
-        ('"ul.stonesCategoryProduct a"', '"ul >>> a["', "'categories.card': is no CSS selector"),
+        ('"ul.stonesCategoryProduct a"', '"ul >>> a["', "'categories.card': is not a valid CSS selector"),
         ('read = "css", selector = "h1.product-name"', 'read = "magic", selector = "h1"', "'product.title'"),
         (
             'read = "css", selector = "h1.product-name"',
             'read = "url", pattern = "(("',
-            "no regular expression",
+            "not a valid regular expression",
         ),
         (
             'read = "css", selector = "h1.product-name"',
@@ -62,7 +61,7 @@ def test_known_sites_load_and_round_trip(name: str) -> None:
         (
             'next = "a[rel=next]"',
             'next = "a"\npage = "{category}/{number}"\nlast = "b"',
-            "either 'next' or 'page'",
+            "either 'next', or 'page'",
         ),
         ('key = "image"', 'key = "image"\nsize = 3', "unknown key 'images.1.size'"),
         ('contact = "shop@gemdemo.test"', 'contact = "a\\r\\nX-Evil: 1"', "'contact'"),
@@ -70,7 +69,7 @@ def test_known_sites_load_and_round_trip(name: str) -> None:
     ],
 )
 def test_a_wrong_file_is_refused_by_key(tmp_path: Path, old: str, new: str, message: str) -> None:
-    assert message in wrong(tmp_path, old, new)
+    assert message in message_for(tmp_path, old, new)
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
@@ -88,9 +87,9 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         load_site(str(tmp_path / "My Shop.toml"))
 
 
-def test_an_unknown_site_is_answered_with_the_known_ones() -> None:
+def test_an_unknown_site_gets_a_list_of_the_known_ones() -> None:
     for name in ("nope", "../sites/demo", ""):
-        with pytest.raises(UserError, match="known are demo, gempundit"):
+        with pytest.raises(UserError, match="use one of demo, gempundit"):
             load_site(name)
 
 
@@ -110,7 +109,7 @@ def test_wrong_parameters(tmp_path: Path, section: str, message: str) -> None:
         crawl_params(path, load_site("demo"))
 
 
-def test_the_command_says_it_in_one_sentence(tmp_path: Path) -> None:
+def test_the_command_prints_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "shop.toml").write_text("title = 1")
     for site in ("nope", "none.toml", "shop.toml", "gempundit"):
         done = called("gemscrape", "crawl", "--site", site, cwd=tmp_path, expect=2)
@@ -120,58 +119,29 @@ def test_the_command_says_it_in_one_sentence(tmp_path: Path) -> None:
     called("gemscrape", "crawl", "--site", "demo", "--params", "none.yaml", cwd=tmp_path, expect=2)
 
 
-def read(site: str, role: str, url: str, html: str) -> Found:
-    store = load_site(site)
-    return READERS[store.kind](store, role, Document(url, html.encode()))  # type: ignore[arg-type]
-
-
-def test_gempundit_pages_are_read_as_recorded() -> None:
-    shop = "https://www.gempundit.com"
-    index = (
-        f'<ul class="stonesCategoryProduct"><a href="{shop}/gemstones/opal">'
-        '<span class="productNameH2"> Opal\n</span><b>new</b></a>'
-        '<a href="/gemstones/ruby"><span class="productNameH2">Ruby (Manik)</span></a><a>x</a></ul>'
-    )
-    assert read("gempundit", "start", f"{shop}/gemstones", index).categories == [
-        ("Opal", f"{shop}/gemstones/opal"),
-        ("Ruby (Manik)", f"{shop}/gemstones/ruby"),
-    ]
-    category = (
-        '<a class="product-image dataimage" href="/gemstones/opal/opal-gp7?a=1#x"><img></a>'
-        '<a class="product-image" href="/other"></a><ul><li>1<li class="current">16</ul>'
-    )
-    found = read("gempundit", "category", f"{shop}/gemstones/opal", category)
-    assert (found.products, found.last) == ([f"{shop}/gemstones/opal/opal-gp7?a=1"], 16)
-    image = '<img src="//imgcdn1.gempundit.com/m/gp7-1-010203.jpg?w=9">'
-    product = f'<div class="item product_thumb_forHeight">{image}</div>'
-    found = read("gempundit", "product", f"{shop}/gemstones/opal/opal-gp7", product)
-    assert found.product is not None and found.product.product_id == "gp7" and found.product.title is None
-    assert found.product.images == ["https://imgcdn1.gempundit.com/m/gp7-1-010203.jpg"]
-
-
 @pytest.mark.parametrize(
-    "json_ld",
+    ("old", "new", "message"),
     [
-        '{"@type": "Product", "image": "/a.jpg", "name": "Opal"}',
-        '{"@type": "Product", "image": ["/a.jpg"], "name": ["Opal"]}',
-        '[{"@type": "Thing"}, {"@type": ["Product"], "image": {"url": "/a.jpg"}, "name": "Opal"}]',
-        '{"@graph": [{"@type": "Product", "image": [{"contentUrl": "/a.jpg"}], "name": "Opal"}]}',
-        '{"@type": "ProductGroup", "name": "Opal", "hasVariant": [{"@type": "Product", "image": "/a.jpg"}]}',
+        ('links = "lists/shop.csv"', "", "the key 'links' is missing"),
+        ('"links"', '"list"', "'kind' must be one of html, links"),
+        ('title = "Shop"', 'title = "Shop"\npage_hosts = ["x.test"]', "unknown key 'page_hosts'"),
+        ('title = "Shop"', 'title = "Shop"\nclass_colunm = "a"', "unknown key 'class_colunm'"),
+        ('title = "Shop"', 'title = "Shop"\nimage_column = 3', "'image_column'"),
+        ('read = "url"', 'read = "css"', "'product.id.read'"),
+        ("'/(gp\\d+)-'", "'/gp'", "'product.id.pattern': needs a group"),
     ],
 )
-def test_json_ld_in_all_its_shapes(json_ld: str) -> None:
-    broken = '<script type="application/ld+json">{"@type": "Product",</script>'
-    html = f'{broken}<script type="application/ld+json">{json_ld}</script>'
-    product = read("gempundit", "product", "https://www.gempundit.com/opal-gp7", html).product
-    assert product is not None
-    assert (product.images, product.title) == (["https://www.gempundit.com/a.jpg"], "Opal")
+def test_a_wrong_links_site_is_refused_by_key(
+    tmp_path: Path, shop: Shop, old: str, new: str, message: str
+) -> None:
+    path = tmp_path / links_site(tmp_path, shop, [])
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new, 1))
+    with pytest.raises(UserError) as error:
+        load_site(str(path))
+    assert message in str(error.value) and str(path) in str(error.value)
 
 
-def test_what_is_found_survives_being_kept() -> None:
-    html = '<h1 class="product-name">A \ud800 B</h1><div class="product-view" data-product-id="x">'.encode(
-        "utf-8", "surrogatepass"
-    )
-    store = load_site("demo")
-    found = READERS["html"](store, "product", Document("http://www.gemdemo.test/p", html))
-    assert Found.from_json(found.to_json()) == found
-    assert found.product is not None and (found.product.title or "").encode()
+def test_the_fingerprint_of_stored_pages_keeps_the_former_name_of_an_extractor() -> None:
+    images = load_site("demo").model_dump(by_alias=True)["images"]
+    assert [set(image) for image in images] == [{"way", "strip_query"}] * 2, "else every store is read again"

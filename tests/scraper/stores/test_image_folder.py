@@ -1,4 +1,4 @@
-"""Images that lie on this machine: folders and zips become raw images like those of a store."""
+"""Images on this machine: folders and zips become raw images like those of a store."""
 
 import hashlib
 import shutil
@@ -11,7 +11,7 @@ import pytest
 from gemkit.tables import read_table
 from scraper.tables import IMAGES
 from tests.helpers.commands import called
-from tests.helpers.crawl_shop import photo
+from tests.helpers.crawl_shop import jpeg
 from tests.helpers.project import set_up
 
 
@@ -20,23 +20,23 @@ def rows(folder: Path, site: str = "own") -> dict[str, dict[str, Any]]:
     return {row["image_url"].removeprefix("file:"): row for row in table.to_pylist()}
 
 
-def take_in(folder: Path, path: Path, expect: int = 0) -> str:
+def run_import(folder: Path, path: Path, expect: int = 0) -> str:
     done = called("gemscrape", "import", "--site", "own", str(path), cwd=folder, expect=expect)
     return done.stdout + done.stderr
 
 
 @pytest.fixture
 def gems(tmp_path: Path) -> Path:
-    """Class folders as Kaggle lays them out, with what else lies about in such folders."""
+    """Class folders in Kaggle's layout, with other files that such folders contain."""
     folder = tmp_path / "gems"
     for number, name in enumerate(["train/Ruby/1.jpg", "train/Cats Eye/ä 1.JPEG", "test/Ruby/2.jpg"]):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(photo(number))
-    (folder / "train/Ruby/broken.jpg").write_bytes(photo(9, 200)[:-400])
+        (folder / name).write_bytes(jpeg(number))
+    (folder / "train/Ruby/broken.jpg").write_bytes(jpeg(9, 200)[:-400])
     (folder / "train/Ruby/empty.png").write_bytes(b"")
     (folder / "train/Ruby/.DS_Store").write_bytes(b"x")
     (folder / "labels.csv").write_text("a,b")
-    (folder / "loose.jpg").write_bytes(photo(8))
+    (folder / "loose.jpg").write_bytes(jpeg(8))
     return folder
 
 
@@ -47,9 +47,9 @@ def zipped(folder: Path) -> Path:
 @pytest.mark.parametrize("packed", [False, True])
 def test_class_folders_become_classes(tmp_path: Path, gems: Path, packed: bool) -> None:
     before = {path: path.read_bytes() for path in gems.rglob("*") if path.is_file()}
-    said = take_in(tmp_path, zipped(gems) if packed else gems)
-    assert "1 files in no class folder passed over" in said
-    assert "1 files not named like an image passed over" in said
+    output = run_import(tmp_path, zipped(gems) if packed else gems)
+    assert "1 files outside a class folder skipped" in output
+    assert "1 files without an image suffix skipped" in output
     found = rows(tmp_path)
     classes = {name: row["store_classes"] for name, row in found.items() if row["status"] == "ok"}
     assert classes == {
@@ -66,28 +66,28 @@ def test_class_folders_become_classes(tmp_path: Path, gems: Path, packed: bool) 
     assert {path: path.read_bytes() for path in gems.rglob("*") if path.is_file()} == before
 
 
-def test_a_second_time_only_what_changed_is_read(tmp_path: Path, gems: Path) -> None:
-    take_in(tmp_path, gems)
-    (gems / "train/Ruby/1.jpg").write_bytes(photo(50))
-    (gems / "train/Ruby/new.jpg").write_bytes(photo(51))
+def test_a_second_import_reads_only_what_changed(tmp_path: Path, gems: Path) -> None:
+    run_import(tmp_path, gems)
+    (gems / "train/Ruby/1.jpg").write_bytes(jpeg(50))
+    (gems / "train/Ruby/new.jpg").write_bytes(jpeg(51))
     (gems / "test/Ruby/2.jpg").unlink()
-    said = take_in(tmp_path, gems)
-    assert "downloaded  2 (1 new, 1 changed), 1 unchanged, 1 gone since" in said
+    output = run_import(tmp_path, gems)
+    assert "downloaded  2 (1 new, 1 changed), 1 unchanged, 1 gone since" in output
     assert rows(tmp_path)["test/Ruby/2.jpg"]["status"] == "gone"
 
 
-def test_nothing_leads_out(tmp_path: Path, gems: Path) -> None:
+def test_no_path_leads_out(tmp_path: Path, gems: Path) -> None:
     secret = tmp_path / "secret.jpg"
-    secret.write_bytes(photo(70))
+    secret.write_bytes(jpeg(70))
     (gems / "train/Ruby/link.jpg").symlink_to(secret)
-    take_in(tmp_path, gems)
+    run_import(tmp_path, gems)
     assert rows(tmp_path)["train/Ruby/link.jpg"]["reason"] == "its path leads out of the folder"
     archive = tmp_path / "evil.zip"
     names = ["../Ruby/1.jpg", "/etc/Ruby/2.jpg", "a/../../Ruby/3.jpg", "..\\Ruby/4.jpg", "Ruby/good.jpg"]
     with zipfile.ZipFile(archive, "w") as file:
         for number, name in enumerate(names):
-            file.writestr(name, photo(number))
-    take_in(tmp_path, archive)
+            file.writestr(name, jpeg(number))
+    run_import(tmp_path, archive)
     found = {name: row for name, row in rows(tmp_path).items() if row["status"] != "gone"}
     assert [name for name, row in found.items() if row["status"] == "ok"] == ["Ruby/good.jpg"]
     refused = [row["reason"] for row in found.values() if row["status"] == "refused"]
@@ -99,36 +99,34 @@ def test_a_zip_bomb_is_not_unpacked(tmp_path: Path) -> None:
     archive = tmp_path / "bomb.zip"
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("Ruby/bomb.jpg", bytes(30_000_000))
-        file.writestr("Ruby/good.jpg", photo(1))
+        file.writestr("Ruby/good.jpg", jpeg(1))
     content = bytearray(archive.read_bytes())
     assert len(content) < 100_000
-    take_in(tmp_path, archive)
+    run_import(tmp_path, archive)
     assert rows(tmp_path)["Ruby/bomb.jpg"]["reason"] == "more than 20000000 bytes"
     lie = (1000).to_bytes(4, "little")
     archive.write_bytes(bytes(content).replace((30_000_000).to_bytes(4, "little"), lie))
-    take_in(tmp_path, archive)
+    run_import(tmp_path, archive)
     assert rows(tmp_path)["Ruby/bomb.jpg"]["status"] in ("failed", "invalid")
     assert rows(tmp_path)["Ruby/good.jpg"]["status"] == "ok"
 
 
 @pytest.mark.parametrize(
-    ("content", "word"), [(None, "does not exist"), (b"PK no zip", "no zip that can be read")]
+    ("content", "word"), [(None, "does not exist"), (b"PK no zip", "nor a readable zip")]
 )
-def test_what_cannot_be_taken_in_is_said_in_a_sentence(
-    tmp_path: Path, content: bytes | None, word: str
-) -> None:
+def test_an_error_is_one_sentence(tmp_path: Path, content: bytes | None, word: str) -> None:
     path = tmp_path / "own.zip"
     if content is not None:
         path.write_bytes(content)
-    said = take_in(tmp_path, path, expect=2)
-    assert said.startswith("error: ") and word in said and said.count("\n") == 1
+    output = run_import(tmp_path, path, expect=2)
+    assert output.startswith("error: ") and word in output and output.count("\n") == 1
     assert not (tmp_path / "data").exists()
 
 
 def test_a_folder_without_class_folders(tmp_path: Path) -> None:
     (tmp_path / "flat").mkdir()
-    (tmp_path / "flat/1.jpg").write_bytes(photo(1))
-    assert "holds no image in a class folder" in take_in(tmp_path, tmp_path / "flat", expect=2)
+    (tmp_path / "flat/1.jpg").write_bytes(jpeg(1))
+    assert "contains no image in a class folder" in run_import(tmp_path, tmp_path / "flat", expect=2)
 
 
 def test_a_folder_is_a_site_of_the_pipeline(tmp_path: Path, gems: Path) -> None:

@@ -1,7 +1,7 @@
-"""What each host of the fault server answers: one fault a path, by name.
+"""The responses of each host of the fault server: one fault per path, by name.
 
-An answer is a list of steps: bytes to send (or a function that makes them), seconds to wait, CUT (close the
-connection) or RESET (tear it down). A path has a list of answers, given in turn, the last one for ever.
+A response is a list of steps: bytes to send (or a function that makes them), seconds to wait, CUT (close the
+connection) or RESET (reset it). A path has a list of responses, sent in turn; the last one is repeated.
 """
 
 import gzip
@@ -14,27 +14,27 @@ from email.utils import formatdate
 
 from PIL import Image
 
-from tests.helpers.crawl_shop import photo
+from tests.helpers.crawl_shop import jpeg
 
 CUT, RESET = "cut", "reset"
 
-Answer = list[bytes | float | str | Callable[[], bytes]]
-Answers = dict[str, list[Answer]]
+Response = list[bytes | float | str | Callable[[], bytes]]
+Responses = dict[str, list[Response]]
 
-#: More than the crawler may wait for an answer, seconds.
+#: Longer than the crawler may wait for a response, seconds.
 TOO_LATE = 3.0
 
-#: How long a drip goes on if nobody hangs up: one who waits for its end stands out, but gets there.
+#: How long a drip lasts if nobody hangs up: a client that waits for its end is noticeably slow, but gets it.
 DRIP_SECONDS = 30.0
 
-#: Retry-After that is longer than the crawler is told to wait, but short enough to see it wait all the same.
+#: A Retry-After longer than the crawler may wait, but short enough to notice if it waits anyway.
 FAR_TOO_LONG = 30
 
-#: The rules of all hosts but those whose robots.txt is the fault.
+#: The rules of all hosts, except where robots.txt is the fault.
 RULES = b"User-agent: *\nDisallow: /img/forbidden.jpg\n"
 
-#: What strangers may write into names of classes, titles and files.
-STRANGE = {
+#: Hostile text in class names, titles and file names.
+HOSTILE_TEXT = {
     "html": "<script>alert(1)</script>&amp;<img src=x onerror=alert(1)>",
     "parents": "../../../../../../tmp/pwned",
     "absolute": "/etc/passwd",
@@ -52,7 +52,7 @@ STRANGE = {
 
 
 def http(body: bytes = b"", status: int = 200, **headers: str) -> bytes:
-    """A whole answer as it is sent; `_` in a header's name stands for `-`, an empty value leaves it out."""
+    """A whole response as it is sent; `_` in a header's name becomes `-`, an empty value omits the header."""
     lines = {"Content-Length": str(len(body)), **{key.replace("_", "-"): headers[key] for key in headers}}
     head = "".join(f"{name}: {value}\r\n" for name, value in lines.items() if value)
     return f"HTTP/1.1 {status} x\r\n{head}\r\n".encode("latin-1") + body
@@ -64,21 +64,21 @@ def moved(location: str, status: int = 302) -> bytes:
 
 
 def chunked(*chunks: bytes, end: bytes = b"0\r\n\r\n") -> bytes:
-    """An answer in chunks, closed by `end`."""
+    """A chunked response, closed by `end`."""
     parts = b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks)
     return http(Content_Length="", Transfer_Encoding="chunked") + parts + end
 
 
-def drip(content: bytes) -> Answer:
-    """Byte by byte from the two hundredth on, each soon enough."""
+def drip(content: bytes) -> Response:
+    """Byte by byte from the 200th on, each before a read times out."""
     pause = 0.1
-    steps: Answer = [content[:200]]
+    steps: Response = [content[:200]]
     for n in range(200, 200 + round(DRIP_SECONDS / pause)):
         steps += [pause, content[n : n + 1]]
     return [*steps, CUT]
 
 
-def picture(width: int, height: int, kind: str = "JPEG") -> bytes:
+def gradient(width: int, height: int, kind: str = "JPEG") -> bytes:
     """A grey gradient."""
     out = io.BytesIO()
     Image.linear_gradient("L").resize((width, height), Image.Resampling.NEAREST).save(out, kind)
@@ -86,7 +86,7 @@ def picture(width: int, height: int, kind: str = "JPEG") -> bytes:
 
 
 def png_bomb(side: int) -> bytes:
-    """A PNG of a few kilobytes that says it is huge."""
+    """A PNG of a few kilobytes that declares a huge size."""
 
     def chunk(content: bytes) -> bytes:
         return struct.pack(">I", len(content) - 4) + content + struct.pack(">I", zlib.crc32(content))
@@ -96,17 +96,17 @@ def png_bomb(side: int) -> bytes:
 
 
 def gzip_bomb(times: int = 1) -> bytes:
-    """50 megabytes of zeros, packed that many times."""
+    """50 megabytes of zeros, compressed `times` times."""
     content = bytes(50_000_000)
     for _ in range(times):
         content = gzip.compress(content, 1)
     return content
 
 
-def photos() -> Answers:
-    """The faults of single photos."""
-    good, damaged = photo(1000), picture(300, 200, "PNG")
-    answers: dict[str, Answer] = {
+def images() -> Responses:
+    """The faults of single images."""
+    good, damaged = jpeg(1000), gradient(300, 200, "PNG")
+    responses: dict[str, Response] = {
         "slow-first-byte": [TOO_LATE, http(good)],
         "slow-drip": drip(http(good)),
         "reset-before": [RESET],
@@ -126,13 +126,13 @@ def photos() -> Answers:
         "text": [http(b"not here")],
         "empty": [http()],
         "wrong-type": [http(good, Content_Type="text/html")],
-        "wrong-suffix": [http(picture(40, 40, "PNG"), Content_Type="image/jpeg")],
-        "30-megapixel": [http(picture(6000, 5000))],
+        "wrong-suffix": [http(gradient(40, 40, "PNG"), Content_Type="image/jpeg")],
+        "30-megapixel": [http(gradient(6000, 5000))],
         "100-megapixel": [http(png_bomb(10_000))],
         "60000x60000": [http(png_bomb(60_000))],
         "too-large": [http(bytes(2_000_001))],
-        "truncated-jpeg": [http(picture(200, 200)[:-900])],
-        "truncated-png": [http(picture(300, 200, "PNG")[:-300])],
+        "truncated-jpeg": [http(gradient(200, 200)[:-900])],
+        "truncated-png": [http(gradient(300, 200, "PNG")[:-300])],
         "damaged": [http(damaged[:60] + bytes(20) + damaged[80:])],
         "moved": [moved("moved-good.jpg")],
         "moved-5-times": [moved("hop-4.jpg", 301)],
@@ -160,15 +160,15 @@ def photos() -> Answers:
         },
         **{f"later-{status}": [http(status=status, Retry_After="1")] for status in (401, 403, 404, 410)},
     }
-    once: Answers = {
+    once: Responses = {
         "recovers": [[http(status=503)], [http(good)]],
         "reset-once": [[http(good)[:-300], RESET], [http(good)]],
     }
-    return {name: [answer] for name, answer in answers.items()} | once
+    return {name: [response] for name, response in responses.items()} | once
 
 
-def retry_after(status: int) -> Answers:
-    """Photos refused once with every kind of Retry-After, then served."""
+def retry_after(status: int) -> Responses:
+    """Images rejected once with every kind of Retry-After, then served."""
 
     def date(seconds: float) -> Callable[[], bytes]:
         return lambda: http(status=status, Retry_After=formatdate(time.time() + seconds, usegmt=True))
@@ -183,29 +183,29 @@ def retry_after(status: int) -> Answers:
         "fraction": http(status=status, Retry_After="0.5"),
         "garbage": http(status=status, Retry_After="soon \xfc"),
     }
-    return {kind: [[refusal], [http(photo(1000))]] for kind, refusal in kinds.items()}
+    return {kind: [[rejection], [http(jpeg(1000))]] for kind, rejection in kinds.items()}
 
 
-def far_too_long() -> Answers:
-    """A photo that may be asked for again much later only."""
+def far_too_long() -> Responses:
+    """An image that may be requested again only much later."""
     return {"far-too-long": [[http(status=503, Retry_After=str(FAR_TOO_LONG))]]}
 
 
-def leftover() -> Answers:
-    """A photo whose length is too small: its rest comes where the next answer of the connection should."""
-    good = photo(1000)
+def leftover() -> Responses:
+    """An image with too small a Content-Length: its rest arrives in place of the next response."""
+    good = jpeg(1000)
     return {"length-too-small": [[http(good, Content_Length=str(len(good) - 300))]]}
 
 
-def burst() -> Answers:
-    """Photos refused once, together, and more of them than a row that a crawler takes for a block."""
-    refusal: Answer = [0.3, http(status=429, Retry_After="1")]
-    return {f"{n}": [refusal, [http(photo(1000))]] for n in range(8)}
+def burst() -> Responses:
+    """Images rejected once, all at the same time; more of them than the rejections in a row of a block."""
+    rejection: Response = [0.3, http(status=429, Retry_After="1")]
+    return {f"{n}": [rejection, [http(jpeg(1000))]] for n in range(8)}
 
 
-def robots() -> Answers:
-    """What robots.txt may be."""
-    answers: dict[str, Answer] = {
+def robots() -> Responses:
+    """The states of robots.txt."""
+    responses: dict[str, Response] = {
         "rules": [http(RULES)],
         "moved": [moved("/other.txt")],
         "byte-order-mark": [http(b"\xef\xbb\xbf" + RULES)],
@@ -231,15 +231,15 @@ def robots() -> Answers:
         "to-private": [moved("http://10.0.0.1/robots.txt")],
         "to-file": [moved("file:///etc/passwd")],
     }
-    once: Answers = {
+    once: Responses = {
         "503-once": [[http(status=503, Retry_After="1")], [http(RULES)]],
         "429-once": [[http(status=429, Retry_After="1")], [http(RULES)]],
     }
-    return {state: [answer] for state, answer in answers.items()} | once
+    return {state: [response] for state, response in responses.items()} | once
 
 
-def pages(image: str) -> Answers:
-    """The faults of product pages; those that can be read show `image`, formatted with the fault's name."""
+def pages(image: str) -> Responses:
+    """The faults of product pages; the readable ones show `image`, formatted with the fault's name."""
 
     def shown(name: str) -> bytes:
         return f'<h1>{name}</h1><img src="{image.format(name)}">'.encode()
@@ -250,7 +250,7 @@ def pages(image: str) -> Answers:
         return "".join(scripts).encode()
 
     nested = "[" * 900 + "]" * 900
-    answers: dict[str, Answer] = {
+    responses: dict[str, Response] = {
         "slow-first-byte": [TOO_LATE],
         "slow-drip": drip(http(shown("slow-drip") * 99)),
         "reset-in-body": [http(shown("x"))[:-9], RESET],
@@ -267,7 +267,7 @@ def pages(image: str) -> Answers:
         "status-404": [http(status=404)],
         "status-500": [http(status=500)],
         "empty": [http()],
-        "binary": [http(photo(1000))],
+        "binary": [http(jpeg(1000))],
         "gzip": [http(gzip.compress(shown("gzip")), Content_Encoding="gzip")],
         "latin-1": [http("<p>Rubin\xe9\xff".encode("latin-1") + shown("latin-1"))],
         "deep": [http(b"<div>" * 5000 + shown("deep"))],
@@ -277,4 +277,4 @@ def pages(image: str) -> Answers:
             http(listed("json-ld-deep", nested, f'{{"@type": "Product", "image": {nested}}}'))
         ],
     }  # fmt: skip
-    return {name: [answer] for name, answer in answers.items()}
+    return {name: [response] for name, response in responses.items()}

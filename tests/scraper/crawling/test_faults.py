@@ -20,7 +20,7 @@ from scraper.http.rate_limiter import BLOCK_AFTER
 from scraper.tables import IMAGES, PRODUCTS
 from tests.helpers.commands import ROOT, command
 from tests.helpers.crawl_results import summary
-from tests.helpers.fault_answers import STRANGE, burst, pages, photos, retry_after, robots
+from tests.helpers.fault_responses import HOSTILE_TEXT, burst, images, pages, retry_after, robots
 from tests.helpers.fault_server import LAST_PAGE
 
 End = tuple[str, str | None]
@@ -31,7 +31,7 @@ PACKED = ("failed", "compressed without being asked to be")
 NO_REDIRECT, TOO_MANY_REDIRECTS = ("failed", "HTTP 302 to nowhere"), ("failed", "too many redirects")
 FORBIDDEN = ("refused", "robots.txt")
 
-PHOTOS: dict[str, End] = {
+IMAGE_FAULTS: dict[str, End] = {
     "slow-first-byte": TIMEOUT,
     "slow-drip": TIMEOUT,
     "reset-before": CUT_OFF,
@@ -91,8 +91,8 @@ def unreadable(reason: str) -> tuple[End, End]:
     return (("refused", f"robots.txt cannot be read: {reason}"),) * 2
 
 
-#: By the state of robots.txt: a photo that its rules allow, if there are any, and one that they forbid.
-ROBOTS: dict[str, tuple[End, End]] = {
+#: By the state of robots.txt: the ends of an image that its rules (if any) allow, and of one they forbid.
+ROBOTS_FAULTS: dict[str, tuple[End, End]] = {
     **dict.fromkeys(("rules", "moved", "byte-order-mark", "latin-1", "huge"), (OK, FORBIDDEN)),
     **dict.fromkeys(("delay", "delay-garbage", "503-once", "429-once"), (OK, FORBIDDEN)),
     **dict.fromkeys(("empty", "html", "401", "403", "404"), (OK, OK)),
@@ -110,8 +110,8 @@ ROBOTS: dict[str, tuple[End, End]] = {
     "to-file": unreadable("HTTP 302 to another host"),
 }
 
-#: Product pages that show nothing, and the two faults among the pages of categories.
-PAGES = {
+#: Product pages that cannot be read, and the two faults among the category pages.
+PAGE_FAULTS = {
     "failed: timeout": ["slow-first-byte", "slow-drip"],
     "failed: connection cut off": ["reset-in-body", "cut-in-body", "chunks-broken"],
     "failed: no usable answer (DecodeError)": ["gzip-broken"],
@@ -167,8 +167,8 @@ key = "image"
 
 @contextmanager
 def serving() -> Iterator[tuple[dict[str, int], dict[str, dict[str, int]]]]:
-    """The fault server while it runs: ports, and afterwards how often each path was asked for, by host."""
-    asked: dict[str, dict[str, int]] = {}
+    """The fault server while it runs: ports, and afterwards how often each path was requested, by host."""
+    requests: dict[str, dict[str, int]] = {}
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.helpers.fault_server"],
         cwd=ROOT,
@@ -178,23 +178,23 @@ def serving() -> Iterator[tuple[dict[str, int], dict[str, dict[str, int]]]]:
     )
     try:
         assert process.stdout is not None
-        yield json.loads(process.stdout.readline()), asked
+        yield json.loads(process.stdout.readline()), requests
     finally:
-        said, _ = process.communicate(timeout=10)
-    asked.update(json.loads(said))
+        output, _ = process.communicate(timeout=10)
+    requests.update(json.loads(output))
 
 
 @dataclass(frozen=True)
 class Crawled:
-    """A finished crawl: rows of images.parquet by host and photo, what the server saw, what was printed."""
+    """A finished crawl: rows of images.parquet by host and name, the server's log, the output."""
 
     folder: Path
     rows: dict[tuple[str, str], dict[str, Any]]
-    asked: dict[str, dict[str, int]]
-    said: str
+    requests: dict[str, dict[str, int]]
+    output: str
 
-    def end(self, host: str, photo: str) -> End:
-        row = self.rows[host, photo]
+    def end(self, host: str, name: str) -> End:
+        row = self.rows[host, name]
         assert (row["path"] is not None) == (row["status"] == "ok")
         return row["status"], row["reason"]
 
@@ -202,9 +202,9 @@ class Crawled:
 @pytest.fixture(scope="module")
 def crawled(tmp_path_factory: pytest.TempPathFactory) -> Crawled:
     folder = tmp_path_factory.mktemp("faults")
-    with serving() as (ports, asked):
+    with serving() as (ports, requests):
         hosts = {f"127.0.0.1:{port}": name for name, port in ports.items()}
-        allowed = [*hosts, "*.168.0.1"]  # a pattern that a private address matches, without asking any DNS
+        allowed = [*hosts, "*.168.0.1"]  # a pattern that matches a private address, without DNS
         shop = f"127.0.0.1:{ports['shop']}"
         site = SITE.format(shop=shop, hosts=json.dumps(allowed), attempts=ATTEMPTS, pages=LAST_CATEGORY_PAGE)
         (folder / "faults.toml").write_text(site)
@@ -213,31 +213,31 @@ def crawled(tmp_path_factory: pytest.TempPathFactory) -> Crawled:
     for row in read_table(folder / "data/raw/faults/images.parquet", IMAGES).to_pylist():
         url = urlsplit(row["image_url"])
         rows[hosts[url.netloc], url.path.removeprefix("/img/").removesuffix(".jpg")] = row
-    return Crawled(folder, rows, asked, done.stdout + done.stderr)
+    return Crawled(folder, rows, requests, done.stdout + done.stderr)
 
 
 def test_every_fault_has_an_end() -> None:
-    failed = {page for names in PAGES.values() for page in names if not page.startswith("category ")}
-    assert set(photos()) == set(PHOTOS)
-    assert set(robots()) == set(ROBOTS)
+    failed = {page for names in PAGE_FAULTS.values() for page in names if not page.startswith("category ")}
+    assert set(images()) == set(IMAGE_FAULTS)
+    assert set(robots()) == set(ROBOTS_FAULTS)
     assert set(pages("")) == failed | set(EMPTY_PAGES) | set(READ_PAGES)
 
 
-@pytest.mark.parametrize("fault", PHOTOS)
-def test_a_photo(crawled: Crawled, fault: str) -> None:
-    assert crawled.end("photos", fault) == PHOTOS[fault]
+@pytest.mark.parametrize("fault", IMAGE_FAULTS)
+def test_image_fault(crawled: Crawled, fault: str) -> None:
+    assert crawled.end("images", fault) == IMAGE_FAULTS[fault]
 
 
 def test_a_length_that_is_too_small(crawled: Crawled) -> None:
     assert crawled.end("leftover", "length-too-small") == ("invalid", "truncated")
 
 
-@pytest.mark.parametrize("state", ROBOTS)
+@pytest.mark.parametrize("state", ROBOTS_FAULTS)
 def test_robots(crawled: Crawled, state: str) -> None:
     host = f"robots-{state}"
-    assert (crawled.end(host, "forbidden-good"), crawled.end(host, "forbidden")) == ROBOTS[state]
-    for photo, end in zip(("forbidden-good", "forbidden"), ROBOTS[state], strict=True):
-        assert (f"/img/{photo}.jpg" in crawled.asked[host]) == (end == OK)
+    assert (crawled.end(host, "forbidden-good"), crawled.end(host, "forbidden")) == ROBOTS_FAULTS[state]
+    for name, end in zip(("forbidden-good", "forbidden"), ROBOTS_FAULTS[state], strict=True):
+        assert (f"/img/{name}.jpg" in crawled.requests[host]) == (end == OK)
 
 
 @pytest.mark.parametrize("kind", retry_after(503))
@@ -246,13 +246,13 @@ def test_retry_after(crawled: Crawled, kind: str) -> None:
         assert crawled.end(host, kind) == OK
 
 
-def test_nobody_waits_for_what_takes_far_too_long(crawled: Crawled) -> None:
+def test_a_retry_after_that_is_too_long_is_not_waited_for(crawled: Crawled) -> None:
     assert crawled.end("later", "far-too-long") == ("failed", "HTTP 503")
-    assert crawled.asked["later"]["/img/far-too-long.jpg"] == 1
+    assert crawled.requests["later"]["/img/far-too-long.jpg"] == 1
     assert summary(crawled.folder, "faults")["seconds"] < 20
 
 
-def test_a_burst_of_refusals_is_no_block(crawled: Crawled) -> None:
+def test_a_burst_of_rejections_is_not_a_block(crawled: Crawled) -> None:
     statuses = [row["status"] for (host, _), row in crawled.rows.items() if host == "burst"]
     assert statuses == ["ok"] * 2 * len(burst()) and len(burst()) > BLOCK_AFTER
 
@@ -260,20 +260,20 @@ def test_a_burst_of_refusals_is_no_block(crawled: Crawled) -> None:
 def test_hosts_that_cannot_be_reached(crawled: Crawled) -> None:
     assert crawled.end("closed", "forbidden") == unreadable("no connection")[0]
     assert crawled.end("https", "forbidden") == unreadable("certificate not accepted")[0]
-    assert not crawled.asked["https"]
+    assert not crawled.requests["https"]
 
 
-def test_faults_spoil_nothing_else(crawled: Crawled) -> None:
+def test_faults_affect_nothing_else(crawled: Crawled) -> None:
     raw = crawled.folder / "data/raw/faults"
     stored = {raw / row["path"]: row["sha256"] for row in crawled.rows.values() if row["path"]}
     assert {path for path in (raw / "images").rglob("*") if path.is_file()} == set(stored)
     assert all(hashlib.sha256(path.read_bytes()).hexdigest() == stored[path] for path in stored)
-    for (host, photo), row in crawled.rows.items():
-        if photo.endswith("-good") and not host.startswith(("robots", "https", "closed")):
-            assert row["status"] == "ok", photo
-    assert crawled.rows["photos", "wrong-type"]["content_type"] == "image/jpeg"
-    assert crawled.rows["photos", "wrong-suffix"]["content_type"] == "image/png"
-    assert crawled.rows["photos", "wrong-suffix"]["path"].endswith(".png")
+    for (host, name), row in crawled.rows.items():
+        if name.endswith("-good") and not host.startswith(("robots", "https", "closed")):
+            assert row["status"] == "ok", name
+    assert crawled.rows["images", "wrong-type"]["content_type"] == "image/jpeg"
+    assert crawled.rows["images", "wrong-suffix"]["content_type"] == "image/png"
+    assert crawled.rows["images", "wrong-suffix"]["path"].endswith(".png")
 
 
 def test_the_summary_counts_every_end(crawled: Crawled) -> None:
@@ -281,56 +281,60 @@ def test_the_summary_counts_every_end(crawled: Crawled) -> None:
     assert summary(crawled.folder, "faults")["by_reason"] == ends
 
 
-def test_nothing_is_asked_for_more_often_than_may_help(crawled: Crawled) -> None:
-    asked = crawled.asked["photos"]
-    final = [fault for fault, (status, _) in PHOTOS.items() if status in ("invalid", "gone")]
-    # On a busy machine one may have been too late the first time.
-    assert sum(asked[f"/img/{fault}.jpg"] > 1 for fault in final) <= 1
-    failed = [fault for fault, (status, _) in PHOTOS.items() if status == "failed" and fault != "loop"]
-    assert max(asked[f"/img/{fault}.jpg"] for fault in failed) == ATTEMPTS
-    assert "/img/forbidden.jpg" not in asked
+def test_only_what_may_recover_is_requested_again(crawled: Crawled) -> None:
+    requests = crawled.requests["images"]
+    final = [fault for fault, (status, _) in IMAGE_FAULTS.items() if status in ("invalid", "gone")]
+    # On a busy machine one may time out the first time.
+    assert sum(requests[f"/img/{fault}.jpg"] > 1 for fault in final) <= 1
+    failed = [fault for fault, (status, _) in IMAGE_FAULTS.items() if status == "failed" and fault != "loop"]
+    assert max(requests[f"/img/{fault}.jpg"] for fault in failed) == ATTEMPTS
+    assert "/img/forbidden.jpg" not in requests
 
 
 def test_pages(crawled: Crawled) -> None:
-    numbers = summary(crawled.folder, "faults")
-    assert numbers["pages_by_reason"] == {reason: len(pages) for reason, pages in PAGES.items()}
-    shown = {photo.removeprefix("page-") for _, photo in crawled.rows if photo.startswith("page-")}
+    counts = summary(crawled.folder, "faults")
+    assert counts["pages_by_reason"] == {reason: len(pages) for reason, pages in PAGE_FAULTS.items()}
+    shown = {name.removeprefix("page-") for _, name in crawled.rows if name.startswith("page-")}
     assert shown == set(READ_PAGES)
-    assert all(crawled.end("photos", f"page-{page}") == OK for page in READ_PAGES)
+    assert all(crawled.end("images", f"page-{page}") == OK for page in READ_PAGES)
 
 
 def test_one_page_under_many_urls_is_read_once(crawled: Crawled) -> None:
-    assert crawled.rows["photos", "visit"]["page_urls"][0].endswith("/visit")
-    for host, path in (("shop", "/visits"), ("shop", "/visit"), ("photos", "/img/visit.jpg")):
-        # What was read may be asked for once more, to see whether a 403 is about another page alone.
-        assert crawled.asked[host][path] <= 2
+    assert crawled.rows["images", "visit"]["page_urls"][0].endswith("/visit")
+    for host, path in (("shop", "/visits"), ("shop", "/visit"), ("images", "/img/visit.jpg")):
+        # A good page may be requested once more, to see whether a 403 concerns another page alone.
+        assert crawled.requests[host][path] <= 2
 
 
 def test_endless_paginations_end(crawled: Crawled) -> None:
-    read = Counter(path.split("/")[1] for path in crawled.asked["shop"])
-    assert read["same"] == 2, "a page that brings nothing new is the last"
+    read = Counter(path.split("/")[1] for path in crawled.requests["shop"])
+    assert read["same"] == 2, "a page without new products is the last"
     assert read["new"] == LAST_CATEGORY_PAGE < LAST_PAGE
     notes = summary(crawled.folder, "faults")["notes"]
     assert any(f"stopped at {LAST_CATEGORY_PAGE} pages of" in note for note in notes)
-    assert sum(photo.startswith("endless-") for _, photo in crawled.rows) == LAST_CATEGORY_PAGE + 1
+    assert sum(name.startswith("endless-") for _, name in crawled.rows) == LAST_CATEGORY_PAGE + 1
 
 
-@pytest.mark.parametrize("kind", STRANGE)
-def test_strangers_text_is_kept_in_the_tables(crawled: Crawled, kind: str) -> None:
-    text = {"terminal": "[31mred 0m"}.get(kind) or " ".join(STRANGE[kind].split())
-    row = next(row for row in crawled.rows.values() if row["page_urls"][0].endswith(f"/stranger/{kind}"))
+@pytest.mark.parametrize("kind", HOSTILE_TEXT)
+def test_untrusted_text_is_kept_in_the_tables(crawled: Crawled, kind: str) -> None:
+    text = {"terminal": "[31mred 0m"}.get(kind) or " ".join(HOSTILE_TEXT[kind].split())
+    row = next(
+        row for row in crawled.rows.values() if row["page_urls"][0].endswith(f"/hostile-product/{kind}")
+    )
     assert row["status"] == "ok" and row["store_classes"] == [text]
     products = read_table(crawled.folder / "data/raw/faults/products.parquet", PRODUCTS).to_pylist()
-    product = next(product for product in products if product["page_url"].endswith(f"/stranger/{kind}"))
+    product = next(
+        product for product in products if product["page_url"].endswith(f"/hostile-product/{kind}")
+    )
     assert product["title"] == text and json.loads(product["attributes"]) == {text: text}
 
 
-def test_strangers_text_reaches_no_path_and_no_terminal(crawled: Crawled) -> None:
+def test_untrusted_text_reaches_no_path_and_no_terminal(crawled: Crawled) -> None:
     for path in crawled.folder.rglob("*"):
         assert re.fullmatch(r"[a-z0-9._/-]+", path.relative_to(crawled.folder).as_posix())
         assert "pwned" not in path.name
-    assert crawled.said.isascii() and crawled.said.replace("\n", "").isprintable()
-    assert not any(word in crawled.said for word in ("pwned", "script", "stone", "very long", "Warning"))
+    assert crawled.output.isascii() and crawled.output.replace("\n", "").isprintable()
+    assert not any(word in crawled.output for word in ("pwned", "script", "stone", "very long", "Warning"))
 
 
 def test_every_end_is_documented(crawled: Crawled) -> None:

@@ -1,8 +1,7 @@
-"""gemscrape with a clock on its parts: `python _parts.py crawl …` writes the CPU seconds of each to
-`parts.json`.
+"""Profile gemscrape: `python _profile.py crawl …` writes the CPU seconds of each part to `profile.json`.
 
-Each second goes to the innermost part that a thread is in; `rest` is what is left of the process's CPU
-time, from the start of the crawl on. Waiting, for a disk or another thread, is not in it.
+CPU time counts for the innermost part that a thread is in; `rest` is the remainder of the process's CPU time
+since the start of the crawl. Time spent waiting, for a disk or another thread, is not included.
 """
 
 import importlib
@@ -17,12 +16,12 @@ from typing import Any
 from scraper.cli import main
 
 PARTS = {
-    "politeness (robots.txt, turn, retries)": "scraper.http.fetcher:Fetcher.image",
+    "politeness (robots.txt, rate limit, retries)": "scraper.http.fetcher:Fetcher.image",
     "network (HTTP client)": "scraper.http.transport:ImageTransport.get",
     "decode check": "scraper.storage.image_store:check_image",
     "hash and name": "scraper.storage.image_store:ImageStore.add",
     "file (write, fsync, rename)": "scraper.storage.image_store:ImageStore._write",
-    "SQLite": "scraper.storage.crawl_state:State.settle_image",
+    "SQLite": "scraper.storage.crawl_state:CrawlState.mark_fetched",
 }
 
 _local = threading.local()
@@ -30,7 +29,7 @@ _seconds = dict.fromkeys(PARTS, 0.0)
 _lock = threading.Lock()
 
 
-def _clocked(part: str, function: Callable[..., Any]) -> Callable[..., Any]:
+def _timed(part: str, function: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(function)
     def call(*arguments: Any, **options: Any) -> Any:
         outer, begin = getattr(_local, "inner", 0.0), time.thread_time()
@@ -46,21 +45,21 @@ def _clocked(part: str, function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-def _clock_all() -> None:
-    for part, place in PARTS.items():
-        module, _, path = place.partition(":")
+def _time_all() -> None:
+    for part, target in PARTS.items():
+        module, _, path = target.partition(":")
         *owners, name = path.split(".")
         owner = importlib.import_module(module)
         for inner in owners:
             owner = getattr(owner, inner)
-        setattr(owner, name, _clocked(part, getattr(owner, name)))
+        setattr(owner, name, _timed(part, getattr(owner, name)))
 
 
 if __name__ == "__main__":
-    _clock_all()
+    _time_all()
     start = time.process_time()
     try:
         main()
     finally:
         rest = time.process_time() - start - sum(_seconds.values())
-        Path("parts.json").write_text(json.dumps({**_seconds, "rest": rest}))
+        Path("profile.json").write_text(json.dumps({**_seconds, "rest": rest}))

@@ -1,0 +1,21 @@
+"""Fixtures of the scraper's tests."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from scraper.http import rate_limiter
+from tests.helpers.crawl_shop import Shop
+
+
+@pytest.fixture
+def shop() -> Iterator[Shop]:
+    with Shop() as shop:
+        yield shop
+
+
+@pytest.fixture
+def short_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rejections and failures hardly delay the next request."""
+    monkeypatch.setattr(rate_limiter, "_REJECTION_SECONDS", 0.01)
+    monkeypatch.setattr(rate_limiter, "_FAILURE_SECONDS", 0.01)
