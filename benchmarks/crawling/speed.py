@@ -58,7 +58,7 @@ def command(crawler: str, server: Server, folder: Path, images: list[str]) -> li
         (folder / "links.csv").write_text("\n".join(["class,image_url", *(f"All,{url}" for url in urls)]))
         site = folder / "gallery.toml"
         site.write_text(_SITE.format(host=server.host, concurrency=CONCURRENCY))
-        clocked = [sys.executable, Path(__file__).with_name("_parts.py")]
+        clocked = [sys.executable, Path(__file__).with_name("_profile.py")]
         return [*(clocked if "clocked" in crawler else [GEMSCRAPE]), "crawl", "--site", site]
     python = peers()
     assert python is not None

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from _durable import write_durably
+from _atomic_write import write_durably
 from img2dataset.writer import FilesSampleWriter
 
 

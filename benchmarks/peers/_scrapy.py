@@ -6,7 +6,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, ClassVar
 
-from _durable import write_durably
+from _atomic_write import write_durably
 from scrapy import Spider
 from scrapy.crawler import CrawlerProcess
 from scrapy.http import HtmlResponse

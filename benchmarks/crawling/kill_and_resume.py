@@ -1,6 +1,6 @@
 """kill -9 at random moments of a crawl: the right files at the end, and hardly anything fetched again.
 
-    python -m benchmarks.crawling.kills [--kills 50] [--part 0.05] [--seed 1]
+    python -m benchmarks.crawling.kill_and_resume [--kills 50] [--part 0.05] [--seed 1]
 
 The moments are spread over all requests of the crawl, its pages and its images. Each time the whole process
 group is killed, and the same command run again.

@@ -1,4 +1,4 @@
-"""gemscrape with a clock on its parts: `python _parts.py crawl …` writes the CPU seconds of each to
+"""gemscrape with a clock on its parts: `python _profile.py crawl …` writes the CPU seconds of each to
 `parts.json`.
 
 Each second goes to the innermost part that a thread is in; `rest` is what is left of the process's CPU
