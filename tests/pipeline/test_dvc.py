@@ -31,6 +31,16 @@ def repro(clone: Path) -> set[str]:
     return {line.split("'")[1] for line in lines if line.startswith("Running stage")}
 
 
+def stale(clone: Path) -> set[str]:
+    """The names of the stages that `dvc status` says must run again."""
+    return set(json.loads(run(str(BIN / "dvc"), "status", "--json", cwd=clone)))
+
+
+def append_comment(path: Path) -> None:
+    """Edit a module without changing what it does."""
+    path.write_text(path.read_text() + "\n# edited\n")
+
+
 def sites_of_images(clone: Path) -> set[str]:
     """The sites that `clean` names."""
     return set(read_table(clone / "data/clean.parquet", CLEAN, ["site"])["site"].to_pylist())
@@ -63,6 +73,28 @@ def clone(tmp_path_factory: pytest.TempPathFactory, rendered: Path, pipeline: Pa
     return folder
 
 
+def changes_that_matter_to_few_stages(clone: Path) -> None:
+    """Each change reruns the stages whose result it can change, and no other."""
+    models, rules = clone / "gemtrain/models", clone / "curation/cleaning/rules"
+    shutil.copy(models / "alexnet.py", models / "unused.py")
+    append_comment(models / "vgg.py")
+    shutil.copy(clone / "gemtrain/recipes/gemnet.toml", clone / "gemtrain/recipes/unused.toml")
+    set_param(clone, "limits.measure.memory_mb", 3000)
+    assert repro(clone) == {"network@gemnet"}, "neither the network, the recipe nor the limit is gemnet's"
+
+    shutil.copy(rules / "small.py", rules / "tiny_twin.py")
+    set_param(clone, "clean.rules.tiny_twin", False)
+    assert repro(clone) == {"clean"}, "a rule that is switched off changes no table"
+
+    append_comment(clone / "curation/inspect/visualise.py")
+    assert repro(clone) == {"steps"}
+
+    append_comment(models / "gemnet.py")
+    assert stale(clone) == {"network@gemnet"}
+    run(str(BIN / "dvc"), "repro", "network@gemnet", cwd=clone)
+    assert stale(clone) == {"train@d1k-gemnet", "evaluate@d1k-gemnet"}
+
+
 @pytest.mark.timeout(600)
 def test_the_whole_pipeline(clone: Path) -> None:
     ran = repro(clone)
@@ -77,6 +109,8 @@ def test_the_whole_pipeline(clone: Path) -> None:
     run("git", "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "run", cwd=clone)
 
     assert repro(clone) == set(), "nothing changed, so nothing runs"
+
+    changes_that_matter_to_few_stages(clone)
 
     dvc = str(BIN / "dvc")
     assert "top1" in run(dvc, "metrics", "show", cwd=clone)
