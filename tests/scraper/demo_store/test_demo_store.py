@@ -18,8 +18,8 @@ from PIL import Image, UnidentifiedImageError
 from gemkit.errors import UserError
 from scraper.demo_store import pages
 from scraper.demo_store.catalogue import COPIES, EDITS, MORE_KINDS, Catalogue, Photo, build
-from scraper.demo_store.rate_limit import Limits
-from scraper.demo_store.render import photo_bytes, picture
+from scraper.demo_store.rate_limit import RateLimit
+from scraper.demo_store.render import photo_bytes, render_pixels
 from scraper.demo_store.rendering.varieties import VARIETIES
 from scraper.demo_store.server import RunningStore, open_store, start
 from tests.helpers.project import SCALE, SEED
@@ -37,35 +37,35 @@ def full() -> Catalogue:
 
 @pytest.fixture(scope="module")
 def store(rendered: Path) -> Iterator[RunningStore]:
-    with start(SEED, SCALE, limits=Limits(rate=10_000, burst=1_000), cache=rendered) as running:
+    with start(SEED, SCALE, rate_limit=RateLimit(rate=10_000, burst=1_000), cache=rendered) as running:
         yield running
 
 
 @dataclass
-class Answer:
+class Response:
     status: int
     headers: dict[str, str]
     content: bytes
 
 
-def fetch(store: RunningStore, host: str, path: str, **headers: str) -> Answer:
+def fetch(store: RunningStore, host: str, path: str, **headers: str) -> Response:
     connection = http.client.HTTPConnection(store.host, store.port, timeout=10)
     names = {name.replace("_", "-"): value for name, value in headers.items()}
     connection.request("GET", path, headers={"Host": host, **names})
-    answer = connection.getresponse()
+    response = connection.getresponse()
     try:
-        return Answer(answer.status, dict(answer.getheaders()), answer.read())
+        return Response(response.status, dict(response.getheaders()), response.read())
     finally:
         connection.close()
 
 
-def fetch_patiently(store: RunningStore, host: str, path: str) -> Answer:
+def fetch_patiently(store: RunningStore, host: str, path: str) -> Response:
     """What a second try gets where the first meets one of the store's mishaps."""
     try:
-        answer = fetch(store, host, path)
+        response = fetch(store, host, path)
     except http.client.IncompleteRead:
         return fetch(store, host, path)
-    return fetch(store, host, path) if answer.status == 503 else answer
+    return fetch(store, host, path) if response.status == 503 else response
 
 
 def first(catalogue: Catalogue, kind: str) -> Photo:
@@ -141,7 +141,7 @@ def test_each_kind_of_photo_is_what_the_truth_says(catalogue: Catalogue) -> None
 
 def test_the_spoilt_photos_are_of_no_use(catalogue: Catalogue) -> None:
     def levels(kind: str) -> np.ndarray:
-        return cv2.cvtColor(picture(first(catalogue, kind)), cv2.COLOR_RGB2GRAY)
+        return cv2.cvtColor(render_pixels(first(catalogue, kind)), cv2.COLOR_RGB2GRAY)
 
     stone = levels("stone")
     assert levels("dark").mean() < 40 < stone.mean() < 240 < levels("bright").mean()
@@ -154,7 +154,7 @@ def test_the_spoilt_photos_are_of_no_use(catalogue: Catalogue) -> None:
 
 def test_a_banner_is_wide_and_half_of_the_printed_matter_has_telling_names(full: Catalogue) -> None:
     for photo in [photo for photo in full.photos if photo.kind == "banner"][:4]:
-        height, width = picture(photo).shape[:2]
+        height, width = render_pixels(photo).shape[:2]
         assert width > 3 * height
     named = {kind: [p.telling_name for p in full.photos if p.kind == kind] for kind in MORE_KINDS}
     for kind in ("size_chart", "banner", "placeholder", "watermark", "glove"):
@@ -168,7 +168,7 @@ def test_a_banner_is_wide_and_half_of_the_printed_matter_has_telling_names(full:
 def test_an_edited_copy_still_shows_its_original(change: str, full: Catalogue) -> None:
     copy = next(photo for photo in full.photos if photo.change == change)
     assert copy.copy_of
-    original = picture(full.by_path[copy.copy_of])
+    original = render_pixels(full.by_path[copy.copy_of])
     with Image.open(io.BytesIO(photo_bytes(copy))) as image:
         edited = np.asarray(image.convert("RGB"))
     factor = {"halved": 0.5, "doubled": 2, "cropped": 0.95}.get(change, 1)
@@ -188,9 +188,9 @@ def test_pages_lead_from_the_index_to_every_photo(store: RunningStore, catalogue
 
     def read(url: str) -> BeautifulSoup:
         assert url.startswith(f"http://{pages.PAGE_HOST}/")
-        answer = fetch_patiently(store, pages.PAGE_HOST, url.removeprefix(f"http://{pages.PAGE_HOST}"))
-        assert answer.status == 200
-        return BeautifulSoup(answer.content, "lxml")
+        response = fetch_patiently(store, pages.PAGE_HOST, url.removeprefix(f"http://{pages.PAGE_HOST}"))
+        assert response.status == 200
+        return BeautifulSoup(response.content, "lxml")
 
     index = read(f"http://{pages.PAGE_HOST}/gemstones")
     found: dict[str, list[str]] = {}
@@ -229,13 +229,13 @@ def test_an_image_is_answered_by_its_kind(
     store: RunningStore, catalogue: Catalogue, kind: str, status: int, content_type: str
 ) -> None:
     photo = first(catalogue, kind)
-    answer = fetch_patiently(store, pages.IMAGE_HOST, f"{photo.path}?w=500")
-    assert (answer.status, answer.headers["Content-Type"]) == (status, content_type)
+    response = fetch_patiently(store, pages.IMAGE_HOST, f"{photo.path}?w=500")
+    assert (response.status, response.headers["Content-Type"]) == (status, content_type)
     if kind == "stone":
-        assert answer.content == photo_bytes(photo)
+        assert response.content == photo_bytes(photo)
     if kind == "html":
         with pytest.raises(UnidentifiedImageError):
-            Image.open(io.BytesIO(answer.content))
+            Image.open(io.BytesIO(response.content))
 
 
 def test_unchanged_things_are_not_sent_again(store: RunningStore, catalogue: Catalogue) -> None:
@@ -253,7 +253,7 @@ def test_unchanged_things_are_not_sent_again(store: RunningStore, catalogue: Cat
 def test_a_few_first_requests_fail_and_the_second_does_not(store: RunningStore, rendered: Path) -> None:
     catalogue = build(SEED, SCALE)
     statuses: Counter[int] = Counter()
-    with start(SEED, SCALE, limits=Limits(rate=10_000, burst=1_000), cache=rendered) as fresh:
+    with start(SEED, SCALE, rate_limit=RateLimit(rate=10_000, burst=1_000), cache=rendered) as fresh:
         for photo in catalogue.photos:
             try:
                 statuses[fetch(fresh, pages.IMAGE_HOST, photo.path).status] += 1
@@ -269,12 +269,12 @@ def test_a_few_first_requests_fail_and_the_second_does_not(store: RunningStore, 
 
 
 def test_who_asks_too_fast_is_told_when_to_come_back(rendered: Path) -> None:
-    limits = Limits(rate=5, burst=3, patience=4, block_seconds=60)
-    with start(SEED, SCALE, limits=limits, cache=rendered) as strict:
-        answers = [fetch(strict, pages.PAGE_HOST, "/robots.txt") for _ in range(12)]
-        statuses = [answer.status for answer in answers]
+    rate_limit = RateLimit(rate=5, burst=3, max_rejections=4, block_seconds=60)
+    with start(SEED, SCALE, rate_limit=rate_limit, cache=rendered) as strict:
+        responses = [fetch(strict, pages.PAGE_HOST, "/robots.txt") for _ in range(12)]
+        statuses = [response.status for response in responses]
         assert statuses[:3] == [200, 200, 200]
-        refused = next(answer for answer in answers if answer.status == 429)
+        refused = next(response for response in responses if response.status == 429)
         assert int(refused.headers["Retry-After"]) >= 1
         assert statuses[-1] == 403
         assert fetch(strict, pages.IMAGE_HOST, "/robots.txt").status == 200
