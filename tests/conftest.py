@@ -11,10 +11,18 @@ import pytest
 
 from tests.helpers.browser import CHROMIUM, FLAGS
 from tests.helpers.commands import command
+from tests.helpers.heavy import is_heavy
 from tests.helpers.project import CURATION, SCALE, SEED, set_up, share_rendered
 
 # Several threads would only slow down such small workloads, here and in the commands.
 os.environ["OMP_NUM_THREADS"] = "1"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark heavy tests, so that `make test-fast` can leave them out."""
+    for item in items:
+        if isinstance(item, pytest.Function) and is_heavy(item):
+            item.add_marker("heavy")
 
 
 @pytest.fixture

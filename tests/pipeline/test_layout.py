@@ -70,9 +70,7 @@ def test_packages_import_one_way(package: str) -> None:
 def test_folders_import_downwards(package: str) -> None:
     layers = PACKAGES[package]
     present = {path.stem for path in (ROOT / package).iterdir() if path.suffix == ".py" or modules_in(path)}
-    assert present - {"__init__"} == set(layers), (
-        "PACKAGES is out of date"
-    )
+    assert present - {"__init__"} == set(layers), "PACKAGES is out of date"
 
     def layer(module: str) -> int | None:
         inside = module.split(".")[1:2]
