@@ -9,8 +9,10 @@ import pytest
 #: Fixtures that render, crawl, train, run pip, or start a browser or DVC.
 FIXTURES = {"browser", "clone", "crawled", "gems", "offline", "pipeline", "project", "rendered"}
 
-#: Modules, functions and classes that start a server or a process, or train.
+#: Modules, functions and classes that start a server or a process, train, or may download weights.
 CALLS = {
+    "curation.cropping.rembg_model.soft_mask",
+    "curation.cropping.rembg_weights.fetch",
     "gemtrain.training.train.train",
     "http.server.ThreadingHTTPServer",
     "psutil",

@@ -50,6 +50,7 @@ def test_a_crash_of_a_shard_is_one_clear_error() -> None:
         list(map_shards(double, [1, "crash"], 1))
 
 
+@pytest.mark.heavy
 def test_items_that_kill_their_worker_affect_no_others() -> None:
     harmless = list(range(50))
     deeds = {
@@ -70,6 +71,7 @@ def test_an_item_is_retried_alone_before_it_is_given_up(tmp_path: Path) -> None:
     assert run([1, unlucky, 2], workers=1) == {1: 2, unlucky: "be killed", 2: 4}
 
 
+@pytest.mark.heavy
 def test_many_failures_in_a_row_are_an_error() -> None:
     with pytest.raises(UserError, match=r"10 items in a row failed, the last because it crashed"):
         run(["exit"] * 40)
