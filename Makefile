@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export DVC_NO_ANALYTICS := true
 INSTALLED := .venv/.installed
 
-.PHONY: repro test test-slow lint bench
+.PHONY: repro test test-fast test-slow lint bench
 
 repro: $(INSTALLED)
 	dvc repro
@@ -15,6 +15,10 @@ test: $(INSTALLED)
 	@command -v chromium >/dev/null || \
 	  echo "note: chromium is missing (Debian: apt-get install chromium); tests of pages in a browser are skipped."
 	pytest -n 2 --dist worksteal
+
+# Only the tests without a server, browser, DVC or training: at most a minute.
+test-fast: $(INSTALLED)
+	pytest -n 2 --dist worksteal -m "not slow and not heavy"
 
 test-slow: $(INSTALLED)
 	pytest -m slow --timeout 3600

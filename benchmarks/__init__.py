@@ -1,1 +1,1 @@
-"""Measurements, each a module with `main()`: all by `python -m benchmarks`, one by `-m benchmarks.NAME`."""
+"""Benchmarks: modules with a `main()`. All: `python -m benchmarks`; one: `python -m benchmarks.<name>`."""

@@ -1,4 +1,4 @@
-"""Distinct JPEGs in no time: one picture, and in each copy a comment of its own."""
+"""Make many distinct JPEGs quickly: copies of one image, each with a different comment."""
 
 from functools import lru_cache
 from io import BytesIO
@@ -9,7 +9,7 @@ from PIL import Image
 
 @lru_cache
 def template(side: int) -> bytes:
-    """A square JPEG of smooth colour with some grain, like a photo before a plain background."""
+    """A square JPEG of smooth colour with some grain, like a photo with a plain background."""
     random = np.random.default_rng(side)
     coarse = random.integers(0, 256, (8, 8, 3), dtype=np.uint8)
     smooth = Image.fromarray(coarse).resize((side, side), Image.Resampling.BICUBIC)
@@ -21,21 +21,21 @@ def template(side: int) -> bytes:
 
 
 def photo(jpeg: bytes, comment: str) -> bytes:
-    """The same picture in other bytes."""
+    """The same image with other bytes."""
     text = comment.encode()
-    start = 4 + int.from_bytes(jpeg[4:6])  # behind the JFIF header, which some readers want to come first
+    start = 4 + int.from_bytes(jpeg[4:6])  # after the JFIF header, which some readers expect first
     return jpeg[:start] + b"\xff\xfe" + (len(text) + 2).to_bytes(2) + text + jpeg[start:]
 
 
 class Gallery:
-    """A shop of one class with one product that shows `count` photos of `side` × `side` pixels."""
+    """A shop with one class and one product, which has `count` photos of `side` × `side` pixels."""
 
     def __init__(self, count: int, side: int):
         self.images = [f"/photos/{number:05}.jpg" for number in range(count)]
         self._side = side
 
     def find(self, path: str) -> tuple[str, bytes] | None:
-        """Content type and body, None where nothing lies."""
+        """Content type and body; None if there is nothing at the path."""
         if path.startswith("/photos/"):
             return "image/jpeg", photo(template(self._side), path)
         if path == "/gemstones":

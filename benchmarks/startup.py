@@ -1,4 +1,4 @@
-"""Seconds until `--help` answers, the best of five: what a person waits for at least.
+"""Measure the seconds until `--help` answers, best of five: the least that a user waits for.
 
 python -m benchmarks.startup
 """
@@ -8,7 +8,7 @@ import time
 
 
 def main() -> None:
-    """Time each command beside an interpreter that does nothing."""
+    """Time each command, and an interpreter that does nothing for comparison."""
     for command in (
         ["python", "-c", ""],
         *([name, "--help"] for name in ("gemscrape", "gemcurate", "gemtrain")),

@@ -1,5 +1,5 @@
-"""What the packages share: errors, tables, parameters, progress, parallel work, the memo, pictures, pages.
+"""Code shared by all packages: errors, tables, parameters, progress, executors, the memo, images, HTML pages.
 
-Imports nothing of them, and at import time nothing beyond the standard library and pyarrow; `images` also
-numpy and Pillow.
+It imports none of the other packages. At import time its modules need only the standard library and pyarrow;
+`image_codec` also needs NumPy and Pillow, `strict_model` pydantic.
 """

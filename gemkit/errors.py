@@ -1,4 +1,4 @@
-"""Errors a person can act on, and how a command ends with them."""
+"""Errors that the user can act on, and the exit codes of commands."""
 
 import errno
 import signal
@@ -13,20 +13,20 @@ _DISK_ERRORS = {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQU
 
 
 class UserError(Exception):
-    """Bad input. The message is one sentence that names the file, key or URL and what to do."""
+    """Bad input. The message is one sentence that names the file, key or URL and says what to do."""
 
     exit_code = EXIT_BAD_INPUT
 
 
 def run_command(app: Callable[[], object]) -> NoReturn:
-    """Run a typer app: bad input or a disk that refuses ends in 2, Ctrl-C in 130, no traceback."""
+    """Run a typer app. Bad input and failed writes exit with 2, Ctrl-C with 130, both without a traceback."""
     try:
         app()
     except UserError as error:
         _fail(str(error), error.exit_code)
     except KeyboardInterrupt:
         _fail_interrupted()
-    except SystemExit as end:  # how typer ends, also after Ctrl-C
+    except SystemExit as end:  # typer always exits this way, also after Ctrl-C
         if end.code == EXIT_INTERRUPTED:
             _fail_interrupted()
         raise
@@ -36,18 +36,18 @@ def run_command(app: Callable[[], object]) -> NoReturn:
         where = f" '{error.filename}'" if error.filename else ""
         _fail(
             f"Cannot write{where}: {error.strerror}. Free or unlock the disk and run the same command again; "
-            "what was finished is kept.",
+            "finished work is kept.",
             EXIT_BAD_INPUT,
         )
     sys.exit(0)
 
 
 def _fail_interrupted() -> NoReturn:
-    _fail("Interrupted; what was finished is kept, run the same command to continue.", EXIT_INTERRUPTED)
+    _fail("Interrupted; finished work is kept. Run the same command to continue.", EXIT_INTERRUPTED)
 
 
 def _fail(message: str, code: int) -> NoReturn:
-    # A second Ctrl-C while worker processes wind down must not print a traceback after the sentence.
+    # A second Ctrl-C while worker processes shut down must not print a traceback after the message.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     print(f"error: {message}", file=sys.stderr, flush=True)
     sys.exit(code)

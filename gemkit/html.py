@@ -1,4 +1,4 @@
-"""What the pages of the project share: their style, and how they write names, counts and tables."""
+"""Shared by all HTML reports: their style sheet, and how they format names, counts and tables."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -10,7 +10,7 @@ def style() -> str:
 
 
 def words(name: str) -> str:
-    """A name from a table or a parameter as words."""
+    """Turn a column or parameter name into words."""
     return name.replace("_", " ")
 
 
@@ -20,7 +20,7 @@ def counted(count: int, one: str, many: str | None = None) -> str:
 
 
 def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table in Markdown, its first column to the left and the others to the right."""
+    """A Markdown table whose first column is left-aligned and whose others are right-aligned."""
     rule = ["---", *["---:"] * (len(head) - 1)]
     lines = [[cell.replace("|", r"\|") for cell in line] for line in (head, rule, *rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

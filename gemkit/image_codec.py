@@ -1,4 +1,4 @@
-"""Image bytes from strangers become upright sRGB pixels, or one clear reason why not."""
+"""Decode untrusted image bytes to upright sRGB pixels, or give one clear reason why that is impossible."""
 
 import io
 import warnings
@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 
-#: Above this an image is refused before any pixel is decoded (the largest phone photos have 50 million).
+#: Larger images are rejected before any pixel is decoded (the largest phone photos have 50 million pixels).
 MAX_PIXELS = 64_000_000
 #: Image formats by Pillow's names, with the suffix of their files.
 FORMATS = {
@@ -20,11 +20,11 @@ FORMATS = {
     "TIFF": "tif",
     "AVIF": "avif",
 }
-#: How files of these formats are named, in small letters.
+#: File name suffixes of these formats, lower-cased.
 SUFFIXES = {".jpeg", ".tiff", *(f".{suffix}" for suffix in FORMATS.values())}
 _WIDE_MODES = ("I", "I;16", "I;16B", "I;16L", "F")
 
-#: What else stores serve under an image's name, by what is among its first bytes in small letters.
+#: Other file types that stores serve as images, keyed by a lower-cased marker among their first bytes.
 _OTHER_KINDS = {
     b"ftyphei": "HEIC",
     b"ftypmif1": "HEIF",
@@ -35,11 +35,11 @@ _OTHER_KINDS = {
     b"%pdf": "PDF",
 }
 
-#: A colour profile that moves no colour by more than this (of 255) is sRGB in all but name.
+#: A colour profile that shifts no colour by more than this (of 255) counts as sRGB.
 _SAME_COLOUR = 2
 
-#: EXIF orientation → what makes the image upright (EXIF 2.32, tag 0x0112).
-_TURNS = {
+#: EXIF orientation → the transpose that makes the image upright (EXIF 2.32, tag 0x0112).
+_UPRIGHT_TRANSPOSE = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -51,13 +51,13 @@ _TURNS = {
 
 
 class ImageError(Exception):
-    """The bytes are no complete image within the limits; the message says why."""
+    """The bytes are not a complete image within the limits; the message says why."""
 
 
 class Decoded(NamedTuple):
     """`pixels`: height × width × 3, uint8, sRGB, upright; `format` and `mode` as Pillow names them.
 
-    One of the pixels stands for `factor` × `factor` of the source.
+    Each pixel covers `factor` × `factor` pixels of the source.
     """
 
     pixels: np.ndarray
@@ -67,11 +67,12 @@ class Decoded(NamedTuple):
 
 
 def decode(content: bytes, at_least: int | None = None) -> Decoded:
-    """Decode the first picture: on white where transparent, turned as EXIF says, in sRGB.
+    """Decode the first frame to sRGB, composited on white and rotated according to its EXIF orientation.
 
-    With `at_least` a JPEG comes reduced by 2, 4 or 8, which saves most of its decoding, as long as its longer
-    side keeps so many pixels. A colour profile or EXIF block that is broken is passed over. Raises ImageError
-    for anything that is not a complete image of at most MAX_PIXELS, MemoryError where memory is short.
+    With `at_least`, a JPEG is decoded at 1/2, 1/4 or 1/8 of its size, as long as its longer side keeps at
+    least that many pixels; this saves most of the decoding. Broken colour profiles and EXIF blocks are
+    ignored. Raises ImageError for anything that is not a complete image of at most MAX_PIXELS, MemoryError
+    when memory runs out.
     """
     if not content:
         raise ImageError("the file is empty")
@@ -81,21 +82,21 @@ def decode(content: bytes, at_least: int | None = None) -> Decoded:
             with Image.open(io.BytesIO(content), formats=tuple(FORMATS)) as image:
                 if image.width * image.height > MAX_PIXELS:
                     raise ImageError(f"{image.width}×{image.height} pixels are more than {MAX_PIXELS:,}")
-                # Phones append pictures to a JPEG, which makes it MPO.
+                # Phones append images to a JPEG, which makes it an MPO file.
                 file_format, mode = (image.format or "").replace("MPO", "JPEG"), image.mode
                 factor = _reduce(image, at_least) if at_least else 1
                 image.load()
                 return Decoded(np.asarray(_srgb(_upright(image))), file_format, mode, factor)
     except (ImageError, MemoryError):
         raise
-    except UnidentifiedImageError:  # its message holds an address in memory
+    except UnidentifiedImageError:  # its message contains a memory address
         raise ImageError(_unknown(content)) from None
-    except Exception as error:  # Pillow's plugins raise whatever a stranger's bytes provoke
+    except Exception as error:  # Pillow's plugins raise all kinds of errors on untrusted bytes
         raise ImageError(" ".join(str(error).split()) or type(error).__name__) from error
 
 
 def _reduce(image: Image.Image, at_least: int) -> int:
-    """Have a JPEG decoded at a fraction of its size; says at which, 1 for other formats."""
+    """Let Pillow decode a JPEG at a fraction of its size. Returns the divisor, 1 for other formats."""
     width, height = image.size
     factor = max(width, height) // at_least
     if factor > 1:
@@ -111,9 +112,9 @@ def _unknown(content: bytes) -> str:
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    # Not ImageOps.exif_transpose: that also writes the EXIF block anew, which broken blocks don't survive.
+    # Not ImageOps.exif_transpose: it also rewrites the EXIF block, which fails when the block is broken.
     try:
-        turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+        turn = _UPRIGHT_TRANSPOSE.get(image.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:
         return image
     return image if turn is None else image.transpose(turn)
@@ -129,7 +130,7 @@ def _srgb(image: Image.Image) -> Image.Image:
 
 
 def _plain(image: Image.Image) -> Image.Image:
-    """The image as one of the modes that colour profiles are for: L, RGB, CMYK."""
+    """Convert the image to a mode that colour profiles exist for: L, RGB or CMYK."""
     if image.mode in _WIDE_MODES:
         return _narrow(image)
     if image.has_transparency_data:
@@ -139,7 +140,7 @@ def _plain(image: Image.Image) -> Image.Image:
 
 
 def _narrow(image: Image.Image) -> Image.Image:
-    """Grey of more than 8 bits by its high byte, of floats by their range; Pillow would clip instead."""
+    """Convert wide grey to 8 bits: integers by their high byte, floats by their range. Pillow would clip."""
     values = np.asarray(image)
     if image.mode == "F":
         values = np.nan_to_num(values)
@@ -150,9 +151,9 @@ def _narrow(image: Image.Image) -> Image.Image:
     return Image.fromarray(values.clip(0, 255).astype(np.uint8), "L")
 
 
-@lru_cache(maxsize=16)  # a store's photos share a few profiles
+@lru_cache(maxsize=16)  # the images of a store share a few profiles
 def _to_srgb(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
-    """From a profile's colours to sRGB; None where that changes nothing, or the profile is of no use."""
+    """The transform from a profile to sRGB; None if it changes nothing or the profile is unusable."""
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
@@ -165,7 +166,7 @@ def _to_srgb(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
 
 
 def _colours() -> Image.Image:
-    """Nine levels of red, green and blue in all combinations."""
+    """Test image with all combinations of nine levels of red, green and blue."""
     levels = np.linspace(0, 255, 9).round().astype(np.uint8)
     grid = np.stack(np.meshgrid(levels, levels, levels), axis=-1)
     return Image.fromarray(grid.reshape(27, 27, 3))
@@ -175,20 +176,20 @@ JPEG_QUALITY = 95
 
 
 def encode_jpeg(image: np.ndarray) -> bytes:
-    """An RGB image of shape (height, width, 3), uint8, as JPEG with full colour resolution (4:4:4)."""
+    """Encode an RGB image of shape (height, width, 3), uint8, as JPEG without chroma subsampling (4:4:4)."""
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling=0)
     return buffer.getvalue()
 
 
 def encode_png(image: np.ndarray) -> bytes:
-    """An RGB or RGBA image of shape (height, width, 3 or 4), uint8, as PNG."""
+    """Encode an RGB or RGBA image of shape (height, width, 3 or 4), uint8, as PNG."""
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, "PNG")
     return buffer.getvalue()
 
 
 def decode_rgb(content: bytes) -> np.ndarray:
-    """The RGB pixels, shape (height, width, 3), uint8, of an encoded image that this project wrote."""
+    """Decode an image that this project wrote to RGB pixels of shape (height, width, 3), uint8."""
     with Image.open(io.BytesIO(content)) as image:
         return np.asarray(image.convert("RGB"))

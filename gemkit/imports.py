@@ -1,19 +1,19 @@
-"""Which files of this project a module imports, read from its source: nothing is imported."""
+"""Find the files of this project that a module imports, by parsing its source; nothing is imported."""
 
 import ast
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-#: The packages of the project are next to each other in this folder.
+#: The folder that contains the packages of the project.
 ROOT = Path(__file__).parents[1]
 
 
 def import_closure(module: str) -> set[Path]:
-    """The files of a module and of all that it imports, also inside functions, relative to ROOT.
+    """The files of a module and of everything it imports, also inside functions, relative to ROOT.
 
-    Importing `a.b.c` runs `a/__init__.py` and `a/b/__init__.py`, so they and their imports count too. What is
-    imported for type checking alone does not count, nor what is named only while the program runs.
+    Importing `a.b.c` runs `a/__init__.py` and `a/b/__init__.py`, so they and their imports count too. Imports
+    under TYPE_CHECKING do not count. Modules that are only named at run time (importlib) are not found.
     """
     found: set[Path] = set()
     waiting = [module]
@@ -28,13 +28,13 @@ def import_closure(module: str) -> set[Path]:
 
 @cache
 def imported_modules(path: Path) -> list[str]:
-    """The modules of this project that a file imports, in its order."""
+    """The modules of this project that a file imports, in source order."""
     tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
     return [name for name in _imported(tree) if module_file(name) is not None]
 
 
 def module_file(name: str) -> Path | None:
-    """The file of a module of this project, relative to ROOT; None where there is none."""
+    """The file of a module of this project, relative to ROOT; None if there is no such module."""
     path = Path(*name.split("."))
     files = (path.with_suffix(".py"), path / "__init__.py")
     return next((file for file in files if (ROOT / file).is_file()), None)

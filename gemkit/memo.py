@@ -1,4 +1,4 @@
-"""Results of pure, expensive functions of an image, kept in `.cache/` between runs."""
+"""Persistent cache in `.cache/` for the results of pure, expensive functions of an image."""
 
 import contextlib
 import hashlib
@@ -13,17 +13,18 @@ CACHE = Path(".cache")
 
 
 class Memo:
-    """Key → (record, pixels) in one SQLite file; every `put` is one transaction, so a kill loses none.
+    """Map from key to (record, pixels) in one SQLite file.
 
-    `name` names the function, `version` its implementation, `settings` the parameters its result depends on:
-    a change of any leaves the old results unused.
+    Every `put` is one transaction, so a killed process loses no stored result. `name` identifies the
+    function, `version` its implementation, `settings` the parameters that its result depends on. When any of
+    them changes, the old results are no longer used.
     """
 
     def __init__(self, name: str, version: int, settings: Any = None, folder: Path = CACHE):
         folder.mkdir(parents=True, exist_ok=True)
         self._salt = json.dumps([name, version, settings], sort_keys=True)
         self._database = sqlite3.connect(folder / f"{name}.sqlite", timeout=60)
-        # SQLite does not wait here for another process that creates the file, and sets the same.
+        # SQLite does not wait for another process that is creating the file. That process sets the same mode.
         with contextlib.suppress(sqlite3.OperationalError):
             self._database.execute("PRAGMA journal_mode=WAL")
         self._database.execute("PRAGMA synchronous=NORMAL")
@@ -40,7 +41,7 @@ class Memo:
         return self._database.execute(query, [self.key(sha256)]).fetchone() is not None
 
     def get(self, sha256: str) -> tuple[dict[str, Any], bytes | None]:
-        """The record of an image and its pixels, if it has any. Raises KeyError."""
+        """The record of an image and its pixels (None if it has none). Raises KeyError."""
         query = "SELECT record, pixels FROM memo WHERE key = ?"
         row = self._database.execute(query, [self.key(sha256)]).fetchone()
         if row is None:
@@ -48,11 +49,11 @@ class Memo:
         return json.loads(row[0]), row[1]
 
     def missing(self, images: Iterable[str]) -> Iterator[str]:
-        """Those of the images that have no result yet."""
+        """The images that have no result yet."""
         return (sha256 for sha256 in images if sha256 not in self)
 
     def put(self, results: Iterable[tuple[str, dict[str, Any], bytes | None]]) -> None:
-        """Keep the results of one shard in one transaction."""
+        """Store the results of one shard in one transaction."""
         with self._database:
             self._database.executemany(
                 "INSERT OR REPLACE INTO memo VALUES (?, ?, ?)",

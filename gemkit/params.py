@@ -1,4 +1,4 @@
-"""`params.yaml`: the one configuration, keyed by stage."""
+"""`params.yaml`: the single configuration file, keyed by stage."""
 
 import re
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any
 
 from gemkit.errors import UserError
 
-#: Every section of params.yaml; each package checks the inside of its own.
+#: Every section of params.yaml; each package validates its own sections.
 SECTIONS = (
     "sites", "datasets", "recipes",
     "crawl", "measure", "clean", "crop", "split", "balance", "train", "evaluate", "limits",
@@ -16,14 +16,14 @@ DEFAULT_PATH = Path("params.yaml")
 
 
 def load_params(path: Path = DEFAULT_PATH) -> dict[str, Any]:
-    """The parsed file. Raises UserError for a missing file, YAML that cannot be read, an unknown section."""
+    """Parse the file. Raises UserError for a missing file, invalid YAML or an unknown section."""
     import yaml
 
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), _loader())
     except FileNotFoundError:
         raise UserError(
-            f"'{path}' does not exist; run in the project's folder or name it with --params."
+            f"'{path}' does not exist; run in the project's folder or pass the file with --params."
         ) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"'{path}' is not valid YAML: {' '.join(str(error).split())}") from None
@@ -40,7 +40,10 @@ def load_params(path: Path = DEFAULT_PATH) -> dict[str, Any]:
 
 
 def _loader() -> Any:
-    """PyYAML's, which knows YAML 1.1 alone, with the floats of 1.2, as DVC reads them: 5e-4 is a number."""
+    """PyYAML's loader, extended by the floats of YAML 1.2: like DVC, it reads 5e-4 as a number.
+
+    PyYAML itself supports YAML 1.1 only.
+    """
     import yaml
 
     class Loader(yaml.SafeLoader):
@@ -52,7 +55,7 @@ def _loader() -> Any:
 
 
 def validate_section(path: Path, params: dict[str, Any], key: str, model: Any) -> Any:
-    """`params[key]` checked by a pydantic model; its first problem becomes one sentence with the key."""
+    """Validate `params[key]` with a pydantic model. Raises UserError that names the first wrong key."""
     from pydantic import ValidationError
 
     from gemkit.strict_model import RENAMED

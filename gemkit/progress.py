@@ -1,4 +1,4 @@
-"""Progress of work that takes over two seconds: a bar on a terminal, lines elsewhere."""
+"""Show the progress of work that takes over two seconds: a bar on a terminal, lines elsewhere."""
 
 import sys
 import time
@@ -11,10 +11,10 @@ _SILENT_SECONDS = 2.0
 
 
 class Progress:
-    """`with Progress("measure", total) as progress: progress.advance()`; `total` None when unknown.
+    """`with Progress("measure", total) as progress: progress.advance()`; `total` is None if unknown.
 
-    `note` is a short text behind the numbers that the caller may change (the rate a host allows, a loss).
-    Elsewhere than on a terminal there is a line every `line_seconds`. Within another's `with` it is silent.
+    `note` is a short text after the numbers that the caller may change (a host's rate limit, a loss). When
+    stderr is not a terminal, a line is printed every `line_seconds`. A Progress inside another one is silent.
     """
 
     _entered = 0
@@ -34,7 +34,7 @@ class Progress:
         return self
 
     def advance(self, count: int = 1) -> None:
-        """Count `count` more items as done and show it when it is time."""
+        """Count `count` more items as done, and update the display when it is due."""
         self.done += count
         now = time.monotonic()
         if self._is_inner or now - self._start < _SILENT_SECONDS:
@@ -59,7 +59,7 @@ class Progress:
                 TimeRemainingColumn(),
                 TextColumn("{task.fields[note]}"),
                 console=Console(stderr=True),
-                redirect_stdout=sys.stdout.isatty(),  # else what goes to a file would end up on the terminal
+                redirect_stdout=sys.stdout.isatty(),  # otherwise output for a file would go to the terminal
             )
             self._bar.start()
             self._task = self._bar.add_task(self.name, total=self.total, rate="", note="")

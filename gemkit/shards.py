@@ -1,4 +1,4 @@
-"""A large table as a folder of Parquet shards: few enough for DVC, small enough to stream."""
+"""Store a large table as a folder of Parquet shards: few enough for DVC, small enough to stream."""
 
 import shutil
 from collections.abc import Iterator
@@ -14,12 +14,12 @@ from gemkit.tables import IMAGE_ROW_GROUP
 
 SHARD_ROWS = 10_000
 
-#: Zstandard at its fastest: encoded images have little more in common than their headers.
+#: Fast Zstandard level: encoded images share little beyond their headers, so more effort gains nothing.
 _ZSTD_LEVEL = -3
 
 
 class ShardWriter:
-    """Writes rows to `<prefix>00000.parquet`, `<prefix>00001.parquet`, … of a folder, SHARD_ROWS in each."""
+    """Writes rows to `<prefix>00000.parquet`, `<prefix>00001.parquet`, … in a folder, SHARD_ROWS to each."""
 
     def __init__(self, folder: Path, schema: pa.Schema, prefix: str = ""):
         self._folder, self._schema, self._prefix = folder, schema, prefix
@@ -66,7 +66,7 @@ class ShardWriter:
 
 @contextmanager
 def replaced_folder(path: Path) -> Iterator[Path]:
-    """A temporary folder beside `path` that takes its place when the block ends well."""
+    """A temporary folder next to `path` that replaces it when the block succeeds."""
     temporary = path.with_name(f".{path.name}.part")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""The base of every model that checks what people write: parameters, site files, rules, the taxonomy."""
+"""Base class of the models that validate hand-written files: parameters, sites, rules, the taxonomy."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -6,14 +6,14 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
 
-#: The type of the error that a key's former name gets; its message is `'old' is now 'new'`.
+#: Error type for a key's former name; the message is `'old' is now 'new'`.
 RENAMED = "renamed"
 
 
 class StrictModel(BaseModel):
-    """Unknown keys are errors, and a model does not change once it is read.
+    """An immutable model for which unknown keys are errors.
 
-    `renamed_keys` maps the former name of a key to its present one, which the error for the old name gives.
+    `renamed_keys` maps the former name of a key to its current one; the error for a former name says both.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -1,4 +1,4 @@
-"""Parquet tables with a schema that is checked on read, written atomically and byte for byte the same."""
+"""Parquet tables whose schema is checked on read. Writes are atomic and deterministic byte for byte."""
 
 import json
 import os
@@ -12,10 +12,10 @@ import pyarrow.parquet as pq
 
 from gemkit.errors import UserError
 
-#: One row group of image rows stays small enough to decode in one worker.
+#: Rows in a row group of images: small enough to decode in one worker.
 IMAGE_ROW_GROUP = 256
 
-#: Hugging Face's `Image` feature: encoded bytes, and a name that a viewer may show.
+#: Hugging Face's `Image` feature: encoded bytes, and a file name for display.
 IMAGE_TYPE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
 
@@ -26,9 +26,9 @@ def hugging_face_schema(schema: pa.Schema, image_column: str = "image") -> pa.Sc
 
 
 def read_table(path: Path, schema: pa.Schema, columns: list[str] | None = None) -> pa.Table:
-    """Read a Parquet file (or all `*.parquet` of a folder, in order of name) that must have `schema`.
+    """Read a Parquet file, or all `*.parquet` files of a folder sorted by name, and check the schema.
 
-    `columns` limits what is read. Raises UserError that names file, column and what was expected.
+    `columns` selects columns. Raises UserError that names the file, the column and the expected type.
     """
     files = table_files(path)
     tables = [_read_checked(file, schema, columns) for file in files]
@@ -87,14 +87,14 @@ def _check(file: Path, found: pa.Schema, expected: pa.Schema) -> None:
 
 
 def _same_type(found: pa.DataType, expected: pa.DataType) -> bool:
-    # Parquet may name a list's inner field 'element' or 'item': compare what it holds.
+    # Parquet may name a list's inner field 'element' or 'item', so compare only its type.
     if pa.types.is_list(found) and pa.types.is_list(expected):
         return _same_type(found.value_type, expected.value_type)
     return found.equals(expected)
 
 
 def write_table(path: Path, table: pa.Table, row_group_size: int | None = None) -> None:
-    """Write a Parquet file under its final name only once it is complete."""
+    """Write a Parquet file atomically: it gets its final name once it is complete."""
     write_stream(path, table.schema, [table], row_group_size)
 
 
@@ -104,7 +104,7 @@ def write_stream(
     tables: Iterable[pa.Table | pa.RecordBatch],
     row_group_size: int | None = None,
 ) -> None:
-    """Write pieces of a table as they come; one piece is at least one row group."""
+    """Write a table piece by piece; each piece becomes at least one row group."""
     with replaced(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
         for piece in tables:
             table = pa.Table.from_batches([piece]) if isinstance(piece, pa.RecordBatch) else piece
@@ -112,21 +112,21 @@ def write_stream(
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file under its final name only once it is complete."""
+    """Write a file atomically: it gets its final name once it is complete."""
     with replaced(path) as temporary:
         temporary.write_bytes(content)
 
 
 def write_text(path: Path, content: str) -> None:
-    """Write a text file (UTF-8) under its final name only once it is complete."""
+    """Write a text file (UTF-8) atomically."""
     write_bytes(path, content.encode())
 
 
 @contextmanager
 def replaced(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` that is fsynced and renamed to it when the block ends well.
+    """A temporary path next to `path` that is fsynced and renamed to `path` when the block succeeds.
 
-    DVC may have turned the file at `path` into a read-only link into its cache: it is replaced, never edited.
+    DVC may have turned the file at `path` into a read-only link to its cache: it is replaced, never edited.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")

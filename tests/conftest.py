@@ -1,4 +1,4 @@
-"""A small demo store, crawled once, and folders to run the commands in."""
+"""Fixtures shared by all tests: a small demo store, crawled once, and project folders."""
 
 import fcntl
 import os
@@ -11,23 +11,30 @@ import pytest
 
 from tests.helpers.browser import CHROMIUM, FLAGS
 from tests.helpers.commands import command
+from tests.helpers.heavy import is_heavy
 from tests.helpers.project import CURATION, SCALE, SEED, set_up, share_rendered
-from tests.helpers.textures import make_dataset, write_params
 
-# So little work is only held up by several threads, here and in the commands.
+# Several threads would only slow down such small workloads, here and in the commands.
 os.environ["OMP_NUM_THREADS"] = "1"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark heavy tests, so that `make test-fast` can leave them out."""
+    for item in items:
+        if isinstance(item, pytest.Function) and is_heavy(item):
+            item.add_marker("heavy")
 
 
 @pytest.fixture
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty project folder with small parameters, as the current folder."""
+    """A new project folder with small parameters, as the current folder."""
     set_up(tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
 def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
-    """The folder `name` of this session, filled by `make` in the first worker of pytest-xdist that needs it.
+    """The folder `name` of this session, filled by `make` in the first pytest-xdist worker that needs it.
 
     The other workers wait for it.
     """
@@ -47,7 +54,7 @@ def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
 
 @pytest.fixture(scope="session")
 def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A `.cache` that holds the demo store's photos, so that they are rendered once a session."""
+    """A `.cache` with the photos of the demo store, which are rendered once per session."""
     from scraper.demo_store.server import start as start_store
 
     def render(folder: Path) -> None:
@@ -59,7 +66,7 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def crawled(tmp_path_factory: pytest.TempPathFactory, rendered: Path) -> Path:
-    """A project folder in which the demo store has been crawled. Copy it before you change it."""
+    """A project folder after a crawl of the demo store. Copy it before you change it."""
 
     def crawl(folder: Path) -> None:
         set_up(folder)
@@ -71,7 +78,7 @@ def crawled(tmp_path_factory: pytest.TempPathFactory, rendered: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def pipeline(tmp_path_factory: pytest.TempPathFactory, crawled: Path) -> Path:
-    """A project folder in which every stage ran once. Copy it before you change it."""
+    """A project folder after one run of every stage. Copy it before you change it."""
 
     def run(folder: Path) -> None:
         shutil.copytree(crawled, folder, dirs_exist_ok=True)
@@ -87,7 +94,7 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory, crawled: Path) -> Path:
 
 @pytest.fixture
 def project(tmp_path: Path, pipeline: Path) -> Path:
-    """A copy of the finished project folder that a test may change."""
+    """A copy of `pipeline` that a test may change."""
     folder = tmp_path / "project"
     shutil.copytree(pipeline, folder)
     return folder
@@ -95,7 +102,9 @@ def project(tmp_path: Path, pipeline: Path) -> Path:
 
 @pytest.fixture
 def gems(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with the dataset `gems` and parameters for a few steps, as the current folder."""
+    """A folder with the dataset `gems` and parameters for a few training steps, as the current folder."""
+    from tests.helpers.textures import make_dataset, write_params
+
     monkeypatch.chdir(tmp_path)
     make_dataset()
     write_params()
@@ -104,6 +113,7 @@ def gems(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
+    """A headless Chromium."""
     if CHROMIUM is None:
         pytest.skip("Debian's package chromium is not installed")
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")

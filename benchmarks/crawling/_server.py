@@ -19,7 +19,7 @@ from time import monotonic
 from typing import NamedTuple, Protocol
 from urllib.request import ProxyHandler, build_opener
 
-from scraper.demo_store.rate_limit import Doorkeeper, Limits, Verdict
+from scraper.demo_store.rate_limit import RateLimit, RateLimiter, Verdict
 
 _REASONS = {200: "OK", 304: "Not Modified", 403: "Forbidden", 404: "Not Found", 429: "Too Many Requests"}
 _REQUESTS, _COUNT = "/-/requests", "/-/count"
@@ -74,7 +74,7 @@ class Server:
 
 @contextmanager
 def serve(
-    make: Callable[[], Shop], limits: Limits | None = None, latency: float = 0.0, core: int | None = None
+    make: Callable[[], Shop], limits: RateLimit | None = None, latency: float = 0.0, core: int | None = None
 ) -> Iterator[Server]:
     """Serve the shop that `make` returns, in a separate process, until the block or this process ends.
 
@@ -95,7 +95,7 @@ def serve(
 
 
 def _run(
-    parent: Connection, make: Callable[[], Shop], limits: Limits | None, latency: float, core: int | None
+    parent: Connection, make: Callable[[], Shop], limits: RateLimit | None, latency: float, core: int | None
 ) -> None:
     if core is not None:
         os.sched_setaffinity(0, {core})
@@ -118,9 +118,9 @@ def _end_with(parent: Connection) -> None:
 class _Handler:
     """The shop shared by all connections, and the log of its requests."""
 
-    def __init__(self, shop: Shop, limits: Limits | None, latency: float):
+    def __init__(self, shop: Shop, limits: RateLimit | None, latency: float):
         self.shop, self.latency = shop, latency
-        self.door = Doorkeeper(limits) if limits else None
+        self.door = RateLimiter(limits) if limits else None
         self.requests: list[tuple[float, str, int]] = []
 
     def respond(self, path: str, head: bytes) -> bytes:
@@ -134,7 +134,7 @@ class _Handler:
 
     def _decide(self, path: str, head: bytes) -> tuple[int, bytes, str]:
         if self.door is not None:
-            verdict, wait = self.door.ask("", "")
+            verdict, wait = self.door.check("", "")
             if verdict is Verdict.TOO_FAST:
                 return 429, b"", f"Retry-After: {max(1, ceil(wait))}\r\n"
             if verdict is Verdict.BLOCKED:

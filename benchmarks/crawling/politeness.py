@@ -24,7 +24,7 @@ from benchmarks._commands import GEMSCRAPE, output_tail, replica_site, running, 
 from benchmarks.crawling import _replica
 from benchmarks.crawling._server import Request, Server, serve
 from benchmarks.peers._peers import SCRAPY, peers
-from scraper.demo_store.rate_limit import Limits
+from scraper.demo_store.rate_limit import RateLimit
 
 #: Starts a crawler in its own folder, against a server that allows a given rate.
 Start = Callable[[float, Server, Path], AbstractContextManager[None]]
@@ -95,7 +95,7 @@ def measure(start: Start, seconds: float) -> list[list[Request]]:
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         servers = []
         for rate in RATES:
-            limits = Limits(rate, burst=10, patience=30, block_seconds=60)
+            limits = RateLimit(rate, burst=10, max_rejections=30, block_seconds=60)
             servers.append(stack.enter_context(serve(partial(_replica.Replica, _PART), limits, LATENCY)))
         with ExitStack() as crawlers:
             for rate, server in zip(RATES, servers, strict=True):

@@ -225,8 +225,8 @@ def _photograph(name: str, number: int) -> tuple[np.ndarray, np.ndarray]:
         outline["truth"] = truth
         cast_shadow(picture, cover, body, left, top, rng)
 
-    cast_shadow = rendering._cast
-    with mock.patch.object(rendering, "_cast", cast):
+    cast_shadow = rendering._cast_shadow
+    with mock.patch.object(rendering, "_cast_shadow", cast):
         photo = rendering.photograph(name, (77, number), number % 3)
     jpeg = cv2.imencode(".jpg", np.ascontiguousarray(photo[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, 88])[1]
     return decode(jpeg.tobytes()).pixels, outline["truth"]

@@ -3,9 +3,9 @@
     python -m benchmarks.curation.cleaning [--seed 2] [--cases 300] [--stones 1000]
 
 The rules were tuned on the photos of seed 1; the default here is another. Photos are rendered and measured
-without a crawl. Precision: the share of what a rule drops that it is there for (`_dirt` says what that is and
-which drops do not count); recall: the share of that dirt that it drops. A good picture of which no copy is
-kept counts as wrongly dropped.
+without a crawl. Precision: the share of what a rule drops that it is there for (`_ground_truth` says what
+that is and which drops do not count); recall: the share of that dirt that it drops. A good picture of which
+no copy is kept counts as wrongly dropped.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from benchmarks.curation._dirt import NEAR_COPIES, RULES_FOR, SCOPES, needed
+from benchmarks.curation._ground_truth import NEAR_COPIES, RULES_FOR, SCOPES, needed
 from curation.cleaning.clean import judge
 from curation.cleaning.image_table import read_inventory
 from curation.cleaning.rules import load_rules

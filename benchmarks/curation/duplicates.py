@@ -38,7 +38,7 @@ from gemkit.progress import Progress
 
 PARTS = ("recall", "search", "peer", "hashing", "clean")
 
-_PEER = Path(__file__).with_name("_imagededup.py")
+_PEER = Path(__file__).parents[1] / "peers/_imagededup.py"
 _PEER_QUERIES = 500
 _SIDE = 256
 

@@ -1,4 +1,4 @@
-"""What imagededup does with codes and a picture; runs in the peers' environment, prints seconds and pairs."""
+"""Run imagededup on hashes or an image, started with the folder of `_peers`; prints seconds and pairs."""
 
 import sys
 import time
@@ -9,7 +9,7 @@ from imagededup.methods.hashing import PHash
 
 
 def search(file: str, radius: int, queries: int) -> None:
-    """Its default search on all codes; the time of `queries` of them, scaled to all."""
+    """Search with its default method; the time of `queries` queries is scaled to all hashes."""
     codes = np.load(file)[:, 0]
     hashes = {str(number): f"{code:016x}" for number, code in enumerate(codes.tolist())}
     engine = BruteForceCython(hashes, PHash.hamming_distance)
@@ -23,12 +23,12 @@ def search(file: str, radius: int, queries: int) -> None:
 
 
 def encode(file: str) -> None:
-    """The best mean time of its encoder on the picture."""
-    encoder, picture, best = PHash(verbose=False), np.load(file), np.inf
+    """Print the best mean time of its encoder on the image."""
+    encoder, image, best = PHash(verbose=False), np.load(file), np.inf
     for _ in range(10):
         start = time.perf_counter()
         for _ in range(50):
-            encoder.encode_image(image_array=picture)
+            encoder.encode_image(image_array=image)
         best = min(best, (time.perf_counter() - start) / 50)
     print(best)
 

@@ -1,4 +1,4 @@
-"""Scrapy and img2dataset, in a virtual environment of their own."""
+"""Install the peers: Scrapy and img2dataset in a separate virtual environment, imagededup in a folder."""
 
 import subprocess
 import sys
@@ -16,9 +16,9 @@ IMG2DATASET = Path(__file__).with_name("_img2dataset.py")
 
 @lru_cache
 def peers() -> Path | None:
-    """The Python that has them, set up at first use.
+    """The Python interpreter of the environment with Scrapy and img2dataset, set up at first use.
 
-    None, after a sentence that says so, where that cannot be done.
+    None, after a message, if they cannot be installed.
     """
     installed = _HOME / ".installed"
     wanted = _REQUIREMENTS.read_text(encoding="utf-8")
@@ -27,7 +27,7 @@ def peers() -> Path | None:
             _run(sys.executable, "-m", "venv", "--clear", _HOME)
             _run(_HOME / "bin/python", "-m", "pip", "install", "--quiet", "--requirement", _REQUIREMENTS)
         except (OSError, subprocess.SubprocessError):
-            print("Scrapy and img2dataset cannot be installed here: gemscrape is measured alone.")
+            print("Scrapy and img2dataset cannot be installed; only gemscrape is measured.")
             return None
         installed.write_text(wanted, encoding="utf-8")
     return _HOME / "bin/python"
@@ -39,9 +39,9 @@ def _run(*command: str | Path) -> None:
 
 @lru_cache
 def imagededup() -> Path | None:
-    """A folder that holds imagededup, which runs on the project's own torch and NumPy; set up at first use.
+    """A folder with imagededup, which uses the project's own torch and NumPy; set up at first use.
 
-    None, after a sentence that says so, where that cannot be done.
+    None, after a message, if it cannot be installed.
     """
     folder = _ROOT / ".cache/imagededup"
     if not (folder / "imagededup").exists():
@@ -51,6 +51,6 @@ def imagededup() -> Path | None:
                 sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", folder, *packages
             )
         except (OSError, subprocess.SubprocessError):
-            print("imagededup cannot be installed here: duplicates are searched for alone.")
+            print("imagededup cannot be installed; only this project's search is measured.")
             return None
     return folder

@@ -1,4 +1,4 @@
-"""Scrapy's side, run in the environment of `_peers`: `python _scrapy.py polite|images URL`."""
+"""Run Scrapy; started in the environment of `_peers`: `python _scrapy.py polite|images URL`."""
 
 import sys
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, ClassVar
 
-from _durable import write_durably
+from _atomic_write import write_atomically
 from scrapy import Spider
 from scrapy.crawler import CrawlerProcess
 from scrapy.http import HtmlResponse
@@ -15,7 +15,7 @@ from scrapy.pipelines.images import ImagesPipeline
 
 
 class Polite(Spider):
-    """Everything that the pages from `start_urls` on link to, at the speed that AutoThrottle finds."""
+    """Everything reachable from `start_urls`, at the rate that AutoThrottle finds."""
 
     name = "polite"
     custom_settings: ClassVar = {"AUTOTHROTTLE_ENABLED": True, "ROBOTSTXT_OBEY": True, "LOG_LEVEL": "WARNING"}
@@ -27,28 +27,28 @@ class Polite(Spider):
             yield from response.follow_all(response.css("img::attr(src)").getall())
 
 
-class DurableStore(FSFilesStore):
-    """Writes each file durably."""
+class AtomicStore(FSFilesStore):
+    """Writes each file atomically."""
 
     def persist_file(self, path: Any, buf: BytesIO, info: Any, *rest: Any, **options: Any) -> None:
         """See FSFilesStore."""
         file = Path(self.basedir, path)
         file.parent.mkdir(exist_ok=True)
-        write_durably(file, buf.getvalue())
+        write_atomically(file, buf.getvalue())
 
 
-class DurablePipeline(ImagesPipeline):
-    """ImagesPipeline with that store."""
+class AtomicPipeline(ImagesPipeline):
+    """ImagesPipeline that uses AtomicStore."""
 
-    STORE_SCHEMES: ClassVar = {**ImagesPipeline.STORE_SCHEMES, "": DurableStore}
+    STORE_SCHEMES: ClassVar = {**ImagesPipeline.STORE_SCHEMES, "": AtomicStore}
 
 
 class Images(Spider):
-    """The images of the gallery pages that the start page links to, by ImagesPipeline, without a limit."""
+    """The images of the gallery pages that the start page links to, without a rate limit."""
 
     name = "images"
     custom_settings: ClassVar = {
-        "ITEM_PIPELINES": {DurablePipeline: 1},
+        "ITEM_PIPELINES": {AtomicPipeline: 1},
         "IMAGES_STORE": "images",
         "CONCURRENT_REQUESTS": 16,
         "CONCURRENT_REQUESTS_PER_DOMAIN": 16,
@@ -64,7 +64,7 @@ class Images(Spider):
 
 
 def main() -> None:
-    """Crawl from the URL on."""
+    """Crawl from the start URL."""
     name, url = sys.argv[1:]
     process = CrawlerProcess()
     process.crawl({"polite": Polite, "images": Images}[name], start_urls=[url])

@@ -8,7 +8,7 @@ import yaml
 
 from benchmarks._commands import GEMSCRAPE, last_words, running
 from benchmarks._shared import GEMS68, NO_GEMS68, ROOT
-from benchmarks.training._budget import Sizes
+from benchmarks.training._scaled_schedule import Sizes
 from gemkit.errors import UserError
 from gemkit.tables import write_text
 

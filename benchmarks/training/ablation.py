@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import mean, stdev
 
-from benchmarks.training._finished import Finished, Training, finished_all
+from benchmarks.training._cached_training import Finished, Training, finished_all
 from benchmarks.training._gems68 import WORK, dataset_name, gems68, missing
 from benchmarks.training.folds import OURS, split_model
 from gemkit.errors import run_command

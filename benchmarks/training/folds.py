@@ -25,7 +25,7 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmarks._shared import ROOT
-from benchmarks.training._finished import Finished, Training, finished_all, read_finished
+from benchmarks.training._cached_training import Finished, Training, finished_all, read_finished
 from benchmarks.training._gems68 import CROPS_OF, FOLDS, dataset_name, gems68, missing
 from gemkit.errors import UserError, run_command
 from gemkit.html import markdown_table

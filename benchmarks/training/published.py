@@ -24,8 +24,8 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from benchmarks.training._budget import measure_pace, plan, smaller
 from benchmarks.training._published_data import DATASETS, WORK, prepare, run, sizes_of
+from benchmarks.training._scaled_schedule import measure_pace, plan, smaller
 from gemkit.errors import UserError, run_command
 from gemkit.executor.base import worker_count
 from gemkit.html import markdown_table

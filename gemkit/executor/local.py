@@ -1,4 +1,7 @@
-"""CPU work in worker processes: one a core, results streamed, memory bounded, a death costs one item."""
+"""Run CPU work in worker processes, one per core.
+
+Results are streamed, memory is bounded, and a crash of a worker costs one item.
+"""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -16,32 +19,32 @@ Shard = TypeVar("Shard")
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-#: Tasks that a worker has: the one it is at and the next, so that it does not wait for the parent.
+#: Tasks per worker: the current one and the next, so that it does not wait for the parent.
 _TASKS = 2
 
-#: Items in a task, unless said otherwise: a message costs as much as a small image.
+#: Default number of items in a task: sending a message costs as much as a small image.
 _BATCH = 16
 
-#: When so many are given up and nothing else gets finished, it is not the items' fault.
-_GIVEN_UP_IN_A_ROW = 10
+#: After this many consecutive failures the items are not to blame.
+_MAX_CONSECUTIVE_FAILURES = 10
 
 
 def map_shards(
     function: Callable[[Shard], Result], shards: Iterable[Shard], workers: int | None = None
 ) -> Iterator[Result]:
-    """`function` of each shard, in order, at most two shards a worker in flight.
+    """Apply `function` to each shard, in order, with at most two shards per worker in flight.
 
-    `function` must be pure and importable; what it raises is raised here. Workers leave Ctrl-C to the parent
-    and end with it, even when it is killed. Raises UserError when a worker ends before that.
+    `function` must be pure and importable; its exceptions are raised here. Workers ignore Ctrl-C and end with
+    the parent, even when the parent is killed. Raises UserError when a worker dies earlier.
     """
-    with closing(_Crew(function, workers, None)) as crew:
+    with closing(_WorkerPool(function, workers, None)) as pool:
         in_flight: deque[Task] = deque()
         for shard in shards:
-            in_flight.append(crew.submit(Task([shard])))
-            if len(in_flight) >= crew.capacity:
-                yield crew.wait_for(in_flight.popleft())[0]
+            in_flight.append(pool.submit(Task([shard])))
+            if len(in_flight) >= pool.capacity:
+                yield pool.wait_for(in_flight.popleft())[0]
         while in_flight:
-            yield crew.wait_for(in_flight.popleft())[0]
+            yield pool.wait_for(in_flight.popleft())[0]
 
 
 def map_items(
@@ -51,14 +54,14 @@ def map_items(
     workers: int | None = None,
     batch: int = _BATCH,
 ) -> Iterator[list[tuple[Item, Result | GivenUp]]]:
-    """`function` of each item, however dangerous, at most `batch` items at a time, in any order.
+    """Apply `function` to each untrusted item, in tasks of at most `batch` items, in any order.
 
-    Like `map_shards`, but an item that ends its worker, or takes more than the limits, costs no other. It is
-    tried once more, alone in a fresh worker (what an earlier item broke is not its fault), then given up.
-    Raises UserError when one after the other is given up.
+    Like `map_shards`, but an item that kills its worker or exceeds the limits affects no other item. It is
+    retried once, alone in a fresh worker (an earlier item may have broken the first one), and then given up.
+    Raises UserError when many items in a row are given up.
     """
-    with closing(_Crew(function, workers, limits)) as crew:
-        for task in crew.work_through(items, batch):
+    with closing(_WorkerPool(function, workers, limits)) as pool:
+        for task in pool.work_through(items, batch):
             yield list(zip(task.items, task.results, strict=True))
 
 
@@ -66,24 +69,24 @@ def map_in_order(
     function: Callable[[Item], Result],
     items: Iterable[Item],
     limits: Limits,
-    most: int,
+    max_held: int,
     size: Callable[[Result | GivenUp], int] = lambda result: 1,
     workers: int | None = None,
     batch: int = _BATCH,
 ) -> Iterator[Result | GivenUp]:
-    """Like `map_items`, but the results alone, in the order of the items.
+    """Like `map_items`, but yields only the results, in the order of the items.
 
-    While more than `most` of them, or of the sum of their sizes, wait for that of a slow item, no further
-    items are taken in.
+    Finished results wait for those of slower items before them. While their total size exceeds `max_held`
+    (by default their number), no further items are started.
     """
     waiting: dict[int, Result | GivenUp] = {}
     following = held = 0
 
-    def has_room() -> bool:
-        return held <= most
+    def has_capacity() -> bool:
+        return held <= max_held
 
-    with closing(_Crew(partial(_of_numbered, function), workers, limits)) as crew:
-        for task in crew.work_through(enumerate(items), batch, has_room):
+    with closing(_WorkerPool(partial(_apply_to_numbered, function), workers, limits)) as pool:
+        for task in pool.work_through(enumerate(items), batch, has_capacity):
             for (number, _), result in zip(task.items, task.results, strict=True):
                 waiting[number] = result
                 held += size(result)
@@ -94,12 +97,12 @@ def map_in_order(
                 yield result
 
 
-def _of_numbered(function: Callable[[Item], Result], item: tuple[int, Item]) -> Result:
+def _apply_to_numbered(function: Callable[[Item], Result], item: tuple[int, Item]) -> Result:
     return function(item[1])
 
 
-class _Crew:
-    """At most so many workers (default: one a core), started when there is something to do for them."""
+class _WorkerPool:
+    """Up to `workers` processes (default: one per core), each started when there is work for it."""
 
     def __init__(self, function: Callable[[Any], Any], workers: int | None, limits: Limits | None):
         self._function, self._limits = function, limits
@@ -110,7 +113,7 @@ class _Crew:
 
     @property
     def in_flight(self) -> int:
-        """Tasks that are not finished."""
+        """Number of unfinished tasks."""
         return len(self._waiting) + sum(len(worker.tasks) for worker in self._workers)
 
     def submit(self, task: Task) -> Task:
@@ -125,33 +128,37 @@ class _Crew:
         return task.results
 
     def work_through(
-        self, items: Iterable[Any], batch: int, has_room: Callable[[], bool] = lambda: True
+        self, items: Iterable[Any], batch: int, has_capacity: Callable[[], bool] = lambda: True
     ) -> Iterator[Task]:
-        """Tasks of the items as they are finished; none is begun while the caller has no room for more."""
+        """Yield tasks as they finish. No task is started while the caller has no capacity for its results."""
         remaining = iter(items)
         in_a_row = 0
         while True:
-            while self.in_flight < self.capacity and has_room() and (some := list(islice(remaining, batch))):
-                self.submit(Task(some))
+            while (
+                self.in_flight < self.capacity
+                and has_capacity()
+                and (chunk := list(islice(remaining, batch)))
+            ):
+                self.submit(Task(chunk))
             if not self.in_flight:
                 return
             for task in self.finish():
                 last = task.results[0]
                 in_a_row = in_a_row + 1 if isinstance(last, GivenUp) else 0
-                if in_a_row == _GIVEN_UP_IN_A_ROW:
+                if in_a_row == _MAX_CONSECUTIVE_FAILURES:
                     raise UserError(
-                        f"Nothing gets finished: {in_a_row} in a row had to be given up, the last because it "
-                        f"{last.reason}; is the memory or the time allowed too little?"
+                        f"{in_a_row} items in a row failed, the last because it {last.reason}; "
+                        "raise the memory or time limit."
                     )
                 yield task
 
     def finish(self) -> list[Task]:
-        """Wait until some worker has finished a task or died; gives the tasks that are finished with it."""
+        """Wait until a worker finishes a task or dies. Returns the tasks that this finished."""
         finished = []
         by_connection = {worker.connection: worker for worker in self._workers}
         for connection in wait(list(by_connection)):
             worker = by_connection[connection]  # type: ignore[index]
-            finished.append(worker.receive() or self._bury(worker))
+            finished.append(worker.receive() or self._reap(worker))
         self._dispatch()
         return [task for task in finished if task]
 
@@ -178,8 +185,8 @@ class _Crew:
             return self._start()
         return best if best and len(best.tasks) < _TASKS else None
 
-    def _bury(self, worker: Worker) -> Task | None:
-        """Let a dead worker's tasks wait again, but for an item given up, which is then finished."""
+    def _reap(self, worker: Worker) -> Task | None:
+        """Remove a dead worker and requeue its tasks. Returns the task of an item given up, if any."""
         reason = worker.end_reason()
         if self._limits is None or worker.item < 0:
             raise UserError(f"A worker process {reason}; run the same command to continue.")

@@ -1,4 +1,4 @@
-"""One worker process: it takes tasks, says which item it is at, and dies of what goes beyond the limits."""
+"""One worker process: it runs tasks, reports its current item, and is killed when it exceeds its limits."""
 
 import multiprocessing
 import os
@@ -17,8 +17,8 @@ from typing import Any
 
 from gemkit.executor.base import Limits
 
-#: Read once at the start, by OpenMP and ONNX Runtime, BLAS, numba, OpenCV: one worker is one thread. And by
-#: glibc: given back to the system after every image, the memory of the pixels costs more than their decode.
+#: OpenMP, ONNX Runtime, BLAS, numba and OpenCV read these once, at start: one worker is one thread. glibc
+#: reads the last two: returning pixel memory to the system after every image would cost more than decoding.
 _ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
@@ -29,7 +29,7 @@ _ENVIRONMENT = {
     "MALLOC_TRIM_THRESHOLD_": str(128 * 2**20),
 }
 
-#: How a worker ends that may have no more memory, and what libraries say that don't raise MemoryError.
+#: Exit code of a worker that ran out of memory, and the messages of libraries that do not raise MemoryError.
 _OUT_OF_MEMORY = 77
 _OUT_OF_MEMORY_WORDS = ("Insufficient memory", "bad_alloc", "Failed to allocate memory")
 
@@ -38,7 +38,7 @@ _SPAWN = multiprocessing.get_context("spawn")
 
 @dataclass(eq=False)
 class Task:
-    """Items for one worker, and their results once all are there; `alone`: it is the item's second try."""
+    """Items for one worker, and their results once all are finished; `alone`: the retry of a single item."""
 
     items: list[Any]
     alone: bool = False
@@ -46,7 +46,7 @@ class Task:
 
 
 class Worker:
-    """A process and the tasks it has, the one it is at first."""
+    """A process and its tasks, the current one first."""
 
     def __init__(self, function: Callable[[Any], Any], limits: Limits | None):
         self.tasks: deque[Task] = deque()
@@ -61,16 +61,16 @@ class Worker:
 
     @property
     def item(self) -> int:
-        """Number, from 1, of the item of its task that it is at; 0 between tasks, -1 before it is ready."""
+        """Number, from 1, of the current item in its task; 0 between tasks, -1 before it is ready."""
         return self._item.value
 
     def give(self, task: Task) -> None:
         self.tasks.append(task)
-        with suppress(ConnectionError):  # it died, which `receive` finds out
+        with suppress(ConnectionError):  # it died; `receive` will notice
             self.connection.send(task.items)
 
     def receive(self) -> Task | None:
-        """Its first task, finished; None when the worker is dead. Raises what the function raised."""
+        """Its first task, finished; None if the worker is dead. Raises the exception of the function."""
         try:
             results = self.connection.recv()
         except (EOFError, OSError):
@@ -82,7 +82,7 @@ class Worker:
         return task
 
     def end_reason(self) -> str:
-        """How a dead worker ended: goes on from "it …"."""
+        """How a dead worker ended: completes the sentence "it …"."""
         self._process.join(timeout=5)
         code, limits = self._process.exitcode, self._limits
         if limits and code == -signal.SIGALRM:
@@ -103,7 +103,7 @@ class Worker:
 
 @contextmanager
 def _environment() -> Iterator[None]:
-    """Processes started in this block read _ENVIRONMENT."""
+    """Processes started in this block inherit _ENVIRONMENT."""
     previous = {name: os.environ.get(name) for name in _ENVIRONMENT}
     os.environ.update(_ENVIRONMENT)
     try:
@@ -115,7 +115,7 @@ def _environment() -> Iterator[None]:
 
 @contextmanager
 def _ctrl_c_blocked() -> Iterator[None]:
-    """Processes started in this block never see Ctrl-C; here it only waits for the block's end."""
+    """Processes started in this block ignore Ctrl-C; in this process it is delivered after the block."""
     previous = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -124,20 +124,20 @@ def _ctrl_c_blocked() -> Iterator[None]:
 
 
 def _work(function: Callable[[Any], Any], limits: Limits | None, connection: Connection, at: Any) -> None:
-    """A worker's life: take tasks, send back the results or the error, say which item it is at."""
+    """Main loop of a worker: receive tasks, report the current item, send back the results or the error."""
     tasks: queue.SimpleQueue[list[Any]] = queue.SimpleQueue()
     threading.Thread(target=_receive, args=(connection, tasks), daemon=True).start()
     if limits:
         hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
         resource.setrlimit(resource.RLIMIT_DATA, (limits.memory_mb * 2**20, hard))
-    seconds = limits.seconds if limits else 0  # a timer of 0 s is none
+    seconds = limits.seconds if limits else 0  # 0 s disables the timer
     at.value = 0
     while True:
         results: list[Any] = []
         try:
             for number, item in enumerate(tasks.get(), 1):
                 at.value = number
-                # Its signal ends the process even in C code that never comes back to Python.
+                # Its signal ends the process even in C code that never returns to Python.
                 signal.setitimer(signal.ITIMER_REAL, seconds)
                 results.append(function(item))
             message = pickle.dumps(results, pickle.HIGHEST_PROTOCOL)
@@ -148,7 +148,7 @@ def _work(function: Callable[[Any], Any], limits: Limits | None, connection: Con
             message = pickle.dumps(error)
         signal.setitimer(signal.ITIMER_REAL, 0)
         at.value = 0
-        with suppress(ConnectionError):  # `_receive` sees it too, and ends the process
+        with suppress(ConnectionError):  # `_receive` also notices, and ends the process
             connection.send_bytes(message)
 
 
@@ -156,7 +156,7 @@ def _receive(connection: Connection, tasks: queue.SimpleQueue[list[Any]]) -> Non
     try:
         while True:
             tasks.put(connection.recv())
-    except (EOFError, OSError):  # the parent is gone
+    except (EOFError, OSError):  # the parent has exited
         os._exit(1)
 
 

@@ -1,4 +1,4 @@
-"""`python -m scraper.demo_store SETTINGS`: the process behind `server.start`."""
+"""`python -m scraper.demo_store SETTINGS`: the process that `server.start` runs."""
 
 import json
 import sys

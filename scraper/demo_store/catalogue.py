@@ -1,8 +1,8 @@
-"""What the demo store sells and the truth about each of its photos, all drawn from a seed.
+"""The demo store's products, and the ground truth about each of its photos, all drawn from a seed.
 
-Store class names, as real stores have them:
+Class names, like those of real stores:
 
-| variety | listed as | parents that also list some |
+| variety | listed as | parent classes that also list some |
 |---|---|---|
 | Sapphire | Kashmir Sapphire, Burmese Sapphire, Sapphire | Sapphire |
 | Ruby | Burmese Ruby, Manik, Ruby | Ruby |
@@ -14,8 +14,9 @@ Store class names, as real stores have them:
 | Red Spinel | Red Spinel | Spinel |
 | Almandine Garnet | Almandine Garnet | Garnet |
 
-A product stands under at least one class that names its variety; Topaz, Quartz, Spinel and Garnet name none
-and never stand alone. A few products are a true conflict: listed as Ruby and as Red Spinel.
+Each product is listed in at least one class that names its variety. Topaz, Quartz, Spinel and Garnet name no
+variety and are never a product's only class. A few products are a true conflict: listed as Ruby and as Red
+Spinel.
 """
 
 import datetime
@@ -28,7 +29,7 @@ import numpy as np
 from scraper.demo_store.file_names import TELLING, plain_name, telling_name
 from scraper.demo_store.rendering.varieties import BY_NAME, VARIETIES, Variety
 
-#: What a photo is, and how many of it there are at scale 1 and dirt 1 (None: follows from the varieties).
+#: Kinds of photos and their number at scale 1 and dirt 1 (None: follows from the varieties).
 KINDS = {
     "stone": None,
     "stock": None,
@@ -43,7 +44,7 @@ KINDS = {
     "forbidden": 6,
 }
 
-#: More kinds of dirt. Each is drawn from a generator of its own, so that a new kind changes no other photo.
+#: More kinds of dirt. Each has its own random generator, so that a new kind changes no other photo.
 MORE_KINDS = {
     "edited_duplicate": 21,
     "blank": 11,
@@ -62,7 +63,7 @@ MORE_KINDS = {
 
 COPIES = ("exact_duplicate", "near_duplicate", "edited_duplicate")
 
-#: How a near-duplicate was made of the photo that it copies, and an edited one.
+#: How near-duplicates and edited duplicates differ from their originals.
 CHANGES = ("rescaled", "recompressed", "converted")
 EDITS = ("halved", "doubled", "compressed", "cropped", "bordered", "relit", "mirrored")
 
@@ -73,16 +74,16 @@ _STOCK_A_VARIETY = 2
 _STOCK_LISTED_BY = (5, 13)
 _VIEWS = (0.12, 0.38, 0.33, 0.17)
 _FEWEST = 12
-#: So many views apart lie those of two kinds of dirt.
-_OTHER_VIEWS = 100_000
+#: Distance between the first view numbers of two kinds of dirt.
+_VIEWS_PER_KIND = 100_000
 
 
 @dataclass(frozen=True)
 class Photo:
-    """The truth about one image URL. `path` is the URL's path on the image host.
+    """The ground truth about one image URL. `path` is the URL's path on the image host.
 
-    `stone` and `view` say what it shows; `copy_of` is the path of the photo it copies, `change` how;
-    `telling_name`: the file name gives the dirt away.
+    `stone` and `view` identify what it shows. `copy_of` is the path of its original, `change` the difference
+    from it. `telling_name`: the file name reveals the kind of dirt.
     """
 
     path: str
@@ -99,7 +100,7 @@ class Photo:
 
     @property
     def usable(self) -> bool:
-        """A good photo, the first of its copies, with one true label: what cleaning should keep."""
+        """A good photo, the original of its copies, with one true label: cleaning should keep it."""
         return self.kind in ("stone", "stock") and not self.conflict
 
     @property
@@ -110,7 +111,7 @@ class Photo:
 
 @dataclass
 class Product:
-    """One product page; `photos` paths, in the gallery's order; without `gallery` only JSON-LD has them."""
+    """One product page. `photos`: paths in gallery order; without `gallery` only the JSON-LD lists them."""
 
     product_id: str
     variety: str
@@ -131,7 +132,7 @@ class Product:
 
 @dataclass
 class Catalogue:
-    """All classes (name → product ids in order), products and photos of one store."""
+    """All classes (name → ordered product ids), products and photos of one store."""
 
     seed: int
     scale: float
@@ -147,12 +148,12 @@ class Catalogue:
 
 
 def build(seed: int, scale: float, dirt: float = 1.0) -> Catalogue:
-    """The store of a seed: `scale` times the usual stones, `dirt` times the usual dirt."""
+    """Build the store of a seed, with `scale` times the usual stones and `dirt` times the usual dirt."""
     return _Builder(seed, scale, dirt).build()
 
 
 def slug(name: str) -> str:
-    """The name as it stands in a URL."""
+    """The form of a name in URLs."""
     return name.lower().replace(" ", "-")
 
 
@@ -175,7 +176,7 @@ class _Builder:
         products[len(products) // 2].gallery = False
         for number, (kind, count) in enumerate(MORE_KINDS.items(), start=2):
             self.rng = np.random.default_rng([self.seed, 4, number])
-            self._dirt(kind, max(1, round(count * self.scale * self.dirt)), number * _OTHER_VIEWS)
+            self._dirt(kind, max(1, round(count * self.scale * self.dirt)), number * _VIEWS_PER_KIND)
         return Catalogue(self.seed, self.scale, self.dirt, self._classes(), self.products, self._listed())
 
     def _stock_variety(self, variety: Variety) -> None:
@@ -184,7 +185,7 @@ class _Builder:
         products = []
         while left > 0:
             product = self._product(variety)
-            # Even the smallest store has products enough of each variety to share a stock photo.
+            # Even the smallest store has enough products of each variety to share a stock photo.
             views = min(max(1, left // 3), 1 + int(self.rng.choice(len(_VIEWS), p=_VIEWS)))
             for view in range(views):
                 self._photo(product, "stone", view=view)
@@ -194,8 +195,8 @@ class _Builder:
             self._stock_photo(products)
 
     def _stock_photo(self, products: list[Product]) -> None:
-        host = self._product_like(products[int(self.rng.integers(len(products)))], list_it=False)
-        photo = self._photo(host, "stock", name=f"{slug(host.variety)}-gemstone-{self._next()}.jpg")
+        source = self._product_like(products[int(self.rng.integers(len(products)))], list_it=False)
+        photo = self._photo(source, "stock", name=f"{slug(source.variety)}-gemstone-{self._next()}.jpg")
         count = min(len(products), int(self.rng.integers(*_STOCK_LISTED_BY)))
         for index in self.rng.permutation(len(products))[:count]:
             products[index].photos.append(photo.path)
@@ -209,7 +210,7 @@ class _Builder:
                 self.photos[photo.path] = replace(photo, conflict=True)
 
     def _dirt(self, kind: str, count: int, first_view: int) -> None:
-        """`count` photos of a kind; from `first_view` on their views are of no other photo."""
+        """Add `count` photos of a kind. Their view numbers, from `first_view` on, are not used elsewhere."""
         products = list(self.products.values())
         clear = [p for p in self.photos.values() if p.kind == "stone" and not p.conflict]
         for index in range(count):
@@ -265,7 +266,7 @@ class _Builder:
         )
 
     def _product_like(self, product: Product, list_it: bool = True) -> Product:
-        """The same stone listed anew, or (not listed) another stone of the same kind for the studio."""
+        """The same stone listed again or, if not listed, another stone of the same kind for a stock photo."""
         number = self._next()
         fresh = replace(product, product_id=f"gp{number}", added=self._date(), photos=[], gallery=True)
         if list_it:
@@ -314,5 +315,5 @@ class _Builder:
 
 
 def images_of(catalogue: Catalogue) -> Iterator[Photo]:
-    """The photos that the store has a file of."""
+    """The photos for which the store has a file."""
     return (photo for photo in catalogue.photos if photo.kind not in ("missing", "html"))

@@ -1,4 +1,4 @@
-"""A contact sheet of the demo store: a row of stones for each variety, then what cleaning must find."""
+"""A contact sheet of the demo store: a row of stones for each variety, then the dirt to be cleaned."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from gemkit.tables import replaced
 from scraper.demo_store.catalogue import Photo, build
-from scraper.demo_store.render import picture
+from scraper.demo_store.render import render_pixels
 from scraper.demo_store.rendering.varieties import VARIETIES
 
 _COLUMNS, _CELL, _MARGIN, _LABEL = 8, 100, 4, 118
@@ -19,7 +19,7 @@ _DIRT = {
     "Several stones": ("several",),
     "No stone": ("no_stone",),
     "Watermarks": ("watermark",),
-    "Spoilt": ("blurred", "dark", "bright", "blank"),
+    "Camera defects": ("blurred", "dark", "bright", "blank"),
     "Stock photos": ("stock",),
 }
 
@@ -43,7 +43,7 @@ def contact_sheet(path: Path, seed: int) -> None:
 
 
 def _of_kinds(photos: list[Photo], kinds: tuple[str, ...]) -> list[Photo]:
-    """As many of each kind, one kind after the other."""
+    """The same number of photos of each kind, kind by kind."""
     each = _COLUMNS // len(kinds)
     return [photo for kind in kinds for photo in [p for p in photos if p.kind == kind][:each]]
 
@@ -53,7 +53,7 @@ def _spread(photos: list[Photo]) -> list[Photo]:
 
 
 def _thumbnail(photo: Photo) -> Image.Image:
-    pixels: np.ndarray = picture(photo)
+    pixels: np.ndarray = render_pixels(photo)
     side = min(pixels.shape[:2])
     top, left = (pixels.shape[0] - side) // 2, (pixels.shape[1] - side) // 2
     square = pixels[top : top + side, left : left + side]

@@ -1,4 +1,4 @@
-"""File names as stores give them: most with the product's number, some telling, some traps for a rule."""
+"""File names like those of stores: most contain the product's number, some reveal dirt, some mislead."""
 
 import datetime
 
@@ -6,7 +6,7 @@ import numpy as np
 
 _HANDS = ("hand{number}", "hand-{product}-{number}", "{product}-hand-{number}")
 
-#: Names that give a kind of dirt away.
+#: Names that reveal a kind of dirt.
 TELLING = {
     "certificate": ("certi{number}", "certificate-{number}", "{product}-certi-{number}"),
     "hand": _HANDS,
@@ -29,7 +29,7 @@ def plain_name(
     added: datetime.date,
     stone: str,
 ) -> str:
-    """The name of photo `place` of a product of the stone `stone`; `draw`, 0 to 1, chooses the pattern."""
+    """Name of photo number `place` of a product, a `stone`; `draw`, from 0 to 1, selects the pattern."""
     if draw < 0.72:
         tail = f"-{number}" if draw > 0.6 else ""
         return f"{product}-{place}-{added:%d%m%y}{tail}.jpg"
@@ -39,6 +39,6 @@ def plain_name(
 
 
 def telling_name(rng: np.random.Generator, kind: str, number: int, product: str) -> str:
-    """A name that gives the kind away, one of `TELLING`."""
+    """A name that reveals the kind, made from one of the patterns in `TELLING`."""
     names = [pattern.format(number=number, product=product) for pattern in TELLING[kind]]
     return f"{rng.choice(names)}.jpg"

@@ -1,6 +1,7 @@
 """The demo store's pages, as HTML strings.
 
-Two virtual hosts, told apart by the Host header: pages on `www.gemdemo.test`, images on `img.gemdemo.test`.
+Two virtual hosts, distinguished by the Host header: pages on `www.gemdemo.test` and images on
+`img.gemdemo.test`.
 
 `/gemstones` (index)
     `ul.stonesCategoryProduct a[href]`, class name in `span.productNameH2` inside it.
@@ -9,19 +10,19 @@ Two virtual hosts, told apart by the Host header: pages on `www.gemdemo.test`, i
     and `a[rel=next]`; page numbers in `ul.pagination`, the page itself `li.current`.
 `/product/<product id>-<slug>` (product)
     Title `h1.product-name`; id `div.product-view[data-product-id]`; images `div.item.product_thumb img[src]`,
-    to be read without their query `?w=500`; attributes `table.product-attributes tr`, key `th`, value `td`;
+    to be read without the query `?w=500`; attributes `table.product-attributes tr`, key `th`, value `td`;
     breadcrumb `nav.breadcrumbs a`; JSON-LD `Product` with `name, sku (the id), category, image (list)`.
 `/robots.txt`
     Disallows `/checkout`, `/customer`, `/search`, `/trade-only`; names the sitemap. The index links one
-    category below `/trade-only`, which a polite crawler leaves alone.
+    category below `/trade-only`, which a polite crawler does not fetch.
 `/sitemap.xml`
     All product pages, with their images in the image sitemap namespace.
 
-Images: `http://img.gemdemo.test/media/catalog/product/<a>/<b>/<file name>`; a query changes nothing. The
-image host's robots.txt disallows `/media/wholesale`, where a few galleries link to.
+Images: `http://img.gemdemo.test/media/catalog/product/<a>/<b>/<file name>`; a query has no effect. The
+image host's robots.txt disallows `/media/wholesale`, to which a few galleries link.
 
-Links are absolute and name no port. The same product page is linked from every category that lists it. One
-product has JSON-LD but no gallery.
+Links are absolute and contain no port. Every category that lists a product links to the same product page.
+One product has JSON-LD but no gallery.
 """
 
 import json
@@ -55,7 +56,7 @@ def category_path(name: str) -> str:
 
 
 def page(catalogue: Catalogue, path: str) -> str | None:
-    """The HTML at a path of the page host, None when there is none."""
+    """The HTML at a path of the page host; None if there is no such page."""
     if path in ("/", "/gemstones"):
         return _index(catalogue)
     if path.startswith("/product/"):
@@ -69,7 +70,7 @@ def page(catalogue: Catalogue, path: str) -> str | None:
 
 
 def sitemap(catalogue: Catalogue) -> str:
-    """All product pages and their images."""
+    """The sitemap: all product pages and their images."""
     entries = []
     for product in catalogue.products.values():
         images = "".join(
@@ -88,7 +89,7 @@ def sitemap(catalogue: Catalogue) -> str:
 
 
 def no_image() -> str:
-    """What the image host answers, with status 200, for an image that it lost."""
+    """The page that the image host serves, with status 200, for a lost image."""
     return _frame("Image not available", "<p>The image you asked for is being processed.</p>")
 
 

@@ -1,4 +1,4 @@
-"""How the demo store defends itself: a token bucket for each client and host, then a temporary block."""
+"""The demo store's rate limit: a token bucket for each client and host, then a temporary block."""
 
 import threading
 import time
@@ -8,7 +8,7 @@ from enum import Enum
 
 
 class Verdict(Enum):
-    """What becomes of a request."""
+    """The decision on a request, with its HTTP status."""
 
     SERVE = 200
     TOO_FAST = 429
@@ -16,13 +16,15 @@ class Verdict(Enum):
 
 
 @dataclass(frozen=True)
-class Limits:
-    """`rate` requests a second and client on each host, `burst` at once; after `patience` refusals within ten
-    seconds the client is blocked for `block_seconds`."""
+class RateLimit:
+    """`rate` requests per second and client on each host, up to `burst` at once.
+
+    After `max_rejections` rejections within ten seconds the client is blocked for `block_seconds`.
+    """
 
     rate: float = 60.0
     burst: int = 10
-    patience: int = 100
+    max_rejections: int = 100
     block_seconds: float = 20.0
 
 
@@ -30,35 +32,35 @@ class Limits:
 class _Client:
     tokens: float
     at: float
-    refusals: deque[float] = field(default_factory=deque)
+    rejections: deque[float] = field(default_factory=deque)
     blocked_until: float = 0.0
 
 
-class Doorkeeper:
-    """Decides over each request; safe to ask from many threads."""
+class RateLimiter:
+    """Decides on each request; thread-safe."""
 
-    def __init__(self, limits: Limits):
-        self.limits = limits
+    def __init__(self, limit: RateLimit):
+        self.limit = limit
         self._clients: dict[tuple[str, str], _Client] = {}
         self._lock = threading.Lock()
 
-    def ask(self, client: str, host: str) -> tuple[Verdict, float]:
-        """The verdict on a request that comes now, and after how many seconds the next one is welcome."""
-        now, limits = time.monotonic(), self.limits
+    def check(self, client: str, host: str) -> tuple[Verdict, float]:
+        """The verdict on a request made now, and the seconds until the next one is allowed."""
+        now, limit = time.monotonic(), self.limit
         with self._lock:
-            state = self._clients.setdefault((client, host), _Client(limits.burst, now))
+            state = self._clients.setdefault((client, host), _Client(limit.burst, now))
             if now < state.blocked_until:
                 return Verdict.BLOCKED, state.blocked_until - now
-            state.tokens = min(limits.burst, state.tokens + (now - state.at) * limits.rate)
+            state.tokens = min(limit.burst, state.tokens + (now - state.at) * limit.rate)
             state.at = now
             if state.tokens >= 1:
                 state.tokens -= 1
                 return Verdict.SERVE, 0.0
-            state.refusals.append(now)
-            while state.refusals[0] < now - 10:
-                state.refusals.popleft()
-            if len(state.refusals) > limits.patience:
-                state.refusals.clear()
-                state.blocked_until = now + limits.block_seconds
-                return Verdict.BLOCKED, limits.block_seconds
-            return Verdict.TOO_FAST, (1 - state.tokens) / limits.rate
+            state.rejections.append(now)
+            while state.rejections[0] < now - 10:
+                state.rejections.popleft()
+            if len(state.rejections) > limit.max_rejections:
+                state.rejections.clear()
+                state.blocked_until = now + limit.block_seconds
+                return Verdict.BLOCKED, limit.block_seconds
+            return Verdict.TOO_FAST, (1 - state.tokens) / limit.rate

@@ -1,4 +1,4 @@
-"""The file behind each photo of the catalogue: what the camera saw, and what became of it on the way."""
+"""Render the file of each photo in the catalogue: the image itself, then its copies and defects."""
 
 import io
 import os
@@ -22,14 +22,14 @@ from scraper.demo_store.rendering.printed_matter import banner, placeholder, scr
 from scraper.demo_store.rendering.stones import make_stone, photograph
 from scraper.demo_store.rendering.varieties import BY_NAME
 
-#: Counts up whenever any photo's bytes change.
+#: Incremented whenever the bytes of any photo change.
 VERSION = 8
 
 _SHARD = 8
 _TINY_SIDE = 60
 
-#: Kinds that show nothing of the product, or a stone like it.
-_WITHOUT = {
+#: Kinds that do not show the product; the second group shows a stone like it.
+_WITHOUT_PRODUCT = {
     "blank": blank,
     "no_stone": scene,
     "size_chart": size_chart,
@@ -38,27 +38,27 @@ _WITHOUT = {
 _WITH_VARIETY = {"certificate": certificate, "banner": banner, "screenshot": screenshot, "several": several}
 #: Kinds that show the product's stone in a hand.
 _IN_HAND = {"hand": held, "glove": gloved}
-#: What became of a good photo.
-_SPOILT = {"blurred": blurred, "dark": dark, "bright": bright, "watermark": watermarked}
+#: Defects added to a good photo.
+_DEFECTS = {"blurred": blurred, "dark": dark, "bright": bright, "watermark": watermarked}
 
 
-def picture(photo: Photo) -> np.ndarray:
-    """What the camera saw, uint8 RGB (height, width, 3); a copy shows what its original shows."""
+def render_pixels(photo: Photo) -> np.ndarray:
+    """The pixels of a photo, uint8 RGB (height, width, 3); a copy has those of its original."""
     rng = np.random.default_rng([*photo.stone, 7, photo.view])
-    if photo.kind in _WITHOUT:
-        return _WITHOUT[photo.kind](rng)
+    if photo.kind in _WITHOUT_PRODUCT:
+        return _WITHOUT_PRODUCT[photo.kind](rng)
     if photo.kind in _WITH_VARIETY:
         return _WITH_VARIETY[photo.kind](BY_NAME[photo.variety], rng)
     if photo.kind in _IN_HAND:
         stone = make_stone(BY_NAME[photo.variety], np.random.default_rng(photo.stone))
         return _IN_HAND[photo.kind](stone, rng)
     pixels = photograph(photo.variety, photo.stone, photo.view)
-    return _SPOILT[photo.kind](pixels, rng) if photo.kind in _SPOILT else pixels
+    return _DEFECTS[photo.kind](pixels, rng) if photo.kind in _DEFECTS else pixels
 
 
 def photo_bytes(photo: Photo) -> bytes:
     """The bytes that the store serves for a photo."""
-    pixels = picture(photo)
+    pixels = render_pixels(photo)
     rng = np.random.default_rng([*photo.stone, 8, photo.view])
     quality = int(rng.integers(72, 95))
     if photo.kind == "tiny":
@@ -113,13 +113,13 @@ def _encode(pixels: np.ndarray, suffix: str, quality: int) -> bytes:
 
 
 def store_folder(catalogue: Catalogue, cache: Path) -> Path:
-    """Where the files of a catalogue lie."""
+    """The folder with the files of a catalogue."""
     name = f"{catalogue.seed}-{catalogue.scale:g}-{catalogue.dirt:g}-v{VERSION}"
     return cache / "demo_store" / name
 
 
 def prepare(catalogue: Catalogue, cache: Path) -> Path:
-    """Render what is missing, in parallel, and give the folder; a file's path there is its URL's path."""
+    """Render missing files in parallel and return the folder; a file's path in it is its URL's path."""
     folder = store_folder(catalogue, cache)
     missing = [photo for photo in images_of(catalogue) if not (folder / photo.path[1:]).exists()]
     shards = [(folder, missing[start : start + _SHARD]) for start in range(0, len(missing), _SHARD)]
@@ -130,7 +130,7 @@ def prepare(catalogue: Catalogue, cache: Path) -> Path:
 
 
 def render_shard(shard: tuple[Path, Sequence[Photo]]) -> int:
-    """Write the files of a few photos; says how many."""
+    """Write the files of a few photos; returns their number."""
     cv2.setNumThreads(1)
     folder, photos = shard
     for photo in photos:

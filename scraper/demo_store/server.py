@@ -1,9 +1,9 @@
-"""The demo store as an HTTP/1.1 server on loopback; `start` runs it in a process of its own.
+"""The demo store as an HTTP/1.1 server on loopback; `start` runs it in a separate process.
 
-It serves `www.gemdemo.test` and `img.gemdemo.test` (see `pages`), told apart by the Host header, and, without
-limits, `/-/stats`: JSON with `statuses` ({status: count}), `requests` ({host + path: {status: count}}),
-`bytes` sent in bodies and `per_second` ([{status: count}] since the first request).
-A status of 0 counts answers whose body was cut off on purpose.
+It serves `www.gemdemo.test` and `img.gemdemo.test` (see `pages`), distinguished by the Host header.
+`/-/stats` has no rate limit. It serves JSON with `statuses` ({status: count}), `requests` ({host + path:
+{status: count}}), `bytes` sent in bodies and `per_second` ([{status: count}] since the first request).
+Status 0 counts responses whose body was cut off on purpose.
 """
 
 import hashlib
@@ -28,10 +28,10 @@ from gemkit.errors import UserError
 from gemkit.memo import CACHE
 from scraper.demo_store import pages
 from scraper.demo_store.catalogue import Catalogue, build
-from scraper.demo_store.rate_limit import Doorkeeper, Limits, Verdict
+from scraper.demo_store.rate_limit import RateLimit, RateLimiter, Verdict
 from scraper.demo_store.render import prepare
 
-#: The first request of one URL in so many meets a 503, or a body that breaks off.
+#: The first request of 1 in 97 URLs gets a 503, that of 1 in 89 images a truncated body.
 _UNAVAILABLE_ONE_IN = 97
 _CUT_OFF_ONE_IN = 89
 
@@ -40,8 +40,8 @@ _HTML = "text/html; charset=utf-8"
 
 
 @dataclass(frozen=True)
-class Answer:
-    """A complete good answer before limits and mishaps."""
+class Response:
+    """A complete successful response, before the rate limit and faults."""
 
     content: bytes
     content_type: str
@@ -54,11 +54,11 @@ class Answer:
 
 
 class Shop:
-    """Catalogue, files, limits and counters behind the requests."""
+    """The state behind the requests: catalogue, files, rate limit and counters."""
 
-    def __init__(self, catalogue: Catalogue, folder: Path, limits: Limits):
+    def __init__(self, catalogue: Catalogue, folder: Path, rate_limit: RateLimit):
         self.catalogue, self.folder = catalogue, folder
-        self.doorkeeper = Doorkeeper(limits)
+        self.rate_limiter = RateLimiter(rate_limit)
         newest = max(product.added for product in catalogue.products.values())
         self._modified = _seconds(newest)
         self._lock = threading.Lock()
@@ -68,29 +68,29 @@ class Shop:
         self._bytes = 0
         self._seen: set[str] = set()
 
-    def find(self, host: str, path: str) -> Answer | None:
-        """What lies at a path of a host, None where nothing does."""
+    def find(self, host: str, path: str) -> Response | None:
+        """The response for a path on a host; None if nothing is there."""
         if path == "/robots.txt" and host in pages.ROBOTS:
-            return Answer(pages.ROBOTS[host].encode(), "text/plain; charset=utf-8", self._modified)
+            return Response(pages.ROBOTS[host].encode(), "text/plain; charset=utf-8", self._modified)
         if host == pages.IMAGE_HOST:
             return self._image(path)
         if host != pages.PAGE_HOST:
             return None
         if path == "/sitemap.xml":
-            return Answer(pages.sitemap(self.catalogue).encode(), "application/xml", self._modified)
+            return Response(pages.sitemap(self.catalogue).encode(), "application/xml", self._modified)
         html = pages.page(self.catalogue, path)
-        return None if html is None else Answer(html.encode(), _HTML, self._modified)
+        return None if html is None else Response(html.encode(), _HTML, self._modified)
 
-    def _image(self, path: str) -> Answer | None:
+    def _image(self, path: str) -> Response | None:
         photo = self.catalogue.by_path.get(path)
         if photo is None or photo.kind == "missing":
             return None
         if photo.kind == "html":
-            return Answer(pages.no_image().encode(), _HTML, _seconds(photo.added))
-        return Answer((self.folder / path[1:]).read_bytes(), _TYPES[photo.suffix], _seconds(photo.added))
+            return Response(pages.no_image().encode(), _HTML, _seconds(photo.added))
+        return Response((self.folder / path[1:]).read_bytes(), _TYPES[photo.suffix], _seconds(photo.added))
 
-    def mishap(self, host: str, path: str) -> str | None:
-        """`unavailable` or `cut off` for the first request of a few URLs, the same ones for a seed."""
+    def fault(self, host: str, path: str) -> str | None:
+        """`unavailable` or `cut off` for the first request of a few URLs, which depend on the seed alone."""
         digest = hashlib.sha256(f"{self.catalogue.seed} {host}{path}".encode()).digest()
         number = int.from_bytes(digest[:4])
         with self._lock:
@@ -103,7 +103,7 @@ class Shop:
         return None
 
     def count(self, host: str, path: str, status: int, sent: int) -> None:
-        """Count one answer."""
+        """Count one response."""
         now = time.monotonic()
         with self._lock:
             self._first = self._first or now
@@ -115,7 +115,7 @@ class Shop:
             self._bytes += sent
 
     def stats(self) -> dict[str, Any]:
-        """The counters, as the module describes them."""
+        """The counters, in the format described at the top of this module."""
         with self._lock:
             statuses: Counter[int] = Counter()
             for counts in self._requests.values():
@@ -146,42 +146,42 @@ class _Handler(BaseHTTPRequestHandler):
         if path == "/-/stats":
             self._send(200, json.dumps(self.shop.stats()).encode(), {"Content-Type": "application/json"})
             return
-        status, sent = self._answer(host, path)
+        status, sent = self._respond(host, path)
         self.shop.count(host, path, status, sent)
 
     do_HEAD = do_GET
 
-    def _answer(self, host: str, path: str) -> tuple[int, int]:
-        verdict, wait = self.shop.doorkeeper.ask(self.client_address[0], host)
+    def _respond(self, host: str, path: str) -> tuple[int, int]:
+        verdict, wait = self.shop.rate_limiter.check(self.client_address[0], host)
         if verdict is Verdict.TOO_FAST:
             return self._send(429, b"Too many requests.\n", {"Retry-After": str(max(1, math.ceil(wait)))})
         if verdict is Verdict.BLOCKED:
             return self._send(403, b"Access denied.\n", {})
-        mishap = self.shop.mishap(host, path)
-        if mishap == "unavailable":
+        fault = self.shop.fault(host, path)
+        if fault == "unavailable":
             return self._send(503, b"Service unavailable.\n", {"Retry-After": "1"})
-        answer = self.shop.find(host, path)
-        if answer is None:
+        response = self.shop.find(host, path)
+        if response is None:
             return self._send(404, b"Not found.\n", {"Content-Type": "text/plain"})
         headers = {
-            "Content-Type": answer.content_type,
-            "ETag": answer.etag,
-            "Last-Modified": formatdate(answer.modified, usegmt=True),
+            "Content-Type": response.content_type,
+            "ETag": response.etag,
+            "Last-Modified": formatdate(response.modified, usegmt=True),
         }
-        if self._unchanged(answer):
+        if self._unchanged(response):
             del headers["Content-Type"]
             return self._send(304, b"", headers)
-        return self._send(200, answer.content, headers, cut_off=mishap == "cut off")
+        return self._send(200, response.content, headers, cut_off=fault == "cut off")
 
-    def _unchanged(self, answer: Answer) -> bool:
-        """RFC 9110, 13.2.2: If-None-Match is asked first and alone."""
+    def _unchanged(self, response: Response) -> bool:
+        """Evaluate conditional headers; If-None-Match takes precedence (RFC 9110, section 13.2.2)."""
         if tags := self.headers.get("If-None-Match"):
-            return tags.strip() == "*" or answer.etag in [
+            return tags.strip() == "*" or response.etag in [
                 tag.strip().removeprefix("W/") for tag in tags.split(",")
             ]
         if since := self.headers.get("If-Modified-Since"):
             try:
-                return answer.modified <= parsedate_to_datetime(since).timestamp()
+                return response.modified <= parsedate_to_datetime(since).timestamp()
             except ValueError:
                 return False
         return False
@@ -203,7 +203,7 @@ class _Handler(BaseHTTPRequestHandler):
         return (0 if cut_off else status), len(body)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Requests are counted, not logged."""
+        """Do nothing: requests are counted, not logged."""
 
 
 class _Server(ThreadingHTTPServer):
@@ -220,12 +220,12 @@ def open_store(
     scale: float,
     dirt: float = 1.0,
     port: int = 0,
-    limits: Limits | None = None,
+    rate_limit: RateLimit | None = None,
     cache: Path = CACHE,
 ) -> ThreadingHTTPServer:
-    """Render what is missing and bind a server on 127.0.0.1 (port 0: any); the caller runs and closes it."""
+    """Render missing files and bind a server on 127.0.0.1 (port 0: any). The caller runs and closes it."""
     catalogue = build(seed, scale, dirt)
-    shop = Shop(catalogue, prepare(catalogue, cache), limits or Limits())
+    shop = Shop(catalogue, prepare(catalogue, cache), rate_limit or RateLimit())
     handler = type("Handler", (_Handler,), {"shop": shop})
     try:
         return _Server(("127.0.0.1", port), handler)
@@ -236,28 +236,28 @@ def open_store(
 
 
 def serve(seed: int, scale: float, port: int, rate: float) -> None:
-    """Serve until Ctrl-C; prints the address and how to reach the two hosts there."""
-    with open_store(seed, scale, port=port, limits=Limits(rate=rate)) as server:
+    """Serve until Ctrl-C; prints the address and how to reach the two hosts."""
+    with open_store(seed, scale, port=port, rate_limit=RateLimit(rate=rate)) as server:
         port = server.server_address[1]
         print(f"The demo store listens on 127.0.0.1:{port} for {pages.PAGE_HOST} and {pages.IMAGE_HOST}.")
         print(f"curl --connect-to ::127.0.0.1:{port} http://{pages.PAGE_HOST}/gemstones")
-        print("Ctrl-C ends it.", flush=True)
+        print("Press Ctrl-C to stop.", flush=True)
         server.serve_forever()
 
 
 @dataclass(frozen=True)
 class RunningStore:
-    """Where a started store listens."""
+    """The address of a running store."""
 
     host: str
     port: int
 
     def stats(self) -> dict[str, Any]:
-        """The counters of `/-/stats`; JSON makes the statuses strings."""
+        """The counters of `/-/stats`; statuses are strings, as JSON keys are."""
         from urllib.request import urlopen
 
-        with urlopen(f"http://{self.host}:{self.port}/-/stats", timeout=10) as answer:
-            return dict(json.load(answer))
+        with urlopen(f"http://{self.host}:{self.port}/-/stats", timeout=10) as response:
+            return dict(json.load(response))
 
 
 @contextmanager
@@ -266,16 +266,17 @@ def start(
     scale: float,
     dirt: float = 1.0,
     port: int = 0,
-    limits: Limits | None = None,
+    rate_limit: RateLimit | None = None,
     cache: Path = CACHE,
 ) -> Iterator[RunningStore]:
-    """Run the store in a process of its own until the block ends, or until this process does.
+    """Run the store in a separate process until the block or this process ends.
 
-    Photos are rendered first (progress on stderr) and kept in `cache`. Raises UserError when it cannot start.
+    Photos are rendered first (progress on stderr) and kept in `cache`. Raises UserError if it cannot start.
     """
-    limits = limits or Limits()
+    rate_limit = rate_limit or RateLimit()
     settings = {
-        "seed": seed, "scale": scale, "dirt": dirt, "port": port, "cache": str(cache), "limits": vars(limits),
+        "seed": seed, "scale": scale, "dirt": dirt, "port": port, "cache": str(cache),
+        "rate_limit": vars(rate_limit),
     }  # fmt: skip
     process = subprocess.Popen(
         [sys.executable, "-m", "scraper.demo_store", json.dumps(settings)],
@@ -289,7 +290,7 @@ def start(
     try:
         line = process.stdout.readline()
         if not line.strip().isdigit():
-            raise UserError("The demo store did not start; its own message stands above.")
+            raise UserError("The demo store did not start; see its error message above.")
         yield RunningStore("127.0.0.1", int(line))
     finally:
         process.stdin.close()
@@ -299,12 +300,12 @@ def start(
 
 
 def run_child(settings: dict[str, Any]) -> None:
-    """The started process: print the port, serve until stdin closes, as it does when the parent ends."""
+    """Main function of the process: print the port, then serve until stdin closes or the parent ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_stdin, daemon=True).start()
-    limits = Limits(**settings.pop("limits"))
+    rate_limit = RateLimit(**settings.pop("rate_limit"))
     cache = Path(settings.pop("cache"))
-    with open_store(**settings, limits=limits, cache=cache) as server:
+    with open_store(**settings, rate_limit=rate_limit, cache=cache) as server:
         print(server.server_address[1], flush=True)
         server.serve_forever()
 

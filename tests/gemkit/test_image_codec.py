@@ -1,4 +1,4 @@
-"""Whatever strangers call an image becomes upright sRGB pixels, or one sentence why not."""
+"""Untrusted images are decoded to upright sRGB pixels, or rejected with one clear reason."""
 
 import struct
 import zlib
@@ -22,14 +22,14 @@ def chunk(name: bytes, content: bytes) -> bytes:
 
 
 def png(width: int, height: int, bits: int, colour: int, rows: bytes, extra: bytes = b"") -> bytes:
-    """A PNG by its parts. `colour`: 0 grey, 2 RGB, 4 grey and alpha, 6 RGBA; `extra`: other chunks."""
+    """Assemble a PNG. `colour`: 0 grey, 2 RGB, 4 grey and alpha, 6 RGBA; `extra`: other chunks."""
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0))
     data = chunk(b"IDAT", zlib.compress(rows))
     return b"\x89PNG\r\n\x1a\n" + header + extra + data + chunk(b"IEND", b"")
 
 
 def icc_profile(space: bytes, tags: dict[bytes, bytes]) -> bytes:
-    """An ICC profile (version 2) of a colour space with these tags."""
+    """An ICC profile (version 2) for a colour space, with the given tags."""
     start = 132 + 12 * len(tags)
     table, data = struct.pack(">I", len(tags)), b""
     for name, tag in tags.items():
@@ -53,7 +53,7 @@ def rgb_profile(primaries: tuple[tuple[float, ...], ...], gamma: float = 2.2) ->
 
 
 def cmyk_profile() -> bytes:
-    """A press whose four inks are all of the same grey: lightness 100 where there is none, 0 under any."""
+    """The profile of a press with four black inks: lightness 100 without ink, 0 with any ink."""
     table = b"".join(bytes([0 if number else 255, 128, 128]) for number in range(16))
     identity = struct.pack(">9i", *(65536 * (number % 4 == 0) for number in range(9)))
     ramp = bytes(range(256))
@@ -95,7 +95,7 @@ def cmyk_profile() -> bytes:
         "64_bits", "broken_profile", "profile_of_another_mode", "srgb_profile",
     ],
 )  # fmt: skip
-def test_every_kind_of_file_becomes_the_same_pixels(content: bytes) -> None:
+def test_every_format_decodes_to_the_same_pixels(content: bytes) -> None:
     pixels = decode(content).pixels
     height, width = pixels.shape[:2]
     assert (width, height) in {(40, 20), (2, 1)} and pixels.shape[2] == 3
@@ -107,7 +107,7 @@ def test_every_kind_of_file_becomes_the_same_pixels(content: bytes) -> None:
 @pytest.mark.parametrize("file_format", ["PNG", "WEBP", "TIFF", "JPEG", "AVIF"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exif_rotation_is_undone(orientation: int, file_format: str) -> None:
-    # Undo what a viewer would do to get the file's pixels, then expect the upright picture back.
+    # Invert the rotation of a viewer to get the stored pixels; decoding must return the upright image.
     upright = half_red()
     upright.paste((0, 255, 0), (0, 0, 20, 10))
     stored = {
@@ -129,7 +129,7 @@ def test_exif_rotation_is_undone(orientation: int, file_format: str) -> None:
     )
 
 
-def test_transparency_lies_on_white() -> None:
+def test_transparent_pixels_are_composited_on_white() -> None:
     clear = Image.new("RGBA", (4, 4), (255, 0, 0, 0))
     clear.putpixel((0, 0), (255, 0, 0, 255))
     palette = half_red(4, 4).convert("P", palette=Image.Palette.ADAPTIVE)
@@ -146,7 +146,7 @@ def test_transparency_lies_on_white() -> None:
         assert not (pixels[opaque] == 255).all()
 
 
-def test_more_than_8_bits_keep_their_range() -> None:
+def test_deep_pixels_keep_their_range() -> None:
     grey = np.array([[0, 32_768, 65_535]], np.uint16)
     shares = Image.fromarray(np.array([[0, 0.502, 1]], np.float32))
     with_alpha = png(3, 1, 16, 4, b"\0" + struct.pack(">6H", 0, 65535, 32768, 65535, 65535, 65535))
@@ -159,11 +159,11 @@ def test_more_than_8_bits_keep_their_range() -> None:
         assert decode(content).pixels[0, :, 0].tolist() == [0, 128, 255]
 
 
-def test_colours_come_out_in_srgb() -> None:
+def test_colours_are_converted_to_srgb() -> None:
     green = Image.new("RGB", (4, 4), (100, 200, 50))
     for options in ({}, {"file_format": "JPEG", "quality": 95}, {"file_format": "TIFF"}):
         wide = decode(encoded(green, icc_profile=rgb_profile(DISPLAY_P3), **options)).pixels[0, 0]
-        # The same colour in sRGB, by the matrices of both spaces: less red, more green, no blue.
+        # The same colour in sRGB, from the matrices of both spaces: less red, more green, no blue.
         assert np.abs(wide.astype(int) - (43, 204, 0)).max() <= 4
     same = decode(encoded(green, icc_profile=rgb_profile(SRGB))).pixels[0, 0]
     assert np.abs(same.astype(int) - (100, 200, 50)).max() <= 5
@@ -171,7 +171,7 @@ def test_colours_come_out_in_srgb() -> None:
     assert np.abs(decode(palette).pixels[0, 0].astype(int) - (43, 204, 0)).max() <= 4
 
 
-def test_a_printers_profile_says_what_its_inks_look_like() -> None:
+def test_cmyk_profiles_are_applied() -> None:
     ink = Image.new("CMYK", (4, 4), (255, 0, 0, 0))
     assert decode(encoded(ink, "TIFF")).pixels[0, 0].tolist() == [0, 255, 255]
     assert decode(encoded(ink, "TIFF", icc_profile=cmyk_profile())).pixels[0, 0].tolist() == [0, 0, 0]
@@ -200,16 +200,16 @@ def test_a_printers_profile_says_what_its_inks_look_like() -> None:
         "text_bombs", "profile_bomb",
     ],
 )  # fmt: skip
-def test_what_is_no_image_says_why_each_time_in_the_same_words(content: bytes, words: str) -> None:
-    said = set()
+def test_invalid_images_have_a_stable_error_message(content: bytes, words: str) -> None:
+    messages = set()
     for _ in range(2):
         with pytest.raises(ImageError, match=words) as caught:
             decode(bytes(bytearray(content)))
-        said.add(str(caught.value))
-    assert len(said) == 1 and "0x" not in said.pop()
+        messages.add(str(caught.value))
+    assert len(messages) == 1 and "0x" not in messages.pop()
 
 
-def test_a_frame_larger_than_its_screen_is_refused() -> None:
+def test_a_gif_frame_larger_than_its_screen_is_rejected() -> None:
     gif = bytearray(encoded(half_red().convert("P"), "GIF"))
     frame = gif.index(b",\0\0\0\0")
     gif[frame + 5 : frame + 9] = struct.pack("<HH", 12_000, 12_000)
@@ -217,11 +217,11 @@ def test_a_frame_larger_than_its_screen_is_refused() -> None:
         decode(bytes(gif))
 
 
-def test_more_pixels_than_the_header_says_are_never_unpacked() -> None:
+def test_excess_pixel_data_is_not_decompressed() -> None:
     assert decode(png(2, 1, 8, 2, bytes(10**7))).pixels.shape == (1, 2, 3)
 
 
-def test_short_memory_is_not_the_images_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_errors_are_not_image_errors(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_memory(_: Image.Image) -> None:
         raise MemoryError
 

@@ -1,4 +1,4 @@
-"""Run the project's commands as a person would, or in this process."""
+"""Run the project's commands in a separate process, as a user does, or in this one."""
 
 import os
 import signal
@@ -14,15 +14,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-
-
+#: Where the project's commands are installed.
 BIN = Path(sys.executable).parent
 
 
 def command(
     *arguments: str, cwd: Path, expect: int = 0, cores: set[int] | None = None, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run one of the project's commands as a person would, on `cores` or all; `expect` is its exit code."""
+    """Run one of the project's commands in a separate process, on all cores or on `cores`.
+
+    `expect` is its exit code.
+    """
     done = subprocess.run(
         [str(BIN / arguments[0]), *arguments[1:]],
         cwd=cwd,
@@ -41,13 +43,13 @@ def child_environment(**environment: str) -> dict[str, str]:
 
 
 def cpu_seconds() -> float:
-    """CPU time of the commands that have ended: unlike their duration no matter of what else runs here."""
+    """CPU time of finished commands. Unlike their duration, it does not depend on the load of the machine."""
     times = os.times()
     return times.children_user + times.children_system
 
 
 def called(*arguments: str, cwd: Path, expect: int = 0) -> subprocess.CompletedProcess[str]:
-    """Like `command`, but in this process, which has loaded what commands take seconds to load."""
+    """Like `command`, but in this process, where the slow imports have been done already."""
     (script,) = entry_points(group="console_scripts", name=arguments[0])
     stdout, stderr = StringIO(), StringIO()
     on_interrupt = signal.getsignal(signal.SIGINT)
@@ -69,7 +71,7 @@ def called(*arguments: str, cwd: Path, expect: int = 0) -> subprocess.CompletedP
 
 
 def start(*arguments: str, cwd: Path) -> subprocess.Popen[str]:
-    """Start a command in a process group of its own, so that a signal reaches all its workers or only it."""
+    """Start a command in its own process group, so that signals can be sent to it or to its workers too."""
     return subprocess.Popen(
         [str(BIN / arguments[0]), *arguments[1:]],
         cwd=cwd,
@@ -78,7 +80,7 @@ def start(*arguments: str, cwd: Path) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        # Whoever runs the tests in the background has Ctrl-C ignored, and children inherit that.
+        # Shells ignore Ctrl-C in background jobs, and children inherit that.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
@@ -86,12 +88,12 @@ def start(*arguments: str, cwd: Path) -> subprocess.Popen[str]:
 def signal_when(
     process: subprocess.Popen[str], ready: Callable[[], bool], number: signal.Signals, seconds: float = 120
 ) -> tuple[int, str]:
-    """Send `number` to the process alone as soon as `ready()`; its exit code and what it said."""
+    """Send a signal to the process alone as soon as `ready()`. Returns its exit code and stderr."""
     deadline = time.monotonic() + seconds
     while process.poll() is None and not ready():
-        assert time.monotonic() < deadline, "the command never got to the point where it was to be stopped"
+        assert time.monotonic() < deadline, "the command never became ready for the signal"
         time.sleep(0.02)
     assert process.poll() is None, f"ended before the signal: {process.communicate()}"
     process.send_signal(number)
-    _, said = process.communicate(timeout=60)
-    return process.returncode, said
+    _, stderr = process.communicate(timeout=60)
+    return process.returncode, stderr

@@ -1,4 +1,4 @@
-"""Functions that a worker may not survive. In a module of their own, so that workers start fast."""
+"""Functions that can kill their worker, in a separate module so that workers start fast."""
 
 import ctypes
 import os
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def double(item: Any) -> Any:
-    """Twice the item, unless it names something worse. ("once", folder, deed): only when first called."""
+    """Double the item or, if it names a misdeed, do it. ("once", folder, misdeed): only on the first call."""
     if isinstance(item, tuple):
         _, folder, item = item
         done = Path(folder) / item
@@ -23,7 +23,7 @@ def double(item: Any) -> Any:
     elif item == "be killed":
         os.kill(os.getpid(), signal.SIGKILL)
     elif item == "hang":
-        # In C and with the interpreter's lock, as a decoder does that never ends.
+        # In C and holding the GIL, like a decoder in an endless loop.
         ctypes.PyDLL(None).sleep(100)
     elif item == "fill memory":
         return len(bytearray(2**31))
@@ -35,7 +35,7 @@ def double(item: Any) -> Any:
 
 
 def measure_or_crash(image: Any, settings: Any) -> dict[str, Any]:
-    """`measure_image`, with a decoder that crashes on files that say so."""
+    """Like `measure_image`, with a decoder that crashes on files that end with "crash"."""
     from curation.measurement.measure import measure_image
 
     if image.path.read_bytes().endswith(b"crash"):
@@ -44,7 +44,7 @@ def measure_or_crash(image: Any, settings: Any) -> dict[str, Any]:
 
 
 def crop_or_crash(photo: Any, params: Any) -> Any:
-    """`crop_photo`, with a search for the stone that crashes on files that say so."""
+    """Like `crop_photo`, with a segmentation that crashes on files that end with "crash"."""
     from curation.cropping.crop import crop_photo
 
     if photo.path.read_bytes().endswith(b"crash"):

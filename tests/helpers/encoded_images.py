@@ -6,6 +6,7 @@ from PIL import Image
 
 
 def encoded(image: Image.Image, file_format: str = "PNG", **options: object) -> bytes:
+    """The bytes of an image file; `options` go to Pillow."""
     content = io.BytesIO()
     image.save(content, file_format, **options)
     return content.getvalue()

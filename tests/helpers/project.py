@@ -1,4 +1,4 @@
-"""Project folders to run the commands in: parameters made small, labels, rendered images."""
+"""Project folders to run commands in, with small parameters, labels and rendered images."""
 
 import os
 import shutil
@@ -8,10 +8,10 @@ import yaml
 
 from tests.helpers.commands import ROOT
 
-#: Small enough for tests, large enough that every kind of dirt and every variety occurs.
+#: Small enough for tests, large enough for every kind of dirt and every variety to occur.
 SEED, SCALE = 5, 0.12
 
-#: The curation's stages, in order.
+#: The stages of curation, in order.
 CURATION = (
     ("gemcurate", "measure", "--site", "demo"),
     ("gemcurate", "clean"),
@@ -23,7 +23,7 @@ CURATION = (
 
 
 def small_params(**changes: dict[str, object]) -> dict[str, object]:
-    """The project's own params.yaml, made small: a tenth of the store, small crops, a few training steps."""
+    """The project's params.yaml, reduced: a tenth of the store, small crops, a few training steps."""
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     params["crawl"]["demo"] = {"seed": SEED, "scale": SCALE}
     params["crop"]["size"] = 64
@@ -37,7 +37,7 @@ def small_params(**changes: dict[str, object]) -> dict[str, object]:
 
 
 def set_up(folder: Path, **changes: dict[str, object]) -> Path:
-    """Put params.yaml and labels/ into a folder."""
+    """Write params.yaml and labels/ to a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "params.yaml").write_text(yaml.safe_dump(small_params(**changes), sort_keys=False))
     shutil.copytree(ROOT / "labels", folder / "labels", dirs_exist_ok=True)
@@ -45,15 +45,16 @@ def set_up(folder: Path, **changes: dict[str, object]) -> Path:
 
 
 def set_param(folder: Path, path: str, value: object) -> None:
-    """Change one value of a folder's params.yaml, named by its key's path."""
+    """Change one value in a folder's params.yaml; `path` is the dotted path of its key."""
     params = yaml.safe_load((folder / "params.yaml").read_text())
     *sections, key = path.split(".")
-    inside = params
-    for section in sections:
-        inside = inside[section]
-    inside[key] = value
+    section = params
+    for name in sections:
+        section = section[name]
+    section[key] = value
     (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
 
 
 def share_rendered(rendered: Path, folder: Path) -> None:
+    """Hard-link the rendered images into a project folder."""
     shutil.copytree(rendered, folder / ".cache", copy_function=os.link)

@@ -1,4 +1,4 @@
-"""Bad input gets one clear sentence and exit code 2, no traceback, and nothing is lost."""
+"""Bad input ends with one clear sentence and exit code 2, without a traceback or loss of data."""
 
 import os
 import shutil
@@ -23,13 +23,13 @@ EVALUATE = ("gemtrain", "evaluate", "--dataset", "d1k", "--recipe", "gemnet")
 
 
 def refused(*arguments: str, cwd: Path, words: tuple[str, ...]) -> None:
+    """Run a command that must fail with one error message that contains all the words."""
     done = called(*arguments, cwd=cwd, expect=2)
-    said = done.stderr
-    assert "Traceback" not in said and "Traceback" not in done.stdout
-    problem = [line for line in said.splitlines() if line.startswith("error:")]
-    assert len(problem) == 1, said
+    assert "Traceback" not in done.stderr and "Traceback" not in done.stdout
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error:")]
+    assert len(errors) == 1, done.stderr
     for word in words:
-        assert word in problem[0], problem[0]
+        assert word in errors[0], errors[0]
 
 
 def test_unknown_site(workspace: Path) -> None:
@@ -40,12 +40,12 @@ def test_unknown_site(workspace: Path) -> None:
     ("text", "word"),
     [("title = [", "shop.toml"), (ROOT_SITE + "\nnonsense = 1", "nonsense"), ("", "shop.toml")],
 )
-def test_site_file_that_is_wrong(workspace: Path, text: str, word: str) -> None:
+def test_invalid_site_file(workspace: Path, text: str, word: str) -> None:
     (workspace / "shop.toml").write_text(text)
     refused("gemscrape", "crawl", "--site", "shop.toml", cwd=workspace, words=("shop.toml", word))
 
 
-def test_site_file_that_is_not_there(workspace: Path) -> None:
+def test_missing_site_file(workspace: Path) -> None:
     refused("gemscrape", "crawl", "--site", "nowhere/shop.toml", cwd=workspace, words=("nowhere/shop.toml",))
 
 
@@ -63,12 +63,12 @@ def test_site_file_that_is_not_there(workspace: Path) -> None:
         (TRAIN, "train.recipes.gemnet.image_size", "big", "image_size"),
     ],
 )
-def test_wrong_params(project: Path, stage: tuple[str, ...], path: str, value: object, word: str) -> None:
+def test_invalid_params(project: Path, stage: tuple[str, ...], path: str, value: object, word: str) -> None:
     set_param(project, path, value)
     refused(*stage, cwd=project, words=("params.yaml", word))
 
 
-def test_params_that_are_not_there(tmp_path: Path) -> None:
+def test_missing_params(tmp_path: Path) -> None:
     refused("gemcurate", "split", cwd=tmp_path, words=("params.yaml",))
 
 
@@ -94,7 +94,7 @@ def test_truncated_and_missing_tables(project: Path, stage: tuple[str, ...], fil
 
 
 def only_variety(folder: Path, keep: int) -> None:
-    """Leave the first `keep` varieties in the split."""
+    """Keep only the first `keep` varieties in the split table."""
     split = read_table(folder / "data/split.parquet", SPLIT)
     varieties = sorted(set(split["variety"].to_pylist()))[:keep]
     rows = [row for row in split.to_pylist() if row["variety"] in varieties]
@@ -106,7 +106,7 @@ def test_a_dataset_of_one_class(project: Path) -> None:
     refused("gemcurate", "balance", "--dataset", "d1k", cwd=project, words=("d1k",))
 
 
-def test_a_dataset_without_photos(project: Path) -> None:
+def test_a_dataset_without_images(project: Path) -> None:
     clean = read_table(project / "data/clean.parquet", CLEAN)
     nothing = clean.set_column(clean.schema.get_field_index("keep"), "keep", pa.array([False] * len(clean)))
     write_table(project / "data/clean.parquet", nothing.cast(CLEAN))
@@ -128,12 +128,12 @@ def test_unknown_dataset_and_recipe(project: Path) -> None:
     )
 
 
-def test_evaluating_what_was_not_trained(project: Path) -> None:
+def test_evaluating_an_untrained_model(project: Path) -> None:
     shutil.rmtree(project / "models")
     refused(*EVALUATE, cwd=project, words=("models/d1k/gemnet",))
 
 
-def test_a_leaking_dataset_is_refused(project: Path) -> None:
+def test_a_leaking_dataset_is_rejected(project: Path) -> None:
     train = sorted((project / "data/datasets/d1k").glob("train-*.parquet"))[0]
     rows = pq.read_table(train)
     leaked = rows.filter((pc.field("rotation") == 0) & ~pc.field("mirrored")).slice(0, 1)
@@ -142,8 +142,8 @@ def test_a_leaking_dataset_is_refused(project: Path) -> None:
     refused(*EVALUATE, cwd=project, words=("group", "d1k"))
 
 
-def test_weights_that_cannot_be_had(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No file, no network, no registry: the sentence names what else can be done."""
+def test_unavailable_weights(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without file, network and registry, the error names the alternatives."""
     for file in (project / ".cache").rglob("u2netp.onnx"):
         file.unlink()
     for file in (project / ".cache").glob("crop.sqlite*"):
@@ -159,7 +159,7 @@ def test_weights_that_cannot_be_had(project: Path, tmp_path: Path, monkeypatch: 
 
 
 def limited(kilobytes: int, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """Run a command that may not write files larger than that: what a full disk looks like to it."""
+    """Run a command with a limit on the file size, which simulates a full disk."""
     script = f"ulimit -f {kilobytes}; trap '' XFSZ; exec \"$@\""
     return subprocess.run(
         ["bash", "-c", script, "-", str(BIN / arguments[0]), *arguments[1:]],
@@ -186,7 +186,7 @@ def test_a_read_only_disk(project: Path) -> None:
         script = f'mount --bind {folder} {folder} && mount -o remount,bind,ro {folder} && exec "$@"'
         prefix = ["unshare", "--mount", "bash", "-c", script, "-"]
         if subprocess.run([*prefix, "true"], capture_output=True).returncode:
-            pytest.skip("this machine lets nobody mount")
+            pytest.skip("mounting is not permitted on this machine")
     else:
         folder.chmod(0o555)
         prefix = []
@@ -200,8 +200,8 @@ def test_a_read_only_disk(project: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["gemscrape", "gemcurate", "gemtrain"])
-def test_help_loads_nothing_heavy_and_bad_usage_is_two(tmp_path: Path, name: str) -> None:
-    """Half a second is the promise; what makes it hold is that nothing heavy is imported."""
+def test_help_imports_nothing_heavy_and_bad_usage_exits_with_2(tmp_path: Path, name: str) -> None:
+    """`--help` must answer in half a second, which requires that nothing heavy is imported."""
     heavy = ("torch", "cv2", "rembg", "rapidocr", "bs4", "httpx", "pandas", "sklearn", "matplotlib")
     module = {"gemscrape": "scraper", "gemcurate": "curation", "gemtrain": "gemtrain"}[name]
     code = f"import sys, {module}.cli; print([m for m in {heavy!r} if m in sys.modules])"

@@ -1,4 +1,4 @@
-"""Same inputs and seed, same bytes: whatever ran before, however many workers."""
+"""Same inputs and seed give the same bytes, whatever ran before and with any number of workers."""
 
 import hashlib
 import shutil
@@ -19,7 +19,7 @@ def fingerprints(folder: Path) -> dict[str, str]:
     return {str(f.relative_to(folder)): hashlib.sha256(f.read_bytes()).hexdigest() for f in files}
 
 
-def test_one_worker_and_a_cache_with_gaps_give_the_same_bytes(project: Path) -> None:
+def test_bytes_depend_neither_on_workers_nor_on_the_cache(project: Path) -> None:
     before = {name: mark for name, mark in fingerprints(project).items() if "predictions" not in name}
     for folder in ("data/measured", "data/crops", "data/datasets", "metrics"):
         shutil.rmtree(project / folder)
@@ -32,23 +32,23 @@ def test_one_worker_and_a_cache_with_gaps_give_the_same_bytes(project: Path) -> 
     assert after == before
 
 
-def test_no_group_is_on_two_sides(pipeline: Path) -> None:
-    split = read_table(pipeline / "data/split.parquet", SPLIT)
-    sides: dict[str, set[str]] = {}
-    for group, side in zip(split["group_id"].to_pylist(), split["split"].to_pylist(), strict=True):
-        sides.setdefault(group, set()).add(side)
-    assert len(sides) > 20
-    assert all(len(side) == 1 for side in sides.values())
+def test_no_group_is_in_two_splits(pipeline: Path) -> None:
+    table = read_table(pipeline / "data/split.parquet", SPLIT)
+    splits: dict[str, set[str]] = {}
+    for group, split in zip(table["group_id"].to_pylist(), table["split"].to_pylist(), strict=True):
+        splits.setdefault(group, set()).add(split)
+    assert len(splits) > 20
+    assert all(len(names) == 1 for names in splits.values())
     for dataset in ("d1k", "d2k"):
         found: dict[str, str] = {}
-        for side in ("train", "validation", "test"):
-            for file in (pipeline / f"data/datasets/{dataset}").glob(f"{side}-*.parquet"):
+        for split in ("train", "validation", "test"):
+            for file in (pipeline / f"data/datasets/{dataset}").glob(f"{split}-*.parquet"):
                 for group in read_table(file, DATASET, ["group_id"])["group_id"].to_pylist():
-                    assert found.setdefault(group, side) == side
+                    assert found.setdefault(group, split) == split
 
 
-def test_only_training_photos_are_turned(pipeline: Path) -> None:
-    for side in ("validation", "test"):
-        for file in (pipeline / "data/datasets/d1k").glob(f"{side}-*.parquet"):
+def test_only_training_images_are_rotated(pipeline: Path) -> None:
+    for split in ("validation", "test"):
+        for file in (pipeline / "data/datasets/d1k").glob(f"{split}-*.parquet"):
             table = read_table(file, DATASET, ["rotation", "mirrored"])
             assert set(table["rotation"].to_pylist()) == {0} and set(table["mirrored"].to_pylist()) == {False}

@@ -1,4 +1,4 @@
-"""`dvc repro` in a temporary clone: everything runs, nothing runs twice, and only what a change touches."""
+"""`dvc repro` in a temporary clone: everything runs once, and a change reruns only the stages it affects."""
 
 import json
 import shutil
@@ -16,7 +16,7 @@ from tests.helpers.project import set_param, share_rendered, small_params
 
 
 def run(*arguments: str, cwd: Path) -> str:
-    """Run a command with the code of the folder it runs in; what it said."""
+    """Run a command with the code in `cwd`. Returns its output."""
     environment = child_environment(PYTHONPATH=str(cwd), U2NET_HOME=str(fetch("u2netp").parent))
     done = subprocess.run(
         arguments, cwd=cwd, env=environment, capture_output=True, text=True, timeout=500, check=False
@@ -26,21 +26,31 @@ def run(*arguments: str, cwd: Path) -> str:
 
 
 def repro(clone: Path) -> set[str]:
-    """Run the pipeline; the names of the stages that ran."""
+    """Run the pipeline. Returns the names of the stages that ran."""
     lines = run(str(BIN / "dvc"), "repro", cwd=clone).splitlines()
     return {line.split("'")[1] for line in lines if line.startswith("Running stage")}
 
 
+def stale(clone: Path) -> set[str]:
+    """The names of the stages that would run again, according to `dvc status`."""
+    return set(json.loads(run(str(BIN / "dvc"), "status", "--json", cwd=clone)))
+
+
+def append_comment(path: Path) -> None:
+    """Edit a module without changing what it does."""
+    path.write_text(path.read_text() + "\n# edited\n")
+
+
 def sites_of_images(clone: Path) -> set[str]:
-    """The sites that `clean` names."""
+    """The sites in the table that `clean` wrote."""
     return set(read_table(clone / "data/clean.parquet", CLEAN, ["site"])["site"].to_pylist())
 
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory, rendered: Path, pipeline: Path) -> Path:
-    """A fresh copy of the project in a git repository of its own, of two stores, one dataset, one recipe.
+    """A copy of the project in a new git repository, with two stores, one dataset and one recipe.
 
-    Both sell the same photos, whose crops are known already, as after an earlier run.
+    Both stores sell the same photos. Their crops are in the memo, as after an earlier run.
     """
     folder = tmp_path_factory.mktemp("clone") / "project"
     files = run("git", "ls-files", "-co", "--exclude-standard", cwd=ROOT).split()
@@ -63,6 +73,28 @@ def clone(tmp_path_factory: pytest.TempPathFactory, rendered: Path, pipeline: Pa
     return folder
 
 
+def check_partial_reruns(clone: Path) -> None:
+    """Each change reruns the stages whose result it can change, and no other."""
+    models, rules = clone / "gemtrain/models", clone / "curation/cleaning/rules"
+    shutil.copy(models / "alexnet.py", models / "unused.py")
+    append_comment(models / "vgg.py")
+    shutil.copy(clone / "gemtrain/recipes/gemnet.toml", clone / "gemtrain/recipes/unused.toml")
+    set_param(clone, "limits.measure.memory_mb", 3000)
+    assert repro(clone) == {"network@gemnet"}, "gemnet uses none of the changed files and no limit"
+
+    shutil.copy(rules / "small.py", rules / "tiny_twin.py")
+    set_param(clone, "clean.rules.tiny_twin", False)
+    assert repro(clone) == {"clean"}, "a rule that is switched off changes no table"
+
+    append_comment(clone / "curation/inspect/visualise.py")
+    assert repro(clone) == {"steps"}
+
+    append_comment(models / "gemnet.py")
+    assert stale(clone) == {"network@gemnet"}
+    run(str(BIN / "dvc"), "repro", "network@gemnet", cwd=clone)
+    assert stale(clone) == {"train@d1k-gemnet", "evaluate@d1k-gemnet"}
+
+
 @pytest.mark.timeout(600)
 def test_the_whole_pipeline(clone: Path) -> None:
     ran = repro(clone)
@@ -72,11 +104,13 @@ def test_the_whole_pipeline(clone: Path) -> None:
     for name in ("canny_steps.png", "d1k/classes.csv", "d1k/gemnet/confusion.csv", "d1k/gemnet/curves.png"):
         assert (clone / "plots" / name).stat().st_size > 0
     assert "__pycache__" not in (clone / "dvc.lock").read_text()
-    assert sites_of_images(clone) == {"annex"}, "of two sites that have an image the first by name counts"
+    assert sites_of_images(clone) == {"annex"}, "an image on two sites belongs to the first site by name"
     run("git", "add", ".", cwd=clone)
     run("git", "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "run", cwd=clone)
 
-    assert repro(clone) == set(), "nothing changed, so nothing runs"
+    assert repro(clone) == set(), "without a change, no stage runs"
+
+    check_partial_reruns(clone)
 
     dvc = str(BIN / "dvc")
     assert "top1" in run(dvc, "metrics", "show", cwd=clone)

@@ -1,6 +1,6 @@
-"""One new file is one new store or cleaning rule.
+"""A new store or cleaning rule is one new file.
 
-tests/gemtrain/test_gemtrain.py shows it of networks and recipes.
+tests/gemtrain/test_gemtrain.py shows the same for networks and recipes.
 """
 
 import shutil
@@ -15,7 +15,7 @@ from tests.helpers.commands import ROOT, command
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """A copy of the code, which Python imports before the installed one when it is on PYTHONPATH."""
+    """A copy of the code. With it on PYTHONPATH, Python imports it instead of the installed code."""
     for package in ("gemkit", "scraper", "curation", "gemtrain"):
         shutil.copytree(
             ROOT / package, tmp_path / "code" / package, ignore=shutil.ignore_patterns("__pycache__")
@@ -25,8 +25,8 @@ def copy(tmp_path: Path) -> Path:
 
 def test_a_store_is_one_file(copy: Path, tmp_path: Path) -> None:
     shutil.copy(copy / "scraper/sites/demo.toml", copy / "scraper/sites/corner_shop.toml")
-    said = command("gemscrape", "sites", cwd=tmp_path, PYTHONPATH=str(copy)).stdout
-    assert "corner_shop" in said
+    output = command("gemscrape", "sites", cwd=tmp_path, PYTHONPATH=str(copy)).stdout
+    assert "corner_shop" in output
 
 
 def test_a_cleaning_rule_is_one_file(copy: Path, project: Path) -> None:

@@ -1,4 +1,4 @@
-"""kill -9 and Ctrl-C at every stage: nothing lost, nothing half, nothing finished done twice."""
+"""kill -9 and Ctrl-C in every stage: no lost or incomplete results, and no finished work is repeated."""
 
 import shutil
 import signal
@@ -16,9 +16,9 @@ EVALUATE = ("gemtrain", "evaluate", "--dataset", "d1k", "--recipe", "gemnet")
 
 
 def rows(folder: Path, memo: str) -> dict[bytes, int]:
-    """Key → row number of an image's result: one that is computed again gets a new number.
+    """Key → row number of the memo's results; a result that is computed again gets a new row number.
 
-    The examples' Canny steps, which have no record, come and go with their image.
+    Rows without a record are left out.
     """
     path = folder / f".cache/{memo}.sqlite"
     if not path.exists():
@@ -31,7 +31,7 @@ def rows(folder: Path, memo: str) -> dict[bytes, int]:
 
 
 def forget(folder: Path, memo: str, results: int = 60) -> int:
-    """Forget that many results, as if so many images were new; how many are left."""
+    """Delete `results` results, as if that many images were new. Returns the number of remaining results."""
     with sqlite3.connect(folder / f".cache/{memo}.sqlite") as database:
         database.execute(
             "DELETE FROM memo WHERE key IN (SELECT key FROM memo WHERE record != '{}' ORDER BY key LIMIT ?)",
@@ -46,35 +46,35 @@ def forget(folder: Path, memo: str, results: int = 60) -> int:
 )
 def test_kill_and_rerun(project: Path, memo: str, stage: tuple[str, ...], output: str) -> None:
     expected = {file.name: file.read_bytes() for file in (project / output).iterdir()}
-    left = forget(project, memo)
+    remaining = forget(project, memo)
     shutil.rmtree(project / output)
 
     process = start(*stage, cwd=project)
-    code, _ = signal_when(process, lambda: len(rows(project, memo)) >= left + 8, signal.SIGKILL)
+    code, _ = signal_when(process, lambda: len(rows(project, memo)) >= remaining + 8, signal.SIGKILL)
     assert code == -signal.SIGKILL
     finished = rows(project, memo)
-    assert len(finished) >= left + 8
+    assert len(finished) >= remaining + 8
     assert not (project / output).exists() or not list((project / output).glob("*.parquet"))
 
     command(*stage, cwd=project)
     after = rows(project, memo)
-    assert {key: after[key] for key in finished} == finished, "what was finished is not done again"
+    assert {key: after[key] for key in finished} == finished, "finished work is not repeated"
     assert len(after) > len(finished)
     assert {file.name: file.read_bytes() for file in (project / output).iterdir()} == expected
 
 
 def test_ctrl_c_while_measuring(project: Path) -> None:
-    left = forget(project, "measure")
+    remaining = forget(project, "measure")
     process = start(*MEASURE, cwd=project)
-    code, said = signal_when(process, lambda: len(rows(project, "measure")) > left, signal.SIGINT)
-    assert code == 130 and "Traceback" not in said and "Interrupted" in said
+    code, stderr = signal_when(process, lambda: len(rows(project, "measure")) > remaining, signal.SIGINT)
+    assert code == 130 and "Traceback" not in stderr and "Interrupted" in stderr
 
 
 def test_ctrl_c_while_cropping(project: Path) -> None:
-    left = forget(project, "crop")
+    remaining = forget(project, "crop")
     process = start(*CROP, cwd=project)
-    code, said = signal_when(process, lambda: len(rows(project, "crop")) > left, signal.SIGINT)
-    assert code == 130 and "Traceback" not in said and "Interrupted" in said
+    code, stderr = signal_when(process, lambda: len(rows(project, "crop")) > remaining, signal.SIGINT)
+    assert code == 130 and "Traceback" not in stderr and "Interrupted" in stderr
 
 
 def test_ctrl_c_while_crawling(project: Path) -> None:
@@ -82,8 +82,8 @@ def test_ctrl_c_while_crawling(project: Path) -> None:
     shutil.rmtree(project / ".cache/crawl")
     images = project / "data/raw/demo/images"
     process = start("gemscrape", "crawl", "--site", "demo", cwd=project)
-    code, said = signal_when(process, lambda: len(list(images.glob("*/*"))) > 5, signal.SIGINT)
-    assert code == 130 and "Traceback" not in said and "Interrupted" in said
+    code, stderr = signal_when(process, lambda: len(list(images.glob("*/*"))) > 5, signal.SIGINT)
+    assert code == 130 and "Traceback" not in stderr and "Interrupted" in stderr
 
 
 def test_ctrl_c_while_training(project: Path) -> None:
@@ -92,8 +92,8 @@ def test_ctrl_c_while_training(project: Path) -> None:
     shutil.rmtree(project / "models/d1k/gemnet")
     shutil.rmtree(project / ".cache/train", ignore_errors=True)
     process = start(*TRAIN, cwd=project)
-    code, said = signal_when(process, lambda: any((project / ".cache/train").rglob("*.*")), signal.SIGINT)
-    assert code == 130 and "Traceback" not in said and "Interrupted" in said
+    code, stderr = signal_when(process, lambda: any((project / ".cache/train").rglob("*.*")), signal.SIGINT)
+    assert code == 130 and "Traceback" not in stderr and "Interrupted" in stderr
 
 
 @pytest.mark.parametrize(
@@ -106,9 +106,9 @@ def test_ctrl_c_while_training(project: Path) -> None:
     ],
 )
 def test_ctrl_c_in_a_short_stage(project: Path, stage: tuple[str, ...]) -> None:
-    """Stopped as soon as the command has set itself up, before or while it works."""
+    """Interrupt the command once it has installed its signal handlers, before or during its work."""
     process = start(*stage, cwd=project)
     modules = Path(f"/proc/{process.pid}/maps")
-    code, said = signal_when(process, lambda: "libarrow" in modules.read_text(), signal.SIGINT)
-    assert code == 130 and "Traceback" not in said
+    code, stderr = signal_when(process, lambda: "libarrow" in modules.read_text(), signal.SIGINT)
+    assert code == 130 and "Traceback" not in stderr
     command(*stage, cwd=project)

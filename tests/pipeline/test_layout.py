@@ -1,4 +1,4 @@
-"""The layout of docs/architecture.md: imports go one way between packages and down inside them."""
+"""The layout in docs/architecture.md: imports go one way between packages and downwards inside them."""
 
 import ast
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ import pytest
 from gemkit.imports import imported_modules, module_file
 from tests.helpers.commands import ROOT
 
-#: A package imports only those before it, and a module or folder of a package only those before it there.
+#: A package imports only packages before it; inside a package, so do its modules and folders.
 PACKAGES: dict[str, list[str]] = {
     "gemkit": [],
     "scraper": [
@@ -27,16 +27,16 @@ PACKAGES: dict[str, list[str]] = {
     "tools": [],
 }  # fmt: skip
 
-#: What only shows or tells: no stage imports it, so that editing it runs no stage again.
-SHOWS = ("curation.inspect", "curation.report")
+#: Folders for display only. No stage imports them, so that editing them reruns no stage.
+DISPLAY = ("curation.inspect", "curation.report")
 STAGE_FOLDERS = ("curation.measurement", "curation.cleaning", "curation.cropping", "curation.datasets")
 
-#: Longer files have more than one job.
-MOST_LINES = 400
+#: Longer files have more than one responsibility.
+MAX_LINES = 400
 
 
 def modules(package: str) -> dict[str, Path]:
-    """Files of a package by the name of their module, relative to the project."""
+    """The files of a package, relative to the project, by module name."""
     files = sorted((ROOT / package).rglob("*.py"))
     return {
         ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): file.relative_to(
@@ -47,7 +47,7 @@ def modules(package: str) -> dict[str, Path]:
 
 
 def imports(package: str) -> Iterator[tuple[str, str]]:
-    """(module, module that it imports), also inside functions."""
+    """Pairs (module, imported module), including imports inside functions."""
     for name, path in modules(package).items():
         for other in imported_modules(path):
             if module_file(other) != path:
@@ -69,8 +69,8 @@ def test_packages_import_one_way(package: str) -> None:
 @pytest.mark.parametrize("package", [package for package, layers in PACKAGES.items() if layers])
 def test_folders_import_downwards(package: str) -> None:
     layers = PACKAGES[package]
-    there = {path.stem for path in (ROOT / package).iterdir() if path.suffix == ".py" or modules_in(path)}
-    assert there - {"__init__"} == set(layers), "this test's list of layers is not the package's"
+    present = {path.stem for path in (ROOT / package).iterdir() if path.suffix == ".py" or modules_in(path)}
+    assert present - {"__init__"} == set(layers), "PACKAGES is out of date"
 
     def layer(module: str) -> int | None:
         inside = module.split(".")[1:2]
@@ -92,7 +92,7 @@ def modules_in(folder: Path) -> bool:
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_no_circle(package: str) -> None:
+def test_no_circular_imports(package: str) -> None:
     graph: dict[str, set[str]] = {}
     for name, other in imports(package):
         if other.partition(".")[0] == package:
@@ -100,14 +100,14 @@ def test_no_circle(package: str) -> None:
     left = set(graph)
     while leaves := {name for name in left if not graph[name] & left}:
         left -= leaves
-    assert not left, f"these import one another in a circle: {sorted(left)}"
+    assert not left, f"circular imports: {sorted(left)}"
 
 
-def test_what_only_shows_is_no_part_of_a_stage() -> None:
+def test_no_stage_imports_display_code() -> None:
     wrong = [
         (name, other)
         for name, other in imports("curation")
-        if is_below(name, STAGE_FOLDERS) and is_below(other, SHOWS)
+        if is_below(name, STAGE_FOLDERS) and is_below(other, DISPLAY)
     ]
     assert not wrong
 
@@ -131,4 +131,4 @@ def test_no_file_is_too_long() -> None:
         for folder in folders
         for path in (ROOT / folder).rglob("*.py")
     }
-    assert not {path: count for path, count in lines.items() if count > MOST_LINES}
+    assert not {path: count for path, count in lines.items() if count > MAX_LINES}

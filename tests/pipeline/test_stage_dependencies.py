@@ -1,4 +1,4 @@
-"""A stage of dvc.yaml depends on all code that it imports and that can change its result, and on no other."""
+"""A stage of dvc.yaml depends exactly on the code that it imports and that can change its result."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import yaml
 from gemkit.imports import import_closure
 from tests.helpers.commands import ROOT
 
-#: The module in which each stage begins.
+#: The entry module of each stage.
 ENTRIES = {
     "measure": "curation.measurement.measure",
     "clean": "curation.cleaning.clean",
@@ -22,9 +22,8 @@ ENTRIES = {
     "report": "gemtrain.report.report",
 }
 
-#: Imported by stages without being able to change what they compute: how errors are said, how work is spread
-#: over processes and shown, where finished work is kept, how settings and the tables of other stages are
-#: checked.
+#: Modules that stages import but that cannot change their results: error messages, executors, progress, the
+#: memo, and the validation of settings and of other stages' tables.
 NO_EFFECT = (
     "gemkit/__init__.py",
     "gemkit/errors.py",
@@ -49,13 +48,14 @@ def code_of(stage: str) -> list[Path]:
 
 
 def without_effect(file: Path, stage: str) -> bool:
+    """Whether the file cannot change the result of the stage."""
     if file.name == "__init__.py" and len(file.parts) == 2:
         return True
-    # Tables that other packages write are only checked while they are read.
+    # Tables of other packages are only validated when they are read.
     own = ENTRIES[stage].partition(".")[0]
     if file.name == "tables.py" and file.parts[0] != own:
         return True
-    # `train` and `evaluate` depend on what the stage `network` writes: the code of the recipe's own network.
+    # `train` and `evaluate` depend on the output of the stage `network`, hashes of the recipe's network code.
     if file.is_relative_to("gemtrain/models"):
         return any(dep.startswith("data/networks/") for dep in STAGES[stage].get("do", STAGES[stage])["deps"])
     return any(file.is_relative_to(path) for path in NO_EFFECT)
@@ -73,7 +73,7 @@ def test_a_stage_depends_on_what_it_imports(stage: str) -> None:
         for file in sorted(import_closure(ENTRIES[stage]))
         if not any(file.is_relative_to(dep) for dep in code) and not without_effect(file, stage)
     ]
-    assert not missing, f"dvc.yaml: '{stage}' imports these and does not depend on them"
+    assert not missing, f"dvc.yaml: '{stage}' imports these files but does not depend on them"
 
 
 @pytest.mark.parametrize("stage", ENTRIES)
@@ -84,14 +84,14 @@ def test_a_stage_depends_on_no_other_code(stage: str) -> None:
         for dep in code_of(stage)
         if dep.suffix in ("", ".py") and not any(file.is_relative_to(dep) for file in files)
     ]
-    assert not unused, f"dvc.yaml: '{stage}' depends on these and imports nothing of them"
+    assert not unused, f"dvc.yaml: '{stage}' depends on these paths but imports nothing from them"
 
 
 def test_a_crawl_depends_on_no_code() -> None:
     assert "deps" not in STAGES["crawl"]["do"]
 
 
-def test_limits_are_no_parameter_of_a_stage() -> None:
+def test_no_stage_depends_on_limits() -> None:
     for stage in STAGES.values():
         params = stage.get("do", stage).get("params", [])
         assert not [name for name in params if name.startswith("limits")]

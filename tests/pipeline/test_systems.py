@@ -1,4 +1,4 @@
-"""The parameter files of published systems, and their recipes: valid, and as published."""
+"""The parameter files and recipes of published systems are valid and match the publications."""
 
 from pathlib import Path
 
@@ -31,13 +31,13 @@ def test_every_parameter_file_is_valid(path: Path) -> None:
     assert sorted(read_balance(path).datasets) == sorted(content["datasets"])
     check_evaluate_section(path)
     for name in content["recipes"]:
-        # A DVC stage depends on the key of its recipe.
+        # A DVC stage depends on the key of its recipe, so it must exist.
         assert name in content["train"]["recipes"]
         load_settings(path, name)
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
-def test_every_system_is_there_with_all_its_recipes(system: str) -> None:
+def test_every_system_lists_all_its_recipes(system: str) -> None:
     path = ROOT / "params" / f"{system}.yaml"
     recipes = yaml.safe_load(path.read_text())["recipes"]
     assert recipes == [name for name in recipe_names() if name.startswith(f"{system}-")]
@@ -50,7 +50,7 @@ def test_every_system_is_there_with_all_its_recipes(system: str) -> None:
         assert set(recipe.features) <= network.layers.keys()
 
 
-def test_schedules_are_the_published_ones() -> None:
+def test_schedules_match_the_publications() -> None:
     for name in recipe_names():
         recipe = load_recipe(name)
         stages = [(stage.train, stage.epochs, stage.learning_rate) for stage in recipe.stages]
@@ -70,7 +70,7 @@ def test_schedules_are_the_published_ones() -> None:
             assert recipe.weights == "pretrained"
 
 
-def test_splits_and_datasets_are_the_published_ones() -> None:
+def test_splits_and_datasets_match_the_publications() -> None:
     training = {
         "tuebingen2024": 0.8,
         "pasley2022": 0.7,
@@ -87,7 +87,7 @@ def test_splits_and_datasets_are_the_published_ones() -> None:
     assert balance.orientations == 8 and targets == {"d1k": (1000, 600), "d2k": (2000, 1500)}
 
 
-def test_the_published_links_are_a_site() -> None:
+def test_the_published_links_are_a_built_in_site() -> None:
     site = load_site("gempundit_published")
     assert isinstance(site, LinksSite) and site.product.id is not None
     assert site.product.id.part("https://imgcdn1.gempundit.com/media/gp112443-1-150323.jpg") == "112443"

@@ -1,4 +1,4 @@
-"""Photos that the camera or the shop spoilt: nothing on them, out of focus, badly exposed, lettered over."""
+"""Defective photos: blank, out of focus, badly exposed, or with a watermark."""
 
 import cv2
 import numpy as np
@@ -27,7 +27,7 @@ _INKS = ((255, 255, 255), (255, 255, 255), (20, 20, 20), (70, 70, 70), (240, 205
 
 
 def blank(rng: np.random.Generator) -> np.ndarray:
-    """A picture of nothing, uint8 RGB (height, width, 3): one colour, a soft gradient, an empty backdrop."""
+    """An empty image, uint8 RGB (height, width, 3): one colour, a soft gradient or an empty backdrop."""
     width, height = (int(side) for side in rng.integers(300, 800, 2))
     look = rng.choice(
         ["white", "black", "grey", "tint", "gradient", "backdrop"], p=[0.3, 0.1, 0.2, 0.1, 0.2, 0.1]
@@ -42,20 +42,20 @@ def blank(rng: np.random.Generator) -> np.ndarray:
         colour = rng.integers(90, 246, 3)
     else:
         colour = rng.integers(60, 246) + rng.integers(-4, 5, 3)
-    picture = np.broadcast_to(colour.astype(np.float32), (height, width, 3))
+    image = np.broadcast_to(colour.astype(np.float32), (height, width, 3))
     if look == "gradient":
         across, down = rng.uniform(-20, 20, 2)
         y, x = np.mgrid[-0.5 : 0.5 : height * 1j, -0.5 : 0.5 : width * 1j].astype(np.float32)
-        picture = picture + (across * x + down * y)[..., None]
+        image = image + (across * x + down * y)[..., None]
     if rng.random() < 0.7:
-        picture = picture + rng.normal(0, rng.uniform(0.5, 4), picture.shape).astype(np.float32)
-    return np.clip(picture, 0, 255).astype(np.uint8)
+        image = image + rng.normal(0, rng.uniform(0.5, 4), image.shape).astype(np.float32)
+    return np.clip(image, 0, 255).astype(np.uint8)
 
 
 def blurred(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The photo so far out of focus, or so shaken, that no facet shows."""
+    """The photo, so out of focus or blurred by motion that no facet is visible."""
     side = min(photo.shape[:2])
-    # The camera blurs light, not its developed picture; its noise stays sharp.
+    # A camera blurs the light, not the developed image, so its noise stays sharp.
     light = (photo.astype(np.float32) / 255) ** 2.2
     is_shaken = rng.random() < 0.4
     if is_shaken:
@@ -71,7 +71,7 @@ def _filtered(light: np.ndarray, kernel: np.ndarray) -> np.ndarray:
 
 
 def _shake(length: int, rng: np.random.Generator) -> np.ndarray:
-    """The path of a shaken camera: a bent stroke."""
+    """Motion blur kernel of a shaken camera: a bent stroke."""
     kernel = np.zeros((length, length), np.float32)
     angle, bend = rng.uniform(0, np.pi), rng.uniform(-0.25, 0.25)
     along = np.linspace(-0.5, 0.5, 24)
@@ -84,24 +84,24 @@ def _shake(length: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def dark(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The photo so under-exposed that the stone drowns in noise."""
+    """The photo, so under-exposed that noise hides the stone."""
     light = (photo.astype(np.float32) / 255) ** 2.2 * np.exp(rng.uniform(np.log(0.001), np.log(0.014)))
     return _noisy(light ** (1 / 2.2) * 255, rng.uniform(1, 5), rng)
 
 
 def bright(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The photo so over-exposed that the stone is washed out; the lens flares."""
+    """The photo, so over-exposed that the stone is washed out, with lens flare."""
     light = (photo.astype(np.float32) / 255) ** 2.2 * rng.uniform(6, 18) + rng.uniform(0.15, 0.4)
     return _noisy(np.minimum(light, 1) ** (1 / 2.2) * 255, rng.uniform(0, 2), rng)
 
 
-def _noisy(picture: np.ndarray, grain: float, rng: np.random.Generator) -> np.ndarray:
+def _noisy(image: np.ndarray, grain: float, rng: np.random.Generator) -> np.ndarray:
     noise = rng.normal(0, grain, (256, 256, 3)).astype(np.float32)
-    return np.clip(picture + cv2.resize(noise, picture.shape[1::-1]), 0, 255).astype(np.uint8)
+    return np.clip(image + cv2.resize(noise, image.shape[1::-1]), 0, 255).astype(np.uint8)
 
 
 def watermarked(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The photo with a shop's name or address lettered over the stone, once or tiled."""
+    """The photo with a shop's name or address over the stone, once or tiled."""
     height, width = photo.shape[:2]
     lines = [str(rng.choice(_SHOPS if rng.random() < 0.5 else _ADDRESSES))]
     if rng.random() < 0.25:
@@ -123,16 +123,16 @@ def watermarked(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     turned = sheet.rotate(angle, Image.Resampling.BICUBIC)
     left, top = (side - width) // 2, (side - height) // 2
     mask = np.asarray(turned.crop((left, top, left + width, top + height)), np.float32)[..., None] / 255
-    picture, ink = photo.astype(np.float32), _legible_ink(photo, rng)
+    image, ink = photo.astype(np.float32), _legible_ink(photo, rng)
     if rng.random() < 0.5:
         shadow = cv2.GaussianBlur(np.roll(mask, (2, 2), (0, 1)), (0, 0), 1.5)[..., None]
-        picture = picture * (1 - 0.5 * shadow)
-    picture += rng.uniform(0.45, 0.95) * mask * (ink - picture)
-    return np.clip(picture, 0, 255).astype(np.uint8)
+        image = image * (1 - 0.5 * shadow)
+    image += rng.uniform(0.45, 0.95) * mask * (ink - image)
+    return np.clip(image, 0, 255).astype(np.uint8)
 
 
 def _legible_ink(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """An ink that stands out from what is in the middle of the photo."""
+    """An ink with enough contrast to the centre of the photo."""
     height, width = photo.shape[:2]
     level = photo[height // 3 : -height // 3, width // 3 : -width // 3].mean()
     inks = [ink for ink in _INKS if abs(np.mean(ink) - level) > 60]
@@ -140,7 +140,7 @@ def _legible_ink(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _lettering(lines: list[str], name: str, width: int) -> Image.Image:
-    """Lines of text, the longest `width` pixels wide, as an image of coverage."""
+    """Coverage mask of lines of text, the longest `width` pixels wide."""
     drawn = font(name, 40)
     scale = width / max(drawn.getlength(line) for line in lines)
     drawn = font(name, max(11, int(40 * scale)))

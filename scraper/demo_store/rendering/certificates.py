@@ -1,4 +1,4 @@
-"""Certificates: a laboratory's report on a stone, photographed or scanned."""
+"""Certificates: laboratory reports on stones, photographed or scanned."""
 
 from functools import cache
 from pathlib import Path
@@ -28,7 +28,7 @@ _FONTS = ("DejaVuSans", "DejaVuSerif", "DejaVuSans-Bold", "DejaVuSerif-Bold", "S
 
 @cache
 def font(name: str, size: int) -> ImageFont.FreeTypeFont:
-    """A font that comes with matplotlib."""
+    """One of the fonts that matplotlib ships."""
     import matplotlib
 
     return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / f"{name}.ttf"), size)
@@ -58,9 +58,9 @@ def certificate(variety: Variety, rng: np.random.Generator) -> np.ndarray:
         top += step
     _seal(draw, width, height, ink, rng)
     draw.text((margin, height - margin), "Authorised signatory", ink, text, anchor="ls")
-    picture = np.asarray(sheet).copy()
-    _stone_picture(picture, variety, rng)
-    return _photographed(picture, rng)
+    image = np.asarray(sheet).copy()
+    _draw_stone(image, variety, rng)
+    return _photographed(image, rng)
 
 
 def _lines(variety: Variety, rng: np.random.Generator) -> list[tuple[str, str]]:
@@ -114,26 +114,26 @@ def _seal(
     draw.line((width * 0.4, height * 0.9, width * 0.62, height * 0.9 - 6), fill=ink, width=2)
 
 
-def _stone_picture(picture: np.ndarray, variety: Variety, rng: np.random.Generator) -> None:
-    height, width = picture.shape[:2]
+def _draw_stone(image: np.ndarray, variety: Variety, rng: np.random.Generator) -> None:
+    height, width = image.shape[:2]
     side = int(min(width, height) * rng.uniform(0.22, 0.34))
     left, top = int(width * 0.93 - side), int(height * rng.uniform(0.2, 0.34))
-    area = picture[top : top + side, left : left + side]
+    area = image[top : top + side, left : left + side]
     linear = np.full((side, side, 3), rng.uniform(0.75, 1), np.float32)
     turn = rotation(rng.uniform(0, 6.3), rng.uniform(0, 0.3), 0)
     place_stone(linear, make_stone(variety, rng), light_tent(rng), turn, 0, 0, side, rng)
     area[:] = (np.clip(linear, 0, 1) ** (1 / 2.2) * 255).astype(np.uint8)
 
 
-def _photographed(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The sheet as it lies before the camera: a little turned and in uneven light, or a plain scan."""
-    height, width = picture.shape[:2]
+def _photographed(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Photograph the sheet, slightly rotated and unevenly lit, or leave it as a plain scan."""
+    height, width = image.shape[:2]
     if rng.random() < 0.4:
-        return picture
+        return image
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
     inset = rng.uniform(0.0, 0.06, (4, 2)) * (width, height) * [[1, 1], [-1, 1], [-1, -1], [1, -1]]
     turn = cv2.getPerspectiveTransform(corners, (corners + inset).astype(np.float32))
     desk = tuple(int(value) for value in rng.integers(60, 200) + rng.integers(-15, 16, 3))
-    picture = cv2.warpPerspective(picture, turn, (width, height), borderValue=desk, flags=cv2.INTER_AREA)
+    image = cv2.warpPerspective(image, turn, (width, height), borderValue=desk, flags=cv2.INTER_AREA)
     ramp = np.linspace(1, rng.uniform(0.75, 0.95), width, dtype=np.float32)[None, :, None]
-    return np.clip(picture * ramp + rng.normal(0, 2, (height, width, 1)), 0, 255).astype(np.uint8)
+    return np.clip(image * ramp + rng.normal(0, 2, (height, width, 1)), 0, 255).astype(np.uint8)

@@ -1,7 +1,8 @@
-"""Cut stones as convex bodies: planes `normal · x <= distance`, table up, girdle at z = 0, radius near one.
+"""Cut stones as convex bodies: half-spaces `normal · x <= distance`, table up, girdle at z = 0.
 
-A facet that touches the outline in direction φ at angle α to the girdle plane has the normal
-(cos φ sin α, sin φ sin α, ±cos α) and the distance h(φ) sin α, where h is the outline's support function.
+The radius is about 1. A facet that touches the outline in direction φ at angle α to the girdle plane has
+the normal (cos φ sin α, sin φ sin α, ±cos α) and the distance h(φ) sin α, where h is the outline's support
+function.
 """
 
 from collections.abc import Callable
@@ -19,9 +20,9 @@ _BASE = 0.12
 
 @dataclass(frozen=True)
 class Cut:
-    """`normals` (facets, 3) and `distances` (facets,) float32; `notch` is how far a heart's cleft reaches in.
+    """`normals` (facets, 3) and `distances` (facets,), float32; `notch` is the depth of a heart's cleft.
 
-    `dome`: a cabochon's half axes; its smooth top is that ellipsoid, and its planes only stop rays.
+    `dome`: semi-axes of the ellipsoid that is a cabochon's smooth top; its planes only bound rays.
     """
 
     name: str
@@ -36,7 +37,7 @@ def _ellipse(width: float, height: float) -> Support:
 
 
 def _heart() -> Support:
-    """The hull of two lobes and a tip; the cleft between the lobes is `Cut.notch`."""
+    """Support function of the hull of two lobes and a tip; `Cut.notch` is the cleft between the lobes."""
     lobe, aside, up = 0.56, 0.42, 0.32
 
     def support(phi: np.ndarray) -> np.ndarray:
@@ -62,7 +63,7 @@ def _cushion(width: float, power: float) -> Support:
 def _ring(
     support: Support, count: int, offset: float, angle: float, up: int, reach: float = 1.0
 ) -> np.ndarray:
-    """Rows (nx, ny, nz, distance) of `count` facets; `reach` < 1 moves them in from the girdle."""
+    """Rows (nx, ny, nz, distance) of `count` facets; `reach` < 1 moves them inwards from the girdle."""
     phi = (np.arange(count) + offset) * (2 * np.pi / count)
     sine, cosine = np.sin(np.radians(angle)), np.cos(np.radians(angle))
     distance = reach * support(phi) * sine + _GIRDLE * cosine
@@ -103,7 +104,7 @@ def _step(width: float, rng: np.random.Generator) -> np.ndarray:
 
 
 def _dome(width: float, height: float) -> np.ndarray:
-    """Tangent planes of half an ellipsoid, dense enough to stop rays; `Cut.dome` gives the smooth normals."""
+    """Tangent planes of half an ellipsoid, dense enough to bound rays; `Cut.dome` has the smooth normals."""
     rows = [np.array([[0, 0, -1, _BASE], [0, 0, 1, height]])]
     for count, angle in ((16, 90.0), (14, 60.0), (10, 30.0)):
         phi = np.arange(count) * (2 * np.pi / count)
@@ -114,7 +115,7 @@ def _dome(width: float, height: float) -> np.ndarray:
 
 
 def cut_stone(name: str, rng: np.random.Generator) -> Cut:
-    """A stone of the named cut with proportions drawn from `rng`; facet angles err as a cutter's do."""
+    """A stone of the named cut, with random proportions and small errors in its facet angles."""
     notch, dome = 0.0, None
     if name == "round":
         rows = _brilliant(_ellipse(1, 1), rng)

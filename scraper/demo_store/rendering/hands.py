@@ -1,4 +1,4 @@
-"""A stone held in a hand: bare, from light skin to dark, or gloved."""
+"""A stone held in a hand: bare, from light to dark skin, or gloved."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import numpy as np
 
 from scraper.demo_store.rendering.stones import Stone, backdrop, finish, light_tent, place_stone, rotation
 
-#: sRGB of skin, light to dark.
+#: sRGB of skin, from light to dark.
 _SKIN = (
     (241, 210, 188),
     (229, 184, 152),
@@ -19,7 +19,7 @@ _SKIN = (
     (70, 45, 35),
 )
 
-#: sRGB of gloves, and how much they shine.
+#: sRGB of gloves, and the strength of their highlights.
 _GLOVES = (
     ((238, 238, 232), 0.0),
     ((224, 224, 222), 0.0),
@@ -33,7 +33,7 @@ _GLOVES = (
 
 @dataclass(frozen=True)
 class _Surface:
-    """What covers a hand: its linear colour, and the strength of its highlights; `bare`: skin."""
+    """Surface of a hand: linear colour and strength of the highlights; `bare`: skin."""
 
     colour: np.ndarray
     gloss: float = 0.0
@@ -46,7 +46,7 @@ def held(stone: Stone, rng: np.random.Generator) -> np.ndarray:
 
 
 def gloved(stone: Stone, rng: np.random.Generator) -> np.ndarray:
-    """The stone in a hand in a glove of white cotton or of black or blue nitrile."""
+    """The stone in a hand with a glove of white cotton, or of black or blue nitrile."""
     return _hold(stone, _glove, rng)
 
 
@@ -65,35 +65,35 @@ def _hold(
     stone: Stone, draw_surface: Callable[[np.random.Generator], _Surface], rng: np.random.Generator
 ) -> np.ndarray:
     width, height = (int(value) for value in rng.integers(420, 700, 2))
-    # Skin is smooth: drawn at half the size, in a quarter of the time.
-    picture = backdrop(width // 2, height // 2, rng)
+    # Skin is smooth, so it is drawn at half the size, in a quarter of the time.
+    image = backdrop(width // 2, height // 2, rng)
     surface = draw_surface(rng)
     pose = rng.choice(["fingers", "pinch", "palm"], p=[0.5, 0.25, 0.25])
     if pose == "palm":
-        x, y = _palm(picture, surface, rng)
+        x, y = _palm(image, surface, rng)
     elif pose == "pinch":
-        x, y = _pinch(picture, surface, rng)
+        x, y = _pinch(image, surface, rng)
     else:
-        x, y = _fingers(picture, surface, rng)
-    picture = cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR)
+        x, y = _fingers(image, surface, rng)
+    image = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
     x, y = 2 * x, 2 * y
     side = int(min(width, height) * rng.uniform(0.26, 0.42))
     left, top = int(np.clip(x - side / 2, 0, width - side)), int(np.clip(y - side / 2, 0, height - side))
     turn = rotation(rng.uniform(0, 6.3), rng.uniform(0, 0.4), rng.uniform(0, 6.3))
-    place_stone(picture, stone, light_tent(rng), turn, left, top, side, rng)
-    return finish(picture, rng)
+    place_stone(image, stone, light_tent(rng), turn, left, top, side, rng)
+    return finish(image, rng)
 
 
-def _limb(
-    picture: np.ndarray,
+def _finger(
+    image: np.ndarray,
     surface: _Surface,
     start: np.ndarray,
     end: np.ndarray,
     radius: float,
     rng: np.random.Generator,
 ) -> None:
-    """A finger: a rounded cylinder from `start` to its tip `end`, shaded across, creased at its joints."""
-    height, width = picture.shape[:2]
+    """Draw a finger: a rounded cylinder from `start` to its tip `end`, shaded, with creases at the joints."""
+    height, width = image.shape[:2]
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     axis = end - start
     length = float(np.linalg.norm(axis))
@@ -119,24 +119,24 @@ def _limb(
         streak = np.exp(-(((across / bulge - 0.3) / 0.16) ** 2)) * (0.6 + 0.4 * np.cos(along / length * 23))
         colour = colour + 0.4 * surface.gloss * streak[..., None]
     shadow = np.clip(1 - (reach - 1) * 2.2, 0, 1)[..., None] * 0.4
-    picture *= 1 - shadow * (1 - cover)
-    picture += cover * (colour - picture)
+    image *= 1 - shadow * (1 - cover)
+    image += cover * (colour - image)
 
 
-def _texture(picture: np.ndarray, before: np.ndarray, surface: _Surface, rng: np.random.Generator) -> None:
-    """Fine unevenness where the picture changed; a glove shows no blotches."""
-    height, width = picture.shape[:2]
+def _texture(image: np.ndarray, before: np.ndarray, surface: _Surface, rng: np.random.Generator) -> None:
+    """Add fine texture where the image changed; a glove has no blotches."""
+    height, width = image.shape[:2]
     grain = cv2.GaussianBlur(rng.normal(0, 1, (height, width)).astype(np.float32), (0, 0), 1.6) * 0.12
     blotch = cv2.resize(
         rng.normal(0, 0.05, (9, 9)).astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC
     )
-    changed = (np.abs(picture - before).sum(2) > 0.02)[..., None]
-    picture *= 1 + changed * (grain + (blotch if surface.bare else 0))[..., None]
+    changed = (np.abs(image - before).sum(2) > 0.02)[..., None]
+    image *= 1 + changed * (grain + (blotch if surface.bare else 0))[..., None]
 
 
-def _fingers(picture: np.ndarray, surface: _Surface, rng: np.random.Generator) -> tuple[float, float]:
-    height, width = picture.shape[:2]
-    before = picture.copy()
+def _fingers(image: np.ndarray, surface: _Surface, rng: np.random.Generator) -> tuple[float, float]:
+    height, width = image.shape[:2]
+    before = image.copy()
     radius = min(width, height) * rng.uniform(0.11, 0.15)
     count, lean = int(rng.integers(2, 5)), rng.uniform(-0.5, 0.5)
     right = np.array([np.cos(lean), np.sin(lean)])
@@ -148,30 +148,30 @@ def _fingers(picture: np.ndarray, surface: _Surface, rng: np.random.Generator) -
         length = height * (rng.uniform(0.72, 0.8) - 0.05 * abs(index - (count - 1) / 2))
         start = root + right * offset
         tips.append(start + up * length)
-        _limb(picture, surface, start, tips[-1], radius, rng)
-    _texture(picture, before, surface, rng)
+        _finger(image, surface, start, tips[-1], radius, rng)
+    _texture(image, before, surface, rng)
     middle = np.mean(tips, axis=0) - up * radius * rng.uniform(0.6, 1.6)
     return float(middle[0]), float(middle[1])
 
 
-def _pinch(picture: np.ndarray, surface: _Surface, rng: np.random.Generator) -> tuple[float, float]:
-    height, width = picture.shape[:2]
-    before = picture.copy()
+def _pinch(image: np.ndarray, surface: _Surface, rng: np.random.Generator) -> tuple[float, float]:
+    height, width = image.shape[:2]
+    before = image.copy()
     radius = min(width, height) * rng.uniform(0.12, 0.16)
     middle = np.array([width * rng.uniform(0.42, 0.58), height * rng.uniform(0.4, 0.5)])
     reach = radius * np.array([rng.uniform(1.35, 1.55), -0.3])
-    _limb(picture, surface, np.array([-0.15 * width, height * 1.05]), middle - reach, radius, rng)
-    _limb(picture, surface, np.array([1.1 * width, height * 1.1]), middle + reach, radius, rng)
-    _texture(picture, before, surface, rng)
+    _finger(image, surface, np.array([-0.15 * width, height * 1.05]), middle - reach, radius, rng)
+    _finger(image, surface, np.array([1.1 * width, height * 1.1]), middle + reach, radius, rng)
+    _texture(image, before, surface, rng)
     return float(middle[0]), float(middle[1])
 
 
-def _palm(picture: np.ndarray, surface: _Surface, rng: np.random.Generator) -> tuple[float, float]:
-    height, width = picture.shape[:2]
-    before = picture.copy()
+def _palm(image: np.ndarray, surface: _Surface, rng: np.random.Generator) -> tuple[float, float]:
+    height, width = image.shape[:2]
+    before = image.copy()
     for start, end in (((1.1, 1.1), (0.62, 0.2)), ((0.5, 1.3), (0.45, 0.3)), ((0.0, 1.2), (0.3, 0.35))):
-        _limb(
-            picture, surface, np.array(start) * (width, height), np.array(end) * (width, height),
+        _finger(
+            image, surface, np.array(start) * (width, height), np.array(end) * (width, height),
             min(width, height) * rng.uniform(0.28, 0.34), rng,
         )  # fmt: skip
     size = (width, height)
@@ -179,6 +179,6 @@ def _palm(picture: np.ndarray, surface: _Surface, rng: np.random.Generator) -> t
         points = np.cumsum(rng.uniform(0.04, 0.12, (7, 2)), 0) * size + rng.uniform(0.1, 0.3, 2) * size
         mask = np.zeros((height, width), np.float32)
         cv2.polylines(mask, [points.astype(np.int32)], False, 1.0, 3, cv2.LINE_AA)
-        picture *= 1 - 0.3 * cv2.GaussianBlur(mask, (0, 0), 2.0)[..., None]
-    _texture(picture, before, surface, rng)
+        image *= 1 - 0.3 * cv2.GaussianBlur(mask, (0, 0), 2.0)[..., None]
+    _texture(image, before, surface, rng)
     return width * rng.uniform(0.42, 0.58), height * rng.uniform(0.5, 0.6)

@@ -1,7 +1,7 @@
-"""What a loupe shows inside each variety, as a picture of the stone's own plane.
+"""Inclusions: the pattern that a loupe shows inside each variety, in the plane of the stone.
 
-A pattern is float32 (SIDE, SIDE), covers [-1.2, 1.2]² of the stone's plane and says how much lighter
-(positive) or darker (negative) the stone is there, about -1 to 1.
+A pattern is float32 (SIDE, SIDE) and covers [-1.2, 1.2]² of the stone's plane. Its values, about -1 to 1, are
+how much lighter (positive) or darker (negative) the stone is there.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ def _empty() -> np.ndarray:
 
 
 def _noise(rng: np.random.Generator, cells: int) -> np.ndarray:
-    """Smooth noise, about -1 to 1, with `cells` features a side."""
+    """Smooth noise, about -1 to 1, with `cells` features per side."""
     coarse = rng.normal(0, 0.6, (cells + 3, cells + 3)).astype(np.float32)
     return cv2.resize(coarse, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
 
@@ -38,7 +38,7 @@ def _streaks(
     half: tuple[float, float],
     levels: tuple[float, ...],
 ) -> np.ndarray:
-    """Straight, fine streaks of half lengths `half` (shares of the side) in any of the directions."""
+    """Fine straight streaks in any of the directions; `half`: range of half lengths, in sides."""
     pattern = _empty()
     for _ in range(count):
         x, y = rng.uniform(0.04, 0.96, 2) * SIDE
@@ -107,7 +107,7 @@ def clean(rng: np.random.Generator) -> np.ndarray:
 
 
 def lily_pads(rng: np.random.Generator) -> np.ndarray:
-    """Peridot: round decrepitation halos about a tiny crystal."""
+    """Peridot: round decrepitation halos around tiny crystals."""
     pattern = _empty()
     for _ in range(18):
         x, y = rng.uniform(0.1, 0.9, 2) * SIDE

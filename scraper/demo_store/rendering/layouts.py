@@ -1,4 +1,4 @@
-"""Several stones in one picture: pairs, rows, grids, scattered parcels."""
+"""Several stones in one image: pairs, rows, grids and scattered parcels."""
 
 import numpy as np
 
@@ -12,17 +12,17 @@ from scraper.demo_store.rendering.stones import (
 )
 from scraper.demo_store.rendering.varieties import Variety
 
-#: Share of the side of its square that a stone's outline spans.
+#: Share of the side of its square that a stone's outline covers.
 _SPAN = 0.87
-#: Light is traced through the square of this many points a picture, but 52² a stone.
+#: Rays per image are limited to the square of this, but each stone gets at least 52².
 _FINEST = 180
 
 
 def several(variety: Variety, rng: np.random.Generator) -> np.ndarray:
-    """Two to twelve stones of a variety on one backdrop, uint8 RGB (height, width, 3); some touch."""
+    """Two to twelve stones of a variety on one backdrop, uint8 RGB (height, width, 3); some may touch."""
     width = int(rng.integers(400, 600))
     height = int(width * rng.choice([1.0, 1.0, 0.8, 0.7]))
-    picture = backdrop(width, height, rng)
+    image = backdrop(width, height, rng)
     layout = rng.choice(["pair", "row", "grid", "scatter"], p=[0.25, 0.2, 0.2, 0.35])
     if layout == "scatter":
         places = _scatter(width, height, rng)
@@ -31,7 +31,7 @@ def several(variety: Variety, rng: np.random.Generator) -> np.ndarray:
         rows = int(rng.integers(2, 4)) if layout == "grid" else 1
         places = _grid(width, height, columns, rows, rng)
     light = light_tent(rng)
-    # Calibrated stones are of one cut and colour, a parcel is mixed.
+    # Calibrated stones have the same cut and colour; a parcel is mixed.
     alike = layout == "pair" or rng.random() < 0.4
     stone, spin = make_stone(variety, rng), rng.uniform(0, 6.3)
     finest = max(52, int(_FINEST / np.sqrt(len(places))))
@@ -42,14 +42,14 @@ def several(variety: Variety, rng: np.random.Generator) -> np.ndarray:
         turn = rotation(spin + rng.normal(0, 0.15), rng.uniform(0, 0.35), rng.uniform(0, 6.3))
         left = int(np.clip(x - side / 2, 0, width - side))
         top = int(np.clip(y - side / 2, 0, height - side))
-        place_stone(picture, stone, light, turn, left, top, side, rng, finest)
-    return finish(picture, rng)
+        place_stone(image, stone, light, turn, left, top, side, rng, finest)
+    return finish(image, rng)
 
 
 def _grid(
     width: int, height: int, columns: int, rows: int, rng: np.random.Generator
 ) -> list[tuple[float, float, float]]:
-    """(x, y, diameter) of stones in rows and columns, nearly in line."""
+    """(x, y, diameter) of stones in rows and columns, nearly aligned."""
     pitch = min(width / columns, height / rows) * rng.uniform(0.85, 0.98)
     span = pitch * rng.uniform(0.62, 0.85)
     return [
@@ -64,7 +64,7 @@ def _grid(
 
 
 def _scatter(width: int, height: int, rng: np.random.Generator) -> list[tuple[float, float, float]]:
-    """(x, y, diameter) of stones thrown down one by one beside each other; some may touch."""
+    """(x, y, diameter) of stones scattered next to each other; some may touch."""
     count = int(rng.integers(3, 13))
     typical = np.sqrt(width * height / count) * rng.uniform(0.5, 0.72)
     apart = 0.88 if rng.random() < 0.35 else 1.12

@@ -1,4 +1,4 @@
-"""Pictures of a store that show no stone: boxes, parcels, pouches, cloth, a table, the shop's front."""
+"""Store images without a stone: boxes, parcels, pouches, cloth, a table, a shop front."""
 
 from collections.abc import Callable
 
@@ -23,89 +23,89 @@ _WOODS = ((120, 78, 46), (168, 122, 80), (88, 54, 34), (196, 164, 124))
 
 
 def scene(rng: np.random.Generator) -> np.ndarray:
-    """A picture without a stone, uint8 RGB (height, width, 3)."""
+    """An image without a stone, uint8 RGB (height, width, 3)."""
     width = int(rng.integers(420, 800))
     height = int(width * rng.choice([1.0, 1.0, 0.8, 0.7]))
     draw = _SCENES[rng.integers(len(_SCENES))]
-    # Drawn at half the size, in a quarter of the time; the camera's noise is as fine as the picture.
-    picture = draw(width // 2, height // 2, rng)
-    return finish(cv2.resize(picture, (width, height), interpolation=cv2.INTER_CUBIC).clip(0, 3), rng)
+    # Drawing at half the size takes a quarter of the time; the camera's noise is added at full size.
+    image = draw(width // 2, height // 2, rng)
+    return finish(cv2.resize(image, (width, height), interpolation=cv2.INTER_CUBIC).clip(0, 3), rng)
 
 
 def _solid(
-    picture: np.ndarray, body: Cuboid, colour: np.ndarray, roughness: float, rng: np.random.Generator
+    image: np.ndarray, body: Cuboid, colour: np.ndarray, roughness: float, rng: np.random.Generator
 ) -> None:
-    shadow(picture, body.hull, 0.5, rng)
-    texture = 1 + roughness * (grain(picture.shape, 2, rng) + grain(picture.shape, 30, rng))
+    shadow(image, body.hull, 0.5, rng)
+    texture = 1 + roughness * (grain(image.shape, 2, rng) + grain(image.shape, 30, rng))
     lit = rng.permutation([0.45, 0.75])
-    for face, light in zip(body.sides, lit, strict=True):
-        fill(picture, face, colour * light * texture)
-    fill(picture, body.top, colour * 1.1 * texture)
+    for face, light in zip(body.faces, lit, strict=True):
+        fill(image, face, colour * light * texture)
+    fill(image, body.top, colour * 1.1 * texture)
 
 
 def _closed_box(width: int, height: int, rng: np.random.Generator) -> np.ndarray:
-    picture, colour = backdrop(width, height, rng), pick(_CLOTHS, rng)
+    image, colour = backdrop(width, height, rng), pick(_CLOTHS, rng)
     body = Cuboid(width, height, rng.uniform(0.45, 0.9), rng)
-    _solid(picture, body, colour, 0.06, rng)
-    line(picture, body.level(0.62), colour * 0.2, 2)
-    line(picture, body.level(0.58), colour * 1.8 + 0.02, 1)
-    clasp = (body.sides[1][:2].mean(0) * 0.5 + body.sides[1][2:].mean(0) * 0.5)[None]
+    _solid(image, body, colour, 0.06, rng)
+    line(image, body.level(0.62), colour * 0.2, 2)
+    line(image, body.level(0.58), colour * 1.8 + 0.02, 1)
+    clasp = (body.faces[1][:2].mean(0) * 0.5 + body.faces[1][2:].mean(0) * 0.5)[None]
     gold = linear((212, 176, 96))
-    fill(picture, clasp + np.array([[-4, -5], [4, -5], [4, 5], [-4, 5]]) * width / 300, gold)
+    fill(image, clasp + np.array([[-4, -5], [4, -5], [4, 5], [-4, 5]]) * width / 300, gold)
     if rng.random() < 0.4:
         ribbon = pick(_CLOTHS, rng)
         a, b, c, d = body.top
-        line(picture, np.array([(a + b) / 2, (c + d) / 2]), ribbon, width / 28)
-        line(picture, np.array([(b + c) / 2, (d + a) / 2]), ribbon, width / 28)
-    return picture
+        line(image, np.array([(a + b) / 2, (c + d) / 2]), ribbon, width / 28)
+        line(image, np.array([(b + c) / 2, (d + a) / 2]), ribbon, width / 28)
+    return image
 
 
 def _open_box(width: int, height: int, rng: np.random.Generator) -> np.ndarray:
-    picture, colour = backdrop(width, height, rng), pick(_CLOTHS, rng)
+    image, colour = backdrop(width, height, rng), pick(_CLOTHS, rng)
     lining = linear(((238, 234, 226), (24, 24, 28), (228, 220, 200))[rng.integers(3)])
     body = Cuboid(width, height, rng.uniform(0.35, 0.6), rng)
     far = int(body.floor[:, 1].argmin())
     hinge = body.top[[far, (far + 1) % 4]]
     lean = np.array([rng.uniform(-0.04, 0.12) * width, -rng.uniform(0.24, 0.34) * height])
     lid = np.array([hinge[0], hinge[1], hinge[1] + lean, hinge[0] + lean])
-    shadow(picture, lid, 0.35, rng)
-    fill(picture, lid, colour * 0.8)
-    satin = 1 + 0.12 * grain(picture.shape, 14, rng)
-    fill(picture, inset(lid, 0.14), lining * 0.75 * satin)
-    _solid(picture, body, colour, 0.05, rng)
-    fill(picture, inset(body.top, 0.1), lining * 0.25)
-    fill(picture, inset(body.top, 0.16), lining * 0.9 * satin)
+    shadow(image, lid, 0.35, rng)
+    fill(image, lid, colour * 0.8)
+    satin = 1 + 0.12 * grain(image.shape, 14, rng)
+    fill(image, inset(lid, 0.14), lining * 0.75 * satin)
+    _solid(image, body, colour, 0.05, rng)
+    fill(image, inset(body.top, 0.1), lining * 0.25)
+    fill(image, inset(body.top, 0.16), lining * 0.9 * satin)
     a, b, c, d = inset(body.top, 0.3)
     for share in (0.42, 0.55):
-        line(picture, np.array([a + (d - a) * share, b + (c - b) * share]), lining * 0.2, width / 90)
-    return picture
+        line(image, np.array([a + (d - a) * share, b + (c - b) * share]), lining * 0.2, width / 90)
+    return image
 
 
 def _parcel(width: int, height: int, rng: np.random.Generator) -> np.ndarray:
-    picture, colour = _tabletop(width, height, rng), pick(_CARDBOARD, rng)
+    image, colour = _tabletop(width, height, rng), pick(_CARDBOARD, rng)
     body = Cuboid(width, height, rng.uniform(0.3, 1.0), rng)
-    _solid(picture, body, colour, 0.03, rng)
+    _solid(image, body, colour, 0.03, rng)
     a, b, c, d = body.top
     tape = np.array([a + (b - a) * 0.43, a + (b - a) * 0.57, d + (c - d) * 0.57, d + (c - d) * 0.43])
-    fill(picture, tape, linear((206, 180, 136)))
-    line(picture, np.array([(a + b) / 2, (c + d) / 2]), colour * 0.4, 1)
+    fill(image, tape, linear((206, 180, 136)))
+    line(image, np.array([(a + b) / 2, (c + d) / 2]), colour * 0.4, 1)
     across, down = (b - a) * 0.34, (d - a) * 0.4
     corner = a + (b - a) * 0.6 + (d - a) * 0.12
     fill(
-        picture,
+        image,
         np.array([corner, corner + across, corner + across + down, corner + down]),
         linear((244, 244, 240)),
     )
     at = 0.1
     while at < 0.9:
         bar = np.array([corner + across * at + down * 0.2, corner + across * at + down * 0.75])
-        line(picture, bar, linear((30, 30, 30)), 1)
+        line(image, bar, linear((30, 30, 30)), 1)
         at += rng.choice([0.05, 0.08, 0.12])
-    return picture
+    return image
 
 
 def _pouch(width: int, height: int, rng: np.random.Generator) -> np.ndarray:
-    picture = backdrop(width, height, rng) if rng.random() < 0.6 else _tabletop(width, height, rng)
+    image = backdrop(width, height, rng) if rng.random() < 0.6 else _tabletop(width, height, rng)
     colour, size = pick(_CLOTHS, rng), min(width, height) * rng.uniform(0.3, 0.38)
     down = np.linspace(-1.25, 1, 60)
     belly = np.sqrt(np.clip(1 - np.clip(down, 0, 1) ** 4, 0, 1)) * (0.78 - 0.2 * np.clip(-down, 0, 1))
@@ -118,15 +118,15 @@ def _pouch(width: int, height: int, rng: np.random.Generator) -> np.ndarray:
     c, s = np.cos(turn), np.sin(turn)
     middle = np.array([width * rng.uniform(0.45, 0.55), height * 0.55])
     points = outline @ np.array([[c, s], [-s, c]]) * size + middle
-    shadow(picture, points, 0.5, rng)
+    shadow(image, points, 0.5, rng)
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     aside = ((x - middle[0]) * c + (y - middle[1]) * s) / size
     along = ((y - middle[1]) * c - (x - middle[0]) * s) / size
-    wobble = grain(picture.shape, size / 3, rng)[..., 0]
+    wobble = grain(image.shape, size / 3, rng)[..., 0]
     folds = 0.2 * np.cos(aside * 22 + 1.5 * wobble) * np.exp(-((along + 0.7) ** 2) / 0.25)
     round_off = np.sqrt(np.clip(1 - (aside / 0.9) ** 2, 0.05, 1))
     shade = 0.35 + 0.7 * round_off + folds - 0.15 * aside + 0.05 * wobble
-    fill(picture, points, colour * shade[..., None] * (1 + 0.045 * grain(picture.shape, 1.5, rng)))
+    fill(image, points, colour * shade[..., None] * (1 + 0.045 * grain(image.shape, 1.5, rng)))
     string = linear((214, 186, 110)) if rng.random() < 0.5 else colour * 0.3
     neck = np.array([[-0.3, -0.72], [0, -0.69], [0.3, -0.72]])
     for ends in (
@@ -134,12 +134,12 @@ def _pouch(width: int, height: int, rng: np.random.Generator) -> np.ndarray:
         np.array([[0.28, -0.72], [0.5, -0.4], [0.44, -0.1]]),
         np.array([[0.28, -0.7], [0.62, -0.5], [0.7, -0.2]]),
     ):
-        line(picture, ends @ np.array([[c, s], [-s, c]]) * size + middle, string, width / 100)
-    return picture
+        line(image, ends @ np.array([[c, s], [-s, c]]) * size + middle, string, width / 100)
+    return image
 
 
 def _cloth(width: int, height: int, rng: np.random.Generator) -> np.ndarray:
-    """Draped fabric over the whole picture, now and then with tweezers on it."""
+    """Draped fabric over the whole image, sometimes with tweezers on it."""
     y, x = np.mgrid[0:height, 0:width].astype(np.float32) / width
     angle, shape = rng.uniform(0, np.pi), (height, width)
     along = x * np.cos(angle) + y * np.sin(angle)
@@ -147,10 +147,10 @@ def _cloth(width: int, height: int, rng: np.random.Generator) -> np.ndarray:
     relief = np.sin(along * rng.uniform(8, 20) + 2 * bend) + 0.4 * np.sin(along * 31 + 5 * bend)
     slope = np.gradient(cv2.GaussianBlur(relief.astype(np.float32), (0, 0), 2), axis=1) * 6
     shade = np.clip(0.75 + slope, 0.12, 1.6)[..., None]
-    picture = pick(_CLOTHS, rng) * shade * (1 + 0.06 * grain(shape, 1.5, rng))
+    image = pick(_CLOTHS, rng) * shade * (1 + 0.06 * grain(shape, 1.5, rng))
     if rng.random() < 0.4:
-        _tweezers(picture, rng)
-    return picture.astype(np.float32)
+        _tweezers(image, rng)
+    return image.astype(np.float32)
 
 
 def _tabletop(width: int, height: int, rng: np.random.Generator) -> np.ndarray:
@@ -164,27 +164,27 @@ def _tabletop(width: int, height: int, rng: np.random.Generator) -> np.ndarray:
 
 def _table(width: int, height: int, rng: np.random.Generator) -> np.ndarray:
     """A dealer's table: tweezers, a loupe, folded gem papers, a cloth."""
-    picture = _tabletop(width, height, rng) if rng.random() < 0.7 else backdrop(width, height, rng)
+    image = _tabletop(width, height, rng) if rng.random() < 0.7 else backdrop(width, height, rng)
     for _ in range(int(rng.integers(1, 4))):
         size = np.array([width, width * 0.6]) * rng.uniform(0.12, 0.22)
         turn = rng.uniform(0, 6.3)
         c, s = np.cos(turn), np.sin(turn)
         sheet = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * size / 1.5 @ np.array([[c, s], [-s, c]])
         sheet = sheet + rng.uniform(0.2, 0.8, 2) * (width, height)
-        shadow(picture, sheet, 0.35, rng)
+        shadow(image, sheet, 0.35, rng)
         paper = linear(rng.integers(225, 250, 3))
-        fill(picture, sheet, paper)
+        fill(image, sheet, paper)
         a, b, d = sheet[0], sheet[1], sheet[3]
         for share in (0.33, 0.66):
-            line(picture, np.array([a + (d - a) * share, b + (d - a) * share]), paper * 0.65, 1)
-    _tweezers(picture, rng)
+            line(image, np.array([a + (d - a) * share, b + (d - a) * share]), paper * 0.65, 1)
+    _tweezers(image, rng)
     if rng.random() < 0.7:
-        _loupe(picture, rng)
-    return picture
+        _loupe(image, rng)
+    return image
 
 
-def _tweezers(picture: np.ndarray, rng: np.random.Generator) -> None:
-    height, width = picture.shape[:2]
+def _tweezers(image: np.ndarray, rng: np.random.Generator) -> None:
+    height, width = image.shape[:2]
     length, turn = min(width, height) * rng.uniform(0.6, 0.85), rng.uniform(0, 6.3)
     forward = np.array([np.cos(turn), np.sin(turn)])
     aside = np.array([-forward[1], forward[0]])
@@ -196,32 +196,32 @@ def _tweezers(picture: np.ndarray, rng: np.random.Generator) -> None:
         outer = inner + sign * np.array([0.006, 0.022, 0.03, 0.016])
         edge = np.concatenate([np.stack([along, inner], 1), np.stack([along, outer], 1)[::-1]]) * length
         points = tip - edge[:, :1] * forward + edge[:, 1:] * aside
-        shadow(picture, points, 0.3, rng)
-        fill(picture, points, steel * (1.25 if sign > 0 else 0.7))
-        line(picture, points[4:], steel * 2, 1)
+        shadow(image, points, 0.3, rng)
+        fill(image, points, steel * (1.25 if sign > 0 else 0.7))
+        line(image, points[4:], steel * 2, 1)
 
 
-def _loupe(picture: np.ndarray, rng: np.random.Generator) -> None:
-    height, width = picture.shape[:2]
+def _loupe(image: np.ndarray, rng: np.random.Generator) -> None:
+    height, width = image.shape[:2]
     middle, radius = rng.uniform(0.2, 0.8, 2) * (width, height), width * rng.uniform(0.06, 0.09)
     angles = np.linspace(0, 2 * np.pi, 60)
     circle = np.stack([np.cos(angles), np.sin(angles)], 1)
     turn = rng.uniform(0, 6.3)
     far = np.array([np.cos(turn), np.sin(turn)]) * radius * 2.6
-    line(picture, np.array([middle + far * 0.4, middle + far]), linear((40, 40, 44)), radius * 0.7)
-    shadow(picture, middle + circle * radius, 0.4, rng)
-    fill(picture, middle + circle * radius, linear((34, 34, 38)))
-    glass = picture * 0.5 + linear((150, 160, 168)) * np.float32(rng.uniform(0.4, 0.7))
-    fill(picture, middle + circle * radius * 0.8, glass)
+    line(image, np.array([middle + far * 0.4, middle + far]), linear((40, 40, 44)), radius * 0.7)
+    shadow(image, middle + circle * radius, 0.4, rng)
+    fill(image, middle + circle * radius, linear((34, 34, 38)))
+    glass = image * 0.5 + linear((150, 160, 168)) * np.float32(rng.uniform(0.4, 0.7))
+    fill(image, middle + circle * radius * 0.8, glass)
 
 
 def _tray(width: int, height: int, rng: np.random.Generator) -> np.ndarray:
-    """An empty tray of slots, or of round jars."""
+    """An empty tray with slots or round jars."""
     colour = pick(_CLOTHS, rng)
-    picture = (
+    image = (
         colour * (1 + 0.06 * grain((height, width), 2, rng) + 0.05 * grain((height, width), 60, rng))
     ).astype(np.float32)
-    picture = picture * np.ones((height, width, 3), np.float32)
+    image = image * np.ones((height, width, 3), np.float32)
     columns, rows = int(rng.integers(3, 7)), int(rng.integers(3, 6))
     step = np.array([width / columns, height / rows])
     angles = np.linspace(0, 2 * np.pi, 40)
@@ -231,21 +231,21 @@ def _tray(width: int, height: int, rng: np.random.Generator) -> np.ndarray:
     for row in range(rows):
         for column in range(columns):
             place = (np.array([column, row]) + 0.5) * step
-            fill(picture, shape + place + (0, -1.5), colour * 0.25)
-            fill(picture, shape + place + (0, 1.5), colour * 1.7 + 0.02)
-            fill(picture, shape * 0.94 + place, linear((222, 222, 224)) if is_round else colour * 0.12)
-    return picture
+            fill(image, shape + place + (0, -1.5), colour * 0.25)
+            fill(image, shape + place + (0, 1.5), colour * 1.7 + 0.02)
+            fill(image, shape * 0.94 + place, linear((222, 222, 224)) if is_round else colour * 0.12)
+    return image
 
 
 def _shop_front(width: int, height: int, rng: np.random.Generator) -> np.ndarray:
-    """A façade: an awning, a window with shelves, a door, the pavement; the sign is blank."""
+    """A façade: awning, window with shelves, door, pavement, and a blank sign."""
     shape = (height, width)
     wall = linear(rng.integers(120, 235) + rng.integers(-25, 26, 3))
-    picture = (wall * (1 + 0.05 * grain(shape, 3, rng) + 0.08 * grain(shape, 80, rng))).astype(np.float32)
+    image = (wall * (1 + 0.05 * grain(shape, 3, rng) + 0.08 * grain(shape, 80, rng))).astype(np.float32)
     paint, size = pick(_CLOTHS, rng), np.array([width, height])
 
     def box(left: float, top: float, right: float, bottom: float, colour: np.ndarray) -> None:
-        fill(picture, np.array([[left, top], [right, top], [right, bottom], [left, bottom]]) * size, colour)
+        fill(image, np.array([[left, top], [right, top], [right, bottom], [left, bottom]]) * size, colour)
 
     box(0, 0.86, 1, 1, linear((120, 118, 116)) * (1 + 0.1 * grain(shape, 3, rng)))
     box(0.06, 0.1, 0.94, 0.22, paint)
@@ -269,9 +269,9 @@ def _shop_front(width: int, height: int, rng: np.random.Generator) -> np.ndarray
         points = np.array(
             [[one * 0.94 + 0.03, 0.23], [other * 0.94 + 0.03, 0.23], [other, 0.345], [one, 0.345]]
         )
-        fill(picture, points * size, colour)
-    box(0.04, 0.345, 0.96, 0.38, picture * 0.6)
-    return picture
+        fill(image, points * size, colour)
+    box(0.04, 0.345, 0.96, 0.38, image * 0.6)
+    return image
 
 
 _SCENES: tuple[Callable[[int, int, np.random.Generator], np.ndarray], ...] = (

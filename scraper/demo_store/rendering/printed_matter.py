@@ -1,4 +1,4 @@
-"""Other printed matter between a store's photos: size charts, banners, placeholders, screenshots."""
+"""Other printed matter among a store's photos: size charts, banners, placeholders and screenshots."""
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -70,16 +70,16 @@ def size_chart(rng: np.random.Generator) -> np.ndarray:
 
 
 def banner(variety: Variety, rng: np.random.Generator) -> np.ndarray:
-    """A sale banner more than three times as wide as high."""
+    """A sale banner, more than three times as wide as high."""
     height = int(rng.integers(110, 240))
     width = int(height * rng.uniform(3.15, 6))
-    picture = _gradient(width, height, rng)
+    image = _gradient(width, height, rng)
     if rng.random() < 0.6:
         side = int(height * rng.uniform(0.7, 0.95))
-        _paste_stone(picture, variety, int(width * rng.uniform(0.01, 0.05)), (height - side) // 2, side, rng)
-    sheet = Image.fromarray(picture)
+        _paste_stone(image, variety, int(width * rng.uniform(0.01, 0.05)), (height - side) // 2, side, rng)
+    sheet = Image.fromarray(image)
     draw = ImageDraw.Draw(sheet)
-    ink = (255, 255, 255) if picture.mean() < 150 else (30, 25, 40)
+    ink = (255, 255, 255) if image.mean() < 150 else (30, 25, 40)
     middle = width * rng.uniform(0.52, 0.58)
     _fitted(draw, str(rng.choice(_OFFERS)), (middle, height * 0.36), width * 0.6, height * 0.4, ink, rng)
     _fitted(
@@ -89,7 +89,7 @@ def banner(variety: Variety, rng: np.random.Generator) -> np.ndarray:
 
 
 def placeholder(rng: np.random.Generator) -> np.ndarray:
-    """What a shop shows until there is a photo: a few words, often below a sketched camera or stone."""
+    """The placeholder for a missing photo: a few words, often below a sketch of a camera or stone."""
     width = int(rng.integers(300, 760))
     height = int(width * rng.choice([1.0, 1.0, 0.75]))
     paper = int(rng.integers(215, 256))
@@ -117,7 +117,7 @@ def placeholder(rng: np.random.Generator) -> np.ndarray:
 
 
 def screenshot(variety: Variety, rng: np.random.Generator) -> np.ndarray:
-    """A page of the shop: its bar, a product's photo, name, price, button."""
+    """A page of the shop: navigation bar, and a product's photo, name, price and button."""
     width, height = int(rng.integers(560, 800)), int(rng.integers(420, 700))
     sheet = Image.new("RGB", (width, height), "white")
     draw = ImageDraw.Draw(sheet)
@@ -168,10 +168,10 @@ def screenshot(variety: Variety, rng: np.random.Generator) -> np.ndarray:
         if y < height - 12:
             draw.text((left, y), line, (50, 50, 55), font(face, 14), anchor="lm")
         y += 26
-    picture = np.asarray(sheet).copy()
-    picture[top : top + side, left : left + side] = int(rng.integers(225, 256))
-    _paste_stone(picture, variety, left, top, side, rng)
-    return picture
+    image = np.asarray(sheet).copy()
+    image[top : top + side, left : left + side] = int(rng.integers(225, 256))
+    _paste_stone(image, variety, left, top, side, rng)
+    return image
 
 
 def _ink(rng: np.random.Generator) -> Ink:
@@ -189,7 +189,7 @@ def _fitted(
     draw: ImageDraw.ImageDraw, line: str, middle: tuple[float, float], width: float, height: float, ink: Ink,
     rng: np.random.Generator,
 ) -> None:  # fmt: skip
-    """A line as large as fits."""
+    """Draw a line of text as large as fits."""
     name = str(rng.choice(_BOLD))
     size = int(min(height, height * width / font(name, int(height)).getlength(line)))
     draw.text(middle, line, ink, font(name, size), anchor="mm")
@@ -207,7 +207,7 @@ def _camera(draw: ImageDraw.ImageDraw, x: float, y: float, half: float, ink: Ink
 
 
 def _gem(draw: ImageDraw.ImageDraw, x: float, y: float, half: float, ink: Ink) -> None:
-    """The sketch of a brilliant from the side."""
+    """Draw a sketch of a brilliant from the side."""
     line = max(2, int(half / 12))
     table, girdle, culet = y - half * 0.6, y - half * 0.15, y + half * 0.8
     points = [
@@ -225,10 +225,10 @@ def _gem(draw: ImageDraw.ImageDraw, x: float, y: float, half: float, ink: Ink) -
 
 
 def _paste_stone(
-    picture: np.ndarray, variety: Variety, left: int, top: int, side: int, rng: np.random.Generator
+    image: np.ndarray, variety: Variety, left: int, top: int, side: int, rng: np.random.Generator
 ) -> None:
-    """A stone's photo, in place, within a square of the picture."""
-    area = picture[top : top + side, left : left + side]
+    """Draw a stone into a square of the image, in place."""
+    area = image[top : top + side, left : left + side]
     linear = (area.astype(np.float32) / 255) ** np.float32(2.2)
     turn = rotation(rng.uniform(0, 6.3), rng.uniform(0, 0.3), 0)
     place_stone(linear, make_stone(variety, rng), light_tent(rng), turn, 0, 0, side, rng)

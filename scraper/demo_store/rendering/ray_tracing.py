@@ -1,6 +1,6 @@
-"""Light through a cut stone: refraction in, two reflections at the pavilion, refraction out.
+"""Trace light through a cut stone: refraction in, two reflections at the pavilion, refraction out.
 
-Orthographic rays; all directions and positions are in the stone's frame (see `cuts`), one row a ray.
+Rays are orthographic. Directions and positions are in the stone's frame (see `cuts`), one row per ray.
 """
 
 from dataclasses import dataclass
@@ -12,30 +12,30 @@ from scraper.demo_store.rendering.cuts import Cut
 from scraper.demo_store.rendering.inclusions import SIDE
 
 _BOUNCES = 3
-#: Planes of a cabochon.
+#: Indices of a cabochon's planes.
 _FLOOR, _TOP = 0, 1
-#: An inclusion is seen where the ray passes this depth.
+#: An inclusion is visible where a ray crosses this depth.
 _INCLUSION_DEPTH = 0.08
 
 
 @dataclass(frozen=True)
 class Stone:
-    """A cut of a material: `body` is the colour left of white light after one stone radius, (3,) in RGB."""
+    """A cut and its material; `body`, RGB (3,), is the transmission of white light over one stone radius."""
 
     cut: Cut
     body: np.ndarray
     refractive_index: float
     pattern: np.ndarray
     pattern_strength: float
-    #: +1: the pattern scatters white light; 0: it only deepens or thins the stone's own colour.
+    #: 1: the pattern scatters white light; 0: it only deepens or thins the stone's own colour.
     pattern_white: float
-    #: Share of its brilliance that a sleepy stone loses.
+    #: Share of its brilliance that a hazy stone loses.
     haze: float
 
 
 @dataclass(frozen=True)
 class Light:
-    """A light tent: boxes of light at (azimuth, height, width, brightness), a dark camera hole, a floor."""
+    """A light tent: light boxes (azimuth, height, width, brightness), a dark camera hole and a floor."""
 
     boxes: np.ndarray
     ambient: float
@@ -43,10 +43,10 @@ class Light:
     dispersion: float
 
 
-def trace(stone: Stone, light: Light, turn: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
-    """The stone seen from camera frame `turn` (3, 3): linear RGB (side, side, 3) and coverage (side, side).
+def trace_rays(stone: Stone, light: Light, turn: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
+    """Render the stone from camera frame `turn` (3, 3): linear RGB (side, side, 3), coverage (side, side).
 
-    The picture spans [-1.15, 1.15]² of the camera plane.
+    The image covers [-1.15, 1.15]² of the camera plane.
     """
     normals, distances = stone.cut.normals, stone.cut.distances
     axis = np.linspace(-1.15, 1.15, side, dtype=np.float32)
@@ -72,7 +72,7 @@ def trace(stone: Stone, light: Light, turn: np.ndarray, side: int) -> tuple[np.n
 
 
 def _meet_dome(dome: np.ndarray, start: np.ndarray, view: np.ndarray) -> np.ndarray:
-    """Ray parameter of the first point of an ellipsoid about the origin, infinite for a miss."""
+    """Ray parameter of the first intersection with an ellipsoid at the origin; infinite for a miss."""
     place, step = start / dome, view / dome
     a, b, c = step @ step, place @ step, (place**2).sum(1) - 1
     under = b**2 - a * c
@@ -80,7 +80,7 @@ def _meet_dome(dome: np.ndarray, start: np.ndarray, view: np.ndarray) -> np.ndar
 
 
 def _in_notch(cut: Cut, point: np.ndarray) -> np.ndarray:
-    """Whether the point lies in a heart's cleft, the cusp between two lobes."""
+    """Whether a point is inside a heart's cleft, the cusp between its two lobes."""
     if not cut.notch:
         return np.zeros(len(point), bool)
     aside = np.minimum(np.abs(point[:, 0]) / 0.42, 1)
@@ -88,7 +88,7 @@ def _in_notch(cut: Cut, point: np.ndarray) -> np.ndarray:
 
 
 def _normal(cut: Cut, facet: np.ndarray, point: np.ndarray) -> np.ndarray:
-    """Outward normals where rays meet facets; a dome's are smooth."""
+    """Outward normals where rays hit facets; those of a dome are smooth."""
     if cut.dome is None:
         return cut.normals[facet]
     smooth = point / cut.dome**2
@@ -135,7 +135,7 @@ def _shade(
 def _look_through(
     stone: Stone, point: np.ndarray, ray: np.ndarray, turn: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The inclusion pattern where each ray passes its depth, and how much light reaches it there."""
+    """The inclusion pattern where each ray crosses its depth, and the share of light that reaches it."""
     inside = point + ray * _INCLUSION_DEPTH
     scale = (SIDE - 1) / 2.4
     across, down = ((inside[:, :2] + 1.2) * scale).astype(np.float32).T
@@ -146,7 +146,7 @@ def _look_through(
 
 
 def _include(stone: Stone, colour: np.ndarray, pattern: np.ndarray, grain: np.ndarray) -> np.ndarray:
-    """Inclusions that scatter light veil what lies behind them, dark ones swallow it."""
+    """Add inclusions: bright ones scatter light and veil what is behind them, dark ones absorb it."""
     amount = (stone.pattern_strength * stone.pattern_white * pattern * grain)[:, None]
     colour = colour + stone.haze * (colour.mean(0) - colour)
     veil = np.clip(amount, 0, 0.9)
@@ -155,7 +155,7 @@ def _include(stone: Stone, colour: np.ndarray, pattern: np.ndarray, grain: np.nd
 
 
 def _refract(ray: np.ndarray, normal: np.ndarray, ratio: float) -> tuple[np.ndarray, np.ndarray]:
-    """Snell's law: the refracted directions and the share that is reflected (one at total reflection)."""
+    """Snell's law: the refracted directions and the reflected share (1 for total internal reflection)."""
     cosine = -(ray * normal).sum(1)
     under = 1 - ratio**2 * (1 - cosine**2)
     out = ratio * ray + (ratio * cosine - np.sqrt(np.maximum(under, 0)))[:, None] * normal
@@ -163,13 +163,13 @@ def _refract(ray: np.ndarray, normal: np.ndarray, ratio: float) -> tuple[np.ndar
 
 
 def _fresnel(cosine: np.ndarray, ratio: float) -> np.ndarray:
-    """Schlick's approximation of the share reflected."""
+    """Schlick's approximation of the reflected share."""
     base = ((1 - ratio) / (1 + ratio)) ** 2
     return base + (1 - base) * (1 - np.clip(cosine, 0, 1)) ** 5
 
 
 def _environment(light: Light, direction: np.ndarray, dispersion: float = 0.0) -> np.ndarray:
-    """Light that comes from `direction` (rays, 3) in the camera's frame, RGB."""
+    """RGB light arriving from `direction` (rays, 3) in the camera's frame."""
     height = direction[:, 2]
     total = light.ambient + 0.5 * np.clip(1 - np.abs(height - 0.45) * 1.6, 0, 1)
     total = np.where(height < -0.05, light.floor, total)
@@ -183,6 +183,6 @@ def _environment(light: Light, direction: np.ndarray, dispersion: float = 0.0) -
         rgb += (np.clip(close, 0, 1) @ light.boxes[:, 3])[:, None]
         return rgb
     for channel in range(3):
-        # Red is bent least: the colours of a box's edge part by a little.
+        # Red is refracted least, so the colours at the edge of a light box separate slightly.
         rgb[:, channel] += np.clip(close - (channel - 1) * dispersion / 0.06, 0, 1) @ light.boxes[:, 3]
     return rgb

@@ -1,4 +1,4 @@
-"""Photos of cut stones as a store takes them: several angles of each, a grey backdrop with a soft shadow."""
+"""Product photos of cut stones: several angles of each, on a grey backdrop with a soft shadow."""
 
 import colorsys
 
@@ -6,18 +6,18 @@ import cv2
 import numpy as np
 
 from scraper.demo_store.rendering.cuts import cut_stone
-from scraper.demo_store.rendering.ray_tracing import Light, Stone, trace
+from scraper.demo_store.rendering.ray_tracing import Light, Stone, trace_rays
 from scraper.demo_store.rendering.varieties import BY_NAME, Variety
 
 _TRACED_SIDE = 160
-#: Log luminance inside a stone: range of its mean and of its deviation.
+#: Log luminance inside a stone: ranges of its mean and standard deviation.
 _EXPOSURE = (-2.2, -0.9)
 _CONTRAST = (0.45, 0.8)
 _HAZE = (0.15, 0.5)
 
 
 def make_stone(variety: Variety, rng: np.random.Generator) -> Stone:
-    """A stone of the variety: its cut, colour and inclusions."""
+    """A random stone of the variety: its cut, colour and inclusions."""
     shares = [colour.share for colour in variety.colours]
     colour = variety.colours[int(rng.choice(len(shares), p=shares))]
     names = list(variety.cuts)
@@ -29,7 +29,7 @@ def make_stone(variety: Variety, rng: np.random.Generator) -> Stone:
     )
     body = np.clip(full, 0.03, 0.98) ** np.float32(rng.uniform(*colour.depth))
     if cut.dome is not None:
-        # Cutters keep a cabochon deep where a faceted stone returns light twice through its body.
+        # Cabochons are cut deep; in a faceted stone, light passes through the body twice.
         body = body**2
     return Stone(
         cut,
@@ -43,7 +43,7 @@ def make_stone(variety: Variety, rng: np.random.Generator) -> Stone:
 
 
 def light_tent(rng: np.random.Generator) -> Light:
-    """A light tent as one studio has it: ambient light, a few boxes, a floor."""
+    """A random light tent: ambient light, a few light boxes and a floor."""
     count = int(rng.integers(3, 6))
     boxes = np.stack(
         [
@@ -81,18 +81,18 @@ def compose(stone: Stone, rng: np.random.Generator, upright: bool) -> np.ndarray
     """A stone on a backdrop, seen nearly from above when `upright`."""
     width = int(np.clip(rng.gamma(5, 32) + 390, 400, 800))
     height = int(np.clip(width * rng.choice([1.0, 1.0, 1.0, 0.8, 1.15]), 400, 800))
-    picture = backdrop(width, height, rng)
+    image = backdrop(width, height, rng)
     tilt = rng.uniform(0, 0.25) if upright else rng.uniform(0.1, 0.75)
     turn = rotation(rng.uniform(0, 2 * np.pi), tilt, rng.uniform(0, 2 * np.pi))
     side = int(min(width, height) * rng.uniform(0.55, 0.85))
     left = int((width - side) * rng.uniform(0.4, 0.6))
     top = int((height - side) * rng.uniform(0.4, 0.6))
-    place_stone(picture, stone, light_tent(rng), turn, left, top, side, rng)
-    return finish(picture, rng)
+    place_stone(image, stone, light_tent(rng), turn, left, top, side, rng)
+    return finish(image, rng)
 
 
 def backdrop(width: int, height: int, rng: np.random.Generator) -> np.ndarray:
-    """A grey paper sweep: linear float RGB (height, width, 3), lighter at one side, darker to the corners."""
+    """A grey paper sweep: linear float RGB (height, width, 3), lighter on one side, darker in the corners."""
     base, slope = rng.uniform(0.55, 0.92), rng.uniform(-0.18, 0.18, 2)
     y, x = np.mgrid[-0.5:0.5:40j, -0.5:0.5:40j]
     grey = base + slope[0] * x + slope[1] * y - rng.uniform(0, 0.5) * (x**2 + y**2)
@@ -101,7 +101,7 @@ def backdrop(width: int, height: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def place_stone(
-    picture: np.ndarray,
+    image: np.ndarray,
     stone: Stone,
     light: Light,
     turn: np.ndarray,
@@ -111,28 +111,28 @@ def place_stone(
     rng: np.random.Generator,
     finest: int = _TRACED_SIDE,
 ) -> None:
-    """Draw the stone, its soft shadow and the colour it throws into a linear picture, in place.
+    """Draw the stone, its soft shadow and its coloured light on a linear image, in place.
 
-    Light is traced through at most `finest`² points.
+    At most `finest`² rays are traced.
     """
     traced = min(finest, side)
-    colour, cover = trace(stone, light, turn, traced)
-    # Rays that missed take the colour of their neighbours, so that the edge stays clean when enlarged.
+    colour, cover = trace_rays(stone, light, turn, traced)
+    # Rays that missed get the colour of their neighbours, which keeps the edge clean when enlarged.
     blurred, weight = cv2.blur(colour, (5, 5)), cv2.blur(cover, (5, 5))
     colour = np.where(cover[..., None] > 0, colour, blurred / np.maximum(weight, 1e-3)[..., None])
     colour = cv2.resize(colour, (side, side), interpolation=cv2.INTER_CUBIC)
     cover = cv2.resize(cv2.GaussianBlur(cover, (0, 0), 0.8), (side, side), interpolation=cv2.INTER_CUBIC)
     cover = np.clip((cover - 0.5) * 1.6 + 0.5, 0, 1)
     colour = _expose(np.maximum(colour, 0), cover, rng)
-    area = picture[top : top + side, left : left + side]
-    _cast(picture, cover, stone.body, left, top, rng)
+    area = image[top : top + side, left : left + side]
+    _cast_shadow(image, cover, stone.body, left, top, rng)
     area += cover[..., None] * (colour - area)
 
 
 def _expose(colour: np.ndarray, cover: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The photographer's exposure and contrast: mean and deviation of log luminance vary with the photo.
+    """Apply exposure and contrast: the mean and deviation of log luminance vary with the photo.
 
-    They depend on nothing else, so that neither gives a variety away.
+    They depend on nothing else, so that neither reveals the variety.
     """
     weight = cover / cover.sum()
     luminance = cv2.transform(colour, np.array([[0.3, 0.55, 0.15]], np.float32)) + np.float32(0.01)
@@ -144,10 +144,10 @@ def _expose(colour: np.ndarray, cover: np.ndarray, rng: np.random.Generator) -> 
     return colour * np.exp(level - mean + (stretch - 1) * (light - mean))[..., None]
 
 
-def _cast(
-    picture: np.ndarray, cover: np.ndarray, body: np.ndarray, left: int, top: int, rng: np.random.Generator
+def _cast_shadow(
+    image: np.ndarray, cover: np.ndarray, body: np.ndarray, left: int, top: int, rng: np.random.Generator
 ) -> None:
-    height, width = picture.shape[:2]
+    height, width = image.shape[:2]
     small = np.zeros((height // 8 + 1, width // 8 + 1), np.float32)
     side = max(cover.shape[0] // 8, 1)
     shift = rng.uniform(-0.1, 0.1, 2) * side
@@ -158,7 +158,7 @@ def _cast(
     wide, near = cv2.GaussianBlur(small, (0, 0), side / 9), cv2.GaussianBlur(small, (0, 0), side / 28)
     shadow = 1 - rng.uniform(0.2, 0.5) * wide - rng.uniform(0.1, 0.3) * near
     tinted = shadow[..., None] * (1 - 0.2 * near[..., None] * (1 - body))
-    picture *= cv2.resize(tinted, (width, height))
+    image *= cv2.resize(tinted, (width, height))
 
 
 def _develop() -> np.ndarray:
@@ -172,9 +172,9 @@ _TONE = _develop()
 
 
 def finish(linear: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Develop a linear picture as a camera does: white balance, tone curve, sensor noise; uint8 RGB."""
+    """Develop a linear image like a camera: white balance, tone curve and sensor noise; uint8 RGB."""
     linear = linear * (1 + rng.normal(0, 0.045, 3)).astype(np.float32)
     level = np.clip(linear * (_LEVELS / _WHITEST), 0, _LEVELS - 1).astype(np.uint16)
     grain = rng.normal(0, rng.uniform(1.0, 3.0), (256, 256, 3)).astype(np.float32)
-    picture = _TONE[level] + cv2.resize(grain, linear.shape[1::-1])
-    return np.clip(picture, 0, 255).astype(np.uint8)
+    image = _TONE[level] + cv2.resize(grain, linear.shape[1::-1])
+    return np.clip(image, 0, 255).astype(np.uint8)

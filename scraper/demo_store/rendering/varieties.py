@@ -1,4 +1,4 @@
-"""The varieties that the demo store sells: what they look like and under which names it lists them."""
+"""The varieties that the demo store sells: their appearance and the class names they are listed under."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,10 +19,10 @@ class Colour:
 
 @dataclass(frozen=True)
 class Variety:
-    """`photos` counts usable photos at scale 1; stones stand under one of `names`, some under a parent too.
+    """`photos`: usable photos at scale 1. A stone is listed under one of `names`, some also under a parent.
 
-    `strength`: range of how marked the inclusions are; `white`: share of light that they scatter rather than
-    deepen or thin the stone's own colour.
+    `strength`: range of the visibility of inclusions; `white`: how much they scatter white light (1) rather
+    than deepen or thin the stone's own colour (0).
     """
 
     name: str

@@ -121,6 +121,7 @@ def test_any_size_is_looked_at(shape: tuple[int, int]) -> None:
     assert find_stone(noise, "classical").edges.ndim == 2
 
 
+@pytest.mark.heavy
 def test_the_network_is_asked_where_the_background_is_not_uniform() -> None:
     stripes = grey_backdrop()
     stripes[:, :120], stripes[:, 240:] = (150, 190, 120), (120, 70, 60)

@@ -50,6 +50,7 @@ def test_the_smallest_shapes_are_measured(shape: tuple[int, int]) -> None:
     assert measure_pixels(np.zeros((*shape, 3), np.uint8))["width"] == shape[1]
 
 
+@pytest.mark.heavy
 def test_printed_text_is_seen(tmp_path: Path) -> None:
     paper = Image.new("RGB", (400, 400), "white")
     draw = ImageDraw.Draw(paper)
@@ -76,6 +77,7 @@ def store_images(raw: Path, contents: list[bytes]) -> None:
     write_table(raw / "images.parquet", pa.Table.from_pylist(rows, IMAGES))
 
 
+@pytest.mark.heavy
 def test_an_image_is_measured_once(workspace: Path) -> None:
     raw = workspace / "data/raw/shop"
     store_images(raw, [encoded(half_red(120 + side, 100)) for side in range(3)] + [b"no image"])
@@ -97,6 +99,7 @@ def test_an_image_is_measured_once(workspace: Path) -> None:
         measure("shop", params)
 
 
+@pytest.mark.heavy
 def test_an_image_that_crashes_its_worker_costs_no_other(
     workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

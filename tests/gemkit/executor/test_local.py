@@ -1,4 +1,4 @@
-"""Work in processes of our own: order, ends, and items that their worker does not survive."""
+"""The local executor: order of results, shutdown, and items that kill their worker."""
 
 import multiprocessing
 import sys
@@ -12,13 +12,14 @@ import pytest
 from gemkit.errors import UserError
 from gemkit.executor.base import GivenUp, Limits
 from gemkit.executor.local import map_in_order, map_items, map_shards
+from tests.helpers import dangerous
 from tests.helpers.dangerous import double
 
 LIMITS = Limits(seconds=1, memory_mb=1024)
 
 
 def run(items: list[Any], workers: int = 2) -> dict[Any, Any]:
-    """Result of each item; every item has exactly one."""
+    """The result of each item; every item has exactly one."""
     finished = [pair for batch in map_items(double, items, LIMITS, workers) for pair in batch]
     assert sorted(map(str, items)) == sorted(str(item) for item, _ in finished)
     return dict(finished)
@@ -37,19 +38,20 @@ def test_leaving_early_ends_the_workers() -> None:
     assert not multiprocessing.active_children()
 
 
-def test_what_a_function_raises_is_raised_with_where_it_happened() -> None:
+def test_an_exception_of_the_function_is_raised_with_its_origin() -> None:
     with pytest.raises(ValueError, match="this is wrong") as caught:
         list(map_shards(double, [1, "raise"], 1))
     assert "dangerous.py" in caught.value.__notes__[0]
     assert not multiprocessing.active_children()
 
 
-def test_a_shard_that_crashes_is_one_sentence() -> None:
+def test_a_crash_of_a_shard_is_one_clear_error() -> None:
     with pytest.raises(UserError, match=r"A worker process crashed \(SIGSEGV\); run the same command"):
         list(map_shards(double, [1, "crash"], 1))
 
 
-def test_items_that_end_their_worker_cost_themselves_alone() -> None:
+@pytest.mark.heavy
+def test_items_that_kill_their_worker_affect_no_others() -> None:
     harmless = list(range(50))
     deeds = {
         "crash": "crashed (SIGSEGV)",
@@ -64,17 +66,18 @@ def test_items_that_end_their_worker_cost_themselves_alone() -> None:
     assert not multiprocessing.active_children()
 
 
-def test_an_item_is_tried_again_alone_before_it_is_given_up(tmp_path: Path) -> None:
+def test_an_item_is_retried_alone_before_it_is_given_up(tmp_path: Path) -> None:
     unlucky = ("once", str(tmp_path), "be killed")
     assert run([1, unlucky, 2], workers=1) == {1: 2, unlucky: "be killed", 2: 4}
 
 
-def test_when_nothing_gets_finished_it_is_no_fault_of_the_items() -> None:
-    with pytest.raises(UserError, match=r"10 in a row had to be given up, the last because it crashed"):
+@pytest.mark.heavy
+def test_many_failures_in_a_row_are_an_error() -> None:
+    with pytest.raises(UserError, match=r"10 items in a row failed, the last because it crashed"):
         run(["exit"] * 40)
 
 
-def test_items_are_taken_as_they_are_needed() -> None:
+def test_items_are_read_lazily() -> None:
     items = iter(range(10_000))
     results = map_items(double, items, LIMITS, 1)
     next(results)
@@ -90,7 +93,7 @@ def test_a_task_may_be_one_item() -> None:
 
 
 @pytest.mark.parametrize("scale", [1, 50])
-def test_results_in_order_and_little_waits_for_a_slow_item(tmp_path: Path, scale: int) -> None:
+def test_results_are_in_order_and_few_wait_for_a_slow_item(tmp_path: Path, scale: int) -> None:
     items = iter([0, ("once", str(tmp_path), "hang"), *range(1, 300), "exit", 300])
     sizes = {} if scale == 1 else {"size": lambda result: scale}
     results = map_in_order(double, items, LIMITS, 20 * scale, workers=2, batch=2, **sizes)
@@ -107,7 +110,7 @@ def test_workers_end_with_a_killed_parent() -> None:
         "from dangerous import double; from gemkit.executor.local import Limits, map_items\n"
         "list(map_items(double, ['hang', 'sleep'] * 16, Limits(2, 1024), 2))"
     )
-    parent = psutil.Popen([sys.executable, "-c", program], cwd=Path(__file__).parent)
+    parent = psutil.Popen([sys.executable, "-c", program], cwd=Path(dangerous.__file__).parent)
     deadline = time.monotonic() + 30
     while (
         len(workers := parent.children()) < 3 and time.monotonic() < deadline

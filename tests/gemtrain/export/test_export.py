@@ -236,6 +236,7 @@ def check_exported(model: Classifier, side: int, views: int = 1) -> None:
     assert distances.diagonal().mean() < 0.95 * distances.mean()
 
 
+@pytest.mark.heavy
 def test_other_channels_and_mirror_images_can_be_exported() -> None:
     torch.manual_seed(0)
     check_exported(build_model("gemnet_mixed_net", 4, 36, channels=4), 36, views=2)

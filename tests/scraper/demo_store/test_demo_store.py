@@ -1,4 +1,4 @@
-"""The demo store: a catalogue whose truth holds, photos that never change, a server with manners."""
+"""The demo store: consistent ground truth, reproducible photos, a server that behaves like real ones."""
 
 import http.client
 import io
@@ -18,8 +18,8 @@ from PIL import Image, UnidentifiedImageError
 from gemkit.errors import UserError
 from scraper.demo_store import pages
 from scraper.demo_store.catalogue import COPIES, EDITS, MORE_KINDS, Catalogue, Photo, build
-from scraper.demo_store.rate_limit import Limits
-from scraper.demo_store.render import photo_bytes, picture
+from scraper.demo_store.rate_limit import RateLimit
+from scraper.demo_store.render import photo_bytes, render_pixels
 from scraper.demo_store.rendering.varieties import VARIETIES
 from scraper.demo_store.server import RunningStore, open_store, start
 from tests.helpers.project import SCALE, SEED
@@ -37,35 +37,35 @@ def full() -> Catalogue:
 
 @pytest.fixture(scope="module")
 def store(rendered: Path) -> Iterator[RunningStore]:
-    with start(SEED, SCALE, limits=Limits(rate=10_000, burst=1_000), cache=rendered) as running:
+    with start(SEED, SCALE, rate_limit=RateLimit(rate=10_000, burst=1_000), cache=rendered) as running:
         yield running
 
 
 @dataclass
-class Answer:
+class Response:
     status: int
     headers: dict[str, str]
     content: bytes
 
 
-def fetch(store: RunningStore, host: str, path: str, **headers: str) -> Answer:
+def fetch(store: RunningStore, host: str, path: str, **headers: str) -> Response:
     connection = http.client.HTTPConnection(store.host, store.port, timeout=10)
     names = {name.replace("_", "-"): value for name, value in headers.items()}
     connection.request("GET", path, headers={"Host": host, **names})
-    answer = connection.getresponse()
+    response = connection.getresponse()
     try:
-        return Answer(answer.status, dict(answer.getheaders()), answer.read())
+        return Response(response.status, dict(response.getheaders()), response.read())
     finally:
         connection.close()
 
 
-def fetch_patiently(store: RunningStore, host: str, path: str) -> Answer:
-    """What a second try gets where the first meets one of the store's mishaps."""
+def fetch_with_retry(store: RunningStore, host: str, path: str) -> Response:
+    """Fetch, with one retry when the first request gets one of the store's faults."""
     try:
-        answer = fetch(store, host, path)
+        response = fetch(store, host, path)
     except http.client.IncompleteRead:
         return fetch(store, host, path)
-    return fetch(store, host, path) if answer.status == 503 else answer
+    return fetch(store, host, path) if response.status == 503 else response
 
 
 def first(catalogue: Catalogue, kind: str) -> Photo:
@@ -80,12 +80,12 @@ def test_a_class_has_60_to_220_usable_photos() -> None:
     assert counts == {variety.name: variety.photos for variety in VARIETIES}
 
 
-def test_the_catalogue_follows_from_its_seed() -> None:
+def test_the_catalogue_depends_on_its_seed_alone() -> None:
     assert build(3, 0.3, 2.0) == build(3, 0.3, 2.0)
     assert build(3, 0.3).photos != build(4, 0.3).photos
 
 
-def test_dirt_multiplies_the_dirt_alone() -> None:
+def test_the_dirt_factor_scales_only_the_dirt() -> None:
     usual, dirty = (Counter(photo.kind for photo in build(2, 1.0, dirt).photos) for dirt in (1.0, 4.0))
     assert dirty["stone"] == usual["stone"]
     for kind in ("certificate", "hand", "near_duplicate", *MORE_KINDS):
@@ -93,7 +93,7 @@ def test_dirt_multiplies_the_dirt_alone() -> None:
 
 
 @pytest.mark.parametrize(("seed", "scale"), [(1, 1.0), (9, SCALE)])
-def test_the_truth_is_consistent(seed: int, scale: float) -> None:
+def test_the_ground_truth_is_consistent(seed: int, scale: float) -> None:
     catalogue = build(seed, scale)
     assert len(catalogue.by_path) == len(catalogue.photos)
     for photo in catalogue.photos:
@@ -114,13 +114,13 @@ def test_the_truth_is_consistent(seed: int, scale: float) -> None:
     assert listed == set(catalogue.products)
 
 
-def test_photos_are_the_same_every_time(catalogue: Catalogue) -> None:
+def test_rendering_is_reproducible(catalogue: Catalogue) -> None:
     for kind in ("stone", "certificate", "hand", "near_duplicate", "watermark", "no_stone", "size_chart"):
         photo = first(catalogue, kind)
         assert photo_bytes(photo) == photo_bytes(photo)
 
 
-def test_each_kind_of_photo_is_what_the_truth_says(catalogue: Catalogue) -> None:
+def test_photos_match_the_ground_truth(catalogue: Catalogue) -> None:
     with Image.open(io.BytesIO(photo_bytes(first(catalogue, "stone")))) as stone:
         assert stone.format == "JPEG"
         assert all(400 <= side <= 800 for side in stone.size)
@@ -139,9 +139,9 @@ def test_each_kind_of_photo_is_what_the_truth_says(catalogue: Catalogue) -> None
         truncated.load()
 
 
-def test_the_spoilt_photos_are_of_no_use(catalogue: Catalogue) -> None:
+def test_defective_photos_are_unusable(catalogue: Catalogue) -> None:
     def levels(kind: str) -> np.ndarray:
-        return cv2.cvtColor(picture(first(catalogue, kind)), cv2.COLOR_RGB2GRAY)
+        return cv2.cvtColor(render_pixels(first(catalogue, kind)), cv2.COLOR_RGB2GRAY)
 
     stone = levels("stone")
     assert levels("dark").mean() < 40 < stone.mean() < 240 < levels("bright").mean()
@@ -152,9 +152,9 @@ def test_the_spoilt_photos_are_of_no_use(catalogue: Catalogue) -> None:
     assert np.ptp(cv2.blur(levels("blank"), (15, 15))) < 130
 
 
-def test_a_banner_is_wide_and_half_of_the_printed_matter_has_telling_names(full: Catalogue) -> None:
+def test_banners_are_wide_and_half_of_the_printed_matter_has_telling_names(full: Catalogue) -> None:
     for photo in [photo for photo in full.photos if photo.kind == "banner"][:4]:
-        height, width = picture(photo).shape[:2]
+        height, width = render_pixels(photo).shape[:2]
         assert width > 3 * height
     named = {kind: [p.telling_name for p in full.photos if p.kind == kind] for kind in MORE_KINDS}
     for kind in ("size_chart", "banner", "placeholder", "watermark", "glove"):
@@ -165,10 +165,10 @@ def test_a_banner_is_wide_and_half_of_the_printed_matter_has_telling_names(full:
 
 
 @pytest.mark.parametrize("change", EDITS)
-def test_an_edited_copy_still_shows_its_original(change: str, full: Catalogue) -> None:
+def test_edited_copies_resemble_their_original(change: str, full: Catalogue) -> None:
     copy = next(photo for photo in full.photos if photo.change == change)
     assert copy.copy_of
-    original = picture(full.by_path[copy.copy_of])
+    original = render_pixels(full.by_path[copy.copy_of])
     with Image.open(io.BytesIO(photo_bytes(copy))) as image:
         edited = np.asarray(image.convert("RGB"))
     factor = {"halved": 0.5, "doubled": 2, "cropped": 0.95}.get(change, 1)
@@ -183,14 +183,14 @@ def test_an_edited_copy_still_shows_its_original(change: str, full: Catalogue) -
     assert np.corrcoef([pixels.ravel() for pixels in small])[0, 1] > 0.8
 
 
-def test_pages_lead_from_the_index_to_every_photo(store: RunningStore, catalogue: Catalogue) -> None:
+def test_pages_link_from_the_index_to_every_photo(store: RunningStore, catalogue: Catalogue) -> None:
     from bs4 import BeautifulSoup
 
     def read(url: str) -> BeautifulSoup:
         assert url.startswith(f"http://{pages.PAGE_HOST}/")
-        answer = fetch_patiently(store, pages.PAGE_HOST, url.removeprefix(f"http://{pages.PAGE_HOST}"))
-        assert answer.status == 200
-        return BeautifulSoup(answer.content, "lxml")
+        response = fetch_with_retry(store, pages.PAGE_HOST, url.removeprefix(f"http://{pages.PAGE_HOST}"))
+        assert response.status == 200
+        return BeautifulSoup(response.content, "lxml")
 
     index = read(f"http://{pages.PAGE_HOST}/gemstones")
     found: dict[str, list[str]] = {}
@@ -214,8 +214,8 @@ def test_pages_lead_from_the_index_to_every_photo(store: RunningStore, catalogue
     assert sources == [f"http://{pages.IMAGE_HOST}{path}?w=500" for path in product.photos]
 
 
-def test_beyond_the_last_page_is_the_last_page(store: RunningStore) -> None:
-    page = fetch_patiently(store, pages.PAGE_HOST, "/gemstones/ruby/page/1000")
+def test_page_numbers_beyond_the_last_show_the_last_page(store: RunningStore) -> None:
+    page = fetch_with_retry(store, pages.PAGE_HOST, "/gemstones/ruby/page/1000")
     assert page.status == 200
     assert b'<li class="current">' in page.content
     assert b'rel="next"' not in page.content
@@ -225,35 +225,35 @@ def test_beyond_the_last_page_is_the_last_page(store: RunningStore) -> None:
     ("kind", "status", "content_type"),
     [("stone", 200, "image/jpeg"), ("html", 200, "text/html; charset=utf-8"), ("missing", 404, "text/plain")],
 )
-def test_an_image_is_answered_by_its_kind(
+def test_the_response_depends_on_the_kind_of_image(
     store: RunningStore, catalogue: Catalogue, kind: str, status: int, content_type: str
 ) -> None:
     photo = first(catalogue, kind)
-    answer = fetch_patiently(store, pages.IMAGE_HOST, f"{photo.path}?w=500")
-    assert (answer.status, answer.headers["Content-Type"]) == (status, content_type)
+    response = fetch_with_retry(store, pages.IMAGE_HOST, f"{photo.path}?w=500")
+    assert (response.status, response.headers["Content-Type"]) == (status, content_type)
     if kind == "stone":
-        assert answer.content == photo_bytes(photo)
+        assert response.content == photo_bytes(photo)
     if kind == "html":
         with pytest.raises(UnidentifiedImageError):
-            Image.open(io.BytesIO(answer.content))
+            Image.open(io.BytesIO(response.content))
 
 
-def test_unchanged_things_are_not_sent_again(store: RunningStore, catalogue: Catalogue) -> None:
+def test_conditional_requests_get_304(store: RunningStore, catalogue: Catalogue) -> None:
     for host, path in (
         (pages.PAGE_HOST, "/gemstones"),
         (pages.IMAGE_HOST, first(catalogue, "stone").path),
     ):
-        full = fetch_patiently(store, host, path)
+        full = fetch_with_retry(store, host, path)
         by_tag = fetch(store, host, path, If_None_Match=full.headers["ETag"])
         by_date = fetch(store, host, path, If_Modified_Since=full.headers["Last-Modified"])
         assert (by_tag.status, by_tag.content, by_date.status, by_date.content) == (304, b"", 304, b"")
         assert fetch(store, host, path, If_None_Match='"another"').status == 200
 
 
-def test_a_few_first_requests_fail_and_the_second_does_not(store: RunningStore, rendered: Path) -> None:
+def test_some_first_requests_fail_and_their_retries_succeed(store: RunningStore, rendered: Path) -> None:
     catalogue = build(SEED, SCALE)
     statuses: Counter[int] = Counter()
-    with start(SEED, SCALE, limits=Limits(rate=10_000, burst=1_000), cache=rendered) as fresh:
+    with start(SEED, SCALE, rate_limit=RateLimit(rate=10_000, burst=1_000), cache=rendered) as fresh:
         for photo in catalogue.photos:
             try:
                 statuses[fetch(fresh, pages.IMAGE_HOST, photo.path).status] += 1
@@ -268,13 +268,13 @@ def test_a_few_first_requests_fail_and_the_second_does_not(store: RunningStore, 
         assert set(again) == {200, 404}
 
 
-def test_who_asks_too_fast_is_told_when_to_come_back(rendered: Path) -> None:
-    limits = Limits(rate=5, burst=3, patience=4, block_seconds=60)
-    with start(SEED, SCALE, limits=limits, cache=rendered) as strict:
-        answers = [fetch(strict, pages.PAGE_HOST, "/robots.txt") for _ in range(12)]
-        statuses = [answer.status for answer in answers]
+def test_clients_that_are_too_fast_get_a_retry_after_header(rendered: Path) -> None:
+    rate_limit = RateLimit(rate=5, burst=3, max_rejections=4, block_seconds=60)
+    with start(SEED, SCALE, rate_limit=rate_limit, cache=rendered) as strict:
+        responses = [fetch(strict, pages.PAGE_HOST, "/robots.txt") for _ in range(12)]
+        statuses = [response.status for response in responses]
         assert statuses[:3] == [200, 200, 200]
-        refused = next(answer for answer in answers if answer.status == 429)
+        refused = next(response for response in responses if response.status == 429)
         assert int(refused.headers["Retry-After"]) >= 1
         assert statuses[-1] == 403
         assert fetch(strict, pages.IMAGE_HOST, "/robots.txt").status == 200
@@ -282,14 +282,14 @@ def test_who_asks_too_fast_is_told_when_to_come_back(rendered: Path) -> None:
 
 
 def test_robots_and_sitemap(store: RunningStore, catalogue: Catalogue) -> None:
-    robots = fetch_patiently(store, pages.PAGE_HOST, "/robots.txt").content.decode()
+    robots = fetch_with_retry(store, pages.PAGE_HOST, "/robots.txt").content.decode()
     assert "Disallow: /trade-only" in robots
     assert f"Sitemap: http://{pages.PAGE_HOST}/sitemap.xml" in robots
-    sitemap = fetch_patiently(store, pages.PAGE_HOST, "/sitemap.xml").content.decode()
+    sitemap = fetch_with_retry(store, pages.PAGE_HOST, "/sitemap.xml").content.decode()
     assert all(product.path in sitemap for product in catalogue.products.values())
 
 
-def test_a_taken_port_is_one_clear_sentence(store: RunningStore, rendered: Path) -> None:
+def test_a_port_in_use_is_a_clear_error(store: RunningStore, rendered: Path) -> None:
     with pytest.raises(UserError, match=f"port {store.port}"):
         open_store(SEED, SCALE, port=store.port, cache=rendered)
 

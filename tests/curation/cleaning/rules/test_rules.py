@@ -193,6 +193,7 @@ def test_a_frame_is_left_out(grey: int, depth: float) -> None:
     assert around == pytest.approx(place, abs=0.04 * width)
 
 
+@pytest.mark.heavy
 def test_the_rules_hold_on_the_demo_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from scraper.demo_store.catalogue import build
 

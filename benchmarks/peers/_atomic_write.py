@@ -1,11 +1,11 @@
-"""What the crawler does for a file, for peers that don't do it themselves."""
+"""The atomic, durable file write of the crawler, for peers that lack it."""
 
 import os
 from pathlib import Path
 
 
-def write_durably(path: Path, content: bytes) -> None:
-    """Write a file so that it is there whole or not at all, also after a crash of the machine."""
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file completely or not at all, even if the machine crashes."""
     temporary = path.with_name(f"{path.name}.part")
     with temporary.open("wb") as file:
         file.write(content)
