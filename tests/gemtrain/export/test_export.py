@@ -242,6 +242,7 @@ def test_other_channels_and_mirror_images_can_be_exported() -> None:
     check_exported(build_model("gemnet_mixed_net", 4, 36, channels=4), 36, views=2)
 
 
+@pytest.mark.heavy
 def test_an_expert_on_colours_is_exported_and_stays_in_float() -> None:
     torch.manual_seed(0)
     model = build_model("gemnet", 4, 36, colour_bins=4)

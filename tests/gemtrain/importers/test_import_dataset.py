@@ -407,6 +407,7 @@ def test_shares_of_drawn_sides(count: int, seed: int) -> None:
 # From end to end
 
 
+@pytest.mark.heavy
 def test_train_and_evaluate_a_sat_file(here: Path) -> None:
     write_mat(here / "sat-3.mat", 60, 30)
     found = "MATLAB file of 3 classes, 51 training, 9 validation, 30 test images"

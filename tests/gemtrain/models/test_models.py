@@ -51,6 +51,7 @@ def pictures(count: int, channels: int, size: int) -> Tensor:
     return torch.randint(0, 256, (count, channels, size, size), dtype=torch.uint8)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", NETWORKS)
 def test_its_own_image_size(name: str) -> None:
     size, classes = find_network(name).image_size, 87 if name in OWN else 1000
@@ -68,6 +69,7 @@ def test_its_own_image_size(name: str) -> None:
     assert len(answers["early"]) == 2 and 16 <= answers["early"].shape[1] <= 256
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize(("size", "channels"), [(28, 1), (64, 4)])
 def test_other_images(name: str, size: int, channels: int) -> None:
@@ -90,6 +92,7 @@ def test_large_images(name: str) -> None:
         assert sum(parameter.numel() for parameter in model.parameters()) < 3_000_000
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", [name for name in NETWORKS if name not in ("vgg16", "vgg19")])
 def test_the_same_seed_gives_the_same_answers(name: str) -> None:
     size = max(32, find_network(name).least_side)
@@ -106,6 +109,7 @@ def test_the_same_seed_gives_the_same_answers(name: str) -> None:
     assert not torch.equal(embedding[0], embedding[1])
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", OWN)
 def test_it_can_learn_a_few_images_by_heart(name: str) -> None:
     torch.manual_seed(0)
