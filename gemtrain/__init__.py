@@ -1,1 +1,1 @@
-"""gemtrain: a balanced dataset becomes a model, its metrics and figures."""
+"""gemtrain: train models on balanced datasets, evaluate and export them."""

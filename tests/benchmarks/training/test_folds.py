@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from benchmarks._shared import ROOT
-from benchmarks.training import _finished, ablation, folds, published
-from benchmarks.training._finished import Finished, Training, finished, finished_all
+from benchmarks.training import _cached_training, ablation, folds, published
+from benchmarks.training._cached_training import Finished, Training, finished, finished_all
 from benchmarks.training._gems68 import FOLDS, sides
 from gemkit.errors import UserError
 from gemkit.html import markdown_table
@@ -79,12 +79,12 @@ def test_a_training_whose_predictions_were_cut_short_is_not_repeated(
 ) -> None:
     trained = counted(monkeypatch)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(_finished, "predict_split", interrupted)
+        patch.setattr(_cached_training, "predict_split", interrupted)
         finished(Training("gems", "short", SHORT, 0), KEPT, CPU)
     done = finished(Training("gems", "short", SHORT, 0), KEPT, CPU)
     assert len(trained) == 1 and done.confidence == Confidence(**trained[0]["confidence"])
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(_finished, "predict_split", interrupted)
+        patch.setattr(_cached_training, "predict_split", interrupted)
         finished(Training("gems", "short", SHORT, 1), KEPT, CPU)
     finished(Training("gems", "short", SHORT, 2), KEPT, CPU)  # what is left there is of another seed
     assert len(trained) == 3
@@ -93,13 +93,13 @@ def test_a_training_whose_predictions_were_cut_short_is_not_repeated(
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """What each training from now on gives."""
     trained: list[dict[str, Any]] = []
-    train = _finished.train
+    train = _cached_training.train
 
     def keep(*arguments: Any) -> dict[str, Any]:
         trained.append(train(*arguments))
         return trained[-1]
 
-    monkeypatch.setattr(_finished, "train", keep)
+    monkeypatch.setattr(_cached_training, "train", keep)
     return trained
 
 
@@ -110,7 +110,7 @@ def interrupted(*_: object) -> NoReturn:
 def test_the_clock_goes_on_after_an_interruption(tmp_path: Path) -> None:
     path = tmp_path / "seconds"
     for _ in range(2):
-        with pytest.raises(KeyboardInterrupt), _finished.Clock(path):
+        with pytest.raises(KeyboardInterrupt), _cached_training.Clock(path):
             time.sleep(0.05)
             raise KeyboardInterrupt
     assert 0.1 <= float(path.read_text()) < 5
@@ -119,9 +119,9 @@ def test_the_clock_goes_on_after_an_interruption(tmp_path: Path) -> None:
 def test_of_a_kill_the_clock_loses_the_last_seconds_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_finished, "_TICK", 0.02)
+    monkeypatch.setattr(_cached_training, "_TICK", 0.02)
     path, start = tmp_path / "seconds", time.monotonic()
-    with _finished.Clock(path):
+    with _cached_training.Clock(path):
         time.sleep(0.3)
         assert 0.1 <= float(path.read_text()) <= time.monotonic() - start
 
@@ -190,15 +190,15 @@ def test_the_difference_is_of_the_folds_that_both_have() -> None:
 
 def test_what_is_kept_can_be_read_without_the_photos(gems: Path) -> None:
     training = Training("gems", "short", SHORT, 0)
-    assert _finished.read_finished(training, KEPT) is None
+    assert _cached_training.read_finished(training, KEPT) is None
     done = finished(training, KEPT, CPU)
     shutil.rmtree("data/datasets/gems")
-    kept = _finished.read_finished(training, KEPT)
+    kept = _cached_training.read_finished(training, KEPT)
     assert kept is not None and kept.minutes == done.minutes
     assert np.array_equal(kept.predictions.probabilities, done.predictions.probabilities)
     for other in (training._replace(seed=1), training._replace(recipe=replace(SHORT, views=2))):
-        assert _finished.read_finished(other, KEPT) is None
-    assert _finished.read_finished(training, KEPT, "another version") is None
+        assert _cached_training.read_finished(other, KEPT) is None
+    assert _cached_training.read_finished(training, KEPT, "another version") is None
 
 
 def test_a_cell_may_hold_what_parts_cells() -> None:

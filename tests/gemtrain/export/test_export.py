@@ -26,7 +26,7 @@ from gemtrain.export.onnx_graph import Calibrated, answers, open_session, to_int
 from gemtrain.models.classifier import Classifier
 from gemtrain.models.factory import build_model
 from gemtrain.models.lookup import find_network, network_names
-from gemtrain.scoring.calibration import fit_temperature, tempered
+from gemtrain.scoring.calibration import apply_temperature, fit_temperature
 from gemtrain.scoring.confidence_intervals import Interval
 from gemtrain.scoring.model_outputs import predict
 from gemtrain.scoring.selective_prediction import Confidence
@@ -84,7 +84,7 @@ def test_raw_pixels_become_the_calibrated_probabilities_of_evaluate(
 ) -> None:
     temperature = fit_temperature(*evaluated(pipeline, "validation"))
     labels, probabilities = evaluated(pipeline, "test")
-    expected = tempered(probabilities, temperature)
+    expected = apply_temperature(probabilities, temperature)
     images = pixels_of_test(pipeline)
     for name, tolerance in zip(FILES, (1e-3, 0.1), strict=True):
         session = onnxruntime.InferenceSession(exported[0] / name)
@@ -227,7 +227,7 @@ def check_exported(model: Classifier, side: int, views: int = 1) -> None:
     calibrated = Calibrated(model, views, 0.5).eval()
     content = to_onnx(calibrated, side, {"network": "any"})
     probabilities, _ = predict(model, images, torch.device("cpu"), views)
-    expected = tempered(probabilities, calibrated.temperature)
+    expected = apply_temperature(probabilities, calibrated.temperature)
     found = answers(open_session(content, 1), images.numpy(), "model.onnx")
     rounded = answers(open_session(to_int8(content, images.numpy()), 1), images.numpy(), "model.int8.onnx")
     assert expected.std(0).min() > 0.05 and np.abs(found - expected).max() < 0.01

@@ -21,7 +21,7 @@ from gemtrain.cli import app
 from gemtrain.data.dataset import Dataset, Split
 from gemtrain.evaluation.evaluate import evaluate
 from gemtrain.importers.assign_splits import Picture, assign
-from gemtrain.importers.import_dataset import safe_name, take_in
+from gemtrain.importers.import_dataset import import_dataset, safe_name
 from gemtrain.model_store import read_model
 from gemtrain.recipe import load_settings
 from gemtrain.scoring.model_outputs import predict
@@ -41,7 +41,7 @@ def each(count: int) -> Counter[str]:
 
 def refused(match: str, path: str = "gems") -> None:
     with pytest.raises(UserError, match=match) as error:
-        take_in(path)
+        import_dataset(path)
     assert "\n" not in str(error.value)
     assert not Path(".cache/datasets", path).exists()
 
@@ -53,7 +53,7 @@ def refused(match: str, path: str = "gems") -> None:
 def test_class_folders_alone_are_split_by_hash(inline: Path, above: str) -> None:
     class_folders(inline / "My gems" / above, 20)
     (inline / "My gems/labels.csv").write_text("a,b")
-    name, notes = take_in("My gems")
+    name, notes = import_dataset("My gems")
     assert name == "My-gems"
     assert sides(name) == {"train": each(14), "validation": each(3), "test": each(3)}
     assert "42 training, 9 validation, 9 test images" in notes[0] and "drawn by hash" in notes[1]
@@ -76,14 +76,14 @@ def test_folders_of_sides_are_kept_and_what_is_missing_is_drawn(
 ) -> None:
     for place, (folder, count) in enumerate(folders.items()):
         class_folders(inline / "gems" / folder, count, first=100 * place)
-    take_in("gems")
+    import_dataset("gems")
     assert sides("gems") == {side: each(count) for side, count in expected.items()}
 
 
 def test_a_missing_test_side_is_drawn_from_training(inline: Path) -> None:
     class_folders(inline / "gems/train", 30)
     class_folders(inline / "gems/val", 30, first=100)
-    take_in("gems")
+    import_dataset("gems")
     found = sides("gems")
     assert found["test"] == each(4)
     assert found["train"] == each(26)
@@ -97,7 +97,7 @@ def test_what_belongs_to_no_class_is_passed_over_and_counted(inline: Path) -> No
     write(inline / "gems/loose.png", picture(0, 900))
     write(inline / "gems/train/loose.png", picture(0, 901))
     write(inline / "gems/more/trees/1.png", picture(0, 902))
-    notes = take_in("gems")[1]
+    notes = import_dataset("gems")[1]
     assert "images beside the folders of the sides (1), images in no class folder (2)" in notes[-1]
     assert sides("gems")["test"] == each(7)
 
@@ -109,7 +109,7 @@ def test_copies_are_used_once_and_on_the_stronger_side(inline: Path) -> None:
     write(inline / "gems/train/trees/twin.webp", picture(2, 1))
     for variety in ("trees", "grassland"):
         write(inline / f"gems/train/{variety}/both.png", picture(0, 500))
-    notes = take_in("gems")[1]
+    notes = import_dataset("gems")[1]
     assert any("several of its own splits (1)" in note for note in notes)
     assert "copies of others (2), images of several classes (2)" in notes[-1]
     found = sides("gems")
@@ -120,13 +120,13 @@ def test_copies_are_used_once_and_on_the_stronger_side(inline: Path) -> None:
 
 def test_unchanged_data_is_not_taken_in_again(inline: Path) -> None:
     class_folders(inline / "gems")
-    notes = take_in("gems")
+    notes = import_dataset("gems")
     files = {path: path.stat().st_mtime_ns for path in Path(".cache/datasets/gems").iterdir()}
-    assert take_in(str(inline / "gems")) == notes
+    assert import_dataset(str(inline / "gems")) == notes
     assert {path: path.stat().st_mtime_ns for path in Path(".cache/datasets/gems").iterdir()} == files
     write(inline / "gems/trees/new.png", picture(2, 99))
     version = Dataset("gems").version
-    take_in("gems")
+    import_dataset("gems")
     assert Dataset("gems").version != version and sum(sides("gems")["train"].values()) > 15
 
 
@@ -139,9 +139,9 @@ def test_names_are_safe(inline: Path) -> None:
 
 def test_a_dataset_of_the_project_goes_by_its_name(inline: Path) -> None:
     make_dataset("d1k")
-    assert take_in("d1k") == take_in("data/datasets/d1k") == ("d1k", [])
+    assert import_dataset("d1k") == import_dataset("data/datasets/d1k") == ("d1k", [])
     Path("data/datasets/d1k").rename("elsewhere")
-    name, _ = take_in("elsewhere")
+    name, _ = import_dataset("elsewhere")
     dataset = Dataset(name)
     assert dataset.species == dataset.varieties and dataset.splits["test"].groups[0] == "test 0 200"
     make_dataset("d1k")
@@ -162,7 +162,7 @@ def test_the_same_bytes_whatever_the_workers_and_the_broken_named(
     runs = []
     for workers in (1, 2):
         monkeypatch.setattr("gemkit.executor.local.worker_count", lambda workers=workers: workers)
-        notes = take_in("gems")[1]
+        notes = import_dataset("gems")[1]
         runs.append({path.name: path.read_bytes() for path in Path(".cache/datasets/gems").iterdir()})
         Path(".cache/datasets/gems/about.json").unlink()
     assert runs[0] == runs[1]
@@ -207,7 +207,7 @@ def test_parquet_of_hugging_face(inline: Path) -> None:
         labels, images = rows(count, first)
         write_parquet(inline / f"gems/{file}.parquet", labels, images, ("img", "fine_label"), list(CLASSES))
     write(inline / "gems/assets/preview.png", picture(0, 999))
-    notes = take_in("gems")[1]
+    notes = import_dataset("gems")[1]
     assert sides("gems") == {"train": each(8), "validation": each(2), "test": each(3)}
     assert "images in files of no side (3)" in notes[-1]
     split = Split("gems", "test")
@@ -226,7 +226,7 @@ def test_parquet_of_hugging_face(inline: Path) -> None:
 def test_a_parquet_file_of_plain_columns(inline: Path, make: Callable[[int], Any], names: list[str]) -> None:
     labels, images = rows(7)
     write_parquet(inline / "gems.parquet", [make(n) for n in labels], images, plain=True, id=labels)
-    assert take_in("gems.parquet")[0] == "gems"
+    assert import_dataset("gems.parquet")[0] == "gems"
     assert Dataset("gems").varieties == names
 
 
@@ -234,7 +234,7 @@ def test_rows_without_label_or_image_are_counted(inline: Path) -> None:
     labels, images = rows(7)
     hidden = [-1, *labels[1:]]
     write_parquet(inline / "gems.parquet", hidden, [*images[:-1], None], classes=list(CLASSES))
-    notes = take_in("gems.parquet")[1]
+    notes = import_dataset("gems.parquet")[1]
     assert "images without a label (1)" in notes[-2]
     assert "gems.parquet row 20: the file is empty" in notes[-1]
 
@@ -275,7 +275,7 @@ def write_mat(path: Path, train: int = 30, test: int = 12, turned: bool = False,
 @pytest.mark.parametrize("turned", [False, True])
 def test_sat_files(inline: Path, turned: bool) -> None:
     write_mat(inline / "sat-3.mat", turned=turned)
-    assert take_in("sat-3.mat")[0] == "sat-3"
+    assert import_dataset("sat-3.mat")[0] == "sat-3"
     assert sides("sat-3") == {"train": each(8), "validation": each(2), "test": each(4)}
     split = Split("sat-3", "test")
     pixels, row = split.pixels(28, 4).numpy(), split.varieties.index("trees")
@@ -285,7 +285,7 @@ def test_sat_files(inline: Path, turned: bool) -> None:
 
 def test_sat_files_without_names_or_test(inline: Path) -> None:
     write_mat(inline / "sat.mat", test=0, annotations=None)
-    take_in("sat.mat")
+    import_dataset("sat.mat")
     assert Dataset("sat").varieties == ["class 1", "class 2", "class 3"]
 
 
@@ -354,7 +354,7 @@ def test_many_broken_images_stop(inline: Path) -> None:
     refused("6 of 27 images cannot be decoded, more than 1.*trees/broken0.jpg")
 
 
-# Sides, in general
+# SplitAssignment, in general
 
 SIDES = ("train", "validation", "test")
 
@@ -420,7 +420,7 @@ def test_the_fourth_band_is_learnt_where_the_recipe_says_so(inline: Path) -> Non
     write_params(gemnet={"image_size": 34, "max_steps": 2, "channels": 4})
     write_mat(inline / "sat-3.mat")
     recipe, seed = load_settings(Path("params.yaml"), "gemnet")
-    train(take_in("sat-3.mat")[0], "gemnet", recipe, seed, torch.device("cpu"))
+    train(import_dataset("sat-3.mat")[0], "gemnet", recipe, seed, torch.device("cpu"))
     model, _ = read_model("sat-3", "gemnet")
     pixels = Split("sat-3", "test").pixels(34, 4)
     assert predict(model, pixels, torch.device("cpu"))[0].shape == (12, 3)
@@ -428,7 +428,7 @@ def test_the_fourth_band_is_learnt_where_the_recipe_says_so(inline: Path) -> Non
 
 def test_train_and_evaluate_a_folder_of_tiffs(inline: Path) -> None:
     class_folders(inline / "UC Merced", 20, suffix="tif", kind="TIFF")
-    name, _ = take_in("UC Merced")
+    name, _ = import_dataset("UC Merced")
     recipe, seed = load_settings(Path("params.yaml"), "gemnet")
     train(name, "gemnet", recipe, seed, torch.device("cpu"))
     lines = evaluate(name, "gemnet", torch.device("cpu"))

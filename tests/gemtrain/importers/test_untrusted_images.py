@@ -15,17 +15,17 @@ from PIL import Image, ImageCms
 from gemkit.errors import UserError
 from gemtrain.data.dataset import Split
 from gemtrain.data.pixel_cache import Images, decode_one
-from gemtrain.importers.import_dataset import take_in
-from gemtrain.importers.normalise import Stored, store
+from gemtrain.importers.import_dataset import import_dataset
+from gemtrain.importers.normalise import NormalisedImage, store
 from gemtrain.models.lookup import build
 from tests.helpers.class_folders import class_folders, encoded, picture
 from tests.helpers.textures import make_dataset, write_rows
 
 
-def stored(content: bytes | np.ndarray) -> tuple[np.ndarray, Stored]:
+def stored(content: bytes | np.ndarray) -> tuple[np.ndarray, NormalisedImage]:
     """What a dataset keeps of a picture, as it is decoded from there at its own size."""
     result = store(content)
-    assert isinstance(result, Stored), result
+    assert isinstance(result, NormalisedImage), result
     with Image.open(io.BytesIO(result.content)) as image:
         return np.asarray(image), result
 
@@ -156,7 +156,7 @@ def test_spoilt_files_are_pictures_or_reasons(kind: str, data: st.DataObject) ->
     for place in data.draw(st.lists(st.integers(0, len(content) - 1), max_size=4)):
         content[place] = data.draw(st.integers(0, 255))
     result = store(bytes(content[: data.draw(st.integers(0, len(content)))]))
-    if isinstance(result, Stored):
+    if isinstance(result, NormalisedImage):
         assert decode_one(result.content, 8, 3).shape == (8, 8, 3)
     else:
         assert result and "\n" not in result
@@ -167,7 +167,7 @@ def test_spoilt_files_are_pictures_or_reasons(kind: str, data: st.DataObject) ->
 
 def test_channels() -> None:
     content = store(picture(0, 1, bands=4))
-    assert isinstance(content, Stored)
+    assert isinstance(content, NormalisedImage)
     rgb, grey, four = (decode_one(content.content, 40, channels) for channels in (3, 1, 4))
     assert (rgb.shape, grey.shape, four.shape) == ((40, 40, 3), (40, 40, 1), (40, 40, 4))
     # Pillow weighs colours with opacity when it resizes; a band is none.
@@ -195,7 +195,7 @@ def test_proportions_are_kept_and_edges_repeated(height: int, width: int) -> Non
 
 def test_pixels_that_the_disk_has_no_room_for(inline: Path) -> None:
     class_folders(inline / "gems")
-    take_in("gems")
+    import_dataset("gems")
     with pytest.raises(UserError, match=r"take .* GB at 60000 pixels.*'image_size'"):
         Split("gems", "train").pixels(60_000)
 

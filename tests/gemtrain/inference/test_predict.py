@@ -21,7 +21,7 @@ from gemkit.tables import read_table
 from gemtrain.cli import main
 from gemtrain.inference.predict import predict_photos, summary
 from gemtrain.inference.prepare_photos import Photo, Skipped, prepare_photos
-from gemtrain.scoring.calibration import fit_temperature, tempered
+from gemtrain.scoring.calibration import apply_temperature, fit_temperature
 from gemtrain.scoring.selective_prediction import Confidence, fit_confidence
 from gemtrain.tables import PREDICTIONS
 
@@ -102,7 +102,7 @@ def test_raw_photos_are_answered_as_those_of_the_dataset(
     assert len(found) == len(test)
     for row in test:
         record = found[Path(paths[row["sha256"]]).name]
-        values = tempered(np.array([row["probabilities"]]), temperature)[0]
+        values = apply_temperature(np.array([row["probabilities"]]), temperature)[0]
         shown = [guess["probability"] for guess in record["top"]]
         assert shown == pytest.approx(np.sort(values)[:-6:-1], abs=2e-3)
         named = [values[varieties.index(guess["variety"])] for guess in record["top"]]
@@ -255,7 +255,7 @@ def test_what_the_model_is_sure_of_is_right(photos: int, spread: float) -> None:
     for seed in range(12):
         confidence = fit_confidence(*drawn(seed, photos, spread))
         calibrated = confidence.calibrated(probabilities)
-        sure = confidence.is_sure(calibrated)
+        sure = confidence.is_accepted(calibrated)
         rights.append((calibrated.argmax(1) == labels)[sure].mean())
         shares.append(sure.mean())
         temperatures.append(confidence.temperature)
@@ -290,11 +290,11 @@ def test_a_model_that_is_always_certain_and_right_is_sure() -> None:
     labels = np.arange(200) % 2
     probabilities = np.where(labels[:, None] == [0, 1], 1.0, 0.0)
     confidence = fit_confidence(labels, probabilities, [str(row) for row in range(200)])
-    assert confidence.threshold == 0.99 and confidence.is_sure(confidence.calibrated(probabilities)).all()
+    assert confidence.threshold == 0.99 and confidence.is_accepted(confidence.calibrated(probabilities)).all()
 
 
 def test_never_sure_without_a_threshold() -> None:
     probabilities = np.array([[0.5, 0.5], [0.51, 0.49], [0.49, 0.48]])
-    assert Confidence(1.0, 0.5).is_sure(probabilities).tolist() == [True, True, False]
-    assert not Confidence(1.0, None).is_sure(np.array([[1.0, 0.0]])).any()
+    assert Confidence(1.0, 0.5).is_accepted(probabilities).tolist() == [True, True, False]
+    assert not Confidence(1.0, None).is_accepted(np.array([[1.0, 0.0]])).any()
     assert "never sure" in summary([], None)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from gemtrain.data.dataset import Dataset
 from gemtrain.model_store import read_model
-from gemtrain.models.colour_expert import COLOURS_SHARE, ColourHistogram
+from gemtrain.models.colour_expert import COLOUR_WEIGHT, ColourHistogram
 from gemtrain.models.factory import build_model, load_weights
 from gemtrain.recipe import Recipe, Stage
 from gemtrain.scoring.model_outputs import predict
@@ -60,12 +60,12 @@ def test_the_experts_learn_by_themselves_and_answer_together() -> None:
         embedding = model.eval().embed(images)
         network = model.head.experts[0](embedding[:, :-64])
         colours = model.head.experts[1](embedding[:, -64:])
-        expected = (1 - COLOURS_SHARE) * network + COLOURS_SHARE * colours
+        expected = (1 - COLOUR_WEIGHT) * network + COLOUR_WEIGHT * colours
         assert torch.allclose(model(images), expected, atol=1e-6)
 
 
 def test_a_model_with_colours_is_trained_kept_and_read_again(gems: Path) -> None:
-    stages = (Stage(40, 3e-3, "head"), Stage(1, 1e-4, keep_statistics=True))
+    stages = (Stage(40, 3e-3, "head"), Stage(1, 1e-4, freeze_batchnorm=True))
     recipe = Recipe("", "gemnet", 36, stages=stages, batch_size=8, colour_bins=4, keep="last")
     train("gems", "coloured", recipe, 0, CPU)
     model, about = read_model("gems", "coloured")

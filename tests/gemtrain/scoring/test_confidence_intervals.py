@@ -11,12 +11,12 @@ from gemtrain.evaluation.compare import compare
 from gemtrain.evaluation.metrics import macro, macro_intervals, per_class
 from gemtrain.evaluation.predictions import Predictions
 from gemtrain.scoring.calibration import (
+    apply_temperature,
     brier,
     calibration_error,
     fit_temperature,
     log_loss,
     reliability,
-    tempered,
 )
 from gemtrain.scoring.confidence_intervals import GroupBootstrap, interval, sign_probability, wilson
 
@@ -164,11 +164,11 @@ def test_calibration_by_hand() -> None:
 @pytest.mark.parametrize("temperature", [0.4, 1.0, 2.5])
 def test_the_temperature_is_recovered(temperature: float) -> None:
     rng = np.random.default_rng(3)
-    honest = tempered(rng.dirichlet(np.ones(6), 20_000), 0.5)
+    honest = apply_temperature(rng.dirichlet(np.ones(6), 20_000), 0.5)
     labels = (rng.random((len(honest), 1)) > honest.cumsum(1)).sum(1)
-    said = tempered(honest, 1 / temperature).astype(np.float32)
+    said = apply_temperature(honest, 1 / temperature).astype(np.float32)
     assert fit_temperature(labels, said) == pytest.approx(temperature, rel=0.05)
-    assert calibration_error(labels, tempered(said, temperature)) < 0.015
+    assert calibration_error(labels, apply_temperature(said, temperature)) < 0.015
     if temperature != 1.0:
         assert calibration_error(labels, said) > 0.04
 
@@ -184,7 +184,7 @@ def test_a_temperature_of_certain_answers_is_bounded() -> None:
 def test_a_temperature_changes_no_answer(images: int, classes: int, temperature: float, seed: int) -> None:
     rng = np.random.default_rng(seed)
     probabilities = rng.dirichlet(np.full(classes, 0.5), images).astype(np.float32)
-    labels, changed = rng.integers(classes, size=images), tempered(probabilities, temperature)
+    labels, changed = rng.integers(classes, size=images), apply_temperature(probabilities, temperature)
     assert np.allclose(changed.sum(1), 1)
     best = changed[np.arange(images), probabilities.argmax(1)]
     assert np.allclose(best, changed.max(1))

@@ -19,7 +19,7 @@ HEAD_THEN_ALL_THEN_AVERAGED = {
     "class_weights": True,
     "stages": [
         {"epochs": 3, "learning_rate": 0.01, "train": "head", "each_photo_once": True},
-        {"epochs": 1, "learning_rate": 0.001, "image_size": 32, "keep_statistics": True},
+        {"epochs": 1, "learning_rate": 0.001, "image_size": 32, "freeze_batchnorm": True},
         {"epochs": 2, "learning_rate": 0.001, "warmup": 0.1, "decay": "cosine", "ema_decay": 0.5},
     ],
 }

@@ -18,7 +18,7 @@ from gemtrain.models.lookup import build
 from gemtrain.recipe import Recipe, Stage, load_settings
 from gemtrain.scoring.model_outputs import predict
 from gemtrain.training.feature_cache import frozen_features
-from gemtrain.training.schedule import merit, plan_stages, rate_factor, row_batches
+from gemtrain.training.schedule import plan_stages, rate_factor, row_batches, selection_score
 from gemtrain.training.train import balancing_weights, train
 from tests.helpers.textures import PHOTOS, make_dataset, texture, write_params, write_rows
 from tests.helpers.training import CPU, files_of, run
@@ -58,7 +58,7 @@ def test_an_epoch_is_kept_by_the_named_criterion(gems: Path) -> None:
         {"epoch": 5, "train_accuracy": 1.0, "validation_accuracy": 0.7, "validation_loss": 0.8},
     ]
     kept = {
-        keep: max(rows, key=lambda row: merit(keep, row))["epoch"]
+        keep: max(rows, key=lambda row: selection_score(keep, row))["epoch"]
         for keep in ("accuracy", "loss", "closest", "last")
     }
     assert kept == {"accuracy": 4, "loss": 3, "closest": 2, "last": 5}
