@@ -34,7 +34,7 @@ def prefetch(
         yield from (partial(load, item) for item in items)
         return
     stream = _stream(device)
-    stream.wait_stream(torch.cuda.current_stream(device))  # the source may still be being copied
+    stream.wait_stream(torch.cuda.current_stream(device))  # the source may still be on its way to the device
 
     def load_item(item: Item) -> tuple[Batch, torch.cuda.Event]:
         with torch.cuda.stream(stream):

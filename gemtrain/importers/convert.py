@@ -46,8 +46,7 @@ _IMAGES = pa.schema(
 def convert(
     source: Source, path: Path, name: str, folder: Path
 ) -> tuple[SplitAssignment, list[str], UndecodableImages]:
-    """Write the files of DATASET for the data at `path`; returns its splits, its classes, and the undecodable
-    images.
+    """Write the files of DATASET for the data at `path`; returns splits, classes and undecodable images.
 
     Each image is its own group, as it has no copies. Memory holds only some images at a time. Raises
     UserError when too many cannot be decoded or a class has too few.

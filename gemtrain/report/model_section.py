@@ -45,7 +45,7 @@ def model_section(number: int, result: Result) -> Html:
             result.folder / "confusion.png",
             "Confusion matrix",
             "Each row is a class; numbers or colours show the share of its photos predicted as each class. "
-            "Classes that are confused with each other are side by side.",
+            "Classes that are confused with each other are next to each other.",
             large=True,
         ),
         calibration=_calibration(result),

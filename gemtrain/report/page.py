@@ -56,7 +56,7 @@ def page(title: str, body: Html) -> str:
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[Any]], numbers: Container[int]) -> Html:
-    """A table that scrolls by itself where it is too wide; `numbers` are the columns of numbers, from 0."""
+    """A table that scrolls if it is too wide; `numbers` are the columns of numbers, from 0."""
 
     def line(cells: Sequence[Any], name: str) -> Html:
         made = [

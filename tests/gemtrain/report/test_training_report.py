@@ -290,7 +290,7 @@ def test_the_page_is_self_contained_in_a_browser(browser: Any, project: Path) ->
     for width in (390, 1280):
         page = browser.new_page(viewport={"width": width, "height": 800})
         visit = Visit(page, path)
-        assert visit.said == [] and visit.outside == []
+        assert visit.messages == [] and visit.external_requests == []
         images = "[...document.images]"
         assert page.evaluate(f"{images}.length") == 16
         assert page.evaluate(f"{images}.filter(image => !image.naturalWidth).length") == 0
