@@ -22,7 +22,9 @@ DatasetName = Annotated[
     ),
 ]
 RecipeName = Annotated[str, typer.Option("--recipe", help="Name of a recipe (gemtrain recipes).")]
-Device = Annotated[str | None, typer.Option("--device", help="cpu or cuda; chosen by itself when left out.")]
+Device = Annotated[
+    str | None, typer.Option("--device", help="cpu or cuda; selected automatically when left out.")
+]
 ParamsPath = Annotated[Path, typer.Option("--params", help="The parameter file.")]
 
 
@@ -30,42 +32,42 @@ ParamsPath = Annotated[Path, typer.Option("--params", help="The parameter file."
 def train(
     dataset: DatasetName, recipe: RecipeName, device: Device = None, params: ParamsPath = DEFAULT_PATH
 ) -> None:
-    """Train a recipe on a dataset into models/<dataset>/<recipe>; run again, it continues."""
+    """Train a recipe on a dataset into models/<dataset>/<recipe>; a stopped training is resumed."""
     from gemtrain.recipe import load_settings
 
     settings, seed = load_settings(params, recipe)
-    dataset = _taken_in(dataset)
+    dataset = _dataset_name(dataset)
     from gemtrain.device import choose_device
     from gemtrain.training.train import train as train_model
 
-    about = train_model(dataset, recipe, settings, seed, choose_device(device))
+    metadata = train_model(dataset, recipe, settings, seed, choose_device(device))
     print(
-        f"{dataset}/{recipe}: {about['parameters']:,} parameters, epoch {about['best_epoch']} of "
-        f"{about['epochs']} kept, validation accuracy {about['validation_accuracy']:.3f}"
+        f"{dataset}/{recipe}: {metadata['parameters']:,} parameters, epoch {metadata['best_epoch']} of "
+        f"{metadata['epochs']} selected, validation accuracy {metadata['validation_accuracy']:.3f}"
     )
 
 
 @app.command()
 def network(recipe: RecipeName, params: ParamsPath = DEFAULT_PATH) -> None:
-    """Write which code a recipe's network is made of into data/networks, for DVC."""
+    """Write the hashes of the code that a recipe's network uses into data/networks, for DVC."""
     from gemtrain.models.fingerprint import write_fingerprint
     from gemtrain.recipe import load_settings
 
     settings, _ = load_settings(params, recipe)
     content = write_fingerprint(recipe, settings.network)
-    print(f"{recipe}: the network {settings.network}, {len(content) - 1} files")
+    print(f"{recipe}: network {settings.network}, {len(content) - 1} files")
 
 
 @app.command()
 def evaluate(
     dataset: DatasetName, recipe: RecipeName, device: Device = None, params: ParamsPath = DEFAULT_PATH
 ) -> None:
-    """Measure a trained model on the test split: metrics/, data/predictions/ and plots/<dataset>/<recipe>."""
+    """Evaluate a model on the test split: metrics/, data/predictions/ and plots/<dataset>/<recipe>."""
     from gemtrain.recipe import check_evaluate_section, load_settings
 
     load_settings(params, recipe)
     check_evaluate_section(params)
-    dataset = _taken_in(dataset)
+    dataset = _dataset_name(dataset)
     from gemtrain.device import choose_device
     from gemtrain.evaluation.evaluate import evaluate as evaluate_model
 
@@ -73,11 +75,11 @@ def evaluate(
         print(line)
 
 
-def _taken_in(dataset: str) -> str:
-    """The name of a dataset that is named, or that lies at a path."""
-    from gemtrain.importers.import_dataset import take_in
+def _dataset_name(dataset: str) -> str:
+    """The name of a dataset given by name or by path; one at a path is imported first."""
+    from gemtrain.importers.import_dataset import import_dataset
 
-    name, notes = take_in(dataset)
+    name, notes = import_dataset(dataset)
     for note in notes:
         print(note)
     return name
@@ -88,11 +90,12 @@ def export(
     dataset: DatasetName,
     recipe: RecipeName,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Where to write; exports/<dataset>/<recipe> if left out.")
+        Path | None,
+        typer.Option("--out", help="The folder to write; exports/<dataset>/<recipe> when left out."),
     ] = None,
 ) -> None:
-    """Write a trained model as ONNX, float and int8, checked against PyTorch, with a model card."""
-    dataset = _taken_in(dataset)
+    """Export a trained model to ONNX, float and int8, checked against PyTorch, with a model card."""
+    dataset = _dataset_name(dataset)
     from gemtrain.device import choose_device
     from gemtrain.export.export import export as export_model
 
@@ -103,8 +106,8 @@ def export(
 
 @app.command()
 def compare(
-    first: Annotated[str, typer.Argument(help="<dataset>/<recipe>, evaluated.")],
-    second: Annotated[str, typer.Argument(help="<dataset>/<recipe>, evaluated.")],
+    first: Annotated[str, typer.Argument(help="An evaluated model, <dataset>/<recipe>.")],
+    second: Annotated[str, typer.Argument(help="An evaluated model, <dataset>/<recipe>.")],
 ) -> None:
     """Compare two models on the test photos and classes that both have, paired, with intervals."""
     from gemtrain.evaluation.compare import compare_models
@@ -117,13 +120,13 @@ def compare(
 def predict(
     images: Annotated[
         list[Path],
-        typer.Argument(help="Photos (JPEG, PNG, WebP, …), or folders that hold some, however deep."),
+        typer.Argument(help="Photos (JPEG, PNG, WebP, …), or folders, searched recursively."),
     ],
-    model: Annotated[str, typer.Option("--model", help="<dataset>/<recipe>, trained.")],
-    as_json: Annotated[bool, typer.Option("--json", help="A JSON array, for programs.")] = False,
+    model: Annotated[str, typer.Option("--model", help="A trained model, <dataset>/<recipe>.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array, for programs.")] = False,
     device: Device = None,
 ) -> None:
-    """Say which varieties the stones on photos are, how probably, and whether that is sure."""
+    """Predict the varieties of the stones on photos, with probabilities and whether the model is sure."""
     from gemtrain.device import choose_device
     from gemtrain.inference.predict import predict_photos
 
@@ -134,10 +137,11 @@ def predict(
 @app.command()
 def report(
     dataset: Annotated[
-        list[str] | None, typer.Option("--dataset", help="A dataset; all that have models when left out.")
+        list[str] | None,
+        typer.Option("--dataset", help="A dataset; all with evaluated models when left out."),
     ] = None,
 ) -> None:
-    """Write reports/training-<dataset>.html: the evaluated models side by side, and each alone."""
+    """Write reports/training-<dataset>.html: the evaluated models compared, and each in detail."""
     from gemtrain.report.report import report as write_report
 
     for line in write_report(dataset or []):
@@ -146,7 +150,7 @@ def report(
 
 @app.command()
 def recipes() -> None:
-    """List the recipes, with who published them and what result."""
+    """List the recipes with their sources and published results."""
     from gemtrain.recipe import recipe_lines
 
     for line in recipe_lines():

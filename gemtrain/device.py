@@ -1,4 +1,4 @@
-"""Where a network runs: chosen by itself, or named."""
+"""The device that a network runs on: selected automatically, or named."""
 
 import ctypes
 import os
@@ -10,14 +10,14 @@ from torch import Tensor
 from gemkit.errors import UserError
 from gemkit.executor.base import worker_count
 
-#: Parameters of glibc's mallopt(3), and a value above the size of any tensor here, bytes.
+#: Parameters of glibc's mallopt(3), and a value above the size of any tensor here, in bytes.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _KEPT = -1, -3, 2**31 - 1
 
 
 def choose_device(name: str | None = None) -> torch.device:
-    """The GPU where there is one, else the CPU; or the device `name`. Raises UserError.
+    """The GPU if there is one, else the CPU; or the device `name`. Raises UserError.
 
-    A CPU works with all its cores, or with OMP_NUM_THREADS of them.
+    A CPU uses all its cores, or OMP_NUM_THREADS of them.
     """
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(worker_count())
@@ -30,7 +30,8 @@ def choose_device(name: str | None = None) -> torch.device:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError):
         raise UserError(
-            f"The device '{name}' cannot be used on this machine; leave out --device to have one chosen."
+            f"The device '{name}' cannot be used on this machine; "
+            "leave out --device to select one automatically."
         ) from None
     if device.type not in ("cpu", "cuda"):
         raise UserError(f"The device '{name}' is not supported; use cpu or cuda.")
@@ -38,7 +39,7 @@ def choose_device(name: str | None = None) -> torch.device:
 
 
 def _keep_freed_memory() -> None:
-    # By default glibc gives every large tensor back to the kernel and pays for fresh pages in the next step.
+    # By default glibc returns every large tensor to the kernel and pays for fresh pages in the next step.
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
     if mallopt is not None:
         mallopt(_M_MMAP_THRESHOLD, _KEPT)
@@ -46,19 +47,19 @@ def _keep_freed_memory() -> None:
 
 
 def to_device(values: Tensor, device: torch.device) -> Tensor:
-    """On a device; what has to be copied to a GPU is, while this thread goes on."""
+    """The values on a device; a copy to a GPU runs asynchronously."""
     if device.type == "cuda" and values.device.type == "cpu":
         values = values.pin_memory()
     return values.to(device, non_blocking=True)
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether an error of PyTorch says that the device's memory is too small."""
+    """Whether an error of PyTorch means that the device ran out of memory."""
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 def autocast(device: torch.device, on_cpu: bool = False) -> AbstractContextManager[None]:
-    """bfloat16 arithmetic on a GPU; on a CPU only when asked for, and where the CPU computes it itself."""
+    """Compute in bfloat16 on a GPU; on a CPU only on request, and only if the CPU supports it in hardware."""
     enabled = device.type == "cuda" or (on_cpu and _cpu_has_bfloat16())
     return torch.autocast(device.type, torch.bfloat16, enabled=enabled)
 

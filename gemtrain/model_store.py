@@ -25,7 +25,7 @@ HISTORY = (
 
 
 def model_folder(dataset: str, recipe: str) -> Path:
-    """Where the model of a dataset and a recipe lies."""
+    """The folder of the model of a dataset and a recipe."""
     return MODELS / dataset / recipe
 
 
@@ -56,21 +56,24 @@ def read_history(path: Path) -> list[dict[str, float]]:
 
 
 def read_model(dataset: str, recipe: str) -> tuple[Classifier, dict[str, Any]]:
-    """The model of its best epoch, on the CPU, and the content of model.json. Raises UserError."""
+    """The model of its selected epoch, on the CPU, and the content of model.json. Raises UserError."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     folder = model_folder(dataset, recipe)
     path = folder / "model.json"
     try:
-        about = json.loads(path.read_text(encoding="utf-8"))
-        settings = about["settings"]
-        if not {"confidence", "crop"} <= about.keys() or not {"views", "colour_bins"} <= settings.keys():
+        metadata = json.loads(path.read_text(encoding="utf-8"))
+        settings = metadata["settings"]
+        if (
+            not {"confidence", "crop"} <= metadata.keys()
+            or not {"tta_views", "colour_bins"} <= settings.keys()
+        ):
             raise UserError(f"The model in '{folder}' was trained by an earlier version; train it again.")
         model = build_model(
-            about["network"],
-            len(about["varieties"]),
-            about["image_size"],
+            metadata["network"],
+            len(metadata["varieties"]),
+            metadata["image_size"],
             settings["channels"],
             settings["features"],
             settings["colour_bins"],
@@ -88,10 +91,10 @@ def read_model(dataset: str, recipe: str) -> tuple[Classifier, dict[str, Any]]:
         raise UserError(f"'{weights}' is missing or incomplete; train the model again.") from None
     except RuntimeError:
         raise UserError(
-            f"'{weights}' holds the weights of another network than '{about['network']}'; "
+            f"'{weights}' does not hold the weights of the network '{metadata['network']}'; "
             "train the model again."
         ) from None
-    return model, about
+    return model, metadata
 
 
 def copy_state(model: torch.nn.Module) -> dict[str, Tensor]:
@@ -102,17 +105,17 @@ def copy_state(model: torch.nn.Module) -> dict[str, Tensor]:
 def read_trained(dataset: Dataset, recipe: str) -> tuple[Classifier, dict[str, Any]]:
     """The model of a recipe, on the CPU, and the content of its model.json.
 
-    Raises UserError when it is missing, or learnt from another version of the dataset than this one.
+    Raises UserError when it is missing, or was trained on another version of the dataset.
     """
-    model, about = read_model(dataset.name, recipe)
-    if about["varieties"] != dataset.varieties:
+    model, metadata = read_model(dataset.name, recipe)
+    if metadata["varieties"] != dataset.varieties:
         raise UserError(
-            f"The model in '{model_folder(dataset.name, recipe)}' knows other classes than the dataset "
-            f"'{dataset.name}' has; train it again."
+            f"The model in '{model_folder(dataset.name, recipe)}' and the dataset '{dataset.name}' "
+            "have different classes; train the model again."
         )
-    if about["dataset_version"] != dataset.version:
+    if metadata["dataset_version"] != dataset.version:
         raise UserError(
-            f"The model in '{model_folder(dataset.name, recipe)}' learnt from another version of the "
-            f"dataset '{dataset.name}', whose photos may be among the test photos now; train it again."
+            f"The model in '{model_folder(dataset.name, recipe)}' was trained on another version of "
+            f"the dataset '{dataset.name}', so it may have seen the test photos; train it again."
         )
-    return model, about
+    return model, metadata

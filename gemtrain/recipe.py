@@ -1,12 +1,14 @@
 """A recipe is one trained model: network, weights, image size, schedule, optimiser, augmentation.
 
-One TOML file in `gemtrain/recipes/` each; `train.recipes.<recipe>` of params.yaml may change single values.
+Each is a TOML file in `gemtrain/recipes/`; `train.recipes.<recipe>` of params.yaml may override single
+values.
 """
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from gemkit.errors import UserError
 from gemkit.params import load_params
@@ -19,17 +21,22 @@ RECIPES = Path(__file__).parent / "recipes"
 class Stage:
     """One stage of a schedule.
 
-    `train` says what learns: "all", the whole network; "dense", everything after its convolutions; "head",
-    its last layer. What is frozen computes features once, without augmentation. `head_learning_rate` is the
-    last layer's own, where given. The rate rises linearly over the first `warmup` share of the stage's steps,
-    then stays constant or falls along a cosine.
-    `each_photo_once` takes one orientation of every photo, enough where the features hardly depend on it.
-    `keep_statistics`: batch normalisation goes on using the means and variances that the network came
-    with, as it did for the features that the head was trained on.
-    `image_size`: of its training images, where another than the recipe's, in which the network is measured.
-    `ema_decay`: measured and kept is the exponential moving average of the weights, and of the statistics of
-    batch normalisation, over the stage's steps; after each, this share of it stays.
+    * `train`: what is trained: "all", the whole network; "dense", everything after its convolutions; "head",
+      its last layer. The features of the frozen part are computed once, without augmentation.
+    * `head_learning_rate`: the last layer's own rate, if given.
+    * `warmup`, `decay`: the rate rises linearly over the first `warmup` share of the stage's steps, then
+      stays constant or falls along a cosine.
+    * `each_photo_once`: train on one orientation of every photo, which is enough where the features hardly
+      depend on it.
+    * `freeze_batchnorm`: batch normalisation keeps the means and variances that the network came with, as it
+      did for the features that the head was trained on.
+    * `image_size`: that of the training images, if it differs from the recipe's, at which the network is
+      validated.
+    * `ema_decay`: the exponential moving average of the weights, and of the batch normalisation statistics,
+      over the stage's steps is validated and saved; this share of it remains after each step.
     """
+
+    renamed_keys: ClassVar[Mapping[str, str]] = {"keep_statistics": "freeze_batchnorm"}
 
     epochs: int
     learning_rate: float
@@ -38,7 +45,7 @@ class Stage:
     warmup: float = 0.0
     decay: Literal["constant", "cosine"] = "constant"
     each_photo_once: bool = False
-    keep_statistics: bool = False
+    freeze_batchnorm: bool = False
     image_size: int | None = None
     ema_decay: float | None = None
 
@@ -53,17 +60,19 @@ class Stage:
         if self.ema_decay is not None:
             _share("ema_decay", self.ema_decay)
             if self.train != "all":
-                raise ValueError(f'\'ema_decay\' is for stages that train "all", not "{self.train}"')
+                raise ValueError(f'\'ema_decay\' needs a stage that trains "all" (found "{self.train}")')
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Changes drawn for every training image anew; colours stay as they are.
+    """Random changes, drawn anew for every training image; colours are not changed.
 
-    `mirror`: left and right change places in half of the images. `shift`: the largest move either way, as a
-    share of the side. `rotate` and `shear`: the largest angle either way, in degrees. `zoom`: the size is
-    multiplied with 1 - zoom to 1 + zoom. `crop`: a square is cut out anywhere and enlarged to the whole side;
-    the largest share of the side that is cut away.
+    * `mirror`: half of the images are flipped left to right.
+    * `shift`: the largest move in either direction, as a share of the side.
+    * `rotate`, `shear`: the largest angle in either direction, in degrees.
+    * `zoom`: the size is multiplied by 1 - zoom to 1 + zoom.
+    * `crop`: a square is cut out at a random place and enlarged to the whole side; this is the largest share
+      of the side that is cut away.
     """
 
     mirror: bool = False
@@ -85,29 +94,37 @@ class Augmentation:
 class Recipe:
     """A checked recipe: a schedule (`stages`) or, instead of one, a `classifier`.
 
-    `source` is who published it, when and where; `published` the result as it is printed there.
-    `channels`: 1 turns images grey, 3 is RGB, 4 takes the band that an image has besides.
-    `weights` is "none" (random), "pretrained" (the network's own source) or a path to a weights file.
-    `features`, if any, names layers of the whole network, its own last one of 1000 classes included: their
-    answers, averaged over each map, side by side are the input of the new last layer. `classifier`: that
-    layer is a logistic regression ("linear") or a support vector machine ("svm") on the frozen features.
-    `colour_bins`: beside the network an expert on colours learns from a histogram of so many bins a channel
-    (`ColourHistogram`); the answer is a mean of both (`ColourHead`).
-    `class_weights`: every class counts the same in the loss, however many images it has.
-    `weight_decay` is for the kernels, the weights of convolutions and dense layers, alone. With adam and sgd
-    (of momentum 0.9) it is added to the gradient, which is that of a loss term: what Keras calls L2 of λ is a
-    weight decay of 2 λ. With adamw it shrinks the weights by itself (Loshchilov and Hutter 2019).
-    `keep` says which epoch's state is the result: the one of highest validation "accuracy" (then of lowest
-    loss), of lowest validation "loss", the "last", or the one where training and validation error are lowest
-    and "closest": of the least validation error + |validation error - training error|, the training error as
-    measured while learning. `patience`: a stage ends after so many epochs without a better one by `keep`.
-    `max_steps` caps the optimiser steps of all stages that train the whole network; each shrinks by the same
-    share and keeps its number of epochs, where it has as many steps. Stages on frozen features cost little
-    and are not counted.
-    `views`: a photo's probabilities are the mean over so many of its orientations: itself and its mirror
-    image, in even turns of the circle.
-    `cpu_bfloat16`: learn in bfloat16 on a CPU that has it, which is faster for some networks only.
+    * `source`: who published it, when and where; `published`: the result stated there.
+    * `channels`: 1 converts images to grey, 3 is RGB, 4 adds the fourth band of the image.
+    * `weights`: "none" (random), "pretrained" (the network's own source) or a path to a weights file.
+    * `features`: layers of the whole network, its own last one of 1000 classes included, whose outputs,
+      averaged over each map and concatenated, are the input of the new last layer.
+    * `classifier`: the new last layer is a logistic regression ("linear") or a support vector machine ("svm")
+      on the frozen features.
+    * `colour_bins`: a second expert learns from a colour histogram with this many bins a channel
+      (`ColourHistogram`); the output is a mean of both experts (`ColourHead`).
+    * `class_weights`: every class counts the same in the loss, however many images it has.
+    * `weight_decay`: only of kernels, the weights of convolutions and dense layers. With adam and sgd
+      (momentum 0.9) it is added to the gradient, like that of a loss term: an L2 of λ in Keras is a weight
+      decay of 2 λ. With adamw it is decoupled from the gradient (Loshchilov and Hutter 2019).
+    * `monitor`: selects the epoch whose state is the result: the one of highest validation "accuracy" (then
+      of lowest loss), of lowest validation "loss", the "last", or the one where training and validation error
+      are lowest and "closest": of the smallest validation error + |validation error - training error|, the
+      training error as measured during training.
+    * `patience`: a stage ends after this many epochs without a better one by `monitor`.
+    * `max_steps`: caps the optimiser steps of all stages that train the whole network; each is shortened by
+      the same share and keeps its number of epochs, as long as it has that many steps. Stages on frozen
+      features are cheap and are not counted.
+    * `tta_views`: the probabilities of a photo are the mean over this many of its orientations: the photo and
+      its mirror image, each in evenly spaced rotations.
+    * `bf16_on_cpu`: train in bfloat16 on a CPU that supports it, which is faster only for some networks.
     """
+
+    renamed_keys: ClassVar[Mapping[str, str]] = {
+        "keep": "monitor",
+        "views": "tta_views",
+        "cpu_bfloat16": "bf16_on_cpu",
+    }
 
     description: str
     network: str
@@ -126,11 +143,11 @@ class Recipe:
     label_smoothing: float = 0.0
     class_weights: bool = False
     augmentation: Augmentation = field(default_factory=Augmentation)
-    keep: Literal["accuracy", "loss", "last", "closest"] = "accuracy"
+    monitor: Literal["accuracy", "loss", "last", "closest"] = "accuracy"
     patience: int | None = None
     max_steps: int | None = None
-    views: Literal[1, 2, 4, 8, 16] = 1
-    cpu_bfloat16: bool = False
+    tta_views: Literal[1, 2, 4, 8, 16] = 1
+    bf16_on_cpu: bool = False
 
     def __post_init__(self) -> None:
         _side("image_size", self.image_size)
@@ -142,13 +159,13 @@ class Recipe:
             if not 2 <= self.colour_bins <= 16:
                 raise ValueError(f"'colour_bins' must be 2 to 16 (found {self.colour_bins})")
             if self.classifier:
-                raise ValueError("'colour_bins' are for a schedule of 'stages', not for a 'classifier'")
+                raise ValueError("'colour_bins' needs a schedule of 'stages', not a 'classifier'")
             if self.channels == 1:
-                raise ValueError("'colour_bins' needs colours, so 3 or 4 'channels' (found 1)")
+                raise ValueError("'colour_bins' needs colour images: set 'channels' to 3 or 4 (found 1)")
         if (self.features or self.colour_bins) and any(stage.train == "dense" for stage in self.stages):
             raise ValueError(
-                'stages that train "dense" are for the network\'s own features, not for '
-                "'features' or 'colour_bins'"
+                'stages that train "dense" need the network\'s own features; leave out '
+                "'features' and 'colour_bins'"
             )
         _positive("batch_size", self.batch_size)
         _share("label_smoothing", self.label_smoothing)
@@ -156,12 +173,12 @@ class Recipe:
             raise ValueError(f"'weight_decay' must not be negative (found {self.weight_decay})")
         if self.patience is not None:
             _positive("patience", self.patience)
-            if self.keep == "last":
-                raise ValueError("'patience' needs a 'keep' that compares epochs, so not \"last\"")
+            if self.monitor == "last":
+                raise ValueError("'patience' needs a 'monitor' that compares epochs, so not \"last\"")
         counted = sum(stage.train == "all" for stage in self.stages)
         if self.max_steps is not None and self.max_steps < max(counted, 1):
             raise ValueError(
-                f"'max_steps' must be at least {max(counted, 1)}, one a stage (found {self.max_steps})"
+                f"'max_steps' must be at least {max(counted, 1)}, one for each stage (found {self.max_steps})"
             )
 
 
@@ -194,9 +211,9 @@ def recipe_names() -> list[str]:
 
 
 def load_recipe(name: str, changes: dict[str, Any] | None = None, source: str = "params.yaml") -> Recipe:
-    """The recipe of that name, with `changes` from `source` put over its own values.
+    """The recipe of that name, with its values overridden by `changes` from `source`.
 
-    A mapping (augmentation) is changed key by key, a list (stages) as a whole. Raises UserError.
+    A mapping (augmentation) is overridden key by key, a list (stages) as a whole. Raises UserError.
     """
     if name not in recipe_names():
         raise UserError(f"There is no recipe '{name}'; the recipes are {', '.join(recipe_names())}.")
@@ -205,9 +222,9 @@ def load_recipe(name: str, changes: dict[str, Any] | None = None, source: str = 
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"'{path}' is not valid TOML: {error}.") from None
-    own = from_mapping(Recipe, values, f"'{path}'")
+    unchanged = from_mapping(Recipe, values, f"'{path}'")
     if not changes:
-        return own
+        return unchanged
     merged = {
         key: {**values[key], **change}
         if isinstance(change, dict) and isinstance(values.get(key), dict)
@@ -218,7 +235,7 @@ def load_recipe(name: str, changes: dict[str, Any] | None = None, source: str = 
 
 
 def recipe_lines() -> list[str]:
-    """What a person wants to know about all recipes, sorted by name: some lines each."""
+    """The description, source and published result of all recipes, sorted by name."""
     lines = []
     for name in recipe_names():
         recipe = load_recipe(name)
@@ -230,7 +247,7 @@ def recipe_lines() -> list[str]:
 
 
 def load_settings(params_path: Path, recipe: str) -> tuple[Recipe, int]:
-    """The recipe as params.yaml changes it, and the seed. Raises UserError for anything wrong in `train`."""
+    """The recipe with the overrides of params.yaml, and the seed. Raises UserError."""
     section = load_params(params_path).get("train") or {}
     source = f"'{params_path}'"
     plain = (
@@ -256,7 +273,7 @@ def load_settings(params_path: Path, recipe: str) -> tuple[Recipe, int]:
 
 @dataclass(frozen=True)
 class EvaluateSettings:
-    """The section `evaluate` of params.yaml, so far without keys."""
+    """The section `evaluate` of params.yaml, which has no keys yet."""
 
 
 def check_evaluate_section(params_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Plain mappings (TOML, YAML) become checked dataclasses; the first problem is one clear sentence."""
+"""Turn plain mappings (TOML, YAML) into checked dataclasses; the first problem is one clear sentence."""
 
 import dataclasses
 import types
@@ -11,11 +11,12 @@ Settings = TypeVar("Settings")
 
 
 def from_mapping(kind: type[Settings], values: object, source: str, path: str = "") -> Settings:
-    """A dataclass from a mapping.
+    """Make a dataclass from a mapping.
 
     Its fields may be int, float, str, bool, a Literal, one of them or None, another dataclass, or a tuple of
-    any of these; a ValueError of its `__post_init__` is reported like a wrong type. Raises UserError that
-    names `source` (a file) and the key's path below `path`.
+    any of these; a ValueError of its `__post_init__` is reported like a wrong type. A class attribute
+    `renamed_keys` maps the former name of a key to its present one, which the error for the former name
+    states. Raises UserError that names `source` (a file) and the key's path below `path`.
     """
     if not isinstance(values, Mapping):
         raise UserError(
@@ -23,7 +24,10 @@ def from_mapping(kind: type[Settings], values: object, source: str, path: str = 
         )
     hints = get_type_hints(kind)
     fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    renamed = getattr(kind, "renamed_keys", {})
     for key in values:
+        if key in renamed:
+            raise UserError(f"{source}: the key '{_join(path, key)}' is now '{_join(path, renamed[key])}'.")
         if key not in fields:
             raise UserError(f"{source}: unknown key '{_join(path, key)}'; the keys are {', '.join(fields)}.")
     for name, field in fields.items():

@@ -7,16 +7,16 @@ import pyarrow as pa
 from curation.tables import DATASET, SPLITS
 from gemkit.memo import CACHE
 
-__all__ = ["DATASET", "DATASETS", "OWN_DATASETS", "PREDICTIONS", "SPLITS"]
+__all__ = ["DATASET", "DATASETS", "IMPORTED_DATASETS", "PREDICTIONS", "SPLITS"]
 
-#: Where datasets lie, a folder each: those of `gemcurate balance`, and those made of data of one's own.
+#: Folders of datasets, one each: those of `gemcurate balance`, and those imported from user-supplied data.
 DATASETS = Path("data/datasets")
-OWN_DATASETS = CACHE / "datasets"
+IMPORTED_DATASETS = CACHE / "datasets"
 
-#: metrics' companion, data/predictions/<dataset>/<recipe>.parquet: one row per validation and test image,
-#: sorted by sha256. `probabilities` are in order of label, before calibration (its temperature is in the
-#: metrics); `embedding` is the input of the network's last layer. Every class has a test image, so that
-#: `label`, `variety` and `species` name all classes.
+#: data/predictions/<dataset>/<recipe>.parquet: one row per validation and test image, sorted by sha256.
+#: `probabilities` are in order of label, before calibration (the temperature is in the metrics); `embedding`
+#: is the input of the network's last layer. Every class has a test image, so `label`, `variety` and `species`
+#: name all classes.
 PREDICTIONS = pa.schema(
     [
         ("sha256", pa.string()),

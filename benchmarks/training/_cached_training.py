@@ -1,7 +1,7 @@
-"""Trainings that benchmarks keep: a finished one is not repeated unless recipe, seed or dataset changed.
+"""Cached trainings of benchmarks: a finished one is repeated only if its recipe, seed or dataset has changed.
 
-Of each, `<dataset>-<name>.parquet` holds what its model says of the test photos, and the `.json` beside it
-what it was, what the validation photos taught, and its minutes. The model itself is not kept.
+For each, `<dataset>-<name>.parquet` holds the model's outputs for the test photos, and the `.json` next to it
+the training, the fitted confidence, and the minutes it took. The model itself is not kept.
 """
 
 import hashlib
@@ -32,8 +32,8 @@ from gemtrain.scoring.selective_prediction import Confidence
 from gemtrain.settings import from_mapping
 from gemtrain.training.train import train
 
-#: A row a test photo; logarithms of the probabilities, in order of label, before calibration.
-_PHOTOS = pa.schema(
+#: One row per test photo; logarithms of the probabilities, in order of label, before calibration.
+_OUTPUTS = pa.schema(
     [
         ("sha256", pa.string()),
         ("group_id", pa.string()),
@@ -42,12 +42,12 @@ _PHOTOS = pa.schema(
     ]
 )
 _TINY = np.finfo(np.float32).tiny
-#: Seconds between two looks at a running clock.
+#: Seconds between two updates of a running clock.
 _TICK = 5.0
 
 
 class Training(NamedTuple):
-    """A recipe on a dataset of the current folder; `name` is what its model is kept under."""
+    """A recipe on a dataset of the current folder; its results are cached under `name`."""
 
     dataset: str
     name: str
@@ -55,51 +55,56 @@ class Training(NamedTuple):
     seed: int
 
 
-class Finished(NamedTuple):
-    """A training: what its model says of the test photos, what the validation photos taught, its minutes."""
+class TrainingResult(NamedTuple):
+    """The outputs for the test photos, the confidence fitted on the validation photos, and the minutes."""
 
     predictions: Predictions
     confidence: Confidence
     minutes: float
 
 
-def finished_all(trainings: Iterable[Training], kept: Path, one_by_one: bool) -> Iterator[Finished]:
-    """Each of them, in order: one by one on the device that is there, or side by side on a core each.
+def train_all(trainings: Iterable[Training], cache: Path, one_by_one: bool) -> Iterator[TrainingResult]:
+    """The results in order: one by one on the available device, or in parallel with one core each.
 
-    Small networks leave a second core waiting, so that two at once are done sooner than one after the other.
+    Small networks leave a second core idle, so that two at once finish sooner than one after the other.
     """
     device = choose_device()
     if one_by_one or device.type != "cpu":
-        yield from (finished(training, kept, device) for training in trainings)
+        yield from (train_cached(training, cache, device) for training in trainings)
     else:
-        yield from map_shards(partial(_finished_on_one_core, kept), trainings)
+        yield from map_shards(partial(_train_on_one_core, cache), trainings)
 
 
-def _finished_on_one_core(kept: Path, training: Training) -> Finished:
-    return finished(training, kept, choose_device())  # with one thread, as a worker has
+def _train_on_one_core(cache: Path, training: Training) -> TrainingResult:
+    return train_cached(training, cache, choose_device())  # a worker has one thread
 
 
-def finished(training: Training, kept: Path, device: torch.device) -> Finished:
-    """Train in the current folder, or read what the folder `kept` has; cut short, it continues.
+def train_cached(training: Training, cache: Path, device: torch.device) -> TrainingResult:
+    """Train in the current folder, or read the result in the folder `cache`; an interrupted training is
+    resumed.
 
     Raises UserError.
     """
     dataset = Dataset(training.dataset)
     dataset.check_leaks()
-    if found := read_finished(training, kept, dataset.version):
-        return found
-    about = {"settings": asdict(training.recipe), "seed": training.seed, "dataset_version": dataset.version}
-    key = hashlib.sha256(json.dumps(about).encode()).hexdigest()[:8]
+    if cached := read_cached(training, cache, dataset.version):
+        return cached
+    identity = {
+        "settings": asdict(training.recipe),
+        "seed": training.seed,
+        "dataset_version": dataset.version,
+    }
+    key = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:8]
     clock = Path("clocks", f"{training.dataset}-{training.name}-{key}.seconds")
     with Clock(clock):
-        if not _is_of(_described(training), training, dataset.version):
+        if not _is_of(_model_metadata(training), training, dataset.version):
             train(*training, device)
-    notes = _path(training, kept, "json")
-    notes.unlink(missing_ok=True)  # written last: with it both files are of one training
+    notes = _path(training, cache, "json")
+    notes.unlink(missing_ok=True)  # written last: it marks both files as complete
     with Clock(clock):
-        confidence = _predict(training, dataset, kept, device)
+        confidence = _predict(training, dataset, cache, device)
     found = {
-        "about": about,
+        "training": identity,
         "varieties": dataset.varieties,
         "species": dataset.species,
         "confidence": confidence,
@@ -108,20 +113,20 @@ def finished(training: Training, kept: Path, device: torch.device) -> Finished:
     write_text(notes, json.dumps(found, indent=2, ensure_ascii=False) + "\n")
     clock.unlink()
     shutil.rmtree(model_folder(training.dataset, training.name))
-    done = read_finished(training, kept, dataset.version)
+    done = read_cached(training, cache, dataset.version)
     assert done is not None
     return done
 
 
-def read_finished(training: Training, kept: Path, dataset_version: str | None = None) -> Finished | None:
-    """What is kept of this recipe and seed, on the dataset's version or on any; None if nothing is."""
-    notes = _path(training, kept, "json")
+def read_cached(training: Training, cache: Path, dataset_version: str | None = None) -> TrainingResult | None:
+    """The cached result of this recipe and seed, on this dataset version or on any; None if there is none."""
+    notes = _path(training, cache, "json")
     if not notes.exists():
         return None
     found = json.loads(notes.read_text(encoding="utf-8"))
-    if not _is_of(found["about"], training, dataset_version):
+    if not _is_of(found["training"], training, dataset_version):
         return None
-    table = read_table(_path(training, kept, "parquet"), _PHOTOS)
+    table = read_table(_path(training, cache, "parquet"), _OUTPUTS)
     predictions = Predictions(
         sha256s=table["sha256"].to_pylist(),
         groups=table["group_id"].to_pylist(),
@@ -130,33 +135,33 @@ def read_finished(training: Training, kept: Path, dataset_version: str | None = 
         varieties=found["varieties"],
         species=found["species"],
     )
-    return Finished(predictions, Confidence(**found["confidence"]), found["minutes"])
+    return TrainingResult(predictions, Confidence(**found["confidence"]), found["minutes"])
 
 
-def _path(training: Training, kept: Path, suffix: str) -> Path:
-    return kept / f"{training.dataset}-{training.name}.{suffix}"
+def _path(training: Training, cache: Path, suffix: str) -> Path:
+    return cache / f"{training.dataset}-{training.name}.{suffix}"
 
 
-def _is_of(about: dict[str, Any], training: Training, dataset_version: str | None) -> bool:
-    """Whether a description is of this training, on the dataset's version or, without one, on any.
+def _is_of(identity: dict[str, Any], training: Training, dataset_version: str | None) -> bool:
+    """Whether cached settings are those of this training, on this dataset version or on any if it is None.
 
-    What recipes say of themselves does not count; options that came later had their defaults.
+    Descriptions of recipes are ignored; options added since then count as their defaults.
     """
-    given = {key: value for key, value in about.get("settings", {}).items() if value != []}
+    given = {key: value for key, value in identity.get("settings", {}).items() if value != []}
     try:
-        recipe = from_mapping(Recipe, given, "a description")
+        recipe = from_mapping(Recipe, given, "a cached training")
     except UserError:
         return False
-    same = _without_words(recipe) == _without_words(training.recipe) and about["seed"] == training.seed
-    return same and dataset_version in (None, about["dataset_version"])
+    same = _without_texts(recipe) == _without_texts(training.recipe) and identity["seed"] == training.seed
+    return same and dataset_version in (None, identity["dataset_version"])
 
 
-def _without_words(recipe: Recipe) -> Recipe:
+def _without_texts(recipe: Recipe) -> Recipe:
     return replace(recipe, description="", source="", published="")
 
 
 class Clock:
-    """Adds the seconds of a block to a file, also when it ends early; of a kill the last few are lost."""
+    """Adds the seconds of a block to a file, even if it ends early; a kill loses only the last few."""
 
     def __init__(self, path: Path):
         self._path = path
@@ -181,21 +186,21 @@ class Clock:
         self._write()
 
 
-def _described(training: Training) -> dict[str, Any]:
-    """The description of the model that is there; empty when there is none."""
+def _model_metadata(training: Training) -> dict[str, Any]:
+    """The metadata of the existing model; empty if there is none."""
     try:
         return read_model(training.dataset, training.name)[1]
     except UserError:
         return {}
 
 
-def _predict(training: Training, dataset: Dataset, kept: Path, device: torch.device) -> dict[str, Any]:
-    """Write what the model says of the test photos; what it says of its confidence."""
-    model, about = read_model(training.dataset, training.name)
+def _predict(training: Training, dataset: Dataset, cache: Path, device: torch.device) -> dict[str, Any]:
+    """Write the model's outputs for the test photos; returns its confidence."""
+    model, metadata = read_model(training.dataset, training.name)
     test = dataset.splits["test"]
-    probabilities, _ = predict_split(model, about, test, device)
+    probabilities, _ = predict_split(model, metadata, test, device)
     logarithms = np.log(np.maximum(probabilities, _TINY)).astype(np.float16)
     columns = test.sha256s, test.groups, test.labels.numpy(), list(logarithms)
-    table = pa.table(dict(zip(_PHOTOS.names, columns, strict=True)), schema=_PHOTOS)
-    write_table(_path(training, kept, "parquet"), table.sort_by("sha256"))
-    return about["confidence"]
+    table = pa.table(dict(zip(_OUTPUTS.names, columns, strict=True)), schema=_OUTPUTS)
+    write_table(_path(training, cache, "parquet"), table.sort_by("sha256"))
+    return metadata["confidence"]

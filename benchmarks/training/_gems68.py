@@ -1,8 +1,8 @@
-"""gems68 in five folds: the pipeline's own stages make them, below `.cache/folds/`.
+"""gems68 in five folds, made by the pipeline's own stages below `.cache/folds/`.
 
 Every distinct photo counts: cleaning finds labels and groups of near copies, but a decision keeps each photo,
-however bad. Photos of one group are in one fold. The photos of a fold are the test split of its dataset; of
-the others some groups of every class are its validation split, and the rest is learnt from.
+however bad. Photos of one group are in one fold. The photos of a fold are the test split of its dataset; some
+groups of every class among the others are its validation split, and the rest is the training split.
 """
 
 import contextlib
@@ -33,11 +33,11 @@ from gemkit.tables import read_table, table_files, write_table, write_text
 
 WORK = ROOT / ".cache" / "folds"
 FOLDS = 5
-#: The inner validation split: this share of each class, at least one group.
+#: The share of each class in the inner validation split, at least one group.
 _VALIDATION = 0.05
 #: The largest image size of any recipe here, pixels.
 _SIZE = 288
-#: How the stone is cut out. `canny` is the published way: the rectangle around all edges of fixed thresholds.
+#: How stones are cropped. `canny` is the published method: the rectangle around all edges, fixed thresholds.
 CROPS_OF = {
     "black": CropParams(size=_SIZE),
     "kept": CropParams(size=_SIZE, background="kept"),
@@ -46,13 +46,13 @@ CROPS_OF = {
 
 
 def missing() -> str | None:
-    """Why there are no folds, in a sentence; None when there are."""
+    """Why there are no folds, in a sentence; None if there are."""
     return None if GEMS68.is_dir() else f"Skipped: {NO_GEMS68}"
 
 
 @contextlib.contextmanager
-def gems68(ways: Iterable[str]) -> Iterator[None]:
-    """The folder with the datasets `<way>-<fold>` as the current one; outdated ones are made anew."""
+def gems68(croppings: Iterable[str]) -> Iterator[None]:
+    """Change to the folder with the datasets `<crops>-<fold>`; outdated ones are made anew."""
     WORK.mkdir(parents=True, exist_ok=True)
     with contextlib.chdir(WORK):
         _write_params(CROPS_OF["black"])
@@ -60,14 +60,14 @@ def gems68(ways: Iterable[str]) -> Iterator[None]:
         run("gemcurate measure --site gems68", WORK)
         _keep_every_photo()
         run("gemcurate clean", WORK)
-        for way in dict.fromkeys(ways):
-            _make_datasets(way)
+        for crops in dict.fromkeys(croppings):
+            _make_datasets(crops)
         yield
 
 
-def dataset_name(way: str, fold: int) -> str:
-    """The dataset whose test split is a fold."""
-    return f"{way}-{fold}"
+def dataset_name(crops: str, fold: int) -> str:
+    """The dataset whose test split is the fold."""
+    return f"{crops}-{fold}"
 
 
 def _write_params(crop: CropParams) -> None:
@@ -79,7 +79,7 @@ def _write_params(crop: CropParams) -> None:
         "balance": {
             "orientations": 1,
             "datasets": {
-                dataset_name(way, fold): {"kind": "plain"} for way in CROPS_OF for fold in range(FOLDS)
+                dataset_name(crops, fold): {"kind": "plain"} for crops in CROPS_OF for fold in range(FOLDS)
             },
         },
     }
@@ -92,33 +92,33 @@ def _keep_every_photo() -> None:
     write_text(Path("decisions.csv"), "\n".join(lines) + "\n")
 
 
-def _make_datasets(way: str) -> None:
-    _write_params(CROPS_OF[way])
-    if way == "canny":
-        _crop_by_canny(CROPS_OF[way])
+def _make_datasets(crops: str) -> None:
+    _write_params(CROPS_OF[crops])
+    if crops == "canny":
+        _crop_by_canny(CROPS_OF[crops])
     else:
         run("gemcurate crop", WORK)
     rows = read_table(CLEAN_TABLE, CLEAN).to_pylist()
     version = _version(rows)
     for fold in range(FOLDS):
-        name, stamp = dataset_name(way, fold), DATASETS_FOLDER / f"{dataset_name(way, fold)}.version"
+        name, stamp = dataset_name(crops, fold), DATASETS_FOLDER / f"{dataset_name(crops, fold)}.version"
         if stamp.exists() and stamp.read_text() == version:
             continue
-        write_table(SPLIT_TABLE, pa.Table.from_pylist(sides(rows, fold), SPLIT))
+        write_table(SPLIT_TABLE, pa.Table.from_pylist(fold_splits(rows, fold), SPLIT))
         balance(Path("params.yaml"), name)
         write_text(stamp, version)
 
 
 def _version(rows: list[dict[str, Any]]) -> str:
-    """Changes with crops, groups, labels and what is set aside."""
-    told = [_VALIDATION, *((row["sha256"], row["variety"], row["group_id"]) for row in rows)]
-    digest = hashlib.sha256(repr(told).encode())
+    """Changes with crops, groups, labels and the size of the validation split."""
+    identity = [_VALIDATION, *((row["sha256"], row["variety"], row["group_id"]) for row in rows)]
+    digest = hashlib.sha256(repr(identity).encode())
     for file in table_files(CROPS_FOLDER):
         digest.update(file.read_bytes())
     return digest.hexdigest()
 
 
-def sides(rows: list[dict[str, Any]], fold: int) -> list[dict[str, Any]]:
+def fold_splits(rows: list[dict[str, Any]], fold: int) -> list[dict[str, Any]]:
     """The rows of SPLIT for the dataset of a fold."""
     in_folds = assign(rows, SplitParams(folds=FOLDS))
     test = {row["sha256"] for row in in_folds if row["fold"] == fold}
@@ -130,14 +130,14 @@ def sides(rows: list[dict[str, Any]], fold: int) -> list[dict[str, Any]]:
 
 
 def _crop_by_canny(params: CropParams) -> None:
-    """The stage `crop` as the published loop has it; the whole photo where there is no edge."""
+    """The stage `crop` with the published method; the whole photo if there are no edges."""
     photos = kept_photos()
     with (
         Progress("bare Canny", len(photos)) as progress,
         replaced_folder(CROPS_FOLDER) as folder,
         ShardWriter(folder, CROPS) as writer,
     ):
-        (folder / CROP_RECORD).write_text("null")  # not the pipeline's
+        (folder / CROP_RECORD).write_text("null")  # not made by the pipeline
         for photo in photos:
             pixels = read_image(photo.path).pixels
             box = bare_canny(pixels)

@@ -1,6 +1,6 @@
-"""A training as PyTorch's tutorials have it: `python _imagefolder.py RECIPE PHOTOS PIXELS EPOCHS WORKERS`.
+"""A training as in PyTorch's tutorials: `python _imagefolder.py RECIPE PHOTOS PIXELS EPOCHS WORKERS`.
 
-Writes the empty file `trained` when the model is there, then its test accuracy into `accuracy`.
+Writes the empty file `trained` when the model is finished, then its test accuracy to `accuracy`.
 """
 
 import math
@@ -19,7 +19,7 @@ from gemtrain.recipe import load_recipe
 
 
 def main() -> None:
-    """Train on PHOTOS/train, look at PHOTOS/validation after every epoch, judge on PHOTOS/test."""
+    """Train on PHOTOS/train, validate on PHOTOS/validation after every epoch, evaluate on PHOTOS/test."""
     recipe, photos = load_recipe(sys.argv[1]), Path(sys.argv[2])
     pixels, epochs, workers = map(int, sys.argv[3:])
     (stage,) = recipe.stages
@@ -42,14 +42,14 @@ def main() -> None:
         *as_tensor,
     ]
 
-    def loader(side: str, *steps: object) -> DataLoader[object]:
-        data = ImageFolder(photos / side, transforms.Compose(steps))
-        learning = side == "train"
+    def loader(split: str, *steps: object) -> DataLoader[object]:
+        data = ImageFolder(photos / split, transforms.Compose(steps))
+        is_training = split == "train"
         return DataLoader(
             data,
             recipe.batch_size,
-            shuffle=learning,
-            drop_last=learning,
+            shuffle=is_training,
+            drop_last=is_training,
             num_workers=workers,
             persistent_workers=workers > 0,
         )
@@ -77,7 +77,7 @@ def main() -> None:
 
 @torch.inference_mode()
 def accuracy(network: nn.Module, loader: DataLoader[object]) -> float:
-    """The share of photos whose first class is right."""
+    """The share of photos whose first class is correct."""
     network.eval()
     correct = photos = 0
     for images, labels in loader:

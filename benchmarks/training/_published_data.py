@@ -1,4 +1,4 @@
-"""The datasets on which all published recipes run, each in a project folder of its own below `.cache/`."""
+"""The datasets for the published recipes, each in a project folder of its own below `.cache/`."""
 
 import os
 from pathlib import Path
@@ -18,7 +18,7 @@ DATASETS = {"demo": "d1k", "gems68": "d200"}
 
 
 def prepare(project: str) -> Path:
-    """The folder of a project whose dataset lies there. Raises UserError that says what is missing."""
+    """Make the dataset of a project; returns its folder. Raises UserError that says what is missing."""
     folder = WORK / project
     folder.mkdir(parents=True, exist_ok=True)
     if project == "demo":
@@ -29,7 +29,7 @@ def prepare(project: str) -> Path:
 
 
 def _link_demo(folder: Path) -> None:
-    """The dataset that the pipeline made in this repository, where it lies."""
+    """Link the dataset that the pipeline made in this repository."""
     if not any((ROOT / "data/datasets" / DATASETS["demo"]).glob("test-*.parquet")):
         raise UserError("'data/datasets/d1k' is missing: 'make repro' makes it from the demo store.")
     link = folder / "data/datasets"
@@ -39,7 +39,7 @@ def _link_demo(folder: Path) -> None:
 
 
 def _make_gems68(folder: Path) -> None:
-    """The pipeline's stages with params/gems68.yaml, unless they were run; cut short, they continue."""
+    """Run the pipeline's stages with params/gems68.yaml unless finished; interrupted stages continue."""
     dataset = DATASETS["gems68"]
     if (folder / "metrics" / dataset / "dataset.json").exists():  # written last
         return
@@ -63,7 +63,7 @@ def _make_gems68(folder: Path) -> None:
 
 
 def run(command: str, folder: Path) -> None:
-    """One of the project's commands in a folder. Raises UserError with its own sentence, or RuntimeError."""
+    """Run a project command in a folder. Raises UserError with its own message, or RuntimeError."""
     name, *arguments = command.split()
     (folder / "output.txt").unlink(missing_ok=True)
     os.environ.setdefault("U2NET_HOME", str(ROOT / ".cache/models"))
@@ -77,10 +77,10 @@ def run(command: str, folder: Path) -> None:
 
 
 def sizes_of(folder: Path, dataset: str) -> Sizes:
-    """How large a dataset of a project is."""
+    """The sizes of a dataset of a project."""
 
-    def column(side: str, name: str) -> list[object]:
-        files = sorted((folder / "data/datasets" / dataset).glob(f"{side}-*.parquet"))
+    def column(split: str, name: str) -> list[object]:
+        files = sorted((folder / "data/datasets" / dataset).glob(f"{split}-*.parquet"))
         return [value for file in files for value in pq.read_table(file, columns=[name])[name].to_pylist()]
 
     photos = column("train", "sha256")

@@ -1,4 +1,4 @@
-"""A published schedule within so many minutes of this machine: what of the recipe has to change for it."""
+"""Scale a published schedule down to a number of minutes on this machine, by changes to the recipe."""
 
 import math
 import statistics
@@ -19,16 +19,16 @@ from gemtrain.models.lookup import find_network
 from gemtrain.recipe import Recipe, Stage
 from gemtrain.training.train import cross_entropy
 
-#: Epochs, so that `keep` has some to choose from: each costs a look at the validation photos, and all of them
-#: no more than this share of the time.
-_LEAST_EPOCHS, _LOOKING = 4, 0.25
-#: Times are medians of at least so many runs of at least so long together, after one that does not count.
+#: At least this many epochs, so that `monitor` has a choice, as long as validation, at the end of each epoch,
+#: takes no more than this share of the time.
+_MIN_EPOCHS, _VALIDATION_SHARE = 4, 0.25
+#: Times are medians of at least this many runs and seconds in total, after a warm-up run.
 _RUNS, _SECONDS = 2, 2.0
 _FEATURE_BATCH = 64
 
 
 class Sizes(NamedTuple):
-    """Of a dataset: classes, training rows, the photos that they show, validation rows."""
+    """The size of a dataset: classes, training rows, the distinct photos in them, validation rows."""
 
     classes: int
     rows: int
@@ -36,8 +36,8 @@ class Sizes(NamedTuple):
     validation: int
 
 
-class Pace(NamedTuple):
-    """Seconds: a step of the whole network, a step of its dense layers or head alone, an image's answer."""
+class StepTimes(NamedTuple):
+    """Seconds of a step of the whole network, of a step of its dense layers or head, and of one output."""
 
     step: float
     part_step: float
@@ -45,25 +45,25 @@ class Pace(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """The `changes` to a recipe for a budget, and what is left of its schedule in words."""
+    """The `changes` to a recipe for a budget, and its remaining schedule in words."""
 
     changes: dict[str, Any]
     schedule: str
 
 
 def smaller(recipe: Recipe, pixels: int | None, weights: str) -> Recipe:
-    """The recipe at no more than so many pixels (but as many as its network needs), from other weights."""
+    """The recipe at no more than `pixels` pixels (but as many as its network needs), from other weights."""
     side = min(recipe.image_size, pixels or recipe.image_size)
     return replace(recipe, image_size=max(side, find_network(recipe.network).least_side), weights=weights)
 
 
-def measure_pace(recipe: Recipe, classes: int) -> Pace:
-    """In a process of its own, whose memory ends with it."""
+def measure_step_times(recipe: Recipe, classes: int) -> StepTimes:
+    """Measure in a separate process, which frees its memory when it ends."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(_pace, recipe, classes).result()
+        return pool.submit(_step_times, recipe, classes).result()
 
 
-def _pace(recipe: Recipe, classes: int) -> Pace:
+def _step_times(recipe: Recipe, classes: int) -> StepTimes:
     device = choose_device()
     side, channels, size = recipe.image_size, recipe.channels, recipe.batch_size
     model = build_model(recipe.network, classes, side, channels, recipe.features, recipe.colour_bins).to(
@@ -77,7 +77,7 @@ def _pace(recipe: Recipe, classes: int) -> Pace:
         optimiser = torch.optim.Adam(part.parameters())
 
         def step() -> None:
-            with autocast(device, recipe.cpu_bfloat16):
+            with autocast(device, recipe.bf16_on_cpu):
                 logits = part(batch())
             optimiser.zero_grad()
             cross_entropy(logits.float(), labels).backward()
@@ -86,62 +86,64 @@ def _pace(recipe: Recipe, classes: int) -> Pace:
         return step
 
     @torch.inference_mode()
-    def answer(part: Callable[[torch.Tensor], torch.Tensor], rows: torch.Tensor) -> torch.Tensor:
+    def output(part: Callable[[torch.Tensor], torch.Tensor], rows: torch.Tensor) -> torch.Tensor:
         return part(batch_of(images, rows).to(device))
 
     part_times = [0.0]
     for kind in {stage.train for stage in recipe.stages} - {"all"}:
         part, frozen = (model.dense, model.convolve) if kind == "dense" else (model.head, model.embed)
-        features = answer(frozen, rows).clone().flatten(1)
+        features = output(frozen, rows).clone().flatten(1)
         part_times.append(_seconds(stepper(part, features.detach), device))
     step = 0.0
     if any(stage.train == "all" for stage in recipe.stages):
         step = _seconds(
             stepper(model, lambda: augmented(images, rows, recipe.augmentation, generator, device)), device
         )
-    forward = _seconds(lambda: answer(model.eval().embed, torch.arange(_FEATURE_BATCH)), device)
-    return Pace(step, max(part_times), forward / _FEATURE_BATCH)
+    forward = _seconds(lambda: output(model.eval().embed, torch.arange(_FEATURE_BATCH)), device)
+    return StepTimes(step, max(part_times), forward / _FEATURE_BATCH)
 
 
 def _seconds(work: Callable[[], object], device: torch.device) -> float:
     wait_for_device = torch.get_device_module(device).synchronize
     work()
     wait_for_device()
-    times: list[float] = []
-    while len(times) < _RUNS or sum(times) < _SECONDS:
+    durations: list[float] = []
+    while len(durations) < _RUNS or sum(durations) < _SECONDS:
         start = time.perf_counter()
         work()
         wait_for_device()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
+        durations.append(time.perf_counter() - start)
+    return statistics.median(durations)
 
 
-def plan(recipe: Recipe, sizes: Sizes, pace: Pace, seconds: float) -> Plan:
-    """What to change so that a training takes about so many seconds.
+def plan(recipe: Recipe, sizes: Sizes, times: StepTimes, seconds: float) -> Plan:
+    """The changes with which a training takes about `seconds` seconds.
 
-    A pass of a frozen network over the data may take half of them: longer ones see each photo once, those of
-    a classifier smaller images. Its stage gets as many epochs as fit into that half, the stages of the whole
-    network the rest, by `max_steps`.
+    A pass of a frozen network over the data may take half of them: longer passes see each photo once, those
+    of a classifier smaller images. A stage on frozen features gets as many epochs as fit into that half, the
+    stages of the whole network get the rest, by `max_steps`.
     """
     if recipe.classifier:
         least = find_network(recipe.network).least_side
-        share = math.sqrt(min(1.0, seconds / 2 / (pace.forward * (sizes.rows + sizes.validation))))
+        share = math.sqrt(min(1.0, seconds / 2 / (times.forward * (sizes.rows + sizes.validation))))
         side = max(int(recipe.image_size * share), least)
         return Plan({"image_size": side, "weights": recipe.weights}, "all: a fitted classifier")
     stages, words = [], []
     left = seconds
     for stage in recipe.stages:
         if stage.train != "all":
-            stage, took = _frozen(stage, recipe, sizes, pace, seconds / 2)
-            left -= took
+            stage, stage_seconds = _frozen(stage, recipe, sizes, times, seconds / 2)
+            left -= stage_seconds
         stages.append(stage)
     whole = [stage for stage in recipe.stages if stage.train == "all"]
     changes: dict[str, Any] = {"image_size": recipe.image_size, "weights": recipe.weights}
     if whole:
         steps = [stage.epochs * _steps(stage, recipe, sizes) for stage in whole]
-        look = sizes.validation * pace.forward
-        epochs = _epochs(whole, left / (sum(steps) * pace.step), _LOOKING * left / look)
-        changes["max_steps"] = min(sum(steps), max(len(whole), int((left - sum(epochs) * look) / pace.step)))
+        validation = sizes.validation * times.forward
+        epochs = _epochs(whole, left / (sum(steps) * times.step), _VALIDATION_SHARE * left / validation)
+        changes["max_steps"] = min(
+            sum(steps), max(len(whole), int((left - sum(epochs) * validation) / times.step))
+        )
         pairs = iter(epochs)
         stages = [replace(stage, epochs=next(pairs)) if stage.train == "all" else stage for stage in stages]
         words.append(f"{changes['max_steps']:,} of {sum(steps):,} steps")
@@ -152,31 +154,33 @@ def plan(recipe: Recipe, sizes: Sizes, pace: Pace, seconds: float) -> Plan:
     return Plan(changes | {"stages": [asdict(stage) for stage in stages]}, ", ".join(words))
 
 
-def _frozen(stage: Stage, recipe: Recipe, sizes: Sizes, pace: Pace, seconds: float) -> tuple[Stage, float]:
-    """A stage on frozen features within so many seconds, and how many it takes."""
-    look, epoch = _costs(stage, recipe, sizes, pace)
-    if look + epoch > seconds:
+def _frozen(
+    stage: Stage, recipe: Recipe, sizes: Sizes, times: StepTimes, seconds: float
+) -> tuple[Stage, float]:
+    """A stage on frozen features that fits into `seconds`, and the seconds it takes."""
+    validation, epoch = _costs(stage, recipe, sizes, times)
+    if validation + epoch > seconds:
         stage = replace(stage, each_photo_once=True)
-        look, epoch = _costs(stage, recipe, sizes, pace)
-    epochs = min(stage.epochs, max(1, int((seconds - look) / epoch)))
-    return replace(stage, epochs=epochs), look + epochs * epoch
+        validation, epoch = _costs(stage, recipe, sizes, times)
+    epochs = min(stage.epochs, max(1, int((seconds - validation) / epoch)))
+    return replace(stage, epochs=epochs), validation + epochs * epoch
 
 
-def _costs(stage: Stage, recipe: Recipe, sizes: Sizes, pace: Pace) -> tuple[float, float]:
-    """Seconds of computing a stage's frozen features, and of one of its epochs."""
+def _costs(stage: Stage, recipe: Recipe, sizes: Sizes, times: StepTimes) -> tuple[float, float]:
+    """Seconds for computing a stage's frozen features, and for one of its epochs."""
     rows = sizes.photos if stage.each_photo_once else sizes.rows
-    return pace.forward * (rows + sizes.validation), _steps(stage, recipe, sizes) * pace.part_step
+    return times.forward * (rows + sizes.validation), _steps(stage, recipe, sizes) * times.part_step
 
 
 def _steps(stage: Stage, recipe: Recipe, sizes: Sizes) -> int:
-    """Of an epoch."""
+    """The steps of an epoch."""
     return max(1, round((sizes.photos if stage.each_photo_once else sizes.rows) / recipe.batch_size))
 
 
 def _epochs(stages: list[Stage], share: float, most: float) -> list[int]:
-    """About that share of each stage's epochs, `most` in all, in their published proportion."""
+    """About that share of each stage's epochs, at most `most` in total, in their published proportion."""
     parts = math.gcd(*(stage.epochs for stage in stages))
     part = sum(stage.epochs for stage in stages) // parts
-    wanted = max(math.ceil(share * parts), math.ceil(_LEAST_EPOCHS / part))
-    kept = min(parts, max(1, min(wanted, int(most / part))))
-    return [stage.epochs // parts * kept for stage in stages]
+    wanted = max(math.ceil(share * parts), math.ceil(_MIN_EPOCHS / part))
+    factor = min(parts, max(1, min(wanted, int(most / part))))
+    return [stage.epochs // parts * factor for stage in stages]

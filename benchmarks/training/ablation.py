@@ -1,13 +1,12 @@
-"""What each ingredient of our recipe is worth: removed, added or changed; on one fold, small and short.
+"""The contribution of each ingredient of our recipe: removed, added or changed; on one fold, small and short.
 
     python -m benchmarks.training.ablation [--pixels 128] [--steps 200] [--seeds 3] [--rows WORDS ...]
                                            [--one-by-one]
 
-Everything as in benchmarks.training.folds, but on gems68's first fold alone, at 128 pixels and for `--steps`
-steps, at most five minutes a run. What helps there need not help in a full training (`--pixels 224
---steps 9999`).
-Mean ± deviation over seeds, of top-1 and of the log loss after calibration, which is the finer measure: one
-photo more or less is 0.25 % of top-1. Run again, it continues; runs that are finished are not repeated.
+Like benchmarks.training.folds, but on gems68's first fold only, at 128 pixels and for `--steps` steps, at
+most five minutes a run. What helps here may not help in a full training (`--pixels 224 --steps 9999`). Mean ±
+deviation over seeds, of top-1 and of the log loss after calibration, which is the finer measure: one photo is
+0.25 % of top-1. An interrupted run continues; finished trainings are not repeated.
 """
 
 import argparse
@@ -16,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import mean, stdev
 
-from benchmarks.training._cached_training import Finished, Training, finished_all
+from benchmarks.training._cached_training import Training, TrainingResult, train_all
 from benchmarks.training._gems68 import WORK, dataset_name, gems68, missing
 from benchmarks.training.folds import OURS, split_model
 from gemkit.errors import run_command
@@ -27,11 +26,11 @@ from gemtrain.recipe import Recipe, Stage, load_recipe
 from gemtrain.scoring.calibration import log_loss
 
 _FOLD = 0
-_KEPT = WORK / "ablation"
+_CACHE = WORK / "ablation"
 _OURS, _CROPS = split_model(OURS)
 HEAD = ("changed", "top-1", "difference", "top-3", "top-5", "log loss", "minutes, at most")
 
-#: A row: what becomes of the recipe, and the crops.
+#: A change to the recipe.
 Change = Callable[[Recipe], Recipe]
 
 
@@ -40,7 +39,7 @@ def _set(**values: object) -> Change:
 
 
 def _stages(**values: object) -> Change:
-    """Of those that train the whole network."""
+    """A change to the stages that train the whole network."""
     return lambda recipe: replace(
         recipe,
         stages=tuple(
@@ -55,7 +54,7 @@ def _augmentation(**values: float) -> Change:
 
 
 def _small_first(recipe: Recipe) -> Recipe:
-    """Two thirds of the epochs with images of three quarters the side, then the rest with halved rates."""
+    """Two thirds of the epochs on images of three quarters the side, then the rest at halved rates."""
     *before, last = recipe.stages
     epochs = 2 * last.epochs // 3
     small = replace(last, image_size=3 * recipe.image_size // 4, epochs=epochs)
@@ -67,14 +66,14 @@ def _small_first(recipe: Recipe) -> Recipe:
 
 
 def _from_head(recipe: Recipe) -> Recipe:
-    """A stage before the others: the head alone, on frozen features."""
+    """Add a first stage that trains only the head, on frozen features."""
     stage = Stage(30, 3e-3, "head", decay="cosine", each_photo_once=True)
     return replace(recipe, stages=(stage, *recipe.stages))
 
 
 ROWS: dict[str, tuple[Change, str]] = {
     "ours": (_set(), _CROPS),
-    "without the expert on colours": (_set(colour_bins=None), _CROPS),
+    "without the colour expert": (_set(colour_bins=None), _CROPS),
     "from a head on frozen features": (_from_head, _CROPS),
     "one learning rate": (_stages(head_learning_rate=None), _CROPS),
     "constant learning rates": (_stages(warmup=0.0, decay="constant"), _CROPS),
@@ -82,16 +81,16 @@ ROWS: dict[str, tuple[Change, str]] = {
     "labels smoothed": (_set(label_smoothing=0.1), _CROPS),
     "without weight decay": (_set(weight_decay=0.0), _CROPS),
     "small images first": (_small_first, _CROPS),
-    "zoomed and shifted too": (_augmentation(zoom=0.15, shift=0.05), _CROPS),
-    "one view at the end": (_set(views=1), _CROPS),
+    "zoomed and shifted": (_augmentation(zoom=0.15, shift=0.05), _CROPS),
+    "one view at the end": (_set(tta_views=1), _CROPS),
     "black background": (_set(), "black"),
     "bare Canny crops": (_set(), "canny"),
     "efficientnet_lite1": (_set(network="efficientnet_lite1"), _CROPS),
 }  # fmt: skip
 
 
-def row(name: str, runs: list[Finished], base: list[Finished]) -> list[str]:
-    """A row under HEAD; its difference is to the base's runs of the same seeds."""
+def row(name: str, runs: list[TrainingResult], base: list[TrainingResult]) -> list[str]:
+    """A row under HEAD; its difference is to the base's runs with the same seeds."""
     scores = {k: [_top(run, k) for run in runs] for k in (1, 3, 5)}
     gained = [one - _top(other, 1) for one, other in zip(scores[1], base, strict=False)]
     losses = [
@@ -104,7 +103,7 @@ def row(name: str, runs: list[Finished], base: list[Finished]) -> list[str]:
     ]  # fmt: skip
 
 
-def _top(run: Finished, k: int) -> float:
+def _top(run: TrainingResult, k: int) -> float:
     return float((ranks(run.predictions.labels, run.predictions.probabilities) < k).mean())
 
 
@@ -113,7 +112,7 @@ def _spread(values: list[float], sign: str = "") -> str:
 
 
 def main() -> None:
-    """Train what is not done, one seed of all rows after the other; print the table and write it."""
+    """Train what is unfinished, all rows of one seed after the other; print and write the table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -121,14 +120,14 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS), metavar="WORDS")
-    parser.add_argument("--one-by-one", action="store_true", help="each with all cores")
+    parser.add_argument("--one-by-one", action="store_true", help="one training at a time, on all cores")
     options = parser.parse_args()
-    if why := missing():
-        print(why)
+    if reason := missing():
+        print(reason)
         return
     rows = {name: ROWS[name] for name in dict.fromkeys(["ours", *options.rows])}
     base = replace(load_recipe(_OURS), image_size=options.pixels, max_steps=options.steps)
-    runs = {name: list[Finished]() for name in rows}
+    runs = {name: list[TrainingResult]() for name in rows}
     jobs = [(seed, name) for seed in range(options.seeds) for name in rows]
     trainings = [
         Training(
@@ -140,8 +139,8 @@ def main() -> None:
         for seed, name in jobs
     ]
     table = Path(f"ablation-{options.pixels}-{options.steps}.md")
-    with gems68(way for _, way in rows.values()):
-        for (seed, name), done in zip(jobs, finished_all(trainings, _KEPT, options.one_by_one), strict=True):
+    with gems68(crops for _, crops in rows.values()):
+        for (seed, name), done in zip(jobs, train_all(trainings, _CACHE, options.one_by_one), strict=True):
             runs[name].append(done)
             print(f"seed {seed}, {name}: top-1 {_top(done, 1):.3f}, {done.minutes:.1f} minutes", flush=True)
             lines = [row(other, found, runs["ours"]) for other, found in runs.items() if found]

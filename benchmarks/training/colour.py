@@ -1,4 +1,4 @@
-"""What colour and texture alone tell of a dataset: top-1 of random forests on the test photos.
+"""Baselines of colour and texture: top-1 of random forests on the test photos of a dataset.
 
 python -m benchmarks.training.colour [DATASET …]
 """
@@ -18,7 +18,7 @@ FEATURES = {
 
 
 def main() -> None:
-    """Print a line for each kind of features of each dataset (all in data/datasets)."""
+    """Print a line for each kind of features of each dataset (default: all in data/datasets)."""
     for name in sys.argv[1:] or sorted(path.name for path in DATASETS.glob("*")):
         dataset = Dataset(name)
         test = dataset.splits["test"]

@@ -1,15 +1,15 @@
-"""How fast an epoch is on this machine, beside a plain loop of ImageFolder and DataLoader.
+"""The speed of an epoch on this machine, compared with a plain loop of ImageFolder and DataLoader.
 
     python -m benchmarks.training.epochs [--pixels 128] [--epochs 8] [--rounds 2]
 
-Both learn from the same class folders of JPEG files, the demo's photos as d1k has them without its turned
-copies, from the same weights of EfficientNet-Lite0, with the same augmentation (any angle, mirrored), batch
-size, optimiser and schedule: `gemtrain train` with the recipe plain-efficientnet_lite0, and
-`_imagefolder.py`, which loads by itself, with one process or with one a core, all on the CPU. The plain loop
-is as tutorials have it: its images are in PyTorch's usual order of axes, and what a rotation leaves empty is
-black, like the background. They take turns, and the best of the rounds counts. An epoch, the look at the
-validation photos included, is the difference of a long and a short run; "whole" is the long run from its
-start to the finished model. Accuracies are of the test photos.
+Both train on the same class folders of JPEG files, the demo's photos as in d1k without its rotated copies,
+from the same weights of EfficientNet-Lite0, with the same augmentation (any angle, mirrored), batch size,
+optimiser and schedule: `gemtrain train` with the recipe plain-efficientnet_lite0, and `_imagefolder.py`,
+which loads in its own process, in one loader process or in one per core, all on the CPU. The plain loop is as
+in tutorials: its images are in PyTorch's usual order of axes, and the corners of a rotated image are black,
+like the background. They take turns, and the best round counts. The time of an epoch, validation included, is
+the difference between a long and a short run; "whole" is the long run from its start to the finished model.
+Accuracies are those of the test photos.
 """
 
 import argparse
@@ -42,18 +42,18 @@ _SHORT = 1
 
 
 def write_folders(root: Path) -> int:
-    """All unturned photos of the dataset as <side>/<class>/ files; how many are learnt from."""
-    learnt = 0
+    """Write the unrotated photos as <split>/<class>/ files; returns the number of training photos."""
+    training_photos = 0
     for file in table_files(_DATASET):
-        side = next(side for side in SPLITS if file.name.startswith(side))
+        split = next(split for split in SPLITS if file.name.startswith(split))
         for row in pq.read_table(file).to_pylist():
             if row["rotation"] or row["mirrored"]:
                 continue
-            path = root / side / row["variety"] / f"{row['sha256']}.jpg"
+            path = root / split / row["variety"] / f"{row['sha256']}.jpg"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(row["image"]["bytes"])
-            learnt += side == "train"
-    return learnt
+            training_photos += split == "train"
+    return training_photos
 
 
 def ours(photos: Path, pixels: int, epochs: int, folder: Path) -> tuple[float, float]:
@@ -71,7 +71,7 @@ def ours(photos: Path, pixels: int, epochs: int, folder: Path) -> tuple[float, f
 
 
 def plain(workers: int, photos: Path, pixels: int, epochs: int, folder: Path) -> tuple[float, float]:
-    """Seconds of the plain loop, and the accuracy of its model, which is told after them."""
+    """Seconds of the plain loop, and the accuracy of its model, which is measured afterwards."""
     numbers = [str(number) for number in (pixels, epochs, workers)]
     command: list[str | Path] = [sys.executable, _PLAIN, RECIPE, photos, *numbers]
     start = time.perf_counter()
@@ -86,14 +86,14 @@ def plain(workers: int, photos: Path, pixels: int, epochs: int, folder: Path) ->
 
 LOOPS: dict[str, Callable[[Path, int, int, Path], tuple[float, float]]] = {
     "gemtrain": ours,
-    "plain, loading by itself": partial(plain, 0),
+    "plain, loading in the same process": partial(plain, 0),
     "plain, one loader process": partial(plain, 1),
-    "plain, a loader process a core": partial(plain, worker_count()),
+    "plain, a loader process per core": partial(plain, worker_count()),
 }
 
 
 def main() -> None:
-    """Run all in turns and print the table."""
+    """Run all loops in turns and print the table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -105,7 +105,7 @@ def main() -> None:
         parser.error(f"--epochs must be more than {_SHORT}")
     with tempfile.TemporaryDirectory() as name:
         photos, folders = Path(name) / "photos", (Path(name) / str(number) for number in count())
-        learnt = write_folders(photos)
+        training_photos = write_folders(photos)
         found: dict[str, dict[int, list[tuple[float, float]]]] = {}
         for _ in range(options.rounds):
             for loop, run in LOOPS.items():
@@ -121,10 +121,17 @@ def main() -> None:
         first = first or epoch
         accuracies = ", ".join(f"{accuracy:.3f}" for _, accuracy in runs[options.epochs])
         rows.append(
-            [loop, f"{epoch:.1f}", f"{learnt / epoch:.0f}", f"{epoch / first:.2f}", f"{long:.0f}", accuracies]
+            [
+                loop,
+                f"{epoch:.1f}",
+                f"{training_photos / epoch:.0f}",
+                f"{epoch / first:.2f}",
+                f"{long:.0f}",
+                accuracies,
+            ]
         )
     head = ["loop", "seconds an epoch", "photos/s", "times ours", "seconds, whole", "top-1"]
-    print(f"{learnt} photos of {options.pixels} pixels, {options.epochs} epochs\n")
+    print(f"{training_photos} photos of {options.pixels} pixels, {options.epochs} epochs\n")
     print(table(head, rows))
 
 

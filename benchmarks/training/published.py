@@ -3,14 +3,15 @@
     python -m benchmarks.training.published [--minutes 20] [--pixels P] [--data demo gems68]
                                             [--recipes NAME ...]
 
-Trains and evaluates every published recipe, and ours beside them, with `gemtrain train` and `evaluate`: on
-the demo's d1k, which the pipeline made in this repository, and on gems68, which the pipeline's stages make
-here from the photos in ../shared/data with params/gems68.yaml, split by group. The published schedules would
-take days without a GPU. So each is cut to the steps that this machine takes in so many minutes, as measured
-before, at no more than so many pixels. Weights that cannot be had are left out, and the table says so.
+Trains and evaluates every published recipe, and ours for comparison, with `gemtrain train` and `evaluate`: on
+the demo's d1k, which the pipeline made in this repository, and on gems68, made here by the pipeline's stages
+from the photos in ../shared/data with params/gems68.yaml, split by group. The published schedules would take
+days without a GPU, so each is cut to the steps that this machine takes in the given minutes, as measured
+beforehand, at no more than the given pixels. Where pretrained weights are not available, training starts
+without them, and the table says so.
 
-Everything lies in `.cache/published/`: run again, it continues; what is finished for a budget is not repeated
-unless recipe, dataset or weights have changed. `--table-only` prints what there is.
+Everything is in `.cache/published/`. An interrupted run continues; a result for a budget is recomputed only
+if its recipe, dataset or weights have changed. `--table-only` prints the finished results.
 """
 
 import argparse
@@ -25,7 +26,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from benchmarks.training._published_data import DATASETS, WORK, prepare, run, sizes_of
-from benchmarks.training._scaled_schedule import measure_pace, plan, smaller
+from benchmarks.training._scaled_schedule import measure_step_times, plan, smaller
 from gemkit.errors import UserError, run_command
 from gemkit.executor.base import worker_count
 from gemkit.html import markdown_table
@@ -39,7 +40,7 @@ HEAD = (
     "dataset", "recipe", "network", "weights", "pixels", "schedule done", "top-1 [95 %]", "top-3", "top-5",
     "macro F1", "forest", "photos / groups", "version", "published",
 )  # fmt: skip
-#: Words of errors that are the disk's, not the recipe's.
+#: Words in errors that are due to the disk, not to the recipe.
 _DISK = ("Cannot write", "has room for")
 
 
@@ -53,27 +54,27 @@ class Job(NamedTuple):
 
     @property
     def path(self) -> Path:
-        """Of its result."""
+        """The file of its result."""
         budget = f"{self.minutes:g}min-{self.pixels or 'own'}px"
         return WORK / "results" / budget / self.project / f"{self.recipe}.json"
 
 
 def finished(job: Job) -> dict[str, Any] | None:
-    """The result of a job that is done."""
+    """The result of a finished job."""
     result = _read(job.path)
     return result if result and ("metrics" in result or "error" in result) else None
 
 
 def do(job: Job, folder: Path, version: str) -> dict[str, Any]:
-    """Train and evaluate, unless that was done; the result."""
-    weights, why = available_weights(job.recipe)
-    about = {
+    """Train and evaluate unless already done; returns the result."""
+    weights, reason = available_weights(job.recipe)
+    identity = {
         "recipe": asdict(load_recipe(job.recipe)), "weights": weights, "version": version
     }  # fmt: skip
-    about = json.loads(json.dumps(about))
+    identity = json.loads(json.dumps(identity))
     result = _read(job.path)
-    if result is None or result["about"] != about:
-        result = {"about": about, "why": why, **planned(job, folder, weights)}
+    if result is None or result.get("training") != identity:
+        result = {"training": identity, "reason": reason, **planned(job, folder, weights)}
         write_result(job, result)
     if "metrics" not in result and "error" not in result:
         result |= trained(job, folder, result["changes"])
@@ -82,17 +83,17 @@ def do(job: Job, folder: Path, version: str) -> dict[str, Any]:
 
 
 def planned(job: Job, folder: Path, weights: str) -> dict[str, Any]:
-    """What the budget makes of a recipe; kept, so that a run that was cut short continues with the same."""
+    """The recipe's changes for the budget; saved, so that an interrupted run continues with the same."""
     recipe, sizes = (
         smaller(load_recipe(job.recipe), job.pixels, weights),
         sizes_of(folder, DATASETS[job.project]),
     )
-    pace = measure_pace(recipe, sizes.classes)
-    return {"pace": pace._asdict(), **plan(recipe, sizes, pace, job.minutes * 60)._asdict()}
+    times = measure_step_times(recipe, sizes.classes)
+    return {"times": times._asdict(), **plan(recipe, sizes, times, job.minutes * 60)._asdict()}
 
 
 def trained(job: Job, folder: Path, changes: dict[str, Any]) -> dict[str, Any]:
-    """The metrics of a job, or the sentence with which its training ended.
+    """The metrics of a job, or the error message that ended its training.
 
     Raises UserError when the disk is full or locked.
     """
@@ -109,12 +110,12 @@ def trained(job: Job, folder: Path, changes: dict[str, Any]) -> dict[str, Any]:
             raise
         return {"error": str(error)}
     metrics = json.loads((folder / "metrics" / dataset / f"{job.recipe}.json").read_text())
-    shutil.rmtree(folder / "models" / dataset / job.recipe)  # half a gigabyte each, of no use
+    shutil.rmtree(folder / "models" / dataset / job.recipe)  # half a gigabyte each, no longer needed
     return {"metrics": metrics, "seconds": round(time.monotonic() - start)}
 
 
 def available_weights(recipe: str) -> tuple[str, str]:
-    """A recipe's `weights`, or "none" and why where they cannot be had here."""
+    """A recipe's `weights`, or "none" and the reason if they are not available here."""
     published = load_recipe(recipe)
     try:
         weights_file(published.network, published.weights)
@@ -128,12 +129,12 @@ def _read(path: Path) -> dict[str, Any] | None:
 
 
 def write_result(job: Job, result: dict[str, Any]) -> None:
-    """Keep what is known of a job."""
+    """Save what is known about a job."""
     write_text(job.path, json.dumps(result, indent=2) + "\n")
 
 
 def row(job: Job, result: dict[str, Any]) -> list[str]:
-    """A finished job as a row under HEAD."""
+    """The row of a finished job under HEAD."""
     recipe, changes = load_recipe(job.recipe), result["changes"]
     weights = changes["weights"]
     if weights != recipe.weights:
@@ -158,7 +159,7 @@ def row(job: Job, result: dict[str, Any]) -> list[str]:
 
 
 def page(jobs: list[Job]) -> str:
-    """The two tables, of the published recipes and of ours, with the command and what they mean."""
+    """The two tables, of the published recipes and of ours, with the command and their explanation."""
     done = [(job, result) for job in jobs if (result := finished(job))]
     tables = [
         (title, [row(job, result) for job, result in done if job.recipe in names])
@@ -181,21 +182,21 @@ def page(jobs: list[Job]) -> str:
 
 
 def work_through(jobs: list[Job]) -> None:
-    """Do what is left of the jobs, one after the other, and say of each how it went."""
+    """Run the unfinished jobs one after the other, and report each."""
     folders: dict[str, tuple[Path, str]] = {}
     for project in dict.fromkeys(job.project for job in jobs):
         try:
             folder = prepare(project)
             folders[project] = folder, version_of(folder, DATASETS[project])
         except UserError as missing:
-            print(f"{project} is left out: {missing}", flush=True)
+            print(f"{project} is skipped: {missing}", flush=True)
     left = [job for job in jobs if job.project in folders]
     for number, job in enumerate(left, start=1):
         print(f"[{number}/{len(left)}] {job.project} {job.recipe}: ", end="", flush=True)
         try:
             result = do(job, *folders[job.project])
         except RuntimeError as error:
-            print(f"FAILED, the next run tries it again: {error}", flush=True)
+            print(f"FAILED, the next run will retry it: {error}", flush=True)
             continue
         if "error" in result:
             print(f"stopped: {result['error']}", flush=True)
@@ -209,7 +210,7 @@ def work_through(jobs: list[Job]) -> None:
 
 
 def version_of(folder: Path, dataset: str) -> str:
-    """The fingerprint of a dataset's files; they are not decoded."""
+    """The fingerprint of a dataset's files, which are not decoded."""
     digest = hashlib.sha256()
     for file in sorted((folder / "data/datasets" / dataset).glob("*.parquet")):
         with file.open("rb") as stream:
@@ -218,16 +219,18 @@ def version_of(folder: Path, dataset: str) -> str:
 
 
 def main() -> None:
-    """Train what is not done, print the tables and write them to .cache/published/table.md."""
+    """Train what is unfinished, print the tables and write them to .cache/published/table.md."""
     names = (*PUBLISHED, *OURS)
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--minutes", type=float, default=20, help="of training a run (20)")
-    parser.add_argument("--pixels", type=int, help="the largest images; the recipe's own when left out")
+    parser.add_argument("--minutes", type=float, default=20, help="of training per run (default: 20)")
+    parser.add_argument("--pixels", type=int, help="the largest image size; the recipe's own when left out")
     parser.add_argument("--data", nargs="+", choices=DATASETS, default=list(DATASETS))
     parser.add_argument("--recipes", nargs="+", choices=names, default=names, metavar="NAME")
-    parser.add_argument("--table-only", action="store_true", help="of what is finished")
+    parser.add_argument(
+        "--table-only", action="store_true", help="print the finished results without training"
+    )
     options = parser.parse_args()
     jobs = [
         Job(project, recipe, options.minutes, options.pixels)

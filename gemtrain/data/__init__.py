@@ -1,0 +1,1 @@
+"""The datasets that models are trained on, as splits of pixels and labels."""

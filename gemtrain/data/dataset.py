@@ -1,4 +1,4 @@
-"""A dataset on disk: its splits, its classes, and what must hold of them."""
+"""A dataset on disk: its splits, its classes, and the checks that they must pass."""
 
 import hashlib
 import json
@@ -14,27 +14,27 @@ from torch import Tensor
 from gemkit.errors import UserError
 from gemkit.tables import read_table
 from gemtrain.data.pixel_cache import Images
-from gemtrain.data.undecodable import MOST_BROKEN, Broken
-from gemtrain.tables import DATASET, DATASETS, OWN_DATASETS, SPLITS
+from gemtrain.data.undecodable import MAX_UNDECODABLE, UndecodableImages
+from gemtrain.tables import DATASET, DATASETS, IMPORTED_DATASETS, SPLITS
 
 _COLUMNS = ["label", "variety", "species", "group_id", "sha256", "rotation", "mirrored"]
 
 
 class Split:
-    """One side of a dataset, in the order of its rows. `labels` is [N] int64, the others are lists of N.
+    """One split of a dataset, in the order of its rows. `labels` is [N] int64, the others are lists of N.
 
-    Images that cannot be decoded are left out, and named on standard error. Raises UserError when the files
-    are missing or incomplete, or more than 1 % of the images cannot be decoded.
+    Images that cannot be decoded are skipped and named on standard error. Raises UserError when the files are
+    missing or incomplete, or more than 1 % of the images cannot be decoded.
     """
 
     def __init__(self, dataset: str, name: str):
         folder = DATASETS / dataset
         if not folder.is_dir():
-            folder = OWN_DATASETS / dataset
+            folder = IMPORTED_DATASETS / dataset
         if not folder.is_dir():
             raise UserError(
                 f"The dataset '{DATASETS / dataset}' does not exist; make it with 'gemcurate balance' "
-                "(dvc repro), or name a folder, Parquet or .mat file of images."
+                "(dvc repro), or give the path of a folder, a Parquet file or a .mat file of images."
             )
         self.dataset, self.name = dataset, name
         self.files = sorted(folder.glob(f"{name}-*.parquet"))
@@ -45,25 +45,28 @@ class Split:
         table = pa.concat_tables(read_table(file, DATASET, _COLUMNS) for file in self.files)
         self._images = Images(self.files, f"{dataset} {name}")
         self.fingerprint = self._images.fingerprint
-        self._report_broken(len(table))
+        self._report_undecodable(len(table))
         table = table.take(self._images.intact)
         self.labels = torch.from_numpy(table["label"].to_numpy().astype(np.int64))
         self.varieties: list[str] = table["variety"].to_pylist()
         self.species: list[str | None] = table["species"].to_pylist()
         self.groups: list[str] = table["group_id"].to_pylist()
         self.sha256s: list[str] = table["sha256"].to_pylist()
-        self.has_turned = bool(pc.any(pc.or_(pc.greater(table["rotation"], 0), table["mirrored"])).as_py())
+        self.has_rotated = bool(pc.any(pc.or_(pc.greater(table["rotation"], 0), table["mirrored"])).as_py())
 
-    def _report_broken(self, rows: int) -> None:
-        broken = Broken(self._images.broken.values())
-        if not broken:
+    def _report_undecodable(self, rows: int) -> None:
+        undecodable = UndecodableImages(self._images.undecodable.values())
+        if not undecodable:
             return
         found = (
-            f"{len(broken)} of {rows} images in the {self.name} split of '{self.dataset}' cannot be decoded"
+            f"{len(undecodable)} of {rows} images in the {self.name} split of '{self.dataset}' "
+            "cannot be decoded"
         )
-        if len(broken) > MOST_BROKEN * rows:
-            raise UserError(f"{found}, more than {MOST_BROKEN:.0%} ({broken}); make the dataset again.")
-        print(f"{found} and are left out ({broken})", file=sys.stderr)
+        if len(undecodable) > MAX_UNDECODABLE * rows:
+            raise UserError(
+                f"{found}, more than {MAX_UNDECODABLE:.0%} ({undecodable}); make the dataset again."
+            )
+        print(f"{found} and are skipped ({undecodable})", file=sys.stderr)
 
     def __len__(self) -> int:
         return len(self.sha256s)
@@ -75,9 +78,8 @@ class Split:
         )
 
     def pixels(self, size: int, channels: int = 3) -> Tensor:
-        """The images at `size` pixels with 1, 3 or 4 channels, uint8 [N, size, size, channels], mapped from
-        a file in `.cache/pixels`; see `Images.pixels`."""
-        # Copy-on-write: torch wants writable memory, the file stays as it is.
+        """The images at `size` pixels, uint8 [N, size, size, channels]; see `Images.pixels`."""
+        # Copy-on-write: torch needs writable memory, and the file is not changed.
         return torch.from_numpy(self._images.pixels(size, channels))
 
 
@@ -125,13 +127,14 @@ class Dataset:
 
     @property
     def version(self) -> str:
-        """Names the content of all its files: two datasets of one version hold the same."""
+        """Content hash of the dataset."""
         fingerprints = "".join(split.fingerprint for split in self.splits.values())
         return hashlib.sha256(fingerprints.encode()).hexdigest()[:12]
 
     @property
     def crop(self) -> dict[str, Any] | None:
-        """The version and settings of `gemcurate crop` that made its photos; None where they are whole.
+        """The version and settings of `gemcurate crop` that its photos were made with; None if they are not
+        cropped.
 
         Raises UserError.
         """
@@ -146,24 +149,25 @@ class Dataset:
             ) from None
 
     def check_leaks(self) -> None:
-        """Raise UserError where scores would mean nothing.
+        """Raise UserError if scores would be meaningless.
 
-        That is when a photo or photos of one group are on two sides, or what is measured on is augmented.
+        That is when a photo, or photos of one group, are in two splits, or the validation or test split is
+        augmented.
         """
-        side: dict[tuple[str, str], str] = {}
+        split_of: dict[tuple[str, str], str] = {}
         for split in self.splits.values():
-            if split.name != "train" and split.has_turned:
+            if split.name != "train" and split.has_rotated:
                 raise UserError(
-                    f"The dataset '{self.name}' has turned or mirrored photos in its {split.name} split, "
-                    "which is for photos as they are; make it again (gemcurate balance)."
+                    f"The dataset '{self.name}' has rotated or mirrored photos in its {split.name} split, "
+                    "which must hold the original photos; make it again (gemcurate balance)."
                 )
             names = [("group", group) for group in split.groups]
             names += [("photo", sha256) for sha256 in split.sha256s]
             for kind, name in names:
-                if side.setdefault((kind, name), split.name) != split.name:
+                if split_of.setdefault((kind, name), split.name) != split.name:
                     raise UserError(
                         f"The dataset '{self.name}' leaks: {kind} '{name}' is in both its "
-                        f"{side[kind, name]} and its {split.name} split; split it again by group "
+                        f"{split_of[kind, name]} and its {split.name} split; split it again by group "
                         "(gemcurate split)."
                     )
 
@@ -174,7 +178,7 @@ def batch_of(images: Tensor, rows: Tensor) -> Tensor:
 
 
 def on_device(values: Tensor, device: torch.device) -> Tensor:
-    """All images or features on a GPU that has room for them twice; else where they are."""
+    """All images or features on a GPU, if it has room for them twice; else where they are."""
     if device.type == "cuda" and 2 * values.nbytes < torch.cuda.mem_get_info(device)[0]:
         return values.to(device)
     return values

@@ -1,4 +1,4 @@
-"""A split's images as pixels: decoded once, in parallel, into a memory-mapped file in `.cache/`."""
+"""The pixels of a split's images: decoded once, in parallel, into a memory-mapped file in `.cache/`."""
 
 import hashlib
 import io
@@ -18,21 +18,21 @@ from gemkit.progress import Progress
 from gemkit.tables import read_rows, replaced
 from gemtrain.tables import DATASET
 
-#: Of decoding and resizing: a change leaves the old pixels unused.
+#: Version of decoding and resizing: raising it invalidates the cached pixels.
 _VERSION = 2
 
-#: Images in memory at a time: photos as large as cameras make them may be among them.
+#: Images in memory at a time: they may be full-size camera photos.
 _BATCH = 64
 
-#: What Pillow raises for bytes that are no complete image.
-_BROKEN = (OSError, TypeError, SyntaxError, ValueError, Image.DecompressionBombError)
+#: What Pillow raises for bytes that are not a complete image.
+_DECODE_ERRORS = (OSError, TypeError, SyntaxError, ValueError, Image.DecompressionBombError)
 
 
 class Images:
-    """The images in a split's files, in order; `title` names the split to a person.
+    """The images in a split's files, in order; `title` names the split in messages.
 
-    `fingerprint` is the SHA-256 of the files' bytes. `broken` tells of each row that holds no complete image
-    where it is and why; the others are `intact`.
+    `fingerprint` is the SHA-256 of the files' bytes. `undecodable` maps each row without a complete image to
+    its location and the reason; the other rows are `intact`.
     """
 
     def __init__(self, files: list[Path], title: str):
@@ -42,19 +42,20 @@ class Images:
             with file.open("rb") as stream:
                 digest.update(hashlib.file_digest(stream, "sha256").digest())
         self.fingerprint = digest.hexdigest()
-        with Memo("broken", _VERSION) as memo:
+        with Memo("undecodable", _VERSION) as memo:
             if self.fingerprint not in memo:
-                memo.put([(self.fingerprint, self._try_all(), None)])
+                memo.put([(self.fingerprint, self._check_all(), None)])
             found, _ = memo.get(self.fingerprint)
-        self.broken: dict[int, str] = {int(row): why for row, why in found["broken"].items()}
-        self.intact = [row for row in range(found["rows"]) if row not in self.broken]
+        self.undecodable: dict[int, str] = {int(row): reason for row, reason in found["undecodable"].items()}
+        self.intact = [row for row in range(found["rows"]) if row not in self.undecodable]
 
     def pixels(self, size: int, channels: int = 3) -> np.ndarray:
         """The intact images: uint8 [N, size, size, channels], mapped copy-on-write from `.cache/pixels`.
 
-        Each keeps its proportions: its longer side becomes `size`, the shorter one is filled up by repeating
-        the edges. One channel is grey (the luma of ITU-R BT.601), three are RGB, four are RGB and the band
-        that an image has besides. Raises UserError where it has none, or the disk has no room.
+        Each keeps its aspect ratio: its longer side becomes `size`, and the shorter one is padded by
+        repeating the edges. One channel is grey (the luma of ITU-R BT.601), three are RGB, four are RGB and
+        the fourth band of the image. Raises UserError when an image has no fourth band, or the disk is too
+        full.
         """
         key = hashlib.sha256(f"{_VERSION} {self.fingerprint} {size} {channels}".encode()).hexdigest()[:16]
         prefix = f"{self.title.replace(' ', '-')}-{size}-{channels}-"
@@ -71,11 +72,11 @@ class Images:
         self._check_room(path.parent, shape)
 
         def decode(image: tuple[str, bytes]) -> np.ndarray:
-            place, content = image
+            location, content = image
             try:
                 return decode_one(content, size, channels)
-            except _BROKEN as error:
-                raise UserError(f"The image in {place} cannot be used: {error}.") from None
+            except _DECODE_ERRORS as error:
+                raise UserError(f"The image in {location} cannot be used: {error}.") from None
 
         with (
             replaced(path) as temporary,
@@ -85,39 +86,41 @@ class Images:
             pixels = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
             row = done = 0
             for batch in self._batches():
-                kept = [image for number, image in enumerate(batch, start=row) if number not in self.broken]
-                for image in pool.map(decode, kept):
+                intact = [
+                    image for number, image in enumerate(batch, start=row) if number not in self.undecodable
+                ]
+                for image in pool.map(decode, intact):
                     pixels[done] = image
                     done += 1
                 row += len(batch)
-                progress.advance(len(kept))
+                progress.advance(len(intact))
             pixels.flush()
             del pixels
 
     def _check_room(self, folder: Path, shape: tuple[int, ...]) -> None:
-        # A mapped file that outgrows the disk ends the process without a word.
+        # A mapped file that outgrows the disk kills the process silently (SIGBUS).
         needed, free = np.prod(shape, dtype=np.int64), shutil.disk_usage(folder).free
         if needed > free:
             raise UserError(
                 f"The {shape[0]:,} images of {self.title} take {needed / 1e9:.1f} GB at {shape[1]} pixels, "
-                f"and '{folder}' has room for {free / 1e9:.1f} GB; free some or lower the recipe's "
+                f"but '{folder}' has room for {free / 1e9:.1f} GB; free disk space or lower the recipe's "
                 "'image_size'."
             )
 
-    def _try_all(self) -> dict[str, object]:
-        broken: dict[int, str] = {}
+    def _check_all(self) -> dict[str, object]:
+        undecodable: dict[int, str] = {}
         rows = 0
         with ThreadPoolExecutor(worker_count()) as pool, Progress(f"check {self.title}") as progress:
             for batch in self._batches():
-                for (place, _), problem in zip(batch, pool.map(_problem, batch), strict=True):
-                    if problem:
-                        broken[rows] = f"{place}: {problem}"
+                for (location, _), error in zip(batch, pool.map(_decode_error, batch), strict=True):
+                    if error:
+                        undecodable[rows] = f"{location}: {error}"
                     rows += 1
                 progress.advance(len(batch))
-        return {"rows": rows, "broken": broken}
+        return {"rows": rows, "undecodable": undecodable}
 
     def _batches(self) -> Iterator[list[tuple[str, bytes]]]:
-        """Place and content of every image, some at a time."""
+        """The location and content of every image, a batch at a time."""
         for file in self.files:
             row = 0
             for batch in read_rows(file, DATASET, ["image"], _BATCH):
@@ -129,27 +132,27 @@ class Images:
                 row += len(contents)
 
 
-def _problem(image: tuple[str, bytes]) -> str:
-    """Why the bytes are no complete image; nothing where they are one."""
+def _decode_error(image: tuple[str, bytes]) -> str:
+    """Why the bytes are not a complete image; empty if they are one."""
     try:
         with Image.open(io.BytesIO(image[1])) as opened:
-            opened.draft("RGB", (1, 1))  # of a JPEG all bytes are read, but few pixels computed
+            opened.draft("RGB", (1, 1))  # reads all bytes of a JPEG, but computes few pixels
             opened.load()
-    except UnidentifiedImageError:  # its message holds an address in memory
-        return "no image"
-    except _BROKEN as error:
+    except UnidentifiedImageError:  # its message contains a memory address
+        return "not an image"
+    except _DECODE_ERRORS as error:
         return " ".join(str(error).split())
     return ""
 
 
 def decode_one(content: bytes, size: int, channels: int) -> np.ndarray:
-    """An image as `Images.pixels` has it, [size, size, channels]. Raises what Pillow does, and ValueError."""
+    """An image as in `Images.pixels`, [size, size, channels]. Raises Pillow's errors, and ValueError."""
     with Image.open(io.BytesIO(content)) as image:
         image.draft("RGB", (size, size))
         if channels == 4:
             if image.mode != "RGBA":
                 raise ValueError("it has no fourth band; set the recipe's 'channels' to 1 or 3")
-            # One by one: Pillow would take the fourth for opacity and weigh the others with it.
+            # Each separately: Pillow would treat the fourth as opacity and premultiply the others with it.
             bands = [_fit(band, size) for band in image.split()]
         else:
             bands = [_fit(image.convert("RGB" if channels == 3 else "L"), size)]

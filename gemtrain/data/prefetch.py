@@ -1,4 +1,4 @@
-"""Batches that are made ready while the GPU is at those before them."""
+"""Prefetch batches to the GPU."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -12,47 +12,47 @@ from torch import Tensor
 Item = TypeVar("Item")
 Batch = TypeVar("Batch", bound=tuple[Tensor, ...])
 
-#: Batches that wait, besides the one that is being learnt from.
-_WAITING = 2
+#: Batches prefetched ahead of the one in use.
+_PREFETCHED = 2
 
 
 @cache
 def _stream(device: torch.device) -> Any:
-    """One for all of a process: each has freed memory of its own, which others cannot use."""
+    """One stream per process and device: a stream cannot reuse memory that another one freed."""
     return torch.cuda.Stream(device)
 
 
-def ahead(
+def prefetch(
     load: Callable[[Item], Batch], items: Iterable[Item], device: torch.device
 ) -> Iterator[Callable[[], Batch]]:
-    """For each item, in order, a call that gives the tensors `load(item)` or raises what it raised.
+    """For each item, in order, a call that returns the tensors of `load(item)` or raises its exception.
 
-    For a GPU they are loaded in a thread and a stream of their own, two items ahead. A CPU is busy with the
-    network itself: it loads an item when it is asked for.
+    For a GPU, items are loaded two ahead, in a separate thread and stream. A CPU is busy with the network
+    itself: it loads an item when the call is made.
     """
     if device.type != "cuda":
         yield from (partial(load, item) for item in items)
         return
     stream = _stream(device)
-    stream.wait_stream(torch.cuda.current_stream(device))  # what is loaded from may be on its way there
+    stream.wait_stream(torch.cuda.current_stream(device))  # the source may still be on its way to the device
 
-    def loaded(item: Item) -> tuple[Batch, torch.cuda.Event]:
+    def load_item(item: Item) -> tuple[Batch, torch.cuda.Event]:
         with torch.cuda.stream(stream):
             return load(item), stream.record_event()
 
-    def taken(loading: Future[tuple[Batch, torch.cuda.Event]]) -> Batch:
-        batch, is_there = loading.result()
+    def await_batch(loading: Future[tuple[Batch, torch.cuda.Event]]) -> Batch:
+        batch, is_loaded = loading.result()
         current = torch.cuda.current_stream(device)
-        current.wait_event(is_there)
+        current.wait_event(is_loaded)
         for tensor in batch:
-            tensor.record_stream(current)  # else its memory would be given away while it is read
+            tensor.record_stream(current)  # else its memory could be reused while it is read
         return batch
 
     with ThreadPoolExecutor(1, "load") as pool:
         waiting: deque[Future[tuple[Batch, torch.cuda.Event]]] = deque()
         for item in items:
-            waiting.append(pool.submit(loaded, item))
-            if len(waiting) > _WAITING:
-                yield partial(taken, waiting.popleft())
+            waiting.append(pool.submit(load_item, item))
+            if len(waiting) > _PREFETCHED:
+                yield partial(await_batch, waiting.popleft())
         while waiting:
-            yield partial(taken, waiting.popleft())
+            yield partial(await_batch, waiting.popleft())

@@ -1,14 +1,14 @@
-"""Images that cannot be decoded: a few are left out and named, more are no accident."""
+"""Images that cannot be decoded: a few are skipped with a warning, more than 1 % is an error."""
 
-#: The largest share of them that is an accident.
-MOST_BROKEN = 0.01
+#: The largest tolerated share of them.
+MAX_UNDECODABLE = 0.01
 
-#: So many of them are named.
+#: How many of them a message names.
 _NAMED = 5
 
 
-class Broken(list[str]):
-    """Images that cannot be decoded, each with place and reason; as text the first few."""
+class UndecodableImages(list[str]):
+    """Images that cannot be decoded, each with its location and reason; as text the first few."""
 
     def __str__(self) -> str:
         return "; ".join(self[:_NAMED]) + ("; …" if len(self) > _NAMED else "")

@@ -1,0 +1,1 @@
+"""Evaluate a trained model on the test split (stage `evaluate`)."""

@@ -1,4 +1,4 @@
-"""What can be had without a network: a model that is not clearly better has learnt nothing of stones."""
+"""Baselines without a network: a model that is not clearly better is not useful."""
 
 import hashlib
 from collections.abc import Callable
@@ -26,9 +26,9 @@ Features = Callable[[Tensor], np.ndarray]
 
 
 def majority(dataset: Dataset) -> float:
-    """Test accuracy of always answering the class with most training photos; of equals the first.
+    """Test accuracy of always predicting the class with the most training photos, the first of equals.
 
-    Photos are counted, not rows: balancing makes every class the same number of rows.
+    Photos are counted, not rows: balancing gives every class the same number of rows.
     """
     train, test = dataset.splits["train"], dataset.splits["test"]
     photos = torch.bincount(train.labels[train.one_row_a_photo()])
@@ -46,7 +46,7 @@ def local_binary_patterns(images: Tensor) -> np.ndarray:
     """Shares of ten textures at each radius of 1, 2 and 4 pixels, [N, 30] float32, of uint8 [N, H, W, 3].
 
     A pixel's pattern says which of 8 neighbours on a circle (bilinear) are at least as bright. Its code is
-    the number of those, 0 to 8, when they are one arc, and 9 otherwise: rotation-invariant uniform patterns.
+    the number of those, 0 to 8, if they form one arc, and 9 otherwise: rotation-invariant uniform patterns.
     Source: Ojala, Pietikäinen and Mäenpää, IEEE Transactions on Pattern Analysis and Machine Intelligence
     24(7), 2002.
     """
@@ -61,14 +61,14 @@ def _patterns(grey: np.ndarray, radius: int) -> np.ndarray:
     brighter = np.empty((_NEIGHBOURS, *centre.shape), bool)
     for number in range(_NEIGHBOURS):
         angle = 2 * np.pi * number / _NEIGHBOURS
-        # Rounded, so that a neighbour on a pixel is that pixel.
+        # Rounded, so that a neighbour at a pixel centre is exactly that pixel.
         y, x = radius + round(-radius * np.sin(angle), 9), radius + round(radius * np.cos(angle), 9)
         value = np.zeros_like(centre)
         for row, row_weight in _neighbouring(y):
             for column, weight in _neighbouring(x):
                 part = grey[:, row : row + centre.shape[1], column : column + centre.shape[2]]
                 value += np.float32(row_weight * weight) * part
-        # Weights that sum to 1 but for rounding must not make an even area look textured.
+        # Weights that sum to 1 up to rounding must not make an even area look textured.
         brighter[number] = value >= centre - 1e-3
     arcs = (brighter != np.roll(brighter, 1, axis=0)).sum(axis=0)
     codes = np.where(arcs <= 2, brighter.sum(axis=0), _NEIGHBOURS + 1)
@@ -76,7 +76,7 @@ def _patterns(grey: np.ndarray, radius: int) -> np.ndarray:
 
 
 def _neighbouring(position: float) -> list[tuple[int, float]]:
-    """The pixels that a position lies between, with their weights."""
+    """The pixels on both sides of a position, with their interpolation weights."""
     first = int(position)
     share = position - first
     return [(first, 1 - share)] + ([(first + 1, share)] if share else [])
@@ -94,10 +94,10 @@ COLOUR_AND_TEXTURE: tuple[Features, ...] = (colour_histograms, local_binary_patt
 
 
 def forest(dataset: Dataset, seed: int, features: tuple[Features, ...] = COLOUR_AND_TEXTURE) -> np.ndarray:
-    """Test probabilities [N, classes] float32 of a random forest of 200 trees; memoised in `.cache/`.
+    """Test probabilities [N, classes] float32 of a random forest of 200 trees; cached in `.cache/`.
 
-    It sees the same training rows as a network, at 64 pixels. Colour and texture are what Chow and
-    Reyes-Aldasoro, Minerals 12(1), 2022, found to work best on photos of gemstones.
+    It is trained on the same rows as a network, at 64 pixels. Colour and texture are the features that Chow
+    and Reyes-Aldasoro, Minerals 12(1), 2022, found to work best on photos of gemstones.
     """
     splits = [dataset.splits["train"], dataset.splits["test"]]
     key = hashlib.sha256(" ".join(split.fingerprint for split in splits).encode()).hexdigest()
@@ -119,7 +119,7 @@ def _forest(dataset: Dataset, seed: int, features: tuple[Features, ...]) -> np.n
         for trees in range(_TREES_A_STEP, _TREES + 1, _TREES_A_STEP):
             model.set_params(n_estimators=trees).fit(described, train.labels.numpy())
             progress.advance(_TREES_A_STEP)
-    model.set_params(n_jobs=1)  # several threads add up the trees in any order, which changes last digits
+    model.set_params(n_jobs=1)  # threads would sum the trees in any order, which changes the last digits
     return model.predict_proba(_describe(test.pixels(_SIZE), features)).astype(np.float32)
 
 

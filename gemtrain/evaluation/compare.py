@@ -12,7 +12,7 @@ from gemtrain.scoring.confidence_intervals import GroupBootstrap, Interval, inte
 
 @dataclass(frozen=True)
 class Score:
-    """A share of both models and what the second has more, each with its interval; `p` of that difference."""
+    """A share of both models and the lead of the second, with intervals; `p` is that of the difference."""
 
     name: str
     first: float
@@ -26,7 +26,7 @@ class Score:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Top-1, top-3 and top-5 of two models, and on what they were measured."""
+    """Top-1, top-3 and top-5 of two models, and the data they were evaluated on."""
 
     photos: int
     groups: int
@@ -35,23 +35,27 @@ class Comparison:
 
 
 def compare(first: Predictions, second: Predictions) -> Comparison | None:
-    """Both models on the test photos and classes that both have; None where nothing can be compared.
+    """Compare two models on the test photos and classes that both have; None if there is nothing to compare.
 
-    A photo counts when both have it under the same variety. Each model chooses among the shared classes
-    alone, so that both answer the same question. Intervals and p by the paired bootstrap over groups.
+    A photo counts when both have it under the same variety. Each model chooses only among the shared classes,
+    so that both answer the same question. Intervals and p are from the paired bootstrap over groups.
     """
     shared = [variety for variety in first.varieties if variety in second.varieties]
-    own = _photos(first, shared)
-    other = _photos(second, shared)
-    photos = [sha256 for sha256, (_, label) in own.items() if sha256 in other and other[sha256][1] == label]
+    first_photos = _photos(first, shared)
+    second_photos = _photos(second, shared)
+    photos = [
+        sha256
+        for sha256, (_, label) in first_photos.items()
+        if sha256 in second_photos and second_photos[sha256][1] == label
+    ]
     if len(shared) < 2 or not photos:
         return None
-    labels = np.array([own[sha256][1] for sha256 in photos])
+    labels = np.array([first_photos[sha256][1] for sha256 in photos])
     places = [
         ranks(labels, _columns(model, shared)[[rows[sha256][0] for sha256 in photos]])
-        for model, rows in ((first, own), (second, other))
+        for model, rows in ((first, first_photos), (second, second_photos))
     ]
-    groups = [first.groups[own[sha256][0]] for sha256 in photos]
+    groups = [first.groups[first_photos[sha256][0]] for sha256 in photos]
     bootstrap = GroupBootstrap(groups)
     scores = []
     for k in TOP:
@@ -74,11 +78,11 @@ def compare(first: Predictions, second: Predictions) -> Comparison | None:
 
 
 def compare_models(first: str, second: str) -> list[str]:
-    """Two models, each named `<dataset>/<recipe>`, in lines. Raises UserError when they share nothing."""
+    """Compare two models, given as `<dataset>/<recipe>`; returns lines. Raises UserError."""
     found = compare(_named(first), _named(second))
     if found is None:
         raise UserError(
-            f"'{first}' and '{second}' have no two classes with a test photo in common; "
+            f"'{first}' and '{second}' do not share two classes with a common test photo; "
             "compare models of the same photos."
         )
     lines = [
@@ -97,12 +101,12 @@ def compare_models(first: str, second: str) -> list[str]:
 def _named(model: str) -> Predictions:
     dataset, _, recipe = model.rpartition("/")
     if not dataset or not recipe:
-        raise UserError(f"'{model}' names no model; write <dataset>/<recipe>, like d1k/gemnet.")
+        raise UserError(f"'{model}' is not the name of a model; write <dataset>/<recipe>, like d1k/gemnet.")
     return read_predictions(dataset, recipe)
 
 
 def _photos(model: Predictions, shared: list[str]) -> dict[str, tuple[int, int]]:
-    """Row and label (an index of `shared`) of each photo of a shared class, by sha256."""
+    """Row and label (an index into `shared`) of each photo of a shared class, by sha256."""
     index = {variety: label for label, variety in enumerate(shared)}
     return {
         sha256: (row, index[model.varieties[label]])

@@ -1,4 +1,4 @@
-"""`gemtrain evaluate`: what a model is worth on photos of stones that it never saw."""
+"""`gemtrain evaluate`: evaluate a model on photos of stones that it was not trained on."""
 
 import json
 from collections.abc import Sequence
@@ -30,36 +30,38 @@ from gemtrain.scoring.selective_prediction import Confidence
 
 
 def evaluate(dataset_name: str, recipe_name: str, device: torch.device) -> list[str]:
-    """Write metrics, predictions and plots of a model on the test split; lines that sum them up.
+    """Write metrics, predictions and plots of a model on the test split; returns summary lines.
 
-    Raises UserError when the dataset leaks, or the model is missing or of another version of the dataset.
+    Raises UserError when the dataset leaks, or the model is missing or from another version of the dataset.
     """
     dataset = Dataset(dataset_name)
     dataset.check_leaks()
-    model, about = read_trained(dataset, recipe_name)
-    sides = []
+    model, metadata = read_trained(dataset, recipe_name)
+    splits = []
     for name in ("validation", "test"):
         split = dataset.splits[name]
-        sides.append((split, *predict_split(model, about, split, device)))
-    write_predictions(predictions_path(dataset_name, recipe_name), sides)
-    _, (test, probabilities, _) = sides
-    confidence = Confidence(**about["confidence"])
+        splits.append((split, *predict_split(model, metadata, split, device)))
+    write_predictions(predictions_path(dataset_name, recipe_name), splits)
+    _, (test, probabilities, _) = splits
+    confidence = Confidence(**metadata["confidence"])
     labels = test.labels.numpy()
     table = per_class(labels, probabilities, test.groups)
     confused = confused_classes(labels, probabilities)
-    metrics = rounded(_metrics(dataset, about, probabilities, confidence, table))
+    metrics = rounded(_metrics(dataset, metadata, probabilities, confidence, table))
     folder = PLOTS / dataset_name / recipe_name
     write_tables(folder, dataset, probabilities, table, confused)
     history = read_history(model_folder(dataset_name, recipe_name) / "history.csv")
-    draw_figures(folder, dataset, about, history, probabilities, confidence.calibrated(probabilities), table)
-    # Last, so that a metrics file means that everything else is there.
+    draw_figures(
+        folder, dataset, metadata, history, probabilities, confidence.calibrated(probabilities), table
+    )
+    # Written last: a metrics file marks the evaluation as complete.
     write_text(metrics_path(dataset_name, recipe_name), json.dumps(metrics, indent=2) + "\n")
     return _summary(f"{dataset_name} / {recipe_name}", metrics, confused, dataset.varieties)
 
 
 def _metrics(
     dataset: Dataset,
-    about: dict[str, Any],
+    metadata: dict[str, Any],
     probabilities: np.ndarray,
     confidence: Confidence,
     table: list[dict[str, Any]],
@@ -69,21 +71,21 @@ def _metrics(
     labels, bootstrap = test.labels.numpy(), GroupBootstrap(test.groups)
     rank = ranks(labels, probabilities)
     hits = {f"top{k}": rank < k for k in TOP}
-    kinds, of_kinds = by_species(labels, probabilities, dataset.varieties, dataset.species)
-    hits["species_top1"] = ranks(kinds, of_kinds) < 1
-    forest_hits = ranks(labels, forest(dataset, about["seed"])) < 1
+    species, species_probabilities = by_species(labels, probabilities, dataset.varieties, dataset.species)
+    hits["species_top1"] = ranks(species, species_probabilities) < 1
+    forest_hits = ranks(labels, forest(dataset, metadata["seed"])) < 1
     over_forest = bootstrap.means(hits["top1"]) - bootstrap.means(forest_hits)
     shares = {key: float(values.mean()) for key, values in hits.items()}
     calibrated = confidence.calibrated(probabilities)
-    sure = confidence.is_sure(calibrated)
-    beside = " and an expert on colours" if about["settings"]["colour_bins"] else ""
+    accepted = confidence.is_accepted(calibrated)
+    with_colours = " and a colour expert" if metadata["settings"]["colour_bins"] else ""
     return {
         "dataset": {"name": dataset.name, "version": dataset.version, "split": "test"},
         "model": {
-            "network": about["network"] + beside,
-            "weights": about["settings"]["weights"],
-            "image_size": about["image_size"],
-            "parameters": about["parameters"],
+            "network": metadata["network"] + with_colours,
+            "weights": metadata["settings"]["weights"],
+            "image_size": metadata["image_size"],
+            "parameters": metadata["parameters"],
         },
         **{f"top{k}": shares[f"top{k}"] for k in TOP},
         **macro(table),
@@ -91,7 +93,7 @@ def _metrics(
         "test_images": len(test),
         "test_groups": len(set(test.groups)),
         "classes": len(dataset.varieties),
-        "species": of_kinds.shape[1],
+        "species": species_probabilities.shape[1],
         "calibration": {
             "temperature": confidence.temperature,
             "ece": calibration_error(labels, calibrated),
@@ -103,8 +105,8 @@ def _metrics(
         },
         "confidence": {
             "threshold": confidence.threshold,
-            "sure": float(sure.mean()),
-            "right_of_sure": float(hits["top1"][sure].mean()) if sure.any() else None,
+            "accepted": float(accepted.mean()),
+            "accuracy_of_accepted": float(hits["top1"][accepted].mean()) if accepted.any() else None,
         },
         "baselines": {
             "majority": majority(dataset),
@@ -125,7 +127,7 @@ def _metrics(
 def _summary(
     title: str, metrics: dict[str, Any], confused: list[dict[str, Any]], varieties: list[str]
 ) -> list[str]:
-    """What a person wants to know first; the first line has top-1, -3 and -5."""
+    """Summary lines; the first one has top-1, -3 and -5."""
     intervals, calibration, baselines = metrics["intervals"], metrics["calibration"], metrics["baselines"]
     scores = ", ".join(f"top-{k} {metrics[f'top{k}']:.3f} {_range(intervals[f'top{k}'])}" for k in TOP)
     lines = [
@@ -143,16 +145,19 @@ def _summary(
     ]
     if baselines["below_forest"]:
         lines.append(
-            f"BELOW THE FOREST: a random forest on colour and texture is better by "
+            f"warning: below the random-forest baseline on colour and texture, by "
             f"{-baselines['over_forest']:.3f} {_range([-end for end in reversed(intervals['over_forest'])])}"
         )
     if metrics["blind_spots"]:
-        lines.append(f"blind spots, fewer than 20 % found: {', '.join(metrics['blind_spots'])}")
+        lines.append(f"blind spots, fewer than 20 % recognised: {', '.join(metrics['blind_spots'])}")
     for row in confused[:3]:
-        taken = f"{varieties[row['first']]} ({row['first_share']:.0%})"
+        confused_with = f"{varieties[row['first']]} ({row['first_share']:.0%})"
         if row["second"] is not None:
-            taken += f" and {varieties[row['second']]} ({row['second_share']:.0%})"
-        lines.append(f"{varieties[row['variety']]}: {row['wrong']:.0%} of {row['images']} taken for {taken}")
+            confused_with += f" and {varieties[row['second']]} ({row['second_share']:.0%})"
+        lines.append(
+            f"{varieties[row['variety']]}: {row['wrong']:.0%} of {row['images']} "
+            f"confused with {confused_with}"
+        )
     return lines
 
 

@@ -1,4 +1,4 @@
-"""Figures of one model, as files."""
+"""Figures of one model, written to files."""
 
 import warnings
 from itertools import pairwise
@@ -19,25 +19,25 @@ matplotlib.use("Agg")
 
 GREY, BLUE, ORANGE = "#8a8f98", "#1565c0", "#c26a35"
 
-#: With more classes than this the cells of a confusion matrix are too small for a number.
-_NUMBERED = 30
+#: With more classes than this, the cells of a confusion matrix are too small for numbers.
+_MAX_NUMBERED = 30
 
-#: Classes on either side of the figure of extremes.
+#: Number of best, and of worst, classes in the figure of extremes.
 _EXTREMES = 10
 
-#: Of the name of a class.
-_LETTERS = 32
+#: The longest class name, in characters.
+_MAX_NAME = 32
 
 
 def draw_curves(path: Path, history: list[dict[str, float]], best_epoch: int, title: str) -> None:
-    """Accuracy and loss over the epochs; dashed where the stage changes, a dot at the epoch that was kept."""
+    """Accuracy and loss over the epochs; dashed at the start of a stage, with a dot at the selected epoch."""
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     epochs = [row["epoch"] for row in history]
     best = history[best_epoch - 1]
     for axes, quantity in zip(figure.subplots(1, 2), ("accuracy", "loss"), strict=True):
         axes.plot(epochs, [row[f"train_{quantity}"] for row in history], color=GREY, label="training")
         axes.plot(epochs, [row[f"validation_{quantity}"] for row in history], color=BLUE, label="validation")
-        axes.plot(best["epoch"], best[f"validation_{quantity}"], "o", color=BLUE, label="kept epoch")
+        axes.plot(best["epoch"], best[f"validation_{quantity}"], "o", color=BLUE, label="selected epoch")
         for before, after in pairwise(history):
             if before["stage"] != after["stage"]:
                 change = (before["epoch"] + after["epoch"]) / 2
@@ -64,9 +64,9 @@ def draw_curves(path: Path, history: list[dict[str, float]], best_epoch: int, ti
 def draw_confusion(
     path: Path, labels: np.ndarray, predicted: np.ndarray, varieties: list[str], title: str
 ) -> None:
-    """Confusion matrix, shares of each true class (row); classes taken for one another stand together.
+    """Confusion matrix, as shares of each true class (row), with classes that are confused side by side.
 
-    Colours go with the square root, so that a confusion of a few per cent is seen.
+    Colours follow the square root, so that a confusion of a few per cent is visible.
     """
     count = len(varieties)
     matrix = confusion(labels, predicted, count)
@@ -74,7 +74,7 @@ def draw_confusion(
     images = matrix.sum(axis=1)[order]
     shares = matrix[np.ix_(order, order)] / np.maximum(images[:, None], 1)
     names = [words(varieties[label]) for label in order]
-    many = count > _NUMBERED
+    many = count > _MAX_NUMBERED
     side = 2.5 + (0.16 if many else 0.42) * count
     figure = Figure(figsize=(side + 0.6, side), layout="constrained")
     axes = figure.subplots()
@@ -100,7 +100,7 @@ def draw_confusion(
 
 
 def draw_extremes(path: Path, table: list[dict[str, Any]], varieties: list[str], title: str) -> None:
-    """The ten classes of highest and the ten of lowest accuracy, of fewer than twenty either half.
+    """The ten classes of highest and the ten of lowest accuracy; of fewer than twenty classes, half each.
 
     A line is the 95 % interval of `per_class`, a diamond the precision.
     """
@@ -109,7 +109,7 @@ def draw_extremes(path: Path, table: list[dict[str, Any]], varieties: list[str],
     least = min(_EXTREMES, len(order) - most)
     figure = Figure(figsize=(11, 1.6 + 0.3 * most), layout="constrained")
     halves = (("best", order[:most]), ("worst", order[len(order) - least :][::-1]))
-    for axes, (side, chosen) in zip(figure.subplots(1, 2), halves, strict=True):
+    for axes, (end, chosen) in zip(figure.subplots(1, 2), halves, strict=True):
         for place, label in enumerate(chosen):
             row = table[label]
             axes.plot([row["recall_low"], row["recall_high"]], [place, place], color=BLUE, alpha=0.45)
@@ -124,7 +124,7 @@ def draw_extremes(path: Path, table: list[dict[str, Any]], varieties: list[str],
         axes.set_xlim(-0.02, 1.02)
         axes.xaxis.set_major_formatter(PercentFormatter(1))
         axes.grid(axis="x", alpha=0.25)
-        axes.set_title(f"{side} {len(chosen)} classes (test photos)", fontsize=10)
+        axes.set_title(f"{end} {len(chosen)} classes (test photos)", fontsize=10)
     figure.legend(
         *figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False
     )
@@ -138,7 +138,7 @@ def draw_reliability(
     """Accuracy against confidence in bins of equally many photos, before and after the temperature."""
     figure = Figure(figsize=(5.2, 5.7), layout="constrained")
     axes = figure.subplots()
-    axes.plot([0, 1], [0, 1], color="black", linestyle="--", linewidth=0.8, label="as sure as right")
+    axes.plot([0, 1], [0, 1], color="black", linestyle="--", linewidth=0.8, label="perfectly calibrated")
     for name, colour, probabilities in (("before", GREY, before), ("after temperature", BLUE, after)):
         bins = reliability(labels, probabilities)
         error = calibration_error(labels, probabilities)
@@ -158,18 +158,18 @@ def draw_reliability(
 
 
 def plain(text: str) -> str:
-    """Text that is drawn as it is written: a pair of dollars would be read as a formula."""
+    """Text that is drawn literally: a pair of dollar signs would be read as a formula."""
     return text.replace("$", r"\$")
 
 
-def words(name: str, letters: int = _LETTERS) -> str:
-    """The name of a class as words, to be drawn; cut where it is longer than its place."""
+def words(name: str, longest: int = _MAX_NAME) -> str:
+    """The name of a class as words for a figure, truncated if it is too long."""
     readable = name.replace("_", " ")
-    return plain(readable if len(readable) <= letters else readable[: letters - 1] + "…")
+    return plain(readable if len(readable) <= longest else readable[: longest - 1] + "…")
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG or JPEG, by the path's ending."""
+    """Write a figure as PNG or JPEG, by the path's suffix."""
     with replaced(path) as temporary, warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         if path.suffix == ".jpg":

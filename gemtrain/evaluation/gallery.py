@@ -1,4 +1,4 @@
-"""Galleries of test photos with what a model takes them for, as JPEG files."""
+"""Galleries of test photos with a model's predictions, as JPEG files."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,9 +11,9 @@ from gemtrain.data.dataset import Split
 from gemtrain.evaluation.figures import plain, save, words
 
 _SIDE = 4
-#: From picture to picture, in sides of one: beneath one another there are up to three lines of words between.
+#: The spacing of images, in image sides: up to three lines of caption fit between rows.
 _ACROSS, _DOWN = 1.05, 1.4
-_LETTERS = 22
+_MAX_NAME = 22
 _RIGHT, _WRONG = "#1f6f43", "#a3341a"
 
 
@@ -22,34 +22,34 @@ def draw_galleries(
 ) -> None:
     """Write misclassified.jpg, correct.jpg and random.jpg: up to 16 test photos each, 4 × 4.
 
-    The mistakes are those the model is surest of; the correct ones go evenly from the surest to the least
-    sure; a group of photos of one stone is in each of them once. `probabilities` [N, classes] are the
-    calibrated ones, of uint8 RGB `images` [N, H, W, 3].
+    The mistakes are the most confident ones; the correct predictions range evenly from the most to the least
+    confident; each group of photos of one stone is in either of these at most once. `probabilities` [N,
+    classes] are the calibrated ones of uint8 RGB `images` [N, H, W, 3].
     """
-    right = probabilities.argmax(1) == test.labels.numpy()
-    surest = np.argsort(-probabilities.max(1), kind="stable")
-    wrong = one_a_group(surest[~right[surest]], test.groups)[: _SIDE**2]
-    correct = one_a_group(surest[right[surest]], test.groups)
+    is_correct = probabilities.argmax(1) == test.labels.numpy()
+    by_confidence = np.argsort(-probabilities.max(1), kind="stable")
+    wrong = one_per_group(by_confidence[~is_correct[by_confidence]], test.groups)[: _SIDE**2]
+    correct = one_per_group(by_confidence[is_correct[by_confidence]], test.groups)
     correct = [correct[place] for place in spread(len(correct), _SIDE**2)]
     chosen = np.random.default_rng(0).permutation(len(test))[: _SIDE**2].tolist()
     for name, what, rows in (
-        ("misclassified", "surest mistakes (→ taken for)", wrong),
-        ("correct", "correct, from the surest to the least sure", correct),
+        ("misclassified", "most confident mistakes (→ prediction)", wrong),
+        ("correct", "correct, from the most to the least confident", correct),
         ("random", "test photos at random", chosen),
     ):
         captions = [
-            words(varieties[test.labels[row]], _LETTERS)
-            + ("" if right[row] else f"\n→ {words(varieties[probabilities[row].argmax()], _LETTERS)}")
+            words(varieties[test.labels[row]], _MAX_NAME)
+            + ("" if is_correct[row] else f"\n→ {words(varieties[probabilities[row].argmax()], _MAX_NAME)}")
             + f"\n{100 * probabilities[row].max():.0f} % sure"
             for row in rows
         ]
-        colours = [_RIGHT if right[row] else _WRONG for row in rows]
+        colours = [_RIGHT if is_correct[row] else _WRONG for row in rows]
         heading = f"{title}: {what}" if rows else f"{title}: no {what}"
         _draw(folder / f"{name}.jpg", images[rows].numpy(), captions, colours, heading)
 
 
 def _draw(path: Path, images: np.ndarray, captions: list[str], colours: list[str], heading: str) -> None:
-    """Pictures [N, H, W, 3] in lines of four, all on one axes whose unit is the side of a picture."""
+    """Images [N, H, W, 3] in rows of four, all on one axes object whose unit is the side of an image."""
     lines = max(1, -(-len(images) // _SIDE))
     figure = Figure(figsize=(7, 0.3 + 7 / (_SIDE * _ACROSS) * _DOWN * lines))
     figure.suptitle(plain(heading), fontsize=11)
@@ -63,8 +63,8 @@ def _draw(path: Path, images: np.ndarray, captions: list[str], colours: list[str
     save(figure, path)
 
 
-def one_a_group(rows: Iterable[int], groups: list[str]) -> list[int]:
-    """The first of the rows of each group, in their order."""
+def one_per_group(rows: Iterable[int], groups: list[str]) -> list[int]:
+    """The first row of each group, in order."""
     first: dict[str, int] = {}
     for row in rows:
         first.setdefault(groups[row], int(row))
@@ -72,7 +72,7 @@ def one_a_group(rows: Iterable[int], groups: list[str]) -> list[int]:
 
 
 def spread(count: int, most: int) -> list[int]:
-    """At most `most` places of `count`, evenly from the first to the last."""
+    """At most `most` indices of `count`, evenly from the first to the last."""
     return (
         np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int)).tolist() if count else []
     )

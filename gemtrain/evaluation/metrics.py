@@ -1,4 +1,4 @@
-"""Scores of a classifier from labels [N] int64 and probabilities [N, classes]. Shares from 0 to 1."""
+"""Metrics of a classifier from labels [N] int64 and probabilities [N, classes]. Shares from 0 to 1."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,12 +9,12 @@ from gemtrain.scoring.confidence_intervals import GroupBootstrap, Interval, inte
 
 TOP = (1, 3, 5)
 
-#: A class of which fewer are found is one that the model is blind to.
+#: A class with a lower recall is a blind spot of the model.
 _BLIND = 0.2
 
 
 def ranks(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """How many classes come before the label, [N]: 0 where it is predicted; of equals the lower is first."""
+    """How many classes rank above the label, [N]: 0 if it is predicted; the lower of equals is first."""
     own = probabilities[np.arange(len(labels)), labels][:, None]
     before = np.arange(probabilities.shape[1]) < labels[:, None]
     return ((probabilities > own) | ((probabilities == own) & before)).sum(axis=1)
@@ -23,32 +23,32 @@ def ranks(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
 def per_class(labels: np.ndarray, probabilities: np.ndarray, groups: Sequence[str]) -> list[dict[str, Any]]:
     """Images, groups, precision, recall with its 95 % interval (`wilson`) and F1, in order of label.
 
-    The recall of a class is its accuracy. 0 where nothing was predicted.
+    The recall of a class is its accuracy. 0 if nothing was predicted.
     """
     predicted, names = probabilities.argmax(1), np.asarray(groups)
     rows = []
     for label in range(probabilities.shape[1]):
-        right = int(((predicted == label) & (labels == label)).sum())
-        images, taken = int((labels == label).sum()), int((predicted == label).sum())
+        correct = int(((predicted == label) & (labels == label)).sum())
+        images, predictions = int((labels == label).sum()), int((predicted == label).sum())
         sizes = np.unique(names[labels == label], return_counts=True)[1]
-        recall = right / images if images else 0.0
+        recall = correct / images if images else 0.0
         low, high = wilson(recall, sizes)
         rows.append(
             {
                 "images": images,
                 "groups": len(sizes),
-                "precision": right / taken if taken else 0.0,
+                "precision": correct / predictions if predictions else 0.0,
                 "recall": recall,
                 "recall_low": low,
                 "recall_high": high,
-                "f1": 2 * right / (images + taken) if images + taken else 0.0,
+                "f1": 2 * correct / (images + predictions) if images + predictions else 0.0,
             }
         )
     return rows
 
 
 def macro(table: list[dict[str, Any]]) -> dict[str, float]:
-    """Means over the classes of `per_class`, every class counting the same."""
+    """Means over the classes of `per_class`, with equal weight for every class."""
     return {
         f"macro_{key}": float(np.mean([row[key] for row in table])) for key in ("precision", "recall", "f1")
     }
@@ -57,16 +57,16 @@ def macro(table: list[dict[str, Any]]) -> dict[str, float]:
 def macro_intervals(
     labels: np.ndarray, probabilities: np.ndarray, bootstrap: GroupBootstrap
 ) -> dict[str, Interval]:
-    """The intervals of `macro`; a draw without a photo of a class is averaged over the others."""
+    """The intervals of `macro`; a draw without photos of a class averages over the others."""
     known = np.eye(probabilities.shape[1], dtype=np.float32)
     actual, predicted = known[labels], known[probabilities.argmax(1)]
-    images, taken = bootstrap.sums(actual), bootstrap.sums(predicted)
-    right = bootstrap.sums(actual * predicted)
+    images, predictions = bootstrap.sums(actual), bootstrap.sums(predicted)
+    correct = bootstrap.sums(actual * predicted)
     there = images > 0
     scores = {
-        "macro_precision": right / np.maximum(taken, 1),
-        "macro_recall": right / np.maximum(images, 1),
-        "macro_f1": 2 * right / np.maximum(images + taken, 1),
+        "macro_precision": correct / np.maximum(predictions, 1),
+        "macro_recall": correct / np.maximum(images, 1),
+        "macro_f1": 2 * correct / np.maximum(images + predictions, 1),
     }
     return {key: interval((values * there).sum(1) / there.sum(1)) for key, values in scores.items()}
 
@@ -80,9 +80,9 @@ def blind_spots(table: list[dict[str, Any]]) -> list[int]:
 def by_species(
     labels: np.ndarray, probabilities: np.ndarray, varieties: list[str], species: list[str | None]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Labels [N] and probabilities [N, species] of mineral species: those of its varieties summed.
+    """Labels [N] and probabilities [N, species] of mineral species, each the sum of its varieties.
 
-    A variety whose species is open (None) stands for itself. Species are in order of name.
+    A variety whose species is open (None) is its own species. Species are in order of name.
     """
     own = [name or f"variety {variety}" for name, variety in zip(species, varieties, strict=True)]
     names, index = np.unique(own, return_inverse=True)
@@ -90,10 +90,10 @@ def by_species(
 
 
 def confused_classes(labels: np.ndarray, probabilities: np.ndarray, most: int = 10) -> list[dict[str, Any]]:
-    """The classes most often mistaken, worst first, and the two that they are most often taken for.
+    """The classes most often confused, worst first, and the two that they are most often confused with.
 
     `wrong` and the shares of `first` and `second` are of the class's images; classes are labels. A class
-    without a mistake is left out; `second` is None where all mistakes fall on one class.
+    without a mistake is left out; `second` is None if all mistakes are for one class.
     """
     predicted = probabilities.argmax(1)
     rows: list[dict[str, Any]] = []
@@ -119,15 +119,16 @@ def confused_classes(labels: np.ndarray, probabilities: np.ndarray, most: int = 
 
 
 def confusion(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
-    """How many images of each class (row) were taken for each (column), [classes, classes]."""
+    """How many images of each class (row) were predicted as each class (column), [classes, classes]."""
     return np.bincount(labels * classes + predicted, minlength=classes**2).reshape(classes, classes)
 
 
 def similar_together(matrix: np.ndarray) -> np.ndarray:
-    """An order of the classes of a confusion matrix in which those taken for one another stand together.
+    """An order of the classes of a confusion matrix that places classes confused with each other side by
+    side.
 
-    Average-linkage clustering by the shares in which two classes are mistaken for each other, leaves ordered
-    as in Bar-Joseph et al., Bioinformatics 17, 2001.
+    Average-linkage clustering by the shares in which two classes are confused, leaves ordered as in
+    Bar-Joseph et al., Bioinformatics 17, 2001.
     """
     from scipy.cluster.hierarchy import leaves_list, linkage
     from scipy.spatial.distance import squareform

@@ -1,4 +1,4 @@
-"""The files that an evaluation leaves behind: metrics, tables and figures."""
+"""Write the files of an evaluation: metrics, tables and figures."""
 
 import csv
 import io
@@ -15,32 +15,36 @@ PLOTS = Path("plots")
 
 
 def metrics_path(dataset: str, recipe: str) -> Path:
-    """Where the metrics of a dataset's model of a recipe lie."""
+    """The metrics file of a dataset and a recipe."""
     return METRICS / dataset / f"{recipe}.json"
 
 
 def draw_figures(
     folder: Path,
     dataset: Dataset,
-    about: dict[str, Any],
+    metadata: dict[str, Any],
     history: list[dict[str, float]],
     probabilities: np.ndarray,
     calibrated: np.ndarray,
     table: list[dict[str, Any]],
 ) -> None:
-    """Draw the curves, the confusion, the classes, the reliability and the galleries of a model."""
+    """Draw a model's training curves, confusion matrix, best and worst classes, reliability and galleries.
+
+    `history` is that of the training, `metadata` the model.json. `probabilities` and `calibrated` [N,
+    classes] are those of the test photos before and after calibration, `table` is `per_class`.
+    """
     from gemtrain.evaluation import figures, gallery
 
     test, title = dataset.splits["test"], f"{dataset.name} / {folder.name}"
     labels = test.labels.numpy()
     _write_curves(folder, history)
-    figures.draw_curves(folder / "curves.png", history, about["best_epoch"], title)
+    figures.draw_curves(folder / "curves.png", history, metadata["best_epoch"], title)
     figures.draw_confusion(
         folder / "confusion.png", labels, probabilities.argmax(1), dataset.varieties, title
     )
     figures.draw_extremes(folder / "classes.png", table, dataset.varieties, title)
     figures.draw_reliability(folder / "reliability.png", labels, probabilities, calibrated, title)
-    images = test.pixels(about["image_size"])
+    images = test.pixels(metadata["image_size"])
     gallery.draw_galleries(folder, test, images, calibrated, dataset.varieties, title)
 
 
@@ -68,6 +72,10 @@ def write_tables(
     table: list[dict[str, Any]],
     confused: list[dict[str, Any]],
 ) -> None:
+    """Write confusion.csv, per_class.csv and confused.csv of the test photos, with classes by name.
+
+    `probabilities` are [N, classes], `table` is `per_class`, `confused` is `confused_classes`.
+    """
     train, varieties = dataset.splits["train"], dataset.varieties
     labels = dataset.splits["test"].labels.tolist()
     pairs = zip(labels, probabilities.argmax(1).tolist(), strict=True)
@@ -95,7 +103,7 @@ def write_tables(
 
 
 def write_csv(path: Path, rows: list[dict[str, Any]], columns: list[str] | None = None) -> None:
-    """Write rows as CSV, numbers with four decimals, None as nothing."""
+    """Write rows as CSV, numbers with four decimals, None as an empty cell."""
     text = io.StringIO()
     writer = csv.DictWriter(text, columns or list(rows[0]), lineterminator="\n")
     writer.writeheader()
@@ -104,6 +112,7 @@ def write_csv(path: Path, rows: list[dict[str, Any]], columns: list[str] | None 
 
 
 def rounded(value: Any) -> Any:
+    """A value with all floats inside its lists and mappings rounded to four decimals."""
     if isinstance(value, dict):
         return {key: rounded(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""What a model says of the photos that it was not trained on, computed and on disk."""
+"""A model's predictions for the photos that it was not trained on, in memory and on disk."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +17,9 @@ PREDICTIONS_FOLDER = Path("data/predictions")
 
 @dataclass(frozen=True)
 class Predictions:
-    """Of N photos of one side: lists and arrays of N; `varieties` and `species` by label.
+    """Predictions for N photos of one split: lists and arrays of N; `varieties` and `species` by label.
 
-    `probabilities` [N, classes] float32 as the network gives them.
+    `probabilities` [N, classes] float32 as the network outputs them.
     """
 
     sha256s: list[str]
@@ -31,11 +31,11 @@ class Predictions:
 
 
 def predictions_path(dataset: str, recipe: str) -> Path:
-    """Where the predictions of a dataset's model of a recipe lie."""
+    """The file of the predictions of a dataset's model of a recipe."""
     return PREDICTIONS_FOLDER / dataset / f"{recipe}.parquet"
 
 
-def write_predictions(path: Path, sides: list[tuple[Split, np.ndarray, np.ndarray]]) -> None:
+def write_predictions(path: Path, splits: list[tuple[Split, np.ndarray, np.ndarray]]) -> None:
     """Write the probabilities and embeddings of splits."""
     tables = [
         pa.table(
@@ -51,13 +51,13 @@ def write_predictions(path: Path, sides: list[tuple[Split, np.ndarray, np.ndarra
             },
             schema=PREDICTIONS,
         )
-        for split, probabilities, embeddings in sides
+        for split, probabilities, embeddings in splits
     ]
     write_table(path, pa.concat_tables(tables).sort_by("sha256"))
 
 
 def read_predictions(dataset: str, recipe: str) -> Predictions:
-    """What a model said of the test photos, in order of sha256. Raises UserError."""
+    """A model's predictions for the test photos, in order of sha256. Raises UserError."""
     path = predictions_path(dataset, recipe)
     if not path.exists():
         raise UserError(
@@ -73,7 +73,7 @@ def read_predictions(dataset: str, recipe: str) -> Predictions:
     first = {int(label): row for row, label in reversed(list(enumerate(labels)))}
     if not len(table) or sorted(first) != list(range(classes)) or len(probabilities) != classes * len(table):
         raise UserError(
-            f"'{path}' does not hold test photos of every class; "
+            f"'{path}' does not contain test photos of every class; "
             f"run 'gemtrain evaluate --dataset {dataset} --recipe {recipe}' again."
         )
     return Predictions(

@@ -1,4 +1,4 @@
-"""Exported files measured on the test photos, beside PyTorch: are they as good, and how fast?"""
+"""Benchmark the exported files on the test photos against PyTorch: accuracy and latency."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -31,11 +31,11 @@ class Share(NamedTuple):
 
 @dataclass(frozen=True)
 class Measured:
-    """What a file is worth, or PyTorch itself (`bytes` is None).
+    """The measurements of a file, or of PyTorch itself (`bytes` is None).
 
-    `agreement`: the share of photos with the same first class as with PyTorch. `loss`: what it has less in
-    top-1 than PyTorch. `calibration_error` as in `gemtrain.scoring.calibration`. `milliseconds` a photo, by
-    number of threads.
+    `agreement`: the share of photos with the same first class as PyTorch. `loss`: how much lower its top-1 is
+    than that of PyTorch. `calibration_error` as in `gemtrain.scoring.calibration`. `milliseconds` per photo,
+    by number of threads.
     """
 
     name: str
@@ -54,9 +54,10 @@ def measure(
     calibrated: Calibrated,
     photo: Tensor,
 ) -> list[Measured]:
-    """PyTorch and the files of some names and `contents`, from the probabilities [N, classes] of each.
+    """Measure PyTorch and the files with the given names and `contents`, from the probabilities [N, classes]
+    of each.
 
-    The time is that of one `photo` [1, side, side, channels], of PyTorch that of `calibrated`.
+    The latency is that of one `photo` [1, side, side, channels], for PyTorch that of `calibrated`.
     """
     labels, expected = test.labels.numpy(), probabilities[PYTORCH].argmax(1)
     bootstrap, sizes = GroupBootstrap(test.groups), Counter(test.groups).values()
@@ -64,14 +65,14 @@ def measure(
     measured = []
     for name, found in probabilities.items():
         first = found.argmax(1)
-        right, same = first == labels, first == expected
-        lost = (expected == labels).astype(int) - right
+        correct, same = first == labels, first == expected
+        lost = (expected == labels).astype(int) - correct
         measured.append(
             Measured(
                 name,
                 len(contents[name]) if name in contents else None,
-                Share(float(right.mean()), bootstrap.mean(right)),
-                # Wilson's interval has a width also where all photos agree.
+                Share(float(correct.mean()), bootstrap.mean(correct)),
+                # Wilson's interval has a positive width even if all photos agree.
                 Share(float(same.mean()), wilson(float(same.mean()), sizes)),
                 Share(float(lost.mean()), bootstrap.mean(lost)),
                 calibration_error(labels, found),
@@ -84,16 +85,16 @@ def measure(
 def _time(
     calibrated: Calibrated, contents: Mapping[str, bytes], photo: Tensor
 ) -> dict[str, dict[int, float]]:
-    """Median milliseconds of one photo by name and number of threads: one, and as many as PyTorch has."""
+    """Median milliseconds per photo by name and number of threads: one, and as many as PyTorch uses."""
     most = torch.get_num_threads()
-    ways: dict[tuple[str, int], Callable[[], object]] = {}
+    calls: dict[tuple[str, int], Callable[[], object]] = {}
     for threads in sorted({1, most}):
-        ways[PYTORCH, threads] = partial(_ask_pytorch, calibrated, photo, threads)
+        calls[PYTORCH, threads] = partial(_run_pytorch, calibrated, photo, threads)
         for name, content in contents.items():
             session = open_session(content, threads)
-            ways[name, threads] = partial(session.run, None, {INPUT: photo.numpy()})
+            calls[name, threads] = partial(session.run, None, {INPUT: photo.numpy()})
     try:
-        taken = median_milliseconds(ways)
+        taken = median_milliseconds(calls)
     finally:
         torch.set_num_threads(most)
     by_name: dict[str, dict[int, float]] = {PYTORCH: {}, **{name: {} for name in contents}}
@@ -103,6 +104,6 @@ def _time(
 
 
 @torch.inference_mode()
-def _ask_pytorch(calibrated: Calibrated, photo: Tensor, threads: int) -> None:
+def _run_pytorch(calibrated: Calibrated, photo: Tensor, threads: int) -> None:
     torch.set_num_threads(threads)
     calibrated(photo)

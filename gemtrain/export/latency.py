@@ -1,4 +1,4 @@
-"""How long a call takes, of several ways to do the same: measured in turns, so that all see one machine."""
+"""Latency of several calls that do the same work, measured in turns, so that all see the same load."""
 
 import platform
 import time
@@ -9,33 +9,33 @@ from typing import TypeVar
 
 from gemkit.progress import Progress
 
-Way = TypeVar("Way")
+Name = TypeVar("Name")
 
-#: Calls a turn: of more than one, most find the caches as they left them. A slow network gets fewer turns.
+#: Several calls per turn, so that most find warm caches. A slow network gets fewer turns.
 _CALLS, _TURNS, _LEAST_TURNS, _SECONDS = 5, 40, 3, 20.0
 
 
-def median_milliseconds(ways: Mapping[Way, Callable[[], object]]) -> dict[Way, float]:
-    """The median of 15 to 200 calls of each way."""
-    for way in ways.values():
-        way()
-    taken: dict[Way, list[float]] = {name: [] for name in ways}
+def median_milliseconds(calls: Mapping[Name, Callable[[], object]]) -> dict[Name, float]:
+    """The median duration of 15 to 200 calls of each."""
+    for call in calls.values():
+        call()
+    taken: dict[Name, list[float]] = {name: [] for name in calls}
     start = time.monotonic()
     with Progress("time", _TURNS, "turns") as progress:
         for turn in range(_TURNS):
             if turn >= _LEAST_TURNS and time.monotonic() - start > _SECONDS:
                 break
-            for name, way in ways.items():
+            for name, call in calls.items():
                 for _ in range(_CALLS):
                     before = time.perf_counter()
-                    way()
+                    call()
                     taken[name].append(1000 * (time.perf_counter() - before))
             progress.advance()
     return {name: median(values) for name, values in taken.items()}
 
 
 def processor() -> str:
-    """What this machine's processor is called."""
+    """The name of this machine's processor."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""The model card: what to know of an exported model before one uses it, as Markdown."""
+"""The model card: what to know before using an exported model, as Markdown."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ from gemtrain.export.latency import processor
 from gemtrain.export.onnx_graph import INPUT, OUTPUT
 from gemtrain.scoring.selective_prediction import Confidence
 
-#: By number of channels: how Pillow reads a photo, and how that becomes the input.
+#: By number of channels: how Pillow reads a photo, and how to make it the input.
 _READ = {
     1: ('Image.open("crop.jpg").convert("L").resize({size})', "np.asarray(photo)[None, ..., None]"),
     3: ('Image.open("crop.jpg").convert("RGB").resize({size})', "np.asarray(photo)[None]"),
@@ -38,46 +38,47 @@ for label in probabilities.argsort()[::-1][:5]:
 
 def model_card(
     dataset: Dataset,
-    about: dict[str, Any],
+    metadata: dict[str, Any],
     metrics: dict[str, Any],
     confidence: Confidence,
     calibrated: np.ndarray,
     measured: Sequence[Measured],
 ) -> str:
-    """The text of the card of a model of model.json `about`.
+    """The text of the card of the model that `metadata` (model.json) describes.
 
     `metrics` is what `evaluate` wrote, `calibrated` the probabilities [N, classes] of the test photos.
     """
     sections = {
-        "What it is for": _purpose(about),
-        "How to use it": _use(about),
+        "What it is for": _purpose(metadata),
+        "How to use it": _use(metadata),
         "Data": _data(dataset),
-        "How it was trained": _training(about),
+        "How it was trained": _training(metadata),
         "How good it is": _scores(metrics),
         "The files": _files(measured),
         "Calibration": _calibration(metrics, confidence),
-        "Limits": _limits(about, metrics),
+        "Limits": _limits(metadata, metrics),
         "Classes": _classes(dataset, calibrated),
     }
-    title = f"# {about['dataset']} / {about['recipe']}"
+    title = f"# {metadata['dataset']} / {metadata['recipe']}"
     return "\n\n".join([title, *(f"## {name}\n\n{text}" for name, text in sections.items())]) + "\n"
 
 
-def _purpose(about: dict[str, Any]) -> str:
+def _purpose(metadata: dict[str, Any]) -> str:
     text = (
-        f"A network (`{about['network']}`) that says which of {len(about['varieties'])} classes a photo "
-        "shows, with probabilities: for sorting, searching and checking photos like those it learnt from."
+        f"A network (`{metadata['network']}`) that predicts which of {len(metadata['varieties'])} classes a "
+        "photo shows, with probabilities: for sorting, searching and checking photos like those it was "
+        "trained on."
     )
-    if any(about["species"]):
+    if any(metadata["species"]):
         text += (
-            " The classes are varieties of gemstones. Whether a stone is natural, treated, synthetic or "
-            "glass, and what it is worth, no photo shows: that takes a gemmologist's instruments."
+            " The classes are varieties of gemstones. No photo shows whether a stone is natural, treated, "
+            "synthetic or glass, or what it is worth: that takes a gemmologist's instruments."
         )
     return text
 
 
-def _use(about: dict[str, Any]) -> str:
-    side, channels = about["image_size"], about["settings"]["channels"]
+def _use(metadata: dict[str, Any]) -> str:
+    side, channels = metadata["image_size"], metadata["settings"]["channels"]
     photo, pixels = _READ[channels]
     colours = {1: "grey", 3: "RGB", 4: "RGB and a fourth band"}[channels]
     return (
@@ -85,10 +86,11 @@ def _use(about: dict[str, Any]) -> str:
         + f"""
 
 * Input `{INPUT}`: uint8 [N, {side}, {side}, {channels}], {colours}, 0 to 255, any N: the square of the photo
-  that shows the object, cropped as those it learnt from and brought to {side} pixels. All else is inside.
-* Output `{OUTPUT}`: float32 [N, {len(about["varieties"])}], in the order of `varieties`.
+  that shows the object, cropped like the training photos and resized to {side} pixels. All other steps are
+  part of the graph.
+* Output `{OUTPUT}`: float32 [N, {len(metadata["varieties"])}], in the order of `varieties`.
 * Metadata: `dataset`, `dataset_version`, `recipe`, `network`; as JSON `image_size`, `channels`,
-  `temperature`, `sure_from`, `varieties` and `species` (null where open)."""
+  `temperature`, `acceptance_threshold`, `varieties` and `species` (null where open)."""
     )
 
 
@@ -99,38 +101,40 @@ def _data(dataset: Dataset) -> str:
     ]
     return (
         f"Dataset `{dataset.name}`, version `{dataset.version}`. A group, photos of one product or near "
-        "copies, is on one side only; images are photos in one or more orientations.\n\n"
+        "copies, is in one split only; images are photos in one or more orientations.\n\n"
         + markdown_table(("split", "photos", "groups", "images"), rows)
     )
 
 
-def _training(about: dict[str, Any]) -> str:
-    settings = about["settings"]
+def _training(metadata: dict[str, Any]) -> str:
+    settings = metadata["settings"]
     stages = "; ".join(
         f"{ended['epochs']} epochs of {stage['train']} at a learning rate of {stage['learning_rate']:g}"
-        for stage, ended in zip(settings["stages"], about["stages"], strict=True)
+        for stage, ended in zip(settings["stages"], metadata["stages"], strict=True)
     )
     changes = ", ".join(
         name if value is True else f"{name} {value:g}"
         for name, value in settings["augmentation"].items()
         if value
     )
-    views, bins = settings["views"], settings["colour_bins"]
+    views, bins = settings["tta_views"], settings["colour_bins"]
     facts = {
         "recipe": settings["description"],
         "source": settings["source"],
         "published result": settings["published"],
-        "parameters": f"{about['parameters']:,}",
-        "weights at first": Path(settings["weights"]).name,
-        "images": f"{about['image_size']} pixels, {settings['channels']} channels",
-        "beside the network": f"an expert on colours, {bins} bins a channel" if bins else "",
+        "parameters": f"{metadata['parameters']:,}",
+        "initial weights": Path(settings["weights"]).name,
+        "images": f"{metadata['image_size']} pixels, {settings['channels']} channels",
+        "colour expert": f"a histogram of {bins} bins a channel" if bins else "",
         "stages": stages,
         "classifier": settings["classifier"],
         "optimiser": f"{settings['optimiser']}, batches of {settings['batch_size']}" if stages else "",
         "augmentation": changes if stages else "",
-        "kept": f"epoch {about['best_epoch']} of {about['epochs']}, by {settings['keep']}" if stages else "",
-        "seed": about["seed"],
-        "answer": f"the mean over {views} orientations of a photo" if views > 1 else "",
+        "selected": f"epoch {metadata['best_epoch']} of {metadata['epochs']}, by {settings['monitor']}"
+        if stages
+        else "",
+        "seed": metadata["seed"],
+        "probabilities": f"the mean over {views} orientations of a photo" if views > 1 else "",
     }
     return "\n".join(f"* {name}: {fact}" for name, fact in facts.items() if fact not in ("", None))
 
@@ -148,8 +152,8 @@ def _scores(metrics: dict[str, Any]) -> str:
         ("always the most frequent class", f"{baselines['majority']:.3f}", ""),
     ]
     return (
-        f"On {metrics['test_images']:,} test photos of {metrics['test_groups']:,} groups that it never saw; "
-        "95 % intervals, a bootstrap over groups.\n\n"
+        f"On {metrics['test_images']:,} test photos of {metrics['test_groups']:,} groups that it has never "
+        "seen; 95 % intervals by bootstrap over groups.\n\n"
         + markdown_table(("score", "value", "95 % interval"), rows)
     )
 
@@ -176,7 +180,7 @@ def _files(measured: Sequence[Measured]) -> str:
         markdown_table(columns, rows)
         + "\n\nMeasured on the test photos. Milliseconds are the median of one photo at a time, measured in "
         f"turns, on: {processor()}. The scales of the int8 file come from training photos; its weights have "
-        "seven bits, so that it answers alike on processors with and without VNNI instructions."
+        "seven bits, so that its outputs are the same on processors with and without VNNI instructions."
     )
 
 
@@ -188,22 +192,22 @@ def _calibration(metrics: dict[str, Any], confidence: Confidence) -> str:
         f"{values['ece_before']:.3f} without (15 bins of equal mass)."
     )
     if confidence.threshold is None:
-        return f"{text} The validation photos do not tell from which probability on the model is sure."
+        return f"{text} No probability threshold was accurate enough on the validation photos."
     return (
-        f"{text} From a probability of {confidence.threshold:.2f} on (`sure_from`), 95 % or more of its "
-        "answers on validation photos were right; below, take them for a guess."
+        f"{text} At a probability of {confidence.threshold:.2f} (`acceptance_threshold`) or more, 95 % or "
+        "more of its predictions on validation photos were correct; below, treat them as guesses."
     )
 
 
-def _limits(about: dict[str, Any], metrics: dict[str, Any]) -> str:
+def _limits(metadata: dict[str, Any], metrics: dict[str, Any]) -> str:
     limits = [
-        f"It knows {len(about['varieties'])} classes and names one of them whatever it is shown.",
-        "Photos of another kind (light, camera, background, crop) than those it learnt from may be answered "
-        "worse than the test photos, and with too much confidence.",
-        f"It was tested on {metrics['test_groups']:,} groups of photos; the intervals tell what that proves.",
+        f"It knows {len(metadata['varieties'])} classes and predicts one of them for any image.",
+        "On photos that differ from the training photos (light, camera, background, crop) it may be less "
+        "accurate than on the test photos, and too confident.",
+        f"It was tested on {metrics['test_groups']:,} groups of photos; the intervals show what that proves.",
     ]
     if metrics["blind_spots"]:
-        limits.append(f"It finds fewer than 20 % of: {', '.join(metrics['blind_spots'])}.")
+        limits.append(f"It recognises fewer than 20 % of: {', '.join(metrics['blind_spots'])}.")
     if metrics["baselines"]["below_forest"]:
         limits.append("A random forest on colour and texture does better on the same photos.")
     return "\n".join(f"* {limit}" for limit in limits)
@@ -225,7 +229,7 @@ def _classes(dataset: Dataset, calibrated: np.ndarray) -> str:
         for variety, species, seen, row in zip(dataset.varieties, dataset.species, photos, found, strict=True)
     ]
     return markdown_table(
-        ("class", "species", "training photos", "test photos", "found", "95 % interval"), rows
+        ("class", "species", "training photos", "test photos", "recognised", "95 % interval"), rows
     )
 
 

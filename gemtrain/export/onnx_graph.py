@@ -1,4 +1,4 @@
-"""A trained network as ONNX: raw pixels in, calibrated probabilities out; in float and in int8."""
+"""Convert a trained network to ONNX, from raw pixels to calibrated probabilities, in float and in int8."""
 
 import copy
 import importlib.util
@@ -17,24 +17,24 @@ from gemtrain.data.augment import oriented
 from gemtrain.models.classifier import Classifier
 from gemtrain.models.colour_expert import ColourHead, ColourHistogram
 
-#: Names of the graph's input and output.
+#: The names of the graph's input and output.
 INPUT, OUTPUT = "images", "probabilities"
 
-#: Modules whose nodes stay in float, and how the names of these begin.
+#: Modules whose nodes stay in float, and the prefix of their nodes' names.
 _COLOURS = (ColourHistogram, ColourHead)
 _IN_FLOAT = "float."
 
 _PACKAGES = ("onnx", "onnxruntime", "onnxscript")
-_BATCH = 4  # each is seen in up to 16 views at once
+_BATCH = 4  # each in up to 16 views at once
 
-#: Quantised a channel at a time they would need weights of two axes; theirs have one.
+#: Quantisation per channel needs weights of two axes; theirs have one.
 _NORMALISATIONS = ("BatchNormalization", "LayerNormalization")
 
 
 class Calibrated(nn.Module):
-    """uint8 images [N, side, side, channels] to probabilities [N, classes] that may be believed.
+    """uint8 images [N, side, side, channels] to calibrated probabilities [N, classes].
 
-    They are those of `predict`, the mean over so many `views` of an image, with a temperature (`tempered`).
+    They are those of `predict`, the mean over `views` orientations of an image, after `apply_temperature`.
     """
 
     def __init__(self, model: Classifier, views: int, temperature: float):
@@ -49,23 +49,23 @@ class Calibrated(nn.Module):
 
 
 def check_packages() -> None:
-    """Raise UserError when a package that writing ONNX takes is missing."""
+    """Raise UserError if a package for writing ONNX is missing."""
     missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
         raise UserError(
-            f"Exporting takes packages that are not installed here; run 'pip install {' '.join(missing)}'."
+            f"Exporting needs packages that are not installed; run 'pip install {' '.join(missing)}'."
         )
 
 
 def to_onnx(calibrated: Calibrated, image_size: int, properties: Mapping[str, str]) -> bytes:
-    """The content of an ONNX file that does the same, with `properties`, `network` among them, as metadata.
+    """The content of an equivalent ONNX file, with `properties`, which include `network`, as metadata.
 
     The same network and properties give the same bytes (with one version of PyTorch). Raises UserError for a
-    network of which ONNX cannot be made.
+    network that cannot be converted.
     """
     from onnx.helper import set_model_props
 
-    # In channels-last memory the exporter makes of pooling a graph that gathers numbers one by one.
+    # In channels-last memory the exporter turns pooling into a graph that gathers numbers one by one.
     plain = copy.deepcopy(calibrated).to(memory_format=torch.contiguous_format)
     channels = plain.model.mean.numel()
     images = torch.zeros(2, image_size, image_size, channels, dtype=torch.uint8)
@@ -81,19 +81,23 @@ def to_onnx(calibrated: Calibrated, image_size: int, properties: Mapping[str, st
         )
     except torch.onnx.OnnxExporterError as error:
         reason = str(error.__cause__ or error).partition("\n")[0]
-        raise UserError(f"Of the network '{properties['network']}' no ONNX can be made: {reason}") from None
+        raise UserError(
+            f"The network '{properties['network']}' cannot be converted to ONNX: {reason}"
+        ) from None
     assert program is not None
     exported = program.model_proto
     graph = exported.graph
     if not graph.input[0].type.tensor_type.shape.dim[0].dim_param:
         raise UserError(
-            f"Of the network '{properties['network']}' no ONNX can be made: what it does depends on how many "
-            "images it is given; take another network."
+            f"The network '{properties['network']}' cannot be converted to ONNX: its graph depends on the "
+            "batch size; use another network."
         )
+    # With its module, as the name of a class may be part of that of another one.
+    in_float = [f"{kind.__module__}.{kind.__qualname__}" for kind in _COLOURS]
     for node in graph.node:
-        if any(kind.__name__ in note.value for kind in _COLOURS for note in node.metadata_props):
+        if any(name in note.value for name in in_float for note in node.metadata_props):
             node.name = f"{_IN_FLOAT}{node.name}"
-    # Notes of the exporter's, among them paths of this machine.
+    # Notes of the exporter, which include local paths.
     for noted in (graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
         del noted.metadata_props[:]
     set_model_props(exported, dict(properties))
@@ -101,23 +105,23 @@ def to_onnx(calibrated: Calibrated, image_size: int, properties: Mapping[str, st
 
 
 class _Batches:
-    """What `quantize_static` reads its photos from."""
+    """The images that `quantize_static` reads."""
 
     def __init__(self, images: np.ndarray):
         self._batches = _batches(images)
 
     def get_next(self) -> dict[str, np.ndarray] | None:
-        """The next input; None after the last."""
+        """The next input; None after the last one."""
         return next(self._batches, None)
 
 
 def to_int8(content: bytes, images: np.ndarray) -> bytes:
-    """The network of an ONNX file in 8-bit integers, scaled to what it makes of images [N, H, W, channels].
+    """The network of an ONNX file in 8-bit integers, with scales measured on images [N, H, W, channels].
 
-    The last layer, temperature, softmax and the histogram of colours stay in float: there, rounding costs
-    calibration and saves next to nothing. Weights have a scale for each channel and seven bits: without VNNI
-    instructions a processor adds two products in 16 bits, where those of eight overflow, and would answer
-    otherwise than others.
+    The last layer, temperature, softmax and the colour histogram stay in float: rounding them would cost
+    calibration and save next to nothing. Weights have a scale per channel and seven bits: without VNNI
+    instructions a processor adds two products in 16 bits, where those of eight bits overflow, and the output
+    would depend on the processor.
     """
     import onnx
     from onnxruntime.quantization import QuantType, quantize_static
@@ -155,24 +159,24 @@ def to_int8(content: bytes, images: np.ndarray) -> bytes:
 
 
 def open_session(content: bytes, threads: int) -> Any:
-    """An ONNX Runtime session on so many threads of the CPU."""
+    """An ONNX Runtime session on `threads` threads of the CPU."""
     from onnxruntime import InferenceSession, SessionOptions
 
     options = SessionOptions()
     options.intra_op_num_threads = threads
-    # Threads that wait for work would take the processor from whoever is measured next.
+    # Threads spinning for work would slow down whatever is measured next.
     options.add_session_config_entry("session.force_spinning_stop", "1")
     return InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
 
-def answers(session: Any, images: np.ndarray, name: str) -> np.ndarray:
-    """What a session says of images [N, side, side, channels]: [N, classes]; `name` tells a person which."""
-    found = []
+def run_session(session: Any, images: np.ndarray, name: str) -> np.ndarray:
+    """The outputs of a session for images [N, side, side, channels]: [N, classes]; `name` is shown."""
+    outputs = []
     with Progress(f"check {name}", len(images)) as progress:
         for batch in _batches(images):
-            found.append(session.run([OUTPUT], batch)[0])
-            progress.advance(len(found[-1]))
-    return np.concatenate(found)
+            outputs.append(session.run([OUTPUT], batch)[0])
+            progress.advance(len(outputs[-1]))
+    return np.concatenate(outputs)
 
 
 def _batches(images: np.ndarray) -> Iterator[dict[str, np.ndarray]]:

@@ -1,0 +1,1 @@
+"""Import user-supplied data as datasets."""

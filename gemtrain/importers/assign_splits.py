@@ -1,4 +1,4 @@
-"""Which side each picture of data of one's own is on: the sides it came with, and by hash what is missing."""
+"""Assign the images of an imported dataset to splits: its own splits, and by hash where it has none."""
 
 import hashlib
 from collections import Counter, defaultdict
@@ -9,98 +9,98 @@ from typing import NamedTuple
 from gemkit.errors import UserError
 from gemtrain.tables import SPLITS
 
-#: Shares of validation and test pictures where the data does not say which those are.
+#: Shares of validation and test images where the data has no such splits.
 VALIDATION, TEST = 0.15, 0.15
 
-#: Strongest first: of copies on several sides the one on the strongest is kept.
+#: Strongest first: of copies in several splits, the one in the strongest is kept.
 _STRENGTH = ("test", "validation", "train", None)
 
 _NAMED = 5
 
 
-class Picture(NamedTuple):
-    """`side` is the one that the data says, or None; copies have the same `pixel_hash`."""
+class LabelledImage(NamedTuple):
+    """`split` is the one in the data, or None; copies have the same `pixel_hash`."""
 
     variety: str
-    side: str | None
+    split: str | None
     pixel_hash: bytes
 
 
 @dataclass(frozen=True)
-class Sides:
-    """`sides[n]` of picture n; None where it is left out.
+class SplitAssignment:
+    """`splits[n]` is the split of image n; None if it is left out.
 
-    Left out are further `copies` of a picture, so that none is on two sides (the data has `shared` of the
-    pictures on two of its own sides), and all `contradicting` ones, pictures that are in several classes.
-    `drawn` are the sides that were drawn by hash, smallest first.
+    Left out are further `copies` of an image, so that none is in two splits (`shared` images are in two
+    splits of the data), and all `contradicting` images, which are in several classes. `drawn` are the splits
+    that were drawn by hash, the smallest hash first.
     """
 
-    sides: list[str | None]
+    splits: list[str | None]
     copies: int
     shared: int
     contradicting: int
     drawn: tuple[str, ...]
 
 
-def assign(pictures: Sequence[Picture], source: str) -> Sides:
-    """A side for every picture; `source` names the data in a UserError about classes that are too small.
+def assign(images: Sequence[LabelledImage], source: str) -> SplitAssignment:
+    """Assign a split to every image; `source` names the data in a UserError about classes that are too small.
 
-    Where the data brings no test side, 15 % of each class's training pictures are drawn; where it brings no
-    validation side, 15 % of those of the class that are left for training (with both drawn: of all). The
-    order of drawing is that of a hash of the pixels: it depends on no other picture.
+    Without a test split, 15 % of each class's training images are drawn; without a validation split, 15 % of
+    each class's remaining training images (if both are drawn: of all). Images are drawn in the order of a
+    hash of their pixels, which depends on no other image.
     """
-    chosen, copies, shared, contradicting = _one_of_each(pictures)
-    brought = {pictures[number].side for number in chosen} - {None}
-    if brought and "train" not in brought:
+    chosen, copies, shared, contradicting = _one_of_each(images)
+    given = {images[number].split for number in chosen} - {None}
+    if given and "train" not in given:
         raise UserError(
-            f"'{source}' has {' and '.join(sorted(map(str, brought)))} images but none for training; "
-            "name the folder above."
+            f"'{source}' has {' and '.join(sorted(map(str, given)))} images but none for training; "
+            "give the path of the parent folder."
         )
-    sides: list[str | None] = [None] * len(pictures)
+    splits: list[str | None] = [None] * len(images)
     by_class: dict[str, list[int]] = defaultdict(list)
-    for number in sorted(chosen, key=lambda number: _place(pictures[number].pixel_hash)):
-        by_class[pictures[number].variety].append(number)
+    for number in sorted(chosen, key=lambda number: _draw_order(images[number].pixel_hash)):
+        by_class[images[number].variety].append(number)
     if len(by_class) < 2:
         raise UserError(
-            f"'{source}' has {len(by_class)} class with images; at least 2 are needed, by folder or label."
+            f"'{source}' has {len(by_class)} class with images; at least 2 are needed, as folders or labels."
         )
     for numbers in by_class.values():
-        for number, side in zip(numbers, _draw([pictures[n].side for n in numbers], brought), strict=True):
-            sides[number] = side
-    _check_classes(by_class, sides, source)
-    drawn = tuple(side for side in ("validation", "test") if side not in brought)
-    return Sides(sides, copies, shared, contradicting, drawn)
+        for number, split in zip(numbers, _draw([images[n].split for n in numbers], given), strict=True):
+            splits[number] = split
+    _check_classes(by_class, splits, source)
+    drawn = tuple(split for split in ("validation", "test") if split not in given)
+    return SplitAssignment(splits, copies, shared, contradicting, drawn)
 
 
-def _one_of_each(pictures: Sequence[Picture]) -> tuple[list[int], int, int, int]:
-    """The pictures to use, and how many are copies, have copies on several sides, are in several classes."""
+def _one_of_each(images: Sequence[LabelledImage]) -> tuple[list[int], int, int, int]:
+    """The images to use; how many are copies, have copies in several splits, are in several classes."""
     same: dict[bytes, list[int]] = defaultdict(list)
-    for number, picture in enumerate(pictures):
-        same[picture.pixel_hash].append(number)
+    for number, image in enumerate(images):
+        same[image.pixel_hash].append(number)
     chosen, copies, shared, contradicting = [], 0, 0, 0
     for numbers in same.values():
-        if len({pictures[number].variety for number in numbers}) > 1:
+        if len({images[number].variety for number in numbers}) > 1:
             contradicting += len(numbers)
             continue
-        chosen.append(min(numbers, key=lambda number: (_STRENGTH.index(pictures[number].side), number)))
+        chosen.append(min(numbers, key=lambda number: (_STRENGTH.index(images[number].split), number)))
         copies += len(numbers) - 1
-        shared += len({pictures[number].side for number in numbers}) > 1
+        shared += len({images[number].split for number in numbers}) > 1
     return chosen, copies, shared, contradicting
 
 
-def _place(pixel_hash: bytes) -> bytes:
+def _draw_order(pixel_hash: bytes) -> bytes:
     return hashlib.sha256(b"side " + pixel_hash).digest()
 
 
-def _draw(brought: list[str | None], known: Iterable[str | None]) -> list[str]:
-    """The sides of a class's pictures, in the order in which they are drawn, for those they came with."""
-    sides = [side or "train" for side in brought]
+def _draw(given: list[str | None], known: Iterable[str | None]) -> list[str]:
+    """The splits of a class's images in drawing order, from those they have in the data."""
+    splits = [split or "train" for split in given]
     shares = {"test": TEST, "validation": VALIDATION if "test" in known else VALIDATION / (1 - TEST)}
-    for drawn in (side for side in shares if side not in known):
-        training = [number for number, side in enumerate(sides) if side == "train"]
+    for drawn in (split for split in shares if split not in known):
+        training = [number for number, split in enumerate(splits) if split == "train"]
         for number in training[: _share(shares[drawn], len(training))]:
-            sides[number] = drawn
-    return sides
+            splits[number] = drawn
+    return splits
 
 
 def _share(share: float, count: int) -> int:
@@ -108,16 +108,16 @@ def _share(share: float, count: int) -> int:
     return min(max(1, round(share * count)), count)
 
 
-def _check_classes(by_class: dict[str, list[int]], sides: list[str | None], source: str) -> None:
+def _check_classes(by_class: dict[str, list[int]], splits: list[str | None], source: str) -> None:
     lacking = []
     for variety, numbers in sorted(by_class.items()):
-        found = Counter(sides[number] for number in numbers)
-        missing = [side for side in SPLITS if not found[side]]
+        found = Counter(splits[number] for number in numbers)
+        missing = [split for split in SPLITS if not found[split]]
         if missing:
             lacking.append(f"'{variety}' ({len(numbers)} images, none for {' and '.join(missing)})")
     if lacking:
         more = f" and {len(lacking) - _NAMED} more" if len(lacking) > _NAMED else ""
         raise UserError(
-            f"'{source}': every class needs a training, a validation and a test image; give more images to, "
-            f"or leave out, {', '.join(lacking[:_NAMED])}{more}."
+            f"'{source}': every class needs a training, a validation and a test image; add images to, "
+            f"or remove, {', '.join(lacking[:_NAMED])}{more}."
         )

@@ -1,4 +1,4 @@
-"""Pictures of a source become a dataset: decoded in workers, their copies left out, each on a side."""
+"""Convert a source of images to a dataset: decoded in workers, without copies, split."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -15,60 +15,68 @@ from gemkit.executor.base import GivenUp, Limits
 from gemkit.executor.local import map_in_order
 from gemkit.progress import Progress
 from gemkit.tables import write_stream
-from gemtrain.data.undecodable import MOST_BROKEN, Broken
-from gemtrain.importers.assign_splits import Picture, Sides, assign
-from gemtrain.importers.normalise import Stored, store
+from gemtrain.data.undecodable import MAX_UNDECODABLE, UndecodableImages
+from gemtrain.importers.assign_splits import LabelledImage, SplitAssignment, assign
+from gemtrain.importers.normalise import NormalisedImage, normalise
 from gemtrain.importers.source import Record, Source
 from gemtrain.tables import DATASET, SPLITS
 
-#: A piece of a Parquet file ends with whichever comes first.
+#: The size of a row group of a Parquet file: whichever limit is reached first.
 _ROWS, _BYTES = 256, 32 * 2**20
 
-#: Results that may wait for those of earlier pictures, bytes.
+#: Results that may wait for those of earlier images, bytes.
 _WAITING_BYTES = 2**28
 
-#: So many images that cannot be decoded are an accident, however few there are in all.
-_FEW_BROKEN = 5
+#: This many undecodable images are tolerated, however few images there are in total.
+_FEW_UNDECODABLE = 5
 
-#: Pictures before it is known which side each is on, in the order of the source.
-_PICTURES = pa.schema(
+#: The images before they are assigned to splits, in the order of the source.
+_IMAGES = pa.schema(
     [
         ("content", pa.binary()),
-        ("place", pa.string()),
+        ("location", pa.string()),
         ("variety", pa.string()),
-        ("side", pa.string()),
+        ("split", pa.string()),
         ("sha256", pa.string()),
         ("pixel_hash", pa.binary()),
     ]
 )
 
 
-def convert(source: Source, path: Path, name: str, folder: Path) -> tuple[Sides, list[str], Broken]:
-    """Write the files of DATASET for what lies at `path`; its sides, its classes, and what is left out.
+def convert(
+    source: Source, path: Path, name: str, folder: Path
+) -> tuple[SplitAssignment, list[str], UndecodableImages]:
+    """Write the files of DATASET for the data at `path`; returns splits, classes and undecodable images.
 
-    A picture's group is itself, as it is there only once. Memory holds some pictures at a time. Raises
+    Each image is its own group, as it has no copies. Memory holds only some images at a time. Raises
     UserError when too many cannot be decoded or a class has too few.
     """
-    pictures, broken = folder / "pictures.parquet", Broken()
-    with Progress(f"take in {name}", source.count) as progress:
-        write_stream(pictures, _PICTURES, _pieces(_rows(source, broken, progress), _PICTURES))
-    count = pq.read_metadata(pictures).num_rows
-    _check_broken(broken, count, path)
-    columns = ["variety", "side", "pixel_hash"]
-    table = pq.read_table(pictures, columns=columns)
-    sides = assign(
-        [Picture(*row) for row in zip(*(table[column].to_pylist() for column in columns), strict=True)],
+    images, undecodable = folder / "images.parquet", UndecodableImages()
+    with Progress(f"import {name}", source.count) as progress:
+        write_stream(images, _IMAGES, _pieces(_rows(source, undecodable, progress), _IMAGES))
+    count = pq.read_metadata(images).num_rows
+    _check_undecodable(undecodable, count, path)
+    columns = ["variety", "split", "pixel_hash"]
+    table = pq.read_table(images, columns=columns)
+    assignment = assign(
+        [LabelledImage(*row) for row in zip(*(table[column].to_pylist() for column in columns), strict=True)],
         str(path),
     )
-    varieties = sorted({v for v, side in zip(table["variety"].to_pylist(), sides.sides, strict=True) if side})
-    for side in SPLITS:
-        write_stream(folder / f"{side}-00000.parquet", DATASET, _side(pictures, sides.sides, side, varieties))
-    pictures.unlink()
-    return sides, varieties, broken
+    varieties = sorted(
+        {v for v, split in zip(table["variety"].to_pylist(), assignment.splits, strict=True) if split}
+    )
+    for split in SPLITS:
+        write_stream(
+            folder / f"{split}-00000.parquet",
+            DATASET,
+            _split_rows(images, assignment.splits, split, varieties),
+        )
+    images.unlink()
+    return assignment, varieties, undecodable
 
 
-def _rows(source: Source, broken: Broken, progress: Progress) -> Iterator[dict[str, Any]]:
-    """The rows of _PICTURES, in the order of the source; a picture may kill the worker that decodes it."""
+def _rows(source: Source, undecodable: UndecodableImages, progress: Progress) -> Iterator[dict[str, Any]]:
+    """The rows of _IMAGES, in the order of the source; an image may kill the worker that decodes it."""
     records: deque[Record] = deque()
 
     def contents() -> Iterator[Path | bytes | np.ndarray]:
@@ -76,29 +84,29 @@ def _rows(source: Source, broken: Broken, progress: Progress) -> Iterator[dict[s
             records.append(record._replace(content=b""))
             yield record.content
 
-    for stored in map_in_order(store, contents(), Limits(), _WAITING_BYTES, _size):
+    for result in map_in_order(normalise, contents(), Limits(), _WAITING_BYTES, _size):
         record = records.popleft()
         progress.advance()
-        if isinstance(stored, Stored):
+        if isinstance(result, NormalisedImage):
             yield {
-                "content": stored.content,
-                "place": record.place,
+                "content": result.content,
+                "location": record.location,
                 "variety": record.variety,
-                "side": record.side,
-                "sha256": stored.sha256,
-                "pixel_hash": stored.pixel_hash,
+                "split": record.split,
+                "sha256": result.sha256,
+                "pixel_hash": result.pixel_hash,
             }
         else:
-            reason = f"it {stored.reason}" if isinstance(stored, GivenUp) else stored
-            broken.append(f"{record.place}: {reason}")
+            reason = f"it {result.reason}" if isinstance(result, GivenUp) else result
+            undecodable.append(f"{record.location}: {reason}")
 
 
-def _size(result: Stored | str | GivenUp) -> int:
-    return len(result.content) if isinstance(result, Stored) else 0
+def _size(result: NormalisedImage | str | GivenUp) -> int:
+    return len(result.content) if isinstance(result, NormalisedImage) else 0
 
 
 def _pieces(rows: Iterable[dict[str, Any]], schema: pa.Schema) -> Iterator[pa.Table]:
-    """Rows as tables of a size that memory can hold."""
+    """The rows as tables that fit into memory."""
     buffer: list[dict[str, Any]] = []
     size = 0
     for row in rows:
@@ -110,24 +118,28 @@ def _pieces(rows: Iterable[dict[str, Any]], schema: pa.Schema) -> Iterator[pa.Ta
     yield pa.Table.from_pylist(buffer, schema)
 
 
-def _side(pictures: Path, sides: list[str | None], side: str, varieties: list[str]) -> Iterator[pa.Table]:
-    """The rows of DATASET on one side."""
+def _split_rows(
+    images: Path, splits: list[str | None], split: str, varieties: list[str]
+) -> Iterator[pa.Table]:
+    """The rows of DATASET in one split."""
     labels = pa.array(varieties)
-    with pq.ParquetFile(pictures) as parquet:
+    with pq.ParquetFile(images) as parquet:
         start = 0
         for group in range(parquet.num_row_groups):
             table = parquet.read_row_group(group).combine_chunks()
-            chosen = [found == side for found in sides[start : start + len(table)]]
+            chosen = [found == split for found in splits[start : start + len(table)]]
             start += len(table)
             if not any(chosen):
                 continue
             table = table.filter(pa.array(chosen)).combine_chunks()
             count = len(table)
-            columns = {column: table[column].chunk(0) for column in ("content", "place", "variety", "sha256")}
+            columns = {
+                column: table[column].chunk(0) for column in ("content", "location", "variety", "sha256")
+            }
             yield pa.table(
                 {
                     "image": pa.StructArray.from_arrays(
-                        [columns["content"], columns["place"]], ["bytes", "path"]
+                        [columns["content"], columns["location"]], ["bytes", "path"]
                     ),
                     "label": pc.index_in(columns["variety"], labels).cast(pa.int64()),
                     "variety": columns["variety"],
@@ -141,14 +153,14 @@ def _side(pictures: Path, sides: list[str | None], side: str, varieties: list[st
             )
 
 
-def _check_broken(broken: Broken, intact: int, path: Path) -> None:
-    count = len(broken) + intact
+def _check_undecodable(undecodable: UndecodableImages, intact: int, path: Path) -> None:
+    count = len(undecodable) + intact
     if not count:
-        raise UserError(f"'{path}' holds no image with a label; name another folder or file.")
+        raise UserError(f"'{path}' contains no image with a label; give another folder or file.")
     if not intact:
-        raise UserError(f"'{path}': none of its {count} images can be decoded ({broken}).")
-    if len(broken) > max(_FEW_BROKEN, MOST_BROKEN * count):
+        raise UserError(f"'{path}': none of its {count} images can be decoded ({undecodable}).")
+    if len(undecodable) > max(_FEW_UNDECODABLE, MAX_UNDECODABLE * count):
         raise UserError(
-            f"'{path}': {len(broken)} of {count} images cannot be decoded, more than {MOST_BROKEN:.0%} "
-            f"({broken}); replace or remove them."
+            f"'{path}': {len(undecodable)} of {count} images cannot be decoded, more than "
+            f"{MAX_UNDECODABLE:.0%} ({undecodable}); replace or remove them."
         )

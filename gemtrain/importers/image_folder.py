@@ -1,39 +1,39 @@
-"""A folder with a folder of images for each class, with or without train and test folders above those."""
+"""A folder with a folder of images for each class, optionally inside train and test folders."""
 
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from gemtrain.importers.source import Record, Source, side_of, tidy
+from gemtrain.importers.source import Record, Source, split_of, tidy
 
 SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 
 
 def folder_source(root: Path, files: list[Path]) -> Source | None:
-    """The images `…/<class>/<file>` among the files below `root`; None where there are none.
+    """The images `…/<class>/<file>` among the files below `root`; None if there are none.
 
-    A class folder may lie in one named like a side; then all must, and others are passed over, as images
-    in no class folder are.
+    A class folder may be inside a folder named like a split; then all must be, and others are skipped, as are
+    images that are not in a class folder.
     """
-    passed_over: Counter[str] = Counter()
+    skipped: Counter[str] = Counter()
     found: list[tuple[Path, str, str | None]] = []
     for path in files:
         if path.suffix.lower() not in SUFFIXES:
             continue
         *above, variety = path.relative_to(root).parts[:-1] or ("",)
-        if not variety or side_of(variety):
-            passed_over["in no class folder"] += 1
+        if not variety or split_of(variety):
+            skipped["not in a class folder"] += 1
             continue
-        side = next((side for name in reversed(above) if (side := side_of(name))), None)
-        found.append((path, tidy(variety), side))
-    if any(side for *_, side in found):
-        passed_over["beside the folders of the sides"] = sum(side is None for *_, side in found)
+        split = next((split for name in reversed(above) if (split := split_of(name))), None)
+        found.append((path, tidy(variety), split))
+    if any(split for *_, split in found):
+        skipped["outside the split folders"] = sum(split is None for *_, split in found)
         found = [row for row in found if row[2]]
-    if not found and not passed_over:
+    if not found and not skipped:
         return None
 
     def records() -> Iterator[Record]:
-        for path, variety, side in found:
-            yield Record(tidy(path.relative_to(root).as_posix()), variety, side, path)
+        for path, variety, split in found:
+            yield Record(tidy(path.relative_to(root).as_posix()), variety, split, path)
 
-    return Source("image folder", [path for path, *_ in found], records, len(found), +passed_over)
+    return Source("image folder", [path for path, *_ in found], records, len(found), +skipped)

@@ -1,4 +1,4 @@
-"""Data of one's own, named by its path: becomes a dataset like any other in `.cache/datasets`, once."""
+"""Import user-supplied data, given by its path, as a dataset in `.cache/datasets`, once."""
 
 import hashlib
 import json
@@ -13,47 +13,48 @@ import pyarrow.parquet as pq
 
 from gemkit.errors import UserError
 from gemkit.tables import write_text
-from gemtrain.data.undecodable import Broken
-from gemtrain.importers.assign_splits import TEST, Sides
+from gemtrain.data.undecodable import UndecodableImages
+from gemtrain.importers.assign_splits import TEST, SplitAssignment
 from gemtrain.importers.convert import convert
 from gemtrain.importers.image_folder import folder_source
 from gemtrain.importers.source import Source
-from gemtrain.tables import DATASET, DATASETS, OWN_DATASETS, SPLITS
+from gemtrain.tables import DATASET, DATASETS, IMPORTED_DATASETS, SPLITS
 
-#: Of all that happens to the data: a change has everything taken in again.
+#: Version of the import: raising it imports all data again.
 _VERSION = 1
 
-_SIDE_WORDS = dict(zip(SPLITS, ("training", "validation", "test"), strict=True))
+_SPLIT_WORDS = dict(zip(SPLITS, ("training", "validation", "test"), strict=True))
 
 
-def take_in(value: str) -> tuple[str, list[str]]:
-    """The name of the dataset that a person means, and what to know of it where it is data of their own.
+def import_dataset(value: str) -> tuple[str, list[str]]:
+    """The name of the dataset that `value` means, and notes about the data if it was imported.
 
     `value` is the name of a dataset in data/datasets, or the path of a folder with class folders of images,
-    of Parquet as Hugging Face has it (a file or a folder), or of a `.mat` file of SAT-4 or SAT-6. What lies
-    there is converted once, into `.cache/datasets/<name>`, and again when it has changed. Raises UserError.
+    of Parquet in Hugging Face's layout (a file or a folder), or of a `.mat` file in that of SAT-4 or SAT-6.
+    The data is converted into `.cache/datasets/<name>` once, and again when it has changed. Raises UserError.
     """
     path = Path(value)
     if path.name == value not in ("", "..") and _exists(DATASETS / value):
         return value, []
     if not value or not _exists(path):
         raise UserError(
-            f"There is no dataset '{DATASETS / value}' and nothing lies at '{path}'; make it with "
-            "'gemcurate balance' (dvc repro), or name a folder, Parquet or .mat file of images."
+            f"There is no dataset '{DATASETS / value}' and no file or folder '{path}'; make it with "
+            "'gemcurate balance' (dvc repro), or give the path of a folder, a Parquet file or a .mat file of "
+            "images."
         )
     if path.resolve().parent == DATASETS.resolve():
         return path.resolve().name, []
     name = safe_name(path)
     if (DATASETS / name).exists():
         raise UserError(
-            f"'{path}' would share its name with the dataset '{DATASETS / name}', and so their models; "
+            f"'{path}' has the same name as the dataset '{DATASETS / name}', so their models would collide; "
             "rename the folder or file."
         )
     finished = _dataset_files(path)
     source = Source("dataset", finished, lambda: iter(())) if finished else find_source(path)
-    fingerprint, folder = _fingerprint(source, path), OWN_DATASETS / name
-    about = _read_about(folder / "about.json")
-    if about.get("fingerprint") != fingerprint:
+    fingerprint, folder = _fingerprint(source, path), IMPORTED_DATASETS / name
+    metadata = _read_metadata(folder / "metadata.json")
+    if metadata.get("fingerprint") != fingerprint:
         shutil.rmtree(folder, ignore_errors=True)
         try:
             if finished:
@@ -64,10 +65,10 @@ def take_in(value: str) -> tuple[str, list[str]]:
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
-        about = {"fingerprint": fingerprint, "notes": notes}
-        # Last: it means that everything else is there.
-        write_text(folder / "about.json", json.dumps(about, indent=2, ensure_ascii=False) + "\n")
-    return name, about["notes"]
+        metadata = {"fingerprint": fingerprint, "notes": notes}
+        # Written last: it marks the folder as complete.
+        write_text(folder / "metadata.json", json.dumps(metadata, indent=2, ensure_ascii=False) + "\n")
+    return name, metadata["notes"]
 
 
 def _exists(path: Path) -> bool:
@@ -78,26 +79,26 @@ def _exists(path: Path) -> bool:
 
 
 def safe_name(path: Path) -> str:
-    """A short name of a folder or file for the folders of its models and metrics: letters, digits, `._-`."""
+    """A short name for the folders of a dataset's models and metrics: letters, digits, `._-`."""
     path = path.resolve()
     name = path.name if path.is_dir() else path.stem
     return re.sub(r"[^\w.-]+", "-", name).strip("-.")[:60] or "dataset"
 
 
 def _dataset_files(path: Path) -> list[Path]:
-    """The files of a dataset that is one already, of another project folder; none for anything else."""
-    sides = [sorted(path.glob(f"{side}-*.parquet")) for side in SPLITS]
-    if not all(sides):
+    """The files of a finished dataset, from another project folder; none for anything else."""
+    files_of = [sorted(path.glob(f"{split}-*.parquet")) for split in SPLITS]
+    if not all(files_of):
         return []
-    files = [file for side in sides for file in side]
+    files = [file for found in files_of for file in found]
     try:
         return files if all(set(DATASET.names) <= set(pq.read_schema(file).names) for file in files) else []
-    except (pa.ArrowException, OSError):  # `find_source` says so
+    except (pa.ArrowException, OSError):  # `find_source` reports it
         return []
 
 
 def find_source(path: Path) -> Source:
-    """What lies at a path. Raises UserError when that is nothing that can be learnt from."""
+    """The data at a path. Raises UserError if there is none to train on."""
     if path.is_file():
         files = [path]
     else:
@@ -106,7 +107,7 @@ def find_source(path: Path) -> Source:
     tables = [file for file in files if file.suffix.lower() == ".parquet"]
     matrices = [file for file in files if file.suffix.lower() == ".mat"]
     images = folder_source(path, files) if path.is_dir() else None
-    # A single folder of images beside tables is decoration.
+    # A single folder of images next to tables is only decoration.
     if images and images.count and not (tables and len({file.parent for file in images.files}) == 1):
         return images
     if tables:
@@ -119,13 +120,14 @@ def find_source(path: Path) -> Source:
         return mat_source(matrices[0])
     if path.is_file():
         raise UserError(
-            f"'{path}' is no folder, no Parquet and no .mat file; name one of these (unpack archives)."
+            f"'{path}' is not a folder, a Parquet file or a .mat file; "
+            "give the path of one (unpack archives first)."
         )
     raise UserError(
-        f"'{path}' holds {len(matrices)} .mat files; name one of them."
+        f"'{path}' contains {len(matrices)} .mat files; give the path of one of them."
         if matrices
-        else f"'{path}' holds no image in a class folder, no Parquet and no .mat file; it must hold files "
-        "such as 'ruby/1.jpg' or 'train/ruby/1.jpg'."
+        else f"'{path}' contains no image in a class folder, no Parquet file and no .mat file; "
+        "it must contain files such as 'ruby/1.jpg' or 'train/ruby/1.jpg'."
     )
 
 
@@ -134,7 +136,7 @@ def _is_hidden(path: Path) -> bool:
 
 
 def _fingerprint(source: Source, path: Path) -> str:
-    """Changes with the name, size or time of any file."""
+    """Changes with the name, size or modification time of any file."""
     root = path if path.is_dir() else path.parent
     digest = hashlib.sha256(f"{_VERSION} {source.kind}\n".encode())
     for file in source.files:
@@ -144,36 +146,42 @@ def _fingerprint(source: Source, path: Path) -> str:
     return digest.hexdigest()
 
 
-def _read_about(path: Path) -> dict[str, Any]:
+def _read_metadata(path: Path) -> dict[str, Any]:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
 
 
-def _notes(source: Source, path: Path, sides: Sides, varieties: list[str], broken: Broken) -> list[str]:
-    """What to know of the data: what there is, which sides were drawn, what was left out."""
-    counts = Counter(side for side in sides.sides if side)
+def _notes(
+    source: Source,
+    path: Path,
+    assignment: SplitAssignment,
+    varieties: list[str],
+    undecodable: UndecodableImages,
+) -> list[str]:
+    """Notes about the data: its content, which splits were drawn, what was left out."""
+    counts = Counter(split for split in assignment.splits if split)
     lines = [
         f"{path}: {source.kind} of {len(varieties)} classes, "
-        + ", ".join(f"{counts[side]:,} {words}" for side, words in _SIDE_WORDS.items())
+        + ", ".join(f"{counts[split]:,} {words}" for split, words in _SPLIT_WORDS.items())
         + " images"
     ]
-    if sides.drawn:
-        lines.append(f"{' and '.join(sides.drawn)} drawn by hash, {TEST:.0%} of each class")
-    if sides.shared:
+    if assignment.drawn:
+        lines.append(f"{' and '.join(assignment.drawn)} drawn by hash, {TEST:.0%} of each class")
+    if assignment.shared:
         lines.append(
-            f"images in several of its own splits ({sides.shared:,}): copies of test images are left out of "
-            "validation and training, those of validation images of training"
+            f"images in several of its own splits ({assignment.shared:,}): copies of test images are left "
+            "out of validation and training, those of validation images out of training"
         )
     left_out = {
-        "copies of others": sides.copies,
-        "images of several classes": sides.contradicting,
-        **{f"images {reason}": count for reason, count in sorted(source.passed_over.items())},
+        "copies of others": assignment.copies,
+        "images of several classes": assignment.contradicting,
+        **{f"images {reason}": count for reason, count in sorted(source.skipped.items())},
     }
     if any(left_out.values()):
         found = (f"{what} ({count:,})" for what, count in left_out.items() if count)
         lines.append(f"left out: {', '.join(found)}")
-    if broken:
-        lines.append(f"left out: images that cannot be decoded ({len(broken):,}): {broken}")
+    if undecodable:
+        lines.append(f"left out: images that cannot be decoded ({len(undecodable):,}): {undecodable}")
     return lines

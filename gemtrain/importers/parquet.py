@@ -1,4 +1,4 @@
-"""Parquet as Hugging Face stores image classification: an image column, a label column, sides by file."""
+"""Parquet as Hugging Face stores image classification: an image column, a label column, splits by file."""
 
 import json
 from collections import Counter
@@ -11,19 +11,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gemkit.errors import UserError
-from gemtrain.importers.source import Record, Source, side_in, tidy
+from gemtrain.importers.source import Record, Source, split_in, tidy
 
-#: The first of these names that a table has is its column.
+#: Names of the image and of the label column; the first one in the table is used.
 _IMAGE_NAMES = ("image", "img", "picture", "photo", "jpg", "png")
 _LABEL_NAMES = ("label", "labels", "fine_label", "class", "class_label", "target", "category", "variety")
 
-#: Rows in memory at a time: their images may be large.
+#: Rows in memory at a time, as images may be large.
 _BATCH = 64
 
 
 @dataclass(frozen=True)
 class _Columns:
-    """The image and the label column, and the classes by label where labels are numbers that have names."""
+    """The image and the label column, and the class names by label if labels are numbers with names."""
 
     image: str
     label: str
@@ -31,55 +31,55 @@ class _Columns:
 
 
 def parquet_source(root: Path, files: list[Path]) -> Source:
-    """The images of Parquet files below `root`, or of one file. Raises UserError when they hold none.
+    """The images of Parquet files below `root`, or of one file. Raises UserError when there are none.
 
-    The side is in the file's name, else in that of the nearest folder; where some files have one, the others
-    are passed over, as rows without a label are.
+    The split is in the file's name, or else in that of the nearest folder; if some files have one, the others
+    are skipped, as are rows without a label.
     """
-    sides = {file: _side(file, root) for file in files} if len(files) > 1 else dict.fromkeys(files)
-    passed_over: Counter[str] = Counter()
-    if any(sides.values()):
-        passed_over["in files of no side"] = sum(
-            _open(file).metadata.num_rows for file in files if sides[file] is None
+    splits = {file: _split(file, root) for file in files} if len(files) > 1 else dict.fromkeys(files)
+    skipped: Counter[str] = Counter()
+    if any(splits.values()):
+        skipped["in files of no split"] = sum(
+            _open(file).metadata.num_rows for file in files if splits[file] is None
         )
-        files = [file for file in files if sides[file]]
+        files = [file for file in files if splits[file]]
     columns = {file: _columns(file) for file in files}
-    width = len(str(max((_most(file, names) for file, names in columns.items()), default=0)))
+    width = len(str(max((_largest_label(file, names) for file, names in columns.items()), default=0)))
 
     def records() -> Iterator[Record]:
         for file in files:
             names, row = columns[file], 0
-            place = file.name if file == root else file.relative_to(root).as_posix()
+            location = file.name if file == root else file.relative_to(root).as_posix()
             for images, labels in _rows(file, names):
                 for image, label in zip(images, labels, strict=True):
                     variety = _variety(label, names.classes, width)
                     if variety is None:
-                        passed_over["without a label"] += 1
+                        skipped["without a label"] += 1
                     else:
-                        yield Record(f"{place} row {row}", variety, sides[file], image or b"")
+                        yield Record(f"{location} row {row}", variety, splits[file], image or b"")
                     row += 1
 
     count = sum(_open(file).metadata.num_rows for file in files)
-    return Source("Parquet", files, records, count, passed_over)
+    return Source("Parquet", files, records, count, skipped)
 
 
-def _side(file: Path, root: Path) -> str | None:
+def _split(file: Path, root: Path) -> str | None:
     names = [file.stem, *reversed(file.relative_to(root).parts[:-1])]
-    return next((side for name in names if (side := side_in(name))), None)
+    return next((split for name in names if (split := split_in(name))), None)
 
 
 def _open(file: Path) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(file)
     except (pa.ArrowException, OSError) as error:
-        raise UserError(f"'{file}' is not a complete Parquet file ({_words(error)}).") from None
+        raise UserError(f"'{file}' is not a complete Parquet file ({_reason(error)}).") from None
 
 
 def _columns(file: Path) -> _Columns:
     schema = _open(file).schema_arrow
-    twice = sorted(name for name, count in Counter(schema.names).items() if count > 1)
-    if twice:
-        raise UserError(f"'{file}' has several columns '{tidy(twice[0])}'; leave one of that name.")
+    duplicates = sorted(name for name, count in Counter(schema.names).items() if count > 1)
+    if duplicates:
+        raise UserError(f"'{file}' has several columns '{tidy(duplicates[0])}'; keep only one.")
     features = _features(schema)
     images = [field.name for field in schema if _holds_images(field.type)]
     labels = [field.name for field in schema if _holds_labels(field.type)]
@@ -95,20 +95,20 @@ def _columns(file: Path) -> _Columns:
 
 
 def _choose(file: Path, what: str, candidates: list[str], names: tuple[str, ...], declared: list[str]) -> str:
-    """By name, else the only one that is declared as such, else the only one there is."""
+    """By name, else the only declared column, else the only candidate."""
     named = [name for name in names if name in candidates]
     if named:
         return named[0]
     for only in (declared, candidates):
         if len(only) == 1:
             return only[0]
-    found = f"could be any of {', '.join(candidates)}" if candidates else "is not there"
+    found = f"could be any of {', '.join(candidates)}" if candidates else "is missing"
     kind = "encoded images (binary)" if what == "image" else "whole numbers or text"
-    raise UserError(f"'{file}': the {what} column {found}; call a column of {kind} '{what}'.")
+    raise UserError(f"'{file}': the {what} column {found}; name a column of {kind} '{what}'.")
 
 
 def _features(schema: pa.Schema) -> dict[str, Any]:
-    """What Hugging Face's metadata say of each column."""
+    """What Hugging Face's metadata says about each column."""
     try:
         features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
         return features if isinstance(features, dict) else {}
@@ -144,7 +144,7 @@ def _value_type(kind: pa.DataType) -> pa.DataType:
     return kind.value_type if pa.types.is_dictionary(kind) else kind
 
 
-def _most(file: Path, columns: _Columns) -> int:
+def _largest_label(file: Path, columns: _Columns) -> int:
     """The largest label, where labels are numbers without names."""
     if columns.classes:
         return 0
@@ -157,7 +157,7 @@ def _most(file: Path, columns: _Columns) -> int:
 def _rows(
     file: Path, columns: _Columns, with_images: bool = True
 ) -> Iterator[tuple[list[bytes | None], list[Any]]]:
-    """The images and labels, some at a time."""
+    """The images and labels, a batch at a time."""
     wanted = [columns.label] + ([columns.image] if with_images else [])
     try:
         with _open(file) as parquet:
@@ -168,11 +168,11 @@ def _rows(
                     batch[columns.label].to_pylist(),
                 )
     except (pa.ArrowException, OSError) as error:
-        raise UserError(f"'{file}' is not a complete Parquet file ({_words(error)}).") from None
+        raise UserError(f"'{file}' is not a complete Parquet file ({_reason(error)}).") from None
 
 
 def _variety(label: Any, classes: list[str] | None, width: int) -> str | None:
-    """The name of a label; None where there is none, as in test files without answers (-1)."""
+    """The name of a label; None if there is none, as in test files without labels (-1)."""
     if label is None or label == "":
         return None
     if isinstance(label, bool) or not isinstance(label, int):
@@ -182,5 +182,5 @@ def _variety(label: Any, classes: list[str] | None, width: int) -> str | None:
     return f"{label:0{width}d}" if label >= 0 else None
 
 
-def _words(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     return " ".join(str(error).split())[:200]

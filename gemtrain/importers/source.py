@@ -1,6 +1,6 @@
-"""Data of one's own: what lies at a path, as a stream of labelled pictures, whatever its format.
+"""A source of user-supplied data: the labelled images at a path, as a stream, whatever their format.
 
-A format is one file of this folder with a function that describes what it found as a `Source`.
+Each format is a file in this folder, with a function that describes what it found as a `Source`.
 """
 
 import re
@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-#: How people call the sides of their data.
-_SIDES = {
+#: Common names of splits, and the split that each means.
+_SPLIT_NAMES = {
     "train": "train",
     "training": "train",
     "test": "test",
@@ -26,44 +26,45 @@ _SIDES = {
 
 
 class Record(NamedTuple):
-    """A labelled picture: the path of a file, encoded bytes, or an array [H, W, 1, 3 or 4] of uint8.
+    """A labelled image: the path of a file, encoded bytes, or an array [H, W, 1, 3 or 4] of uint8.
 
-    `place` says where it is, for a message; `side` is train, validation, test, or None where the data does
-    not say.
+    `location` is where it came from, for messages; `split` is train, validation, test, or None if the data
+    does not say.
     """
 
-    place: str
+    location: str
     variety: str
-    side: str | None
+    split: str | None
     content: Path | bytes | np.ndarray
 
 
 @dataclass
 class Source:
-    """What a path holds. `files` are all that it is read from; `count` is None where only reading tells.
+    """The content of a path. `files` are all files it is read from; `count` is None if it is known only after
+    reading.
 
-    `passed_over` counts by its reason what `records` leaves out, those that only reading finds after it.
+    `skipped` counts what `records` leaves out, by reason; what is found only while reading is added then.
     """
 
     kind: str
     files: list[Path]
     records: Callable[[], Iterator[Record]]
     count: int | None = None
-    passed_over: Counter[str] = field(default_factory=Counter)
+    skipped: Counter[str] = field(default_factory=Counter)
 
 
-def side_of(name: str) -> str | None:
-    """The side that the name of a folder stands for: train, validation, test or None."""
-    return _SIDES.get(name.strip().lower())
+def split_of(name: str) -> str | None:
+    """The split that a folder name stands for: train, validation, test or None."""
+    return _SPLIT_NAMES.get(name.strip().lower())
 
 
-def side_in(name: str) -> str | None:
-    """The side that a word of a file's name stands for, as in `test-00000-of-00001`."""
-    found = (side_of(word) for word in re.split(r"[^A-Za-z]+", name))
-    return next((side for side in found if side), None)
+def split_in(name: str) -> str | None:
+    """The split that a word in a file name stands for, as in `test-00000-of-00001`."""
+    found = (split_of(word) for word in re.split(r"[^A-Za-z]+", name))
+    return next((split for split in found if split), None)
 
 
 def tidy(name: object) -> str:
-    """A class's name on one line, in characters that can be written anywhere."""
+    """The name of a class on one line, printable characters only."""
     words = " ".join(str(name).encode("utf-8", "replace").decode().split())
     return "".join(character for character in words if character.isprintable())

@@ -1,0 +1,1 @@
+"""Predict the classes of user-supplied photos with a trained model."""

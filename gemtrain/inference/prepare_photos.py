@@ -1,6 +1,6 @@
-"""Anyone's photos as a model saw those that it learnt from: cropped, cut and stored alike.
+"""Prepare user-supplied photos like the training photos of a model: cropped, resized and encoded alike.
 
-Runs in worker processes, so it does without torch; what crops is imported where it is needed.
+Runs in worker processes, so it avoids torch; cropping code is imported only where needed.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +15,7 @@ from gemkit.executor.base import GivenUp, Limits
 from gemkit.executor.local import map_in_order
 from gemtrain.data.pixel_cache import decode_one
 from gemtrain.importers.image_folder import SUFFIXES
-from gemtrain.importers.normalise import store
+from gemtrain.importers.normalise import normalise
 
 if TYPE_CHECKING:
     from curation.params import CropParams
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 #: Left, top, right, bottom.
 Box = tuple[int, int, int, int]
 
-#: What one photo may take; enough for the largest background model.
+#: Limits of one photo; enough for the largest background model.
 _LIMITS = Limits(seconds=120, memory_mb=8192)
 
-#: Photos that may wait for a slow one before them.
+#: Photos that may wait for a slow one ahead of them.
 _MOST_WAITING = 128
 
 
 class Photo(NamedTuple):
-    """A file's pixels as a network takes them, uint8 [size, size, channels].
+    """The pixels of a file as a network takes them, uint8 [size, size, channels].
 
-    `crop_box` is in pixels of the upright file, `method` as in data/crops; None where nothing is cropped.
+    `crop_box` is in pixels of the upright file, `method` as in data/crops; None if nothing is cropped.
     """
 
     file: Path
@@ -43,27 +43,29 @@ class Photo(NamedTuple):
 
 
 class Skipped(NamedTuple):
-    """A file that cannot be used, and why."""
+    """A file that cannot be used, and the reason."""
 
     file: Path
     reason: str
 
 
-def find_photos(places: Sequence[Path]) -> list[Path]:
-    """The files named and the images below the folders named, each once.
+def find_photos(paths: Sequence[Path]) -> list[Path]:
+    """The given files and the images below the given folders, each once.
 
-    Raises UserError for a place that there is not, and for a folder without images.
+    Raises UserError for a missing path, and for a folder without images.
     """
     files: dict[Path, None] = {}
-    for place in places:
-        if _is(place.is_file):
-            files[place] = None
+    for path in paths:
+        if _is(path.is_file):
+            files[path] = None
             continue
-        if not _is(place.is_dir):
-            raise UserError(f"There is no file or folder '{place}'; check its path.")
-        inside = sorted(file for file in place.rglob("*") if _is_image(file, place))
+        if not _is(path.is_dir):
+            raise UserError(f"There is no file or folder '{path}'; check its path.")
+        inside = sorted(file for file in path.rglob("*") if _is_image(file, path))
         if not inside:
-            raise UserError(f"The folder '{place}' holds no image ({' '.join(SUFFIXES)}); name another one.")
+            raise UserError(
+                f"The folder '{path}' contains no image ({' '.join(SUFFIXES)}); give another one."
+            )
         files |= dict.fromkeys(inside)
     return list(files)
 
@@ -71,7 +73,7 @@ def find_photos(places: Sequence[Path]) -> list[Path]:
 def _is(check: Callable[[], bool]) -> bool:
     try:
         return check()
-    except OSError:  # too long a name for a file, say
+    except OSError:  # such as a name that is too long
         return False
 
 
@@ -80,12 +82,12 @@ def _is_image(file: Path, folder: Path) -> bool:
     return file.suffix.lower() in SUFFIXES and not hidden and file.is_file()
 
 
-def crop_settings(about: dict[str, Any]) -> "CropParams | None":
-    """How the photos were cropped that a model, described by `about`, learnt from; None where they were not.
+def crop_settings(metadata: dict[str, Any]) -> "CropParams | None":
+    """How the training photos of a model, given by its `metadata`, were cropped; None if they were not.
 
-    Raises UserError where a photo cannot be cropped like that here.
+    Raises UserError if photos cannot be cropped like that here.
     """
-    recorded = about["crop"]
+    recorded = metadata["crop"]
     if recorded is None:
         return None
     try:
@@ -94,13 +96,13 @@ def crop_settings(about: dict[str, Any]) -> "CropParams | None":
         from curation.params import CropParams
     except ImportError as error:
         raise UserError(
-            f"A photo has to be cropped before this model sees it, for which the package '{error.name}' is "
-            "missing; install the whole project ('pip install --editable .')."
+            f"This model needs cropped photos, and the package '{error.name}' that crops them is missing; "
+            "install the whole project ('pip install --editable .')."
         ) from None
     if recorded["version"] != VERSION:
         raise UserError(
-            f"The photos of '{about['dataset']}' were cropped by another version of this program; make the "
-            "dataset and the model again (dvc repro)."
+            f"The photos of '{metadata['dataset']}' were cropped by another version of this program; make "
+            "the dataset and the model again (dvc repro)."
         )
     settings = CropParams(**{key: value for key, value in recorded.items() if key != "version"})
     if settings.removal != "classical" and at_hand(settings.model) is None:
@@ -111,7 +113,7 @@ def crop_settings(about: dict[str, Any]) -> "CropParams | None":
 def prepare_photos(
     files: Sequence[Path], image_size: int, channels: int, crop: "CropParams | None"
 ) -> Iterator[Photo | Skipped]:
-    """The photos of files, in their order and a few at a time, as `Images.pixels` has those of a dataset."""
+    """The photos of files, in order, a few at a time, with pixels like those of `Images.pixels`."""
     prepare = partial(_prepare, image_size=image_size, channels=channels, crop=crop)
     photos = map_in_order(prepare, files, _LIMITS, _MOST_WAITING, batch=1)
     for file, photo in zip(files, photos, strict=True):
@@ -119,35 +121,35 @@ def prepare_photos(
 
 
 def _prepare(file: Path, image_size: int, channels: int, crop: "CropParams | None") -> Photo | Skipped:
-    found = _cropped(file, crop) if crop else _as_it_is(file)
+    found = _cropped(file, crop) if crop else _uncropped(file)
     if isinstance(found, str):
         return Skipped(file, found)
     content, crop_box, method = found
     try:
         return Photo(file, decode_one(content, image_size, channels), crop_box, method)
     except ValueError:
-        return Skipped(file, "it has no fourth band, which this model takes")
+        return Skipped(file, "it has no fourth band, which this model needs")
 
 
-def _as_it_is(file: Path) -> tuple[bytes, None, None] | str:
-    """A file as a dataset made of data of one's own keeps it; or why it cannot be used."""
-    stored = store(file)
-    return stored if isinstance(stored, str) else (stored.content, None, None)
+def _uncropped(file: Path) -> tuple[bytes, None, None] | str:
+    """A file as an imported dataset stores it; or why it cannot be used."""
+    normalised = normalise(file)
+    return normalised if isinstance(normalised, str) else (normalised.content, None, None)
 
 
 def _cropped(file: Path, settings: "CropParams") -> tuple[bytes, Box, str] | str:
-    """The visible centre of a file's crop as `gemcurate balance` keeps it, its box and method; or why not."""
-    from curation.cropping.crop import Photo as Kept
+    """The visible centre of a file's crop as in `gemcurate balance`, its box and method; or an error."""
+    from curation.cropping.crop import Photo as SourcePhoto
     from curation.cropping.crop import crop_photo
     from curation.imaging.centre_crop import cut_centre
     from gemkit.image_codec import ImageError, decode, decode_rgb, encode_jpeg
 
     try:
-        decode(file.read_bytes(), at_least=1)  # all bytes, few pixels: whether it is complete
+        decode(file.read_bytes(), at_least=1)  # checks all bytes, but computes few pixels
     except ImageError as error:
         return str(error)
     except OSError as error:
         return error.strerror or str(error)
-    cropped = crop_photo(Kept("", file, ""), settings)
+    cropped = crop_photo(SourcePhoto("", file, ""), settings)
     centre = cut_centre(decode_rgb(cropped.content), settings.size)
     return encode_jpeg(centre), cropped.record["crop_box"], cropped.record["method"]

@@ -1,5 +1,5 @@
-"""The networks: one small function each, with its default configuration beside it.
+"""The networks: one small function each, next to its default configuration.
 
-A new network is one new function in a file of this folder, decorated with `@network(…)`. Any model of timm is
-there as `timm/<name>` without one.
+To add a network, add a function decorated with `@network(…)` in a file of this folder. Any model of timm is
+available as `timm/<name>` without one.
 """

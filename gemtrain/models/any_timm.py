@@ -12,17 +12,17 @@ from gemtrain.models.registry import Network
 
 
 def timm_network(name: str) -> Network:
-    """The network that `timm/<name>` means, as timm describes it. Raises UserError."""
+    """The network `timm/<name>`, as timm describes it. Raises UserError."""
     model = name.removeprefix("timm/")
     config = _config(model)
     if config is None:
-        raise UserError(f"timm has no model '{model}'; timm.list_models() lists those it has.")
+        raise UserError(f"timm has no model '{model}'; timm.list_models() lists its models.")
     side, heads = config.input_size[-1], config.classifier
 
     def body(image_size: int) -> tuple[nn.Module, int]:
         if config.fixed_input_size and image_size != side:
             raise UserError(
-                f"The network '{name}' takes images of {side} pixels only (found {image_size}); "
+                f"The network '{name}' takes only images of {side} pixels (found {image_size}); "
                 "correct 'image_size'."
             )
         if image_size < side:
@@ -45,7 +45,7 @@ def timm_network(name: str) -> Network:
 def _config(model: str) -> Any:
     try:
         return timm.get_pretrained_cfg(model, allow_unregistered=False) if timm.is_model(model) else None
-    except RuntimeError:  # the model, but no such weights
+    except RuntimeError:  # the model exists, but not these weights
         return None
 
 
@@ -56,13 +56,13 @@ def _source(config: Any) -> Source | None:
 
 
 @torch.no_grad()
-def _check_side(name: str, model: str, image_size: int, own: int) -> None:
-    with torch.device("meta"):  # shapes alone: nothing is computed
+def _check_side(name: str, model: str, image_size: int, default: int) -> None:
+    with torch.device("meta"):  # shapes only, nothing is computed
         built = timm.create_model(model, num_classes=0).eval()
         try:
             built(torch.empty(1, 3, image_size, image_size))
         except (RuntimeError, AssertionError):
             raise UserError(
-                f"The network '{name}' cannot take images of {image_size} pixels; its own are of {own}. "
+                f"The network '{name}' cannot take images of {image_size} pixels; its default is {default}. "
                 "Raise 'image_size'."
             ) from None

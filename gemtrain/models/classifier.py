@@ -1,4 +1,4 @@
-"""A network in its parts: convolutions, dense layers where it has hidden ones, and a last layer."""
+"""A network in parts: convolutions, hidden dense layers if it has any, and a last layer."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from gemkit.errors import UserError
 
-#: Of red, green and blue.
+#: Values for red, green and blue.
 Colour = tuple[float, float, float]
 
 
@@ -28,9 +28,9 @@ class DenseBody(nn.Module):
 class Classifier(nn.Module):
     """Images [N, C, H, W], values 0 to 255 of any type, to logits [N, classes]: `head(embed(images))`.
 
-    `body` is everything but the last layer, `head`, which is linear, or a `ColourHead` (another shape in
-    training). `layers` names some of its modules (`layer_features`).
-    `mean` and `std` are of the channels: those of RGB; their average for grey, and for a fourth channel.
+    `body` is everything but the last layer, `head`, which is linear, or a `ColourHead` (whose output has
+    another shape in training). `layers` names some of its modules (`layer_features`). `mean` and `std` are
+    those of the channels: of RGB; their average for grey, and for a fourth channel.
     """
 
     mean: Tensor
@@ -63,85 +63,87 @@ class Classifier(nn.Module):
         return self.head(self.embed(images))
 
     def convolve(self, images: Tensor) -> Tensor:
-        """What the convolutions make of the images, the input of `dense`; the embedding where nothing is
-        between them and the last layer."""
+        """The output of the convolutions, the input of `dense`; the embedding without hidden dense layers."""
         convolutions = self.body.features if isinstance(self.body, DenseBody) else self.body
         return convolutions((images - self.mean) / self.std)
 
     @property
     def dense(self) -> nn.Module:
-        """All layers after the convolutions, the last one included: logits are `dense(convolve(images))`."""
+        """All layers after the convolutions, including the last one: logits are `dense(convolve(images))`."""
         if isinstance(self.body, DenseBody):
             return nn.Sequential(nn.Flatten(), self.body.classifier, self.head)
         return self.head
 
 
 def layer_features(model: Classifier, images: Tensor, names: Iterable[str]) -> dict[str, Tensor]:
-    """What some layers of a network answer to square images [N, C, H, W]; each [N, channels].
+    """The outputs of some layers of a network for square images [N, C, H, W]; each [N, channels].
 
     A name is one of `model.layers` ("early", "deep") or of a module such as "body.features.5". "deep" is the
     last layer, in published weights the one of 1000 classes (`gemtrain.models.loading.load_head`). Maps and
-    tokens are averaged. The model is used as it is: call `eval()` first. Raises UserError for an unknown name
-    or a layer that does not answer each image with channels.
+    tokens are averaged. The model is used in its current mode: call `eval()` first. Raises UserError for an
+    unknown name or a layer whose output does not have channels for each image.
     """
     modules = dict(model.named_modules())
     channels_last = getattr(model.body, "output_fmt", None) == "NHWC"  # as networks of timm declare it
-    answers: dict[str, Tensor] = {}
+    outputs: dict[str, Tensor] = {}
     handles = []
     for name in dict.fromkeys(names):
         path = model.layers.get(name, name)
         if path not in modules:
             raise UserError(
-                f"The network has no layer '{name}'; it has {', '.join(model.layers)} and its modules' names."
+                f"The network has no layer '{name}'; use {', '.join(model.layers)} or the name of a module."
             )
 
-        def keep(_module: nn.Module, _inputs: object, output: object, name: str = name) -> None:
+        def store_output(_module: nn.Module, _inputs: object, output: object, name: str = name) -> None:
             if (
                 not isinstance(output, Tensor)
                 or output.dim() not in (2, 3, 4)
                 or output.shape[0] != images.shape[0]
             ):
                 raise UserError(
-                    f"The layer '{name}' does not answer each image with channels; name another one."
+                    f"The output of the layer '{name}' does not have channels for each image; "
+                    "name another layer."
                 )
-            answers[name] = _averaged(output, channels_last)
+            outputs[name] = _averaged(output, channels_last)
 
-        handles.append(modules[path].register_forward_hook(keep))
+        handles.append(modules[path].register_forward_hook(store_output))
     try:
         model(images)
     finally:
         for handle in handles:
             handle.remove()
-    return answers
+    return outputs
 
 
-def _averaged(answers: Tensor, channels_last: bool) -> Tensor:
-    """Features, tokens [N, tokens, channels] or square maps of either order of axes as [N, channels].
+def _averaged(outputs: Tensor, channels_last: bool) -> Tensor:
+    """Features, tokens [N, tokens, channels] or square maps in either order of axes as [N, channels].
 
-    The two sides of a map are equal; `channels_last` decides where its channels are as many.
+    Height and width of a map are equal; `channels_last` decides when the channels equal them too.
     """
-    if answers.dim() == 4:
-        _, first, second, third = answers.shape
+    if outputs.dim() == 4:
+        _, first, second, third = outputs.shape
         if first != second or (second == third and not channels_last):
-            return answers.flatten(2).mean(2)
-        answers = answers.flatten(1, 2)
-    return answers.mean(1) if answers.dim() == 3 else answers.clone()
+            return outputs.flatten(2).mean(2)
+        outputs = outputs.flatten(1, 2)
+    return outputs.mean(1) if outputs.dim() == 3 else outputs.clone()
 
 
 def take_channels(body: nn.Module, channels: int, network: str) -> None:
-    """Change a body for RGB into one for grey images or ones of a fourth channel. Raises UserError.
+    """Change a body for RGB into one for grey images or images with a fourth channel. Raises UserError.
 
-    The weights of the layers that see the image, the convolutions of three channels, are changed as timm
-    does: summed for grey, so that a grey image is answered like its RGB copy; for four, those of red, green,
-    blue and red again, times 3/4.
+    The weights of the layers that see the image, the convolutions of three channels, are changed as in timm:
+    summed for grey, so that a grey image gives the same output as its RGB copy; for four channels, those of
+    red, green, blue and red again, times 3/4.
     """
     if channels not in (1, 3, 4):
-        raise UserError(f"Images of {channels} channels cannot be learnt; give them 1, 3 or 4.")
+        raise UserError(f"Images of {channels} channels are not supported; use 1, 3 or 4.")
     if channels == 3:
         return
     convolutions = [module for module in body.modules() if isinstance(module, nn.Conv2d)]
     if not convolutions or convolutions[0].in_channels != 3:
-        raise UserError(f"The network '{network}' takes RGB images only; convert them or take another one.")
+        raise UserError(
+            f"The network '{network}' takes only RGB images; convert them or use another network."
+        )
     for convolution in convolutions:
         if convolution.in_channels == 3:
             convolution.weight = nn.Parameter(adapt_input_conv(channels, convolution.weight.detach()))

@@ -1,23 +1,23 @@
-"""The colours of an image beside the features of a network, and an expert for each."""
+"""A colour histogram next to the features of a network, and an expert for each."""
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-#: Units of the hidden layer of the expert on colours.
+#: Units of the hidden layer of the colour expert.
 _HIDDEN = 256
-#: Of an image about so many by so many blocks are looked at, each by its mean colour.
+#: An image is divided into about this many by this many blocks, each represented by its mean colour.
 _BLOCKS = 32
-#: What the colours count in the answer; the rest is the network's, which knows more by itself.
-COLOURS_SHARE = 0.4
+#: The weight of the colour expert in the output; the network, which is better alone, has the rest.
+COLOUR_WEIGHT = 0.4
 
 
 class ColourHistogram(nn.Module):
-    """Images [N, 3 or 4, H, H], values 0 to 255, to [N, bins³]: how much they hold of which colour.
+    """Images [N, 3 or 4, H, H], values 0 to 255, to colour histograms [N, bins³].
 
-    A block's colour counts for the bins around it, of each channel the two nearest, by linear interpolation:
-    small changes of the light are small changes here. Square roots of the shares, by which rare colours
-    count (Hellinger's distance), times a constant that brings their mean square to 1.
+    A block's colour counts for the bins around it, the two nearest of each channel, by linear interpolation,
+    so that small changes of the light cause small changes here. The output is the square roots of the shares,
+    which emphasise rare colours (Hellinger distance), times a constant that makes their mean square 1.
     """
 
     def __init__(self, bins: int):
@@ -31,13 +31,13 @@ class ColourHistogram(nn.Module):
         nearness = (1 - (colours - centres).abs() * (self.bins - 1)).clamp(min=0)
         red, green, blue = nearness.unbind(1)  # each [N, bins, blocks]
         pairs = (red.unsqueeze(2) * green.unsqueeze(1)).flatten(1, 2)
-        # On a GPU in bfloat16, exact to four thousandths, as what the network says is.
+        # In bfloat16 on a GPU: precise to four thousandths, like the network's output.
         shares = (pairs @ blue.transpose(1, 2)).flatten(1).float() / colours.shape[-1]
         return shares.sqrt() * self.bins**1.5
 
 
-class BesideColours(nn.Module):
-    """A body for a `Classifier`: what `network` says of images, and their colours beside it."""
+class WithColourHistogram(nn.Module):
+    """A body for a `Classifier`: the features of `network`, then the colour histogram of the images."""
 
     def __init__(self, network: nn.Module, bins: int):
         super().__init__()
@@ -49,26 +49,27 @@ class BesideColours(nn.Module):
 
 
 class ColourHead(nn.Module):
-    """A last layer of two experts: linear for a network's features, two layers for the colours beside them.
+    """A last layer of two experts: one linear layer for a network's features, two layers for the colour
+    histogram.
 
-    Its answer is the mean of their logits, [N, classes], the colours for two fifths. In training it is both,
-    [N, 2, classes]: each has to learn by itself, or the one that learns faster would leave the other nothing
-    to learn.
+    Its output is the mean of their logits, [N, classes], with a weight of two fifths for the colours. In
+    training it is both, [N, 2, classes]: each expert has to learn on its own, or the faster one would leave
+    the other nothing to learn.
     """
 
     def __init__(self, features: int, colours: int, classes: int):
         super().__init__()
         self.features = features
-        of_colours = nn.Sequential(
+        colour_expert = nn.Sequential(
             nn.Dropout(0.3),
             nn.Linear(colours, _HIDDEN),
             nn.ReLU(),
             nn.Dropout(0.5),
             nn.Linear(_HIDDEN, classes),
         )
-        self.experts = nn.ModuleList([nn.Linear(features, classes), of_colours])
+        self.experts = nn.ModuleList([nn.Linear(features, classes), colour_expert])
 
     def forward(self, embedding: Tensor) -> Tensor:
         parts = embedding[:, : self.features], embedding[:, self.features :]
-        answers = torch.stack([expert(part) for expert, part in zip(self.experts, parts, strict=True)], dim=1)
-        return answers if self.training else torch.lerp(answers[:, 0], answers[:, 1], COLOURS_SHARE)
+        outputs = torch.stack([expert(part) for expert, part in zip(self.experts, parts, strict=True)], dim=1)
+        return outputs if self.training else torch.lerp(outputs[:, 0], outputs[:, 1], COLOUR_WEIGHT)

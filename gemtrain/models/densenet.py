@@ -1,4 +1,4 @@
-"""DenseNet of 121 layers (Huang et al. 2017), as in timm, which keeps torchvision's weights."""
+"""DenseNet of 121 layers (Huang et al. 2017), as in timm, which carries torchvision's weights."""
 
 from typing import Any
 

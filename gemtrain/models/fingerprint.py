@@ -1,4 +1,4 @@
-"""The code that a recipe's network is made of, so that DVC trains it again only when that code changes."""
+"""Record the code that a recipe's network uses, so that DVC retrains it only when that code changes."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ FOLDER = Path("data/networks")
 def write_fingerprint(recipe: str, network: str) -> dict[str, str]:
     """Write FOLDER/<recipe>.json: the SHA-256 of each file of `gemtrain/models` that the network uses.
 
-    Those are the files that build any network, and those of the module that registers this one. Returns the
+    Those are the files that build any network, and those that the module of this network imports. Returns the
     content. Raises UserError for an unknown network.
     """
     files = import_closure("gemtrain.models.factory") | import_closure(find_network(network).body.__module__)

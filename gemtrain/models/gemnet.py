@@ -1,4 +1,4 @@
-"""The published own CNN of two gemstone classifiers, after its layer table, and its variants."""
+"""The published custom CNN of two gemstone classifiers, from its layer table, and its variants."""
 
 from collections.abc import Callable
 
@@ -9,20 +9,21 @@ from gemtrain.models.pooling import GatedPool2d, LearntPool2d, MixedPool2d, Stri
 from gemtrain.models.registry import network
 
 _FILTERS = (32, 64, 128, 128, 128)
-#: Of the last map at the published image size; those of larger images are averaged to it.
+#: The side of the last map at the published image size; larger maps are averaged to it.
 _LAST_SIDE = 6
-#: Five halvings leave nothing of smaller images.
+#: The five poolings reduce smaller images to nothing.
 _LEAST_SIDE = 34
 _EARLY = "features.5"  # the end of the second of the five convolutions
 
 
 @network(image_size=224, least_side=_LEAST_SIDE, early=_EARLY)
 def gemnet(image_size: int) -> tuple[nn.Module, int]:
-    """Five 3×3 convolutions, the first unpadded, each halved by pooling (the fourth by average), dense 512.
+    """Five 3×3 convolutions, the first unpadded, each followed by pooling (the fourth average), and a dense
+    layer of 512.
 
-    2,792,855 parameters with an output of 87 classes at 222 or 224 pixels. Halving by maximum before ReLU
-    gives the same values as after it, for a quarter of the work. Weights begin as He et al. (2015) derive for
-    ReLU; with PyTorch's own smaller ones it learns far more slowly.
+    2,792,855 parameters with an output of 87 classes at 222 or 224 pixels. Max pooling before ReLU gives the
+    same values as after it, for a quarter of the work. Weights are initialised as He et al. (2015) derive for
+    ReLU; with PyTorch's smaller default it trains much more slowly.
     """
     return _gemnet(image_size)
 
@@ -42,19 +43,19 @@ def gemnet_mixed_net(image_size: int) -> tuple[nn.Module, int]:
 
 @network(image_size=224, least_side=_LEAST_SIDE, early=_EARLY)
 def gemnet_mixed_layer(image_size: int) -> tuple[nn.Module, int]:
-    """Mixed pooling with one share a layer."""
+    """Mixed pooling with one share per layer."""
     return _gemnet(image_size, lambda channels: MixedPool2d())
 
 
 @network(image_size=224, least_side=_LEAST_SIDE, early=_EARLY)
 def gemnet_mixed_channel(image_size: int) -> tuple[nn.Module, int]:
-    """Mixed pooling with one share a channel."""
+    """Mixed pooling with one share per channel."""
     return _gemnet(image_size, MixedPool2d)
 
 
 @network(image_size=224, least_side=_LEAST_SIDE, early=_EARLY)
 def gemnet_gated(image_size: int) -> tuple[nn.Module, int]:
-    """Gated pooling: the share of the maximum follows from each region."""
+    """Gated pooling: each region determines the share of its maximum."""
     return _gemnet(image_size, lambda channels: GatedPool2d())
 
 
@@ -66,7 +67,7 @@ def gemnet_tree(image_size: int) -> tuple[nn.Module, int]:
 
 @network(image_size=224, least_side=_LEAST_SIDE, early=_EARLY)
 def gemnet_strip(image_size: int) -> tuple[nn.Module, int]:
-    """Strip pooling: averages over whole rows and columns beside the maximum."""
+    """Strip pooling: averages over whole rows and columns in addition to the maximum."""
     return _gemnet(image_size, StripPool2d)
 
 
@@ -105,7 +106,7 @@ def _gemnet(
 
 
 class Residual(nn.Module):
-    """A convolution's answer and, added to it, its input."""
+    """The sum of a convolution's output and its input."""
 
     def __init__(self, convolution: nn.Module, channels: int, filters: int):
         super().__init__()

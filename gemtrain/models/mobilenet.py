@@ -1,4 +1,4 @@
-"""MobileNet, the first (Howard et al. 2017), which only timm has."""
+"""MobileNet v1 (Howard et al. 2017), which only timm has."""
 
 from typing import Any
 

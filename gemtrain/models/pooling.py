@@ -1,7 +1,7 @@
-"""Poolings that halve a map by a rule they learn, beside the usual maximum and average of 2×2 regions.
+"""Poolings that halve a map by a rule they learn, instead of the maximum or average of 2×2 regions.
 
 Mixed, gated and tree pooling are those of Lee, Gallagher and Tu (2016), Generalizing Pooling Functions in
-Convolutional Neural Networks. An odd last row or column is left out, as by the usual ones.
+Convolutional Neural Networks. An odd last row or column is dropped, as in the usual poolings.
 """
 
 import torch
@@ -29,7 +29,7 @@ class MixedPool2d(LearntPool2d):
 
 
 class GatedPool2d(LearntPool2d):
-    """a · maximum + (1 − a) · average with a = sigmoid(w · x) of each region x; starts as the even mix."""
+    """a · maximum + (1 − a) · average with a = sigmoid(w · x) of each region x; initially the even mix."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -42,7 +42,7 @@ class GatedPool2d(LearntPool2d):
 class TreePool2d(LearntPool2d):
     """A tree of two levels: a · (v₁ · x) + (1 − a) · (v₂ · x) with a = sigmoid(w · x) of each region x.
 
-    Both leaves v start near the average, apart from one another so that the gate w has a choice to learn.
+    Both leaves v start near the average, but differ, so that the gate w has a choice to learn.
     """
 
     def __init__(self) -> None:
@@ -56,10 +56,10 @@ class TreePool2d(LearntPool2d):
 
 
 class StripPool2d(LearntPool2d):
-    """The maximum of each region, and the averages over the whole rows and the whole columns it lies in.
+    """The maximum of each region, and the averages over the whole rows and columns that contain it.
 
-    The strips are those of Hou, Zhang, Cheng and Feng (2020), Strip Pooling. The three are added by shares
-    learnt for each channel, softmax(`logits`), at first a third each.
+    The strips are those of Hou, Zhang, Cheng and Feng (2020), Strip Pooling. The three are added with shares
+    learnt for each channel, softmax(`logits`), initially a third each.
     """
 
     def __init__(self, channels: int):

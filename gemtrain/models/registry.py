@@ -1,4 +1,4 @@
-"""The register of networks."""
+"""The registry of networks."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -8,11 +8,11 @@ from torch import nn
 
 from gemtrain.models.classifier import Colour
 
-#: Builds everything but the last layer for RGB images of a side in pixels: (module, number of its features).
+#: Builds everything but the last layer for RGB images of a side in pixels: (module, number of features).
 Body = Callable[[int], tuple[nn.Module, int]]
 
 
-#: Mean and standard deviation of the photos of ImageNet, as torchvision and timm state them.
+#: Mean and standard deviation of the images of ImageNet, as in torchvision and timm.
 IMAGENET_MEAN: Colour = (0.485, 0.456, 0.406)
 
 
@@ -21,11 +21,11 @@ IMAGENET_STD: Colour = (0.229, 0.224, 0.225)
 
 @dataclass(frozen=True)
 class Network:
-    """A registered network: how to build it, and what its input looks like by default.
+    """A registered network: how to build it, and its default input.
 
-    `mean` and `std` are those of RGB values from 0 to 1. `least_side`: the smallest images it takes, pixels.
-    `layers` names modules of its `Classifier` for `layer_features`. `weights` returns the file of its
-    pretrained weights, whose last layer is called `head`; None where there are none.
+    `mean` and `std` are those of RGB values from 0 to 1. `least_side`: the smallest supported image side,
+    pixels. `layers` names modules of its `Classifier` for `layer_features`. `weights` returns the file of its
+    pretrained weights, whose last layer is called `head`; None if there are none.
     """
 
     name: str
@@ -54,7 +54,7 @@ def network(
 ) -> Callable[[Body], Body]:
     """Register a function that builds a network's body under the function's name; see `Network`.
 
-    `early` is the name of the module in the body whose answers are its early features.
+    `early` is the name of the module in the body whose outputs are its early features.
     """
     layers = ({"early": f"body.{early}"} if early else {}) | {"deep": "head"}
 

@@ -21,7 +21,7 @@ def resnet18(image_size: int) -> tuple[nn.Module, int]:
     weights=torch_hub(published.ResNet50_Weights.IMAGENET1K_V1.url), head="fc",
 )  # fmt: skip
 def resnet50(image_size: int) -> tuple[nn.Module, int]:
-    """50 layers; any image size. The first of torchvision's weights: the published systems knew no other."""
+    """50 layers; any image size. The first of torchvision's weights, which the published systems used."""
     return _without_head(published.resnet50())
 
 

@@ -27,7 +27,7 @@ def vgg16(image_size: int) -> tuple[nn.Module, int]:
     weights=_VGG16, head=_HEAD,
 )  # fmt: skip
 def vgg16_mixed(image_size: int) -> tuple[nn.Module, int]:
-    """VGG16 with mixed pooling, one share a layer, near the maximum at first: its weights come from there."""
+    """VGG16 with mixed pooling, one share per layer, initially near the maximum that its weights expect."""
     vgg = published.vgg16()
     for number, layer in enumerate(vgg.features):
         if isinstance(layer, nn.MaxPool2d):

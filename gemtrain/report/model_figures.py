@@ -1,4 +1,4 @@
-"""Figures of several models, as files."""
+"""Figures that compare several models, written to files."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -42,16 +42,16 @@ def draw_models(path: Path, results: Sequence[Result]) -> None:
 
 
 def draw_datasets(path: Path, names: tuple[str, str], compared: Sequence[tuple[str, Comparison]]) -> None:
-    """Top-1, top-3 and top-5 of each recipe trained on two datasets, on what both can be asked."""
+    """Top-1, top-3 and top-5 of each recipe trained on two datasets, on what both test splits share."""
     figure = Figure(figsize=(10, 1.8 + 0.45 * len(compared)), layout="constrained")
     for axes, number in zip(figure.subplots(1, len(TOP), sharey=True), range(len(TOP)), strict=True):
         for row, (_, comparison) in enumerate(compared):
             score = comparison.scores[number]
-            sides = (
+            models = (
                 (score.first, score.first_interval, GREY, names[0]),
                 (score.second, score.second_interval, BLUE, names[1]),
             )
-            for offset, (value, ends, colour, name) in zip((-0.15, 0.15), sides, strict=True):
+            for offset, (value, ends, colour, name) in zip((-0.15, 0.15), models, strict=True):
                 axes.plot(ends, [row + offset] * 2, color=colour, alpha=0.6)
                 axes.plot(value, row + offset, "o", color=colour, label="" if row else plain(name))
         _share_axis(axes)

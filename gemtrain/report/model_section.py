@@ -1,4 +1,4 @@
-"""The part of the report about one model."""
+"""The section of the report about one model."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from gemtrain.report.results import Result
 
 
 def model_section(number: int, result: Result) -> Html:
-    """Everything that `evaluate` found out about a model. Raises UserError where a table is missing."""
+    """All results of `evaluate` for a model. Raises UserError when a table is missing."""
     model = result.metrics["model"]
     return fill(
         '<section id="model-{number}"><h2>{recipe}</h2>\n'
@@ -28,15 +28,15 @@ def model_section(number: int, result: Result) -> Html:
         curves=figure(
             result.folder / "curves.png",
             "Accuracy and loss on training and validation photos after each epoch",
-            "After each epoch; dashed where the schedule goes to its next stage.",
+            "After each epoch; dashed lines mark the start of the schedule's next stage.",
         ),
         classes=fill(
-            "<h3>Classes it knows best and least</h3>\n{figure}{blind}",
+            "<h3>Best and worst classes</h3>\n{figure}{blind}",
             figure=figure(
                 result.folder / "classes.png",
                 "Accuracy and precision of the best and of the worst classes",
-                "Accuracy: the share of a class's photos that is recognised, with its 95 % interval. "
-                "Precision: the share of right ones among the photos that were given this name.",
+                "Accuracy: the share of a class's photos that are recognised, with its 95 % interval. "
+                "Precision: the share of correct ones among the photos predicted as this class.",
             ),
             blind=_blind_spots(result),
         ),
@@ -44,8 +44,8 @@ def model_section(number: int, result: Result) -> Html:
         confusion=figure(
             result.folder / "confusion.png",
             "Confusion matrix",
-            "Each line is a class; numbers or colours say what share of its photos was given which name. "
-            "Classes that are mistaken for one another stand together.",
+            "Each row is a class; numbers or colours show the share of its photos predicted as each class. "
+            "Classes that are confused with each other are next to each other.",
             large=True,
         ),
         calibration=_calibration(result),
@@ -55,7 +55,7 @@ def model_section(number: int, result: Result) -> Html:
 
 
 def weights_words(weights: str) -> str:
-    """What a recipe's `weights` means to a reader."""
+    """A recipe's `weights` in words."""
     return {"none": "from scratch", "pretrained": "pretrained"}.get(weights, f"weights of {weights}")
 
 
@@ -86,7 +86,8 @@ def _called_out(result: Result) -> Html:
     low, high = (-100 * end for end in reversed(intervals["over_forest"]))
     return fill(
         '<p class="called-out"><b>Below the random forest</b> by {points} points of top-1 (95&nbsp;% '
-        "interval {low} to {high}, paired): colour and texture counts alone name more photos rightly.</p>\n",
+        "interval {low} to {high}, paired): counts of colours and textures alone classify more photos "
+        "correctly.</p>\n",
         points=f"{-100 * baselines['over_forest']:.1f}",
         low=f"{low:.1f}",
         high=f"{high:.1f}",
@@ -96,9 +97,9 @@ def _called_out(result: Result) -> Html:
 def _blind_spots(result: Result) -> Html:
     names = result.metrics["blind_spots"]
     if not names:
-        return Html("<p>No blind spot: of every class at least 20&nbsp;% of the photos are recognised.</p>\n")
+        return Html("<p>No blind spot: at least 20&nbsp;% of the photos of every class are recognised.</p>\n")
     return fill(
-        '<p class="called-out"><b>{count}</b>, of which fewer than 20&nbsp;% of the photos are recognised: '
+        '<p class="called-out"><b>{count}</b>, classes with fewer than 20&nbsp;% of the photos recognised: '
         "{names}.</p>\n",
         count=counted(len(names), "blind spot"),
         names=", ".join(words(name) for name in names),
@@ -111,20 +112,20 @@ def _confused(result: Result) -> Html:
             words(row["variety"]),
             row["images"],
             percent(float(row["wrong"])),
-            _taken(row["first"], row["first_share"]),
-            _taken(row["second"], row["second_share"]),
+            _confused_with(row["first"], row["first_share"]),
+            _confused_with(row["second"], row["second_share"]),
         ]
         for row in result.table("confused.csv")
     ]
     if not rows:
-        return Html("<p>No test photo was mistaken.</p>\n")
+        return Html("<p>No test photo was misclassified.</p>\n")
     return fill(
-        "<h3>Most often mistaken</h3>\n<p>Shares are of the class's test photos.</p>\n{table}",
-        table=table(["Class", "Test photos", "Mistaken", "Mostly for", "Then for"], rows, (1, 2)),
+        "<h3>Most often confused</h3>\n<p>Shares are of the class's test photos.</p>\n{table}",
+        table=table(["Class", "Test photos", "Misclassified", "Mostly as", "Then as"], rows, (1, 2)),
     )
 
 
-def _taken(name: str, share: str) -> Sequence[Html] | str:
+def _confused_with(name: str, share: str) -> Sequence[Html] | str:
     return fill("{name} {share}", name=words(name), share=percent(float(share))) if name else ""
 
 
@@ -139,9 +140,9 @@ def _calibration(result: Result) -> Html:
         )
     ]
     return fill(
-        '<h3>Is it as sure as it is right?</h3>\n<div class="plots">{figure}<div>{table}'
+        '<h3>Calibration</h3>\n<div class="plots">{figure}<div>{table}'
         '<p class="note">The temperature, {temperature}, was fitted on the validation photos; above 1 it '
-        "makes the model less sure, below 1 surer. It changes no answer.</p></div></div>\n",
+        "lowers the confidence, below 1 it raises it. It does not change any prediction.</p></div></div>\n",
         figure=figure(
             result.folder / "reliability.png", "Accuracy against confidence, before and after the temperature"
         ),
@@ -154,15 +155,15 @@ def _galleries(result: Result) -> Html:
     shown = (
         (
             "misclassified",
-            "The mistakes it is surest of",
-            "Mistakes with high confidence are often wrong labels: look twice.",
+            "Most confident mistakes",
+            "Mistakes with high confidence are often wrong labels: check them.",
         ),
-        ("correct", "Recognised, from the surest to the least sure", ""),
-        ("random", "Test photos at random", ""),
+        ("correct", "Correct predictions, from the most to the least confident", ""),
+        ("random", "Random test photos", ""),
     )
     return fill(
-        "<h3>Photos</h3>\n<p>The name is the class; the confidence is the one after the temperature. A group "
-        'of photos is in the first two once.</p>\n<div class="plots">{figures}</div>\n',
+        "<h3>Photos</h3>\n<p>The name is the class; the confidence is calibrated. Each group of photos "
+        'is in the first two at most once.</p>\n<div class="plots">{figures}</div>\n',
         figures=[
             figure(result.folder / f"{name}.jpg", title, f"{title}. {more}") for name, title, more in shown
         ],

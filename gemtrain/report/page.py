@@ -1,4 +1,4 @@
-"""HTML out of values: whatever is not `Html` already is escaped."""
+"""Build HTML from values: everything that is not `Html` is escaped."""
 
 import base64
 import html
@@ -42,21 +42,21 @@ _PAGE = """<!DOCTYPE html>
 
 
 class Html(str):
-    """Text that is HTML already."""
+    """Text that is already HTML."""
 
 
 def fill(template: str, **values: Any) -> Html:
-    """The template with `{name}` replaced; a list is joined, all but Html is escaped."""
+    """The template with `{name}` replaced; lists are joined, and everything but Html is escaped."""
     return Html(template.format_map({name: _escaped(value) for name, value in values.items()}))
 
 
 def page(title: str, body: Html) -> str:
-    """A whole page that asks for nothing from outside."""
+    """A whole self-contained page, which loads nothing from outside."""
     return fill(_PAGE, title=title, style=Html(style() + _OWN_STYLE), body=body)
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[Any]], numbers: Container[int]) -> Html:
-    """A table that scrolls by itself where it is too wide; `numbers` are the columns of numbers, from 0."""
+    """A table that scrolls if it is too wide; `numbers` are the columns of numbers, from 0."""
 
     def line(cells: Sequence[Any], name: str) -> Html:
         made = [
@@ -78,7 +78,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[Any]], numbers: Contain
 
 
 def figure(path: Path, alt: str, caption: str = "", large: bool = False) -> Html:
-    """A picture out of a file, in the page itself; a large one keeps its size and scrolls.
+    """An image file, embedded in the page; a large one keeps its size and scrolls.
 
     Raises UserError when the file is missing.
     """
@@ -102,7 +102,7 @@ def figure(path: Path, alt: str, caption: str = "", large: bool = False) -> Html
 
 
 def percent(share: float, ends: Sequence[float] | None = None) -> Html:
-    """A share in per cent, with its interval where there is one."""
+    """A share in per cent, with its interval if given."""
     value = fill("{value}&nbsp;%", value=f"{100 * share:.1f}")
     return value if ends is None else fill("{value} {range}", value=value, range=between(ends))
 
@@ -113,7 +113,7 @@ def difference(points: float, ends: Sequence[float]) -> Html:
 
 
 def between(ends: Sequence[float], sign: str = "-") -> Html:
-    """The ends of an interval of shares, in per cent; `sign` "+" for one of differences."""
+    """The ends of an interval of shares, in per cent; `sign` is "+" for an interval of differences."""
     low, high = (f"{100 * end:{sign}.1f}" for end in ends)
     return fill('<span class="range">{low} to {high}</span>', low=low, high=high)
 

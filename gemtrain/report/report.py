@@ -12,7 +12,7 @@ from gemkit.tables import write_text
 from gemtrain.evaluation.compare import Comparison, compare
 from gemtrain.evaluation.metrics import TOP
 from gemtrain.evaluation.outputs import METRICS, PLOTS, write_csv
-from gemtrain.report.glossary import reading_section
+from gemtrain.report.glossary import glossary_section
 from gemtrain.report.model_figures import draw_datasets, draw_models
 from gemtrain.report.model_section import model_section, weights_words
 from gemtrain.report.page import Html, difference, figure, fill, page, percent, table
@@ -21,13 +21,13 @@ from gemtrain.report.results import Result, evaluated_datasets, read_results
 REPORTS = Path("reports")
 
 _TO_BEST = (
-    " “To the best” is top-1 less the best model's, on the same photos: where its interval does not contain "
-    "0, the difference is more than chance."
+    " “To the best” is top-1 minus that of the best model, on the same photos: if its interval does not "
+    "contain 0, the difference is more than chance."
 )
 
 
 def report(datasets: Sequence[str] = ()) -> list[str]:
-    """Write reports/training-<dataset>.html for the datasets (all that have models), and lines that sum up.
+    """Write reports/training-<dataset>.html for the datasets (all that have models); returns summary lines.
 
     Also plots/<dataset>/models.png and models.csv, and against-<other>.png for each pair of datasets. The
     same results give the same bytes. Raises UserError when nothing was evaluated.
@@ -36,11 +36,13 @@ def report(datasets: Sequence[str] = ()) -> list[str]:
     for name in datasets or evaluated:
         if name not in evaluated:
             raise UserError(
-                f"No model of the dataset '{name}' was evaluated; "
+                f"No model of the dataset '{name}' has been evaluated; "
                 f"run 'gemtrain evaluate --dataset {name} --recipe RECIPE' first."
             )
     if not evaluated:
-        raise UserError(f"'{METRICS}' holds no evaluated model; run 'gemtrain evaluate' (dvc repro) first.")
+        raise UserError(
+            f"'{METRICS}' contains no evaluated model; run 'gemtrain evaluate' (dvc repro) first."
+        )
     results = {name: read_results(name) for name in evaluated}
     lines = []
     for name in datasets or evaluated:
@@ -62,7 +64,7 @@ def _report(name: str, results: dict[str, list[Result]]) -> list[str]:
         _head(name, current),
         Html("<main>\n"),
         _models(name, current, rows, outdated),
-        reading_section(current[0].has_species),
+        glossary_section(current[0].has_species),
         [model_section(number, result) for number, result in enumerate(current)],
         fill(
             '<section id="datasets"><h2>The same recipes on other datasets</h2>\n{content}</section>\n',
@@ -77,7 +79,7 @@ def _report(name: str, results: dict[str, list[Result]]) -> list[str]:
 
 
 def _of_one_version(results: list[Result]) -> tuple[list[Result], list[Result]]:
-    """The results on the version of the dataset that most models were evaluated on, and the others."""
+    """The results on the dataset version that most models were evaluated on, and the others."""
     versions = Counter(result.metrics["dataset"]["version"] for result in results)
     version = min(versions, key=lambda name: (-versions[name], name))
     current = [result for result in results if result.metrics["dataset"]["version"] == version]
@@ -85,7 +87,7 @@ def _of_one_version(results: list[Result]) -> tuple[list[Result], list[Result]]:
 
 
 def _row(result: Result, best: Result) -> dict[str, Any]:
-    """A line of models.csv: the numbers of a model and its paired difference to the best one."""
+    """A row of models.csv: the numbers of a model and its paired difference to the best one."""
     metrics = result.metrics
     row: dict[str, Any] = {"recipe": result.recipe, **metrics["model"]}
     for key in (*(f"top{k}" for k in TOP), "species_top1", "macro_f1"):
@@ -110,12 +112,12 @@ def _head(name: str, results: list[Result]) -> Html:
     metrics, best, several = results[0].metrics, results[0], len(results) > 1
     photos = sum(int(row["training_photos"]) for row in best.table("per_class.csv"))
     tiles = [
-        (f"{metrics['classes']:,}", "classes to tell apart"),
-        (f"{photos:,}", "different photos to learn from"),
+        (f"{metrics['classes']:,}", "classes to distinguish"),
+        (f"{photos:,}", "different training photos"),
         (f"{metrics['test_images']:,}", f"test photos of {counted(metrics['test_groups'], 'group')}"),
-        (percent(metrics["top1"]), f"of them named rightly by the {'best ' if several else ''}model"),
+        (percent(metrics["top1"]), f"of them classified correctly by the {'best ' if several else ''}model"),
         (percent(metrics["baselines"]["forest"]), "by a random forest on colour and texture"),
-        (percent(metrics["baselines"]["majority"]), "by always naming the most common class"),
+        (percent(metrics["baselines"]["majority"]), "by always predicting the most common class"),
     ]
     entries = [
         ("models", _models_title(results)),
@@ -125,13 +127,15 @@ def _head(name: str, results: list[Result]) -> Html:
     ]
     return fill(
         "<header>\n<h1>How well {models} {classes} apart</h1>\n"
-        '<p class="lead">{about} the dataset {name}, version {version}. {each} learnt from the training '
-        "photos, was chosen by the validation photos, and is measured here on the test photos, of whose "
-        "groups it saw none.{best}</p>\n"
+        '<p class="lead">{subject} the dataset {name}, version {version}. {each} was trained on the training '
+        "photos, selected on the validation photos, and is evaluated here on the test photos, none of whose "
+        "groups it has seen.{best}</p>\n"
         '<dl class="tiles">{tiles}</dl>\n<nav aria-label="Contents"><ol>{entries}</ol></nav>\n</header>\n',
         models=f"{len(results)} models tell" if several else f"{best.recipe} tells",
         classes=counted(metrics["classes"], "class", "classes"),
-        about="This page is about models trained on" if several else "This page is about a model trained on",
+        subject="This page is about models trained on"
+        if several
+        else "This page is about a model trained on",
         each="Each" if several else "It",
         name=name,
         version=metrics["dataset"]["version"],
@@ -170,8 +174,7 @@ def _models(name: str, results: list[Result], rows: list[dict[str, Any]], outdat
     ]
     below = [row["recipe"] for row in rows if row["below_forest"]]
     called = fill(
-        '<p class="called-out"><b>Below the random forest:</b> {names}. What such a model knows can be had '
-        "without a network.</p>\n",
+        '<p class="called-out"><b>Below the random forest:</b> {names}. Such a model is not useful.</p>\n',
         names=", ".join(below),
     )
     old = fill(
@@ -180,7 +183,7 @@ def _models(name: str, results: list[Result], rows: list[dict[str, Any]], outdat
         names=", ".join(result.recipe for result in outdated),
     )
     return fill(
-        '<section id="models"><h2>{title}</h2>\n<p>Measured on the {measured}. Beside each share is its '
+        '<section id="models"><h2>{title}</h2>\n<p>Measured on the {measured}. Next to each share is its '
         "95&nbsp;% interval (bootstrap by group).{to_best}</p>\n{called}{old}{table}{figure}</section>\n",
         title=_models_title(results),
         measured=best.measured,
@@ -203,7 +206,7 @@ def _to_best(row: dict[str, Any]) -> Html | str:
 
 
 def _datasets(name: str, pair: tuple[str, str], results: dict[str, list[Result]]) -> Html:
-    """The comparison of two datasets, empty where they have nothing in common."""
+    """The comparison of two datasets, empty if they have nothing in common."""
     first, second = ({result.recipe: result for result in results[name]} for name in pair)
     compared: list[tuple[str, Comparison]] = []
     for recipe in sorted(set(first) & set(second)):
@@ -229,8 +232,8 @@ def _datasets(name: str, pair: tuple[str, str], results: dict[str, list[Result]]
     versions = " and ".join(f"{key} version {results[key][0].metrics['dataset']['version']}" for key in pair)
     return fill(
         "<h3>{second} against {first}</h3>\n<p>On the {photos} of {groups} in the {classes} that both test "
-        "splits have ({versions}). Each model chooses among these classes alone, so that both answer one "
-        "question; differences are paired, with 95&nbsp;% intervals by bootstrap over the groups.</p>\n"
+        "splits have ({versions}). Each model chooses only among these classes, so that both answer the "
+        "same question; differences are paired, with 95&nbsp;% intervals by bootstrap over the groups.</p>\n"
         "{table}{figure}",
         first=pair[0],
         second=pair[1],
@@ -251,7 +254,7 @@ def _lines(name: str, results: list[Result], rows: list[dict[str, Any]]) -> list
         scores = "  ".join(
             f"top-{k} {row[f'top{k}']:.3f} [{row[f'top{k}_low']:.3f}, {row[f'top{k}_high']:.3f}]" for k in TOP
         )
-        below = "  BELOW THE FOREST" if row["below_forest"] else ""
+        below = "  below the random-forest baseline" if row["below_forest"] else ""
         lines.append(f"{row['recipe']:{width}}  {scores}  {weights_words(row['weights'])}{below}")
     metrics = results[0].metrics
     low, high = metrics["intervals"]["forest"]

@@ -1,4 +1,4 @@
-"""What `evaluate` left behind, read back for the report."""
+"""Read the results of `evaluate` back for the report."""
 
 import csv
 import json
@@ -12,19 +12,19 @@ from gemkit.html import counted
 from gemtrain.evaluation.outputs import METRICS, PLOTS
 from gemtrain.evaluation.predictions import Predictions, predictions_path, read_predictions
 
-#: What the report reads of a metrics file; one of an earlier version lacks some of it.
+#: The keys that the report reads from a metrics file; one written by an earlier version lacks some.
 _NEEDED = (
     "dataset", "model", "top1", "top3", "top5", "macro_f1", "species_top1", "test_images", "test_groups",
     "classes", "species", "calibration", "baselines", "intervals", "blind_spots",
 )  # fmt: skip
 
-#: The dataset's own metrics lie beside those of its models.
-_NO_MODEL = "dataset"
+#: The metrics of the dataset itself, in the same folder as those of its models.
+_DATASET_METRICS = "dataset"
 
 
 @dataclass(frozen=True)
 class Result:
-    """An evaluated model: its metrics, its predictions of the test photos, where its plots lie."""
+    """An evaluated model: its metrics, its predictions for the test photos, and the folder of its plots."""
 
     dataset: str
     recipe: str
@@ -37,7 +37,7 @@ class Result:
 
     @property
     def measured(self) -> str:
-        """On what its numbers were measured: goes on from "on the …"."""
+        """What its numbers were measured on: completes "on the …"."""
         metrics = self.metrics
         return (
             f"test split of {self.dataset}, version {metrics['dataset']['version']}: "
@@ -47,12 +47,12 @@ class Result:
 
     @property
     def has_species(self) -> bool:
-        """Whether scores by species say anything new: some classes are of one species."""
+        """Whether scores by species are informative: some classes share a species."""
         return self.metrics["species"] < self.metrics["classes"]
 
     @cached_property
     def predictions(self) -> Predictions:
-        """Of the test photos. Raises UserError."""
+        """Those for the test photos. Raises UserError."""
         return read_predictions(self.dataset, self.recipe)
 
     def table(self, name: str) -> list[dict[str, str]]:
@@ -66,15 +66,14 @@ class Result:
 
 
 def evaluated_datasets() -> list[str]:
-    """The datasets on which models were evaluated, by name."""
+    """The datasets with evaluated models, sorted by name."""
     return sorted({path.parent.name for path in METRICS.glob("*/*.json") if _has_predictions(path)})
 
 
 def read_results(dataset: str, recipe: str = "*") -> list[Result]:
     """The evaluated models of a dataset, of all recipes or of one, best first.
 
-    Raises UserError for metrics that cannot be read.
-    `metrics/crawl` and the like have no predictions and are not looked at.
+    Raises UserError for unreadable metrics. `metrics/crawl` and the like have no predictions and are ignored.
     """
     results = []
     for path in sorted((METRICS / dataset).glob(f"{recipe}.json")):
@@ -91,11 +90,11 @@ def read_results(dataset: str, recipe: str = "*") -> list[Result]:
 
 
 def _has_predictions(path: Path) -> bool:
-    return path.stem != _NO_MODEL and predictions_path(path.parent.name, path.stem).exists()
+    return path.stem != _DATASET_METRICS and predictions_path(path.parent.name, path.stem).exists()
 
 
 def _again(path: Path, dataset: str, recipe: str) -> UserError:
     return UserError(
-        f"'{path}' is missing or not what this version writes; "
+        f"'{path}' is missing or was written by another version; "
         f"run 'gemtrain evaluate --dataset {dataset} --recipe {recipe}' again."
     )

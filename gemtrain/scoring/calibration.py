@@ -1,30 +1,30 @@
-"""Whether a model is right as often as it says: from labels [N] and probabilities [N, classes]."""
+"""Calibration of a classifier and its temperature, from labels [N] and probabilities [N, classes]."""
 
 from typing import NamedTuple
 
 import numpy as np
 
 BINS = 15
-#: A temperature outside means that the validation split is too small to tell.
-_COOLEST, _HOTTEST = 0.1, 10.0
+#: A temperature outside this range means that the validation split is too small to fit one.
+_MIN_TEMPERATURE, _MAX_TEMPERATURE = 0.1, 10.0
 _TINY = np.finfo(np.float32).tiny
 
 
 class Bin(NamedTuple):
-    """Images of similar confidence: how many, their mean confidence and the share that is right."""
+    """Images of similar confidence: their number, mean confidence and accuracy."""
 
     images: int
     confidence: float
     accuracy: float
 
 
-def tempered(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    """Probabilities with their logits divided by a temperature: softened above 1, sharpened below."""
+def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    """Probabilities with their logits divided by a temperature: softer above 1, sharper below."""
     return softmax(np.log(np.maximum(probabilities, _TINY, dtype=np.float64)) / temperature)
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
-    """Probabilities of logits, both [N, classes]."""
+    """Probabilities from logits, both [N, classes]."""
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     return powers / powers.sum(axis=1, keepdims=True)
 
@@ -32,23 +32,23 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 def fit_temperature(labels: np.ndarray, probabilities: np.ndarray) -> float:
     """The `best_temperature` of a network, fitted on the validation split.
 
-    1 where it is at an end of its range, as when all photos are right: they are too few to tell.
+    1 if it is at an end of its range, as when all photos are correct: there are too few errors to fit it.
     """
     temperature = best_temperature(labels, probabilities)
-    return temperature if _COOLEST * 1.01 < temperature < _HOTTEST / 1.01 else 1.0
+    return temperature if _MIN_TEMPERATURE * 1.01 < temperature < _MAX_TEMPERATURE / 1.01 else 1.0
 
 
 def best_temperature(labels: np.ndarray, probabilities: np.ndarray) -> float:
-    """The temperature, 0.1 to 10, of lowest negative log likelihood.
+    """The temperature, 0.1 to 10, with the lowest negative log likelihood.
 
-    Source: Guo et al., On Calibration of Modern Neural Networks, ICML 2017. The likelihood is convex in
-    1 / temperature, so that one bounded search finds it.
+    Source: Guo et al., On Calibration of Modern Neural Networks, ICML 2017. The likelihood is convex in 1 /
+    temperature, so that one bounded search finds it.
     """
     from scipy.optimize import minimize_scalar
 
     found = minimize_scalar(
-        lambda power: log_loss(labels, tempered(probabilities, np.exp(-power))),
-        bounds=(-np.log(_HOTTEST), -np.log(_COOLEST)),
+        lambda power: log_loss(labels, apply_temperature(probabilities, np.exp(-power))),
+        bounds=(-np.log(_MAX_TEMPERATURE), -np.log(_MIN_TEMPERATURE)),
         method="bounded",
         options={"xatol": 1e-4},
     )
@@ -61,27 +61,27 @@ def log_loss(labels: np.ndarray, probabilities: np.ndarray) -> float:
 
 
 def brier(labels: np.ndarray, probabilities: np.ndarray) -> float:
-    """Mean over images of the squared distance to certainty, summed over the classes: 0 to 2.
+    """Mean over images of the squared distance to the true one-hot vector, summed over the classes: 0 to 2.
 
     Source: Brier, Monthly Weather Review 78, 1950.
     """
-    certain = np.eye(probabilities.shape[1])[labels]
-    return float(((probabilities - certain) ** 2).sum(axis=1).mean())
+    one_hot = np.eye(probabilities.shape[1])[labels]
+    return float(((probabilities - one_hot) ** 2).sum(axis=1).mean())
 
 
 def reliability(labels: np.ndarray, probabilities: np.ndarray, bins: int = BINS) -> list[Bin]:
-    """Bins of equally many images (a difference of one at most) in order of confidence; none is empty."""
+    """Bins of equally many images (differing by at most one) in order of confidence; none is empty."""
     confidence = probabilities.max(axis=1)
-    right = probabilities.argmax(axis=1) == labels
+    correct = probabilities.argmax(axis=1) == labels
     order = np.argsort(confidence, kind="stable")
     return [
-        Bin(len(rows), float(confidence[rows].mean()), float(right[rows].mean()))
+        Bin(len(rows), float(confidence[rows].mean()), float(correct[rows].mean()))
         for rows in np.array_split(order, min(bins, len(order)))
     ]
 
 
 def calibration_error(labels: np.ndarray, probabilities: np.ndarray, bins: int = BINS) -> float:
-    """Expected calibration error over bins of equal mass: the mean gap of confidence and accuracy.
+    """Expected calibration error over bins of equal mass: the mean gap between confidence and accuracy.
 
     Source: Naeini et al., AAAI 2015; equal mass as in Nixon et al., Measuring Calibration in Deep Learning,
     2019.

@@ -1,4 +1,4 @@
-"""95 % intervals of shares and means, when photos of one group (of one stone) say nearly the same."""
+"""95 % intervals of shares and means, when photos of one group (of one stone) are not independent."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -18,12 +18,12 @@ class Interval(NamedTuple):
 
 
 class GroupBootstrap:
-    """The percentile bootstrap over groups: as many groups are drawn as there are, with replacement.
+    """The percentile bootstrap over groups: as many groups as there are are drawn with replacement.
 
-    `groups` names the group of each of N photos. All scores of one object see the same draws, so that their
-    differences are paired. A score that no group contradicts (all right, all wrong) has an interval of no
-    width. Source: Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13; whole clusters
-    are drawn as in Davison and Hinkley, Bootstrap Methods and their Application, 1997, section 3.8.
+    `groups` is the group of each of N photos. All scores of one object share the same draws, so that their
+    differences are paired. A score that is the same in every group (all correct, all wrong) has an interval
+    of width zero. Source: Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13; whole
+    clusters are drawn as in Davison and Hinkley, Bootstrap Methods and their Application, 1997, section 3.8.
     """
 
     def __init__(self, groups: Sequence[str], draws: int = DRAWS, seed: int = 0):
@@ -31,15 +31,15 @@ class GroupBootstrap:
         self._order = np.argsort(group, kind="stable")
         self._starts = np.searchsorted(group[self._order], np.arange(len(names)))
         rng = np.random.default_rng(seed)
-        # How often each group is in each draw: sums over photos become one matrix product.
-        self._times = np.empty((draws, len(names)), np.float32)
-        for row in self._times:
+        # How often each group occurs in each draw: sums over photos become one matrix product.
+        self._counts = np.empty((draws, len(names)), np.float32)
+        for row in self._counts:
             row[:] = np.bincount(rng.integers(len(names), size=len(names)), minlength=len(names))
 
     def sums(self, values: np.ndarray) -> np.ndarray:
         """The sum of values [N] or [N, K] in each draw: [draws] or [draws, K]."""
         per_group = np.add.reduceat(values[self._order].astype(np.float32), self._starts, axis=0)
-        return (self._times @ per_group).astype(np.float64)
+        return (self._counts @ per_group).astype(np.float64)
 
     def means(self, values: np.ndarray) -> np.ndarray:
         """The mean of values [N] over the photos of each draw: [draws]."""
@@ -51,13 +51,13 @@ class GroupBootstrap:
 
 
 def interval(draws: np.ndarray) -> Interval:
-    """The middle 95 % of what a score was in each draw."""
+    """The middle 95 % of a score's values over the draws."""
     low, high = np.quantile(draws, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
     return Interval(float(low), float(high))
 
 
 def sign_probability(draws: np.ndarray) -> float:
-    """Two-sided p value of a difference from what it was in each draw: how easily its sign is chance."""
+    """Two-sided p value of a difference from its draws: the probability that its sign is due to chance."""
     below, above = (draws <= 0).sum(), (draws >= 0).sum()
     return min(1.0, float(2 * (1 + min(below, above)) / (1 + len(draws))))
 
@@ -65,9 +65,9 @@ def sign_probability(draws: np.ndarray) -> float:
 def wilson(share: float, group_sizes: Iterable[int]) -> Interval:
     """The score interval of a share of photos that come in groups of these sizes.
 
-    Photos of one group count as fully dependent: as many as (Σ m)² / Σ m² independent ones (Kish, Survey
-    Sampling, 1965), which is the number of groups when they are equal. Unlike the bootstrap it has a width
-    also where all photos of a rare class are right. Source: Wilson, JASA 22, 1927.
+    Photos of one group count as fully dependent: as (Σ m)² / Σ m² independent ones (Kish, Survey Sampling,
+    1965), which is the number of groups when they are equal. Unlike the bootstrap it has a positive width
+    even when all photos of a rare class are correct. Source: Wilson, JASA 22, 1927.
     """
     sizes = np.array(list(group_sizes), dtype=float)
     if not sizes.size:

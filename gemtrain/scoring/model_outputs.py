@@ -1,4 +1,4 @@
-"""What a model says of images: probabilities and embeddings."""
+"""The outputs of a model for images: probabilities and embeddings."""
 
 from typing import Any
 
@@ -21,31 +21,31 @@ def predict(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Probabilities [N, classes] and embeddings [N, features] of uint8 images [N, H, W, C], both float32.
 
-    Both are means over so many orientations of each image (`oriented`).
+    Both are means over `views` orientations of each image (`oriented`).
     """
     model.to(device).eval()
     probabilities: list[Tensor] = []
     embeddings: list[Tensor] = []
-    with Progress("ask the network", len(images)) as progress:
+    with Progress("inference", len(images)) as progress:
         for rows in torch.arange(len(images)).split(_BATCH):
             batch = batch_of(images, rows).to(device)
-            answers = [_answer(model, oriented(batch, view, views)) for view in range(views)]
-            for means, values in zip((probabilities, embeddings), zip(*answers, strict=True), strict=True):
+            outputs = [_forward(model, oriented(batch, view, views)) for view in range(views)]
+            for means, values in zip((probabilities, embeddings), zip(*outputs, strict=True), strict=True):
                 means.append(torch.stack(values).mean(0).cpu())
             progress.advance(len(rows))
     return torch.cat(probabilities).numpy(), torch.cat(embeddings).numpy()
 
 
 def predict_split(
-    model: Classifier, about: dict[str, Any], split: Split, device: torch.device
+    model: Classifier, metadata: dict[str, Any], split: Split, device: torch.device
 ) -> tuple[np.ndarray, np.ndarray]:
-    """`predict` of a split's images as the model, which `about` describes (model.json), takes them."""
-    settings = about["settings"]
-    pixels = split.pixels(about["image_size"], settings["channels"])
-    return predict(model, pixels, device, settings["views"])
+    """`predict` for the images of a split, prepared as the model's `metadata` (model.json) says."""
+    settings = metadata["settings"]
+    pixels = split.pixels(metadata["image_size"], settings["channels"])
+    return predict(model, pixels, device, settings["tta_views"])
 
 
-def _answer(model: Classifier, batch: Tensor) -> tuple[Tensor, Tensor]:
+def _forward(model: Classifier, batch: Tensor) -> tuple[Tensor, Tensor]:
     with autocast(batch.device):
         embedding = model.embed(batch)
         logits = model.head(embedding)

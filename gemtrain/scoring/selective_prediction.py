@@ -1,4 +1,4 @@
-"""When a model is sure: learnt on the validation split, which it did not train on."""
+"""Selective prediction: which predictions are accepted as sure, by a threshold fitted on validation."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -9,33 +9,35 @@ import torch
 
 from gemtrain.data.dataset import Split
 from gemtrain.models.classifier import Classifier
-from gemtrain.scoring.calibration import fit_temperature, tempered
+from gemtrain.scoring.calibration import apply_temperature, fit_temperature
 from gemtrain.scoring.confidence_intervals import wilson
 from gemtrain.scoring.model_outputs import predict
 
-#: Of the validation photos that a model is sure of: the least share that is right, and the least that the
-#: lower end of the share's 95 % interval may be.
-_RIGHT, _LEAST = 0.95, 0.85
+#: The least accuracy on accepted validation photos, and the least lower end of its 95 % interval.
+_MIN_ACCURACY, _MIN_LOWER_END = 0.95, 0.85
 
 
 @dataclass(frozen=True)
 class Confidence:
-    """`temperature` makes probabilities calibrated; a model is sure from the confidence `threshold` on, in
-    whole per cent. None: on the validation split nothing shows that it can be sure of anything."""
+    """How far a model can be trusted.
+
+    `temperature` calibrates its probabilities; predictions of at least the confidence `threshold`, in whole
+    per cent, are accepted. None: no threshold was accurate enough on the validation split.
+    """
 
     temperature: float
     threshold: float | None
 
     def calibrated(self, probabilities: np.ndarray) -> np.ndarray:
-        """Probabilities [N, classes] as a model gives them → those that may be believed."""
-        return tempered(probabilities, self.temperature)
+        """The model's probabilities [N, classes], calibrated."""
+        return apply_temperature(probabilities, self.temperature)
 
-    def is_sure(self, calibrated: np.ndarray) -> np.ndarray:
-        """Of which photos the model is sure, [N] bool."""
+    def is_accepted(self, calibrated: np.ndarray) -> np.ndarray:
+        """Which photos the model is sure of, [N] bool."""
         return calibrated.max(axis=1) >= (np.inf if self.threshold is None else self.threshold)
 
 
-def learn_confidence(
+def fit_model_confidence(
     model: Classifier, validation: Split, image_size: int, views: int, device: torch.device
 ) -> Confidence:
     """The confidence of a trained model that sees `views` orientations of images of `image_size` pixels."""
@@ -45,24 +47,28 @@ def learn_confidence(
 
 
 def fit_confidence(labels: np.ndarray, probabilities: np.ndarray, groups: Sequence[str]) -> Confidence:
-    """From labels [N], probabilities [N, classes] and groups of validation photos.
+    """Fit temperature and threshold to the labels [N], probabilities [N, classes] and groups of validation
+    photos.
 
-    The threshold is the lowest at which 95 % of the photos of that confidence or more are right, and 85 % at
-    the lower end of the share's Wilson interval, in which photos of one group count as dependent. It is no
-    lower than the whole per cent below the lowest confidence seen: of what lies below nothing is known. On
-    new photos the share is a little below 95 %, because the threshold is the best of many. The idea of
-    Geifman and El-Yaniv, Selective Classification for Deep Neural Networks, NeurIPS 2017, whose bound asks
-    for thousands of photos.
+    The threshold is the lowest at which 95 % of the photos of that confidence or more are correct, and 85 %
+    at the lower end of the share's Wilson interval, in which photos of one group count as dependent. It is
+    not lower than the whole per cent below the lowest confidence seen, because nothing is known about lower
+    ones. On new photos the share is a little below 95 %, because the threshold is the best of many. The idea
+    is that of Geifman and El-Yaniv, Selective Classification for Deep Neural Networks, NeurIPS 2017, whose
+    bound needs thousands of photos.
     """
     temperature = fit_temperature(labels, probabilities)
-    calibrated = tempered(probabilities, temperature)
-    confidence, right = calibrated.max(axis=1), calibrated.argmax(axis=1) == labels
-    names = np.asarray(groups)
+    calibrated = apply_temperature(probabilities, temperature)
+    confidence, correct = calibrated.max(axis=1), calibrated.argmax(axis=1) == labels
+    group_names = np.asarray(groups)
     for percent in range(min(99, int(100 * confidence.min())), 100):
         accepted = confidence >= percent / 100
         if not accepted.any():
             break
-        share = float(right[accepted].mean())
-        if share >= _RIGHT and wilson(share, Counter(names[accepted]).values()).low >= _LEAST:
+        share = float(correct[accepted].mean())
+        if (
+            share >= _MIN_ACCURACY
+            and wilson(share, Counter(group_names[accepted]).values()).low >= _MIN_LOWER_END
+        ):
             return Confidence(temperature, percent / 100)
     return Confidence(temperature, None)

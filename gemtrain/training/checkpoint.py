@@ -1,4 +1,4 @@
-"""A training that may be killed at any moment: what it needs to go on is in `.cache/` after every epoch."""
+"""The state of a training, saved in `.cache/` after every epoch so that a killed training can be resumed."""
 
 import hashlib
 import json
@@ -17,16 +17,16 @@ from gemtrain.data.dataset import Dataset
 from gemtrain.model_store import copy_state, write_state
 from gemtrain.models.classifier import Classifier
 from gemtrain.recipe import Recipe, Stage
-from gemtrain.training.schedule import PlannedStage, is_over, merit
+from gemtrain.training.schedule import PlannedStage, is_over, selection_score
 
-#: Of the method: a change leaves old checkpoints unused.
+#: Version of the training method: raising it invalidates old checkpoints.
 _VERSION = 3
 
 
-class Run:
-    """A training and how far it is: model, history, best state; saved after every epoch.
+class TrainingState:
+    """The progress of a training: model, history and best state, saved after every epoch.
 
-    `average` is that of the model's weights over the stage, where the recipe has one.
+    `average` is the moving average of the model's weights over the stage, if the stage has an `ema_decay`.
     """
 
     def __init__(
@@ -45,12 +45,12 @@ class Run:
             seed,
             device,
         )
-        self.stage, self.epoch = 0, 0  # finished stages, and finished epochs of the one after them
+        self.stage, self.epoch = 0, 0  # finished stages, and finished epochs of the current one
         self.history: list[dict[str, Any]] = []
         self.best: dict[str, Tensor] = {}
         self.best_epoch = 0
         self.average: AveragedModel | None = None
-        self._left: dict[str, Any] | None = None  # a checkpoint from the middle of a stage
+        self._interrupted: dict[str, Any] | None = None  # a checkpoint from within a stage
         identity = [
             _VERSION,
             asdict(recipe),
@@ -66,37 +66,39 @@ class Run:
             self._resume()
 
     def stage_path(self, number: int) -> Path:
-        """Where the state at the end of a stage is kept until the run ends."""
+        """Where the state at the end of a stage is saved until the training ends."""
         return self.folder / f"stage-{number}.safetensors"
 
-    def begin(self, stage: Stage, optimiser: torch.optim.Optimizer) -> None:
-        """Take up a stage, from where it was left if it was begun before."""
+    def start_stage(self, stage: Stage, optimiser: torch.optim.Optimizer) -> None:
+        """Start a stage, or resume it where it was interrupted."""
         self.average = None
         if stage.ema_decay is not None:
             update = get_ema_multi_avg_fn(stage.ema_decay)
             self.average = AveragedModel(self.model, multi_avg_fn=update, use_buffers=True)
-        left, self._left = self._left, None
-        if left is not None:
-            optimiser.load_state_dict(left["optimiser"])
+        saved, self._interrupted = self._interrupted, None
+        if saved is not None:
+            optimiser.load_state_dict(saved["optimiser"])
             if self.average is not None:
-                self.average.load_state_dict(left["average"])
+                self.average.load_state_dict(saved["average"])
 
     @property
-    def measured(self) -> Classifier:
-        """The model whose scores count: the average, or the model itself."""
+    def evaluated_model(self) -> Classifier:
+        """The model that is validated and saved: the moving average if there is one, else the model."""
         return self.model if self.average is None else cast(Classifier, self.average.module)
 
-    def finish(self, row: dict[str, Any]) -> dict[str, Tensor]:
-        """Add a finished epoch to the history and keep its state if it is the best; the state."""
+    def add_epoch(self, row: dict[str, Any]) -> dict[str, Tensor]:
+        """Append an epoch to the history, remember its state if it is the best so far, and return it."""
         self.history.append(row)
-        state, keep = copy_state(self.measured), self.recipe.keep
-        if not self.best or merit(keep, row) > merit(keep, self.history[self.best_epoch - 1]):
+        state, monitor = copy_state(self.evaluated_model), self.recipe.monitor
+        if not self.best or selection_score(monitor, row) > selection_score(
+            monitor, self.history[self.best_epoch - 1]
+        ):
             self.best, self.best_epoch = state, len(self.history)
         return state
 
-    def record(self, row: dict[str, Any], optimiser: torch.optim.Optimizer, planned: PlannedStage) -> bool:
-        """Finish an epoch and save everything; whether its stage ends with it."""
-        state = self.finish(row)
+    def end_epoch(self, row: dict[str, Any], optimiser: torch.optim.Optimizer, planned: PlannedStage) -> bool:
+        """Add an epoch and save a checkpoint; returns whether the stage is over."""
+        state = self.add_epoch(row)
         over = is_over(planned, self.recipe, self.history)
         if over:
             write_state(self.stage_path(planned.number), state)
@@ -120,8 +122,8 @@ class Run:
             )
         return over
 
-    def forget(self) -> None:
-        """Delete what was kept for going on, first the checkpoint: without the rest it is of no use."""
+    def delete(self) -> None:
+        """Delete the checkpoint first, then the rest, which is useless without it."""
         self._path.unlink(missing_ok=True)
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -130,4 +132,4 @@ class Run:
         self.model.load_state_dict(saved["model"])
         self.stage, self.epoch = saved["stage"], saved["epoch"]
         self.history, self.best, self.best_epoch = saved["history"], saved["best"], saved["best_epoch"]
-        self._left = saved if self.epoch else None
+        self._interrupted = saved if self.epoch else None

@@ -1,4 +1,4 @@
-"""Features of a frozen network, computed once per image and kept in `.cache/`."""
+"""Features of a frozen network, computed once per image and cached in `.cache/`."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -21,10 +21,12 @@ _BATCH = 64
 def frozen_features(
     part: Callable[[Tensor], Tensor], settings: Any, images: Tensor, rows: Tensor, device: torch.device
 ) -> Tensor:
-    """What a part of a network answers to `rows` of uint8 images [N, H, W, C]: [rows, features] float16, CPU.
+    """The output of a part of a network for `rows` of uint8 images [N, H, W, C]: [rows, features] float16, on
+    the CPU.
 
-    Keyed by pixels and `settings`, which say all that the answer depends on: an image seen before costs a
-    look-up, whatever dataset it came in. In half precision: the maps of VGG16 are 25,088 numbers an image.
+    Cached by pixels and `settings`, which must identify everything that the output depends on: an image seen
+    before costs only a look-up, whichever dataset it came from. Half precision, because the maps of VGG16 are
+    25,088 numbers an image.
     """
     keys = [hashlib.sha256(images[row].numpy().tobytes()).hexdigest() for row in rows.tolist()]
     with (
@@ -37,13 +39,13 @@ def frozen_features(
         progress.advance(len(rows) - len(missing))
         for start in range(0, len(missing), _BATCH):
             batch = missing[start : start + _BATCH]
-            # Always as many, because kernels differ with the size of a batch, and with them the last bits.
+            # Always a full batch: kernels depend on the batch size, and the last bits on the kernel.
             full = torch.tensor(batch + batch[-1:] * (_BATCH - len(batch)))
             with autocast(device):
-                answers = part(batch_of(images, full).to(device)).flatten(1).half().cpu().numpy()
+                outputs = part(batch_of(images, full).to(device)).flatten(1).half().cpu().numpy()
             memo.put(
                 (names[row], {}, values.tobytes())
-                for row, values in zip(batch, answers[: len(batch)], strict=True)
+                for row, values in zip(batch, outputs[: len(batch)], strict=True)
             )
             progress.advance(len(batch))
         first = np.frombuffer(memo.get(keys[0])[1] or b"", dtype=np.float16)
@@ -54,7 +56,7 @@ def frozen_features(
 
 
 def state_hash(state: Mapping[str, Tensor]) -> str:
-    """SHA-256 of a state_dict's names and values."""
+    """SHA-256 of the names and values of a state_dict."""
     digest = hashlib.sha256()
     for name, value in state.items():
         digest.update(name.encode())

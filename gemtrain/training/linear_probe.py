@@ -1,4 +1,4 @@
-"""A last layer that is fitted as a whole instead of learnt in steps: on the features of a frozen network."""
+"""A last layer fitted on the features of a frozen network by a solver instead of by gradient steps."""
 
 import warnings
 from typing import Any
@@ -9,10 +9,10 @@ from torch import Tensor, nn
 
 from gemtrain.scoring.calibration import best_temperature, log_loss, softmax
 
-#: Tried one after the other: scikit-learn's C, the weight of the data against that of small weights.
+#: Values tried of scikit-learn's C, the inverse regularisation strength.
 _STRENGTHS = (0.001, 0.01, 0.1)
 _ITERATIONS = 1000
-#: Frozen features are kept in half precision: what varies less than this share of its mean is rounding alone.
+#: Frozen features are in half precision: a deviation below this share of the mean is rounding error.
 _ROUNDING = 2.0**-10
 
 
@@ -23,38 +23,46 @@ def fit_head(
     validation: tuple[Tensor, Tensor],
     seed: int,
 ) -> dict[str, Any]:
-    """Fill a last layer from features [N, width] and labels [N]; its row of the history.
+    """Fit a last layer to features [N, width] and labels [N]; returns its row of the history.
 
-    "linear" is a multinomial logistic regression. "svm" is one linear support vector machine a class against
-    all others, whose margins become logits by one temperature, fitted on the validation split. Features are
-    brought to mean 0 and deviation 1 first, which the layer's weights then contain; those that do not vary
-    get no weight. The strength of highest validation accuracy (then of lowest loss) is kept.
+    "linear" is a multinomial logistic regression. "svm" is a linear support vector machine per class, one
+    against the rest, whose margins become logits by one temperature fitted on the validation split. Features
+    are first standardised to mean 0 and deviation 1, which is folded into the layer's weights; constant
+    features get weight 0. The regularisation strength with the highest validation accuracy (then the lowest
+    loss) is selected.
     """
     features, labels = train[0].float().numpy(), train[1].numpy()
-    seen, answers = validation[0].float().numpy(), validation[1].numpy()
-    # Of many rows a mean in single precision is rounded so far that what is the same seems to vary.
+    validation_features, validation_labels = validation[0].float().numpy(), validation[1].numpy()
+    # Over many rows a single-precision mean is so inexact that constant features seem to vary.
     mean, deviation = (
-        measured(axis=0, dtype=np.float64).astype(np.float32) for measured in (features.mean, features.std)
+        statistic(axis=0, dtype=np.float64).astype(np.float32) for statistic in (features.mean, features.std)
     )
     deviation[deviation <= _ROUNDING * abs(mean)] = np.inf
-    features, seen = (features - mean) / deviation, (seen - mean) / deviation
+    features, validation_features = (features - mean) / deviation, (validation_features - mean) / deviation
     best: tuple[float, float] | None = None
     for strength in _STRENGTHS:
         weights, bias = _fit(kind, strength, features, labels, seed)
-        temperature = best_temperature(answers, softmax(seen @ weights.T + bias)) if kind == "svm" else 1.0
+        temperature = (
+            best_temperature(validation_labels, softmax(validation_features @ weights.T + bias))
+            if kind == "svm"
+            else 1.0
+        )
         weights, bias = weights / temperature, bias / temperature
         row = {"epoch": 1, "stage": 1, "learning_rate": 0.0}
-        for side, (values, truth) in {"train": (features, labels), "validation": (seen, answers)}.items():
+        for split, (values, truth) in {
+            "train": (features, labels),
+            "validation": (validation_features, validation_labels),
+        }.items():
             probabilities = softmax(values @ weights.T + bias)
-            row[f"{side}_loss"] = log_loss(truth, probabilities)
-            row[f"{side}_accuracy"] = float((probabilities.argmax(1) == truth).mean())
+            row[f"{split}_loss"] = log_loss(truth, probabilities)
+            row[f"{split}_accuracy"] = float((probabilities.argmax(1) == truth).mean())
         score = (row["validation_accuracy"], -row["validation_loss"])
         if best is None or score > best:
-            best, kept = score, row
+            best, best_row = score, row
             scaled = weights / deviation
             state = {"weight": torch.from_numpy(scaled), "bias": torch.from_numpy(bias - scaled @ mean)}
     head.load_state_dict(state)
-    return kept
+    return best_row
 
 
 def _fit(
@@ -70,9 +78,9 @@ def _fit(
     else:
         model = LinearSVC(C=strength, dual=False, max_iter=_ITERATIONS, random_state=seed)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # as good as the validation split says
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the validation split is the judge
         model.fit(features, labels)
     weights, bias = model.coef_, model.intercept_
-    if len(weights) == 1:  # of two classes scikit-learn fits the second alone
+    if len(weights) == 1:  # for two classes scikit-learn fits only the second
         weights, bias = np.concatenate([-weights, weights]) / 2, np.concatenate([-bias, bias]) / 2
     return weights, bias

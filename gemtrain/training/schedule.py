@@ -1,4 +1,4 @@
-"""What a recipe's schedule means for a dataset: which rows are learnt from when, and at which rate."""
+"""The schedule of a recipe for a dataset: steps, batches, learning rates, and when a stage is over."""
 
 import hashlib
 import math
@@ -15,7 +15,7 @@ from gemtrain.recipe import Recipe, Stage
 
 @dataclass
 class PlannedStage:
-    """A stage of the schedule and the optimiser steps of each of its epochs."""
+    """A stage of the schedule: its training rows and the optimiser steps of each epoch."""
 
     number: int
     stage: Stage
@@ -24,12 +24,12 @@ class PlannedStage:
 
     @property
     def steps(self) -> int:
-        """Its optimiser steps in all."""
+        """The total number of optimiser steps."""
         return sum(self.epoch_steps)
 
 
 def plan_stages(recipe: Recipe, dataset: Dataset) -> list[PlannedStage]:
-    """The steps of each epoch; `max_steps` shrinks all stages of the whole network by the same share."""
+    """Plan the steps of each epoch; `max_steps` shortens the stages of the whole network equally."""
     split = dataset.splits["train"]
     plan = []
     for number, stage in enumerate(recipe.stages, start=1):
@@ -53,7 +53,7 @@ def plan_stages(recipe: Recipe, dataset: Dataset) -> list[PlannedStage]:
 
 
 def rate_factor(stage: Stage, step: int, steps: int) -> float:
-    """What the learning rate is multiplied with at a step (from 0) of a stage of `steps`."""
+    """The factor of the learning rate at a step (counted from 0) of a stage of `steps` steps."""
     warmup = round(stage.warmup * steps)
     if step < warmup:
         return (step + 1) / (warmup + 1)
@@ -63,9 +63,10 @@ def rate_factor(stage: Stage, step: int, steps: int) -> float:
 
 
 def row_batches(count: int, size: int, first: int, last: int, seed: int) -> Iterator[Tensor]:
-    """Batches `first` to `last` (excluded) of an endless stream of shuffled passes over `count` rows.
+    """Batches `first` to `last` (exclusive) of an endless stream of shuffled passes over `count` rows.
 
-    Each is [size] int64. A batch depends only on its number and the seed, so that a run may begin anywhere.
+    Each is [size] int64. A batch depends only on its number and the seed, so that a training can resume
+    anywhere.
     """
     start, end = first * size, last * size
     passes = range(start // count, (end - 1) // count + 1)
@@ -80,25 +81,26 @@ def row_batches(count: int, size: int, first: int, last: int, seed: int) -> Iter
 
 
 def seed_of(*parts: object) -> int:
-    """A seed for random numbers that are to depend on the parts alone."""
+    """A random seed that depends only on the parts."""
     return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:7], "big")
 
 
-def merit(keep: str, row: dict[str, Any]) -> tuple[float, ...]:
-    """What the kept epoch has the most of, by a recipe's `keep`; among equals the first is kept."""
-    error, learning_error = 1 - row["validation_accuracy"], 1 - row["train_accuracy"]
-    merits: dict[str, tuple[float, ...]] = {
+def selection_score(monitor: str, row: dict[str, Any]) -> tuple[float, ...]:
+    """The score that the selected epoch maximises, by a recipe's `monitor`; the first of equal epochs is
+    selected."""
+    error, training_error = 1 - row["validation_accuracy"], 1 - row["train_accuracy"]
+    scores: dict[str, tuple[float, ...]] = {
         "accuracy": (row["validation_accuracy"], -row["validation_loss"]),
         "loss": (-row["validation_loss"],),
-        "closest": (-error - abs(error - learning_error),),
+        "closest": (-error - abs(error - training_error),),
         "last": (row["epoch"],),
     }
-    return merits[keep]
+    return scores[monitor]
 
 
 def is_over(planned: PlannedStage, recipe: Recipe, history: list[dict[str, Any]]) -> bool:
-    """Whether a stage ends with the last epoch of a history: its epochs are done, or `patience` ran out."""
-    merits = [merit(recipe.keep, row) for row in history if row["stage"] == planned.number]
-    if len(merits) == len(planned.epoch_steps):
+    """Whether the last epoch of the history ends a stage: all epochs are done, or `patience` has run out."""
+    scores = [selection_score(recipe.monitor, row) for row in history if row["stage"] == planned.number]
+    if len(scores) == len(planned.epoch_steps):
         return True
-    return recipe.patience is not None and len(merits) - 1 - merits.index(max(merits)) >= recipe.patience
+    return recipe.patience is not None and len(scores) - 1 - scores.index(max(scores)) >= recipe.patience

@@ -1,4 +1,4 @@
-"""Recipes: what is read, what is refused and how it is said."""
+"""Recipes: how they are read, and which mistakes are refused with which message."""
 
 import dataclasses
 from pathlib import Path
@@ -26,7 +26,9 @@ def test_gemnet_is_trained_as_published() -> None:
     assert (recipe.image_size, recipe.batch_size, recipe.weights) == (224, 32, "none")
 
 
-def test_the_list_tells_who_published_what(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_list_names_sources_and_published_results(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     text = (RECIPES / "gemnet.toml").read_text()
     (tmp_path / "own.toml").write_text('source = "Someone 2030"\npublished = "0.99 top-1"\n' + text)
     monkeypatch.setattr("gemtrain.recipe.RECIPES", tmp_path)
@@ -41,7 +43,7 @@ def settings(folder: Path, train: Any, recipe: str = "gemnet") -> Any:
     return load_settings(path, recipe)
 
 
-def test_params_change_single_values(tmp_path: Path) -> None:
+def test_params_override_single_values(tmp_path: Path) -> None:
     changes = {"image_size": 96, "augmentation": {"shift": 0.1}}
     recipe, seed = settings(tmp_path, {"seed": 4, "recipes": {"gemnet": changes}})
     own = load_recipe("gemnet")
@@ -69,9 +71,25 @@ def test_the_projects_own_parameters_are_valid() -> None:
         ({"recipes": {"gemnet": {"optimiser": "adamm"}}}, ["train.recipes.gemnet.optimiser", "adamw"]),
         ({"recipes": {"gemnet": {"augmentation": {"hue": 1}}}}, ["gemnet.augmentation.hue", "mirror"]),
         ({"recipes": {"gemnet": {"channels": 2}}}, ["train.recipes.gemnet", "channels", "1, 3 or 4", "2"]),
-        ({"recipes": {"gemnet": {"keep": "best"}}}, ["gemnet.keep", "closest", "'best'"]),
+        ({"recipes": {"gemnet": {"monitor": "best"}}}, ["gemnet.monitor", "closest", "'best'"]),
+        (
+            {"recipes": {"gemnet": {"keep": "last"}}},
+            ["recipes.gemnet.keep' is now", "recipes.gemnet.monitor'"],
+        ),
+        (
+            {"recipes": {"gemnet": {"views": 2}}},
+            ["recipes.gemnet.views' is now", "recipes.gemnet.tta_views'"],
+        ),
+        (
+            {"recipes": {"gemnet": {"cpu_bfloat16": True}}},
+            ["gemnet.cpu_bfloat16' is now", "gemnet.bf16_on_cpu'"],
+        ),
+        (
+            {"recipes": {"gemnet": {"stages": [{"epochs": 1, "keep_statistics": True}]}}},
+            ["gemnet.stages[0].keep_statistics' is now", "stages[0].freeze_batchnorm'"],
+        ),
         ({"recipes": {"gemnet": {"patience": 0}}}, ["train.recipes.gemnet", "patience", "positive"]),
-        ({"recipes": {"gemnet": {"keep": "last", "patience": 3}}}, ["gemnet", "patience", "last"]),
+        ({"recipes": {"gemnet": {"monitor": "last", "patience": 3}}}, ["gemnet", "patience", "last"]),
         ({"recipes": {"gemnet": {"classifier": "svm"}}}, ["gemnet", "stages", "classifier", "one of"]),
         ({"recipes": {"gemnet": {"colour_bins": 1}}}, ["recipes.gemnet", "colour_bins", "2 to 16", "1"]),
         ({"recipes": {"gemnet": {"colour_bins": 4, "channels": 1}}}, ["colour_bins", "channels"]),

@@ -1,4 +1,4 @@
-"""A page as Chromium shows it."""
+"""Open a page in Chromium."""
 
 import shutil
 from pathlib import Path
@@ -12,15 +12,17 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--
 
 
 class Visit:
-    """A page opened in Chromium, with all that it said and asked for."""
+    """A page opened in Chromium, with its console messages, errors and dialogs, and its requests."""
 
     def __init__(self, page: Any, path: Path):
         self.page = page
-        self.said: list[str] = []
-        self.asked: list[str] = []
-        page.on("console", lambda message: self.said.append(message.text))
-        page.on("pageerror", lambda error: self.said.append(str(error)))
-        page.on("dialog", lambda dialog: (self.said.append(dialog.message), dialog.dismiss()))
-        page.on("request", lambda request: self.asked.append(request.url))
+        self.messages: list[str] = []
+        self.requests: list[str] = []
+        page.on("console", lambda message: self.messages.append(message.text))
+        page.on("pageerror", lambda error: self.messages.append(str(error)))
+        page.on("dialog", lambda dialog: (self.messages.append(dialog.message), dialog.dismiss()))
+        page.on("request", lambda request: self.requests.append(request.url))
         page.goto(path.as_uri())
-        self.outside = [url for url in self.asked if not url.startswith("data:") and url != path.as_uri()]
+        self.external_requests = [
+            url for url in self.requests if not url.startswith("data:") and url != path.as_uri()
+        ]

@@ -23,7 +23,7 @@ STEPS = 12
 
 
 def texture(label: int, number: int, side: int = 48) -> np.ndarray:
-    """Stripes whose colour and width tell the class, in noise that depends on the number alone."""
+    """Stripes whose colour and width depend on the class, with noise that depends on class and number."""
     rng = np.random.default_rng([label, number])
     x, y = np.meshgrid(np.arange(side), np.arange(side))
     angle = rng.uniform(0, np.pi)
@@ -33,6 +33,7 @@ def texture(label: int, number: int, side: int = 48) -> np.ndarray:
 
 
 def row_of(label: int, number: int, split: str, rotation: int = 0) -> dict[str, object]:
+    """A row of DATASET; `rotation` is in degrees, a multiple of 90."""
     content = io.BytesIO()
     Image.fromarray(np.rot90(texture(label, number), rotation // 90)).save(content, "JPEG", quality=95)
     sha256 = hashlib.sha256(f"{label} {number}".encode()).hexdigest()
@@ -49,12 +50,13 @@ def row_of(label: int, number: int, split: str, rotation: int = 0) -> dict[str, 
 
 
 def write_rows(name: str, split: str, rows: list[dict[str, object]]) -> None:
+    """Write the file of a split of a dataset."""
     path = Path("data/datasets") / name / f"{split}-00000.parquet"
     write_table(path, pa.Table.from_pylist(rows, schema=DATASET))
 
 
 def make_dataset(name: str = "gems", classes: int = 3) -> None:
-    """A dataset in the current folder: every training photo in two orientations."""
+    """Write a dataset into the current folder: every training photo in two orientations."""
     for offset, (split, photos) in enumerate(PHOTOS.items()):
         rotations = (0, 90) if split == "train" else (0,)
         rows = [
@@ -67,6 +69,7 @@ def make_dataset(name: str = "gems", classes: int = 3) -> None:
 
 
 def write_params(**recipes: dict[str, object]) -> None:
+    """Write params.yaml with short trainings, and these changes to recipes."""
     changes: dict[str, dict[str, object]] = {
         "gemnet": {"image_size": 48, "max_steps": STEPS, "batch_size": 8},
         "efficientnet_lite0": {"image_size": 48, "max_steps": 4, "batch_size": 8},
@@ -77,7 +80,7 @@ def write_params(**recipes: dict[str, object]) -> None:
 
 
 def gemtrain(verb: str, recipe: str = "gemnet", *more: str, expect: int = 0) -> str:
-    """Run a command of gemtrain in this process, which has loaded torch already; what it says."""
+    """Run a command of gemtrain in this process, which has already loaded torch; returns its output."""
     arguments = () if verb == "recipes" else ("--dataset", "gems", "--recipe", recipe)
     done = called("gemtrain", verb, *arguments, *more, cwd=Path.cwd(), expect=expect)
     return done.stdout + done.stderr

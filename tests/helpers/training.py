@@ -1,4 +1,4 @@
-"""Train on the textures in this process."""
+"""Train on the textures in this process, and inputs of networks."""
 
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,17 @@ CPU = torch.device("cpu")
 
 
 def run(recipe: str = "gemnet", **changes: Any) -> dict[str, Any]:
+    """Train a changed recipe; returns the content of model.json."""
     write_params(**({recipe: changes} if changes else {}))
     settings, seed = load_settings(Path("params.yaml"), recipe)
     return train("gems", recipe, settings, seed, CPU)
 
 
 def files_of(recipe: str = "gemnet") -> dict[str, bytes]:
+    """The files of a trained model, by name."""
     return {path.name: path.read_bytes() for path in Path(f"models/gems/{recipe}").iterdir()}
+
+
+def random_images(count: int, channels: int, size: int) -> torch.Tensor:
+    """uint8 [count, channels, size, size]."""
+    return torch.randint(0, 256, (count, channels, size, size), dtype=torch.uint8)

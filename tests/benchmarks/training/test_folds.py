@@ -1,4 +1,4 @@
-"""The benchmark of recipes in folds: what it keeps, what it pools, and that no photo is on two sides."""
+"""The benchmark of recipes in folds: its cache, its tables, and that no group is in two splits."""
 
 import json
 import shutil
@@ -13,8 +13,8 @@ import torch
 
 from benchmarks._shared import ROOT
 from benchmarks.training import _cached_training, ablation, folds, published
-from benchmarks.training._cached_training import Finished, Training, finished, finished_all
-from benchmarks.training._gems68 import FOLDS, sides
+from benchmarks.training._cached_training import Training, TrainingResult, train_all, train_cached
+from benchmarks.training._gems68 import FOLDS, fold_splits
 from gemkit.errors import UserError
 from gemkit.html import markdown_table
 from gemtrain.evaluation.predictions import Predictions
@@ -23,75 +23,75 @@ from gemtrain.scoring.selective_prediction import Confidence
 from tests.helpers.textures import VARIETIES
 
 CPU = torch.device("cpu")
-KEPT = Path("kept")
+CACHE = Path("cache")
 SHORT = Recipe("", "gemnet", 48, stages=(Stage(1, 1e-3),), max_steps=2)
 
 
-def test_a_finished_training_is_kept_until_its_recipe_changes(
+def test_a_finished_training_is_cached_until_its_recipe_changes(
     gems: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     trained = counted(monkeypatch)
-    first = finished(Training("gems", "short", SHORT, 0), KEPT, CPU)
-    again = finished(Training("gems", "short", SHORT, 0), KEPT, CPU)
+    first = train_cached(Training("gems", "short", SHORT, 0), CACHE, CPU)
+    again = train_cached(Training("gems", "short", SHORT, 0), CACHE, CPU)
     assert len(trained) == 1 and again.minutes == first.minutes > 0
     assert first.confidence == again.confidence == Confidence(**trained[0]["confidence"])
     assert np.array_equal(first.predictions.probabilities, again.predictions.probabilities)
     assert first.predictions.varieties == list(VARIETIES) and len(first.predictions.labels) == 15
-    finished(Training("gems", "short", replace(SHORT, description="told otherwise"), 0), KEPT, CPU)
+    train_cached(Training("gems", "short", replace(SHORT, description="another description"), 0), CACHE, CPU)
     assert len(trained) == 1
-    finished(Training("gems", "short", replace(SHORT, views=2), 0), KEPT, CPU)
-    finished(Training("gems", "short", replace(SHORT, views=2), 1), KEPT, CPU)
+    train_cached(Training("gems", "short", replace(SHORT, tta_views=2), 0), CACHE, CPU)
+    train_cached(Training("gems", "short", replace(SHORT, tta_views=2), 1), CACHE, CPU)
     assert len(trained) == 3
 
 
-def test_what_is_kept_outlives_options_that_came_later(
+def test_cached_trainings_outlive_new_options(
     gems: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     trained = counted(monkeypatch)
-    finished(Training("gems", "short", SHORT, 0), KEPT, CPU)
-    notes = KEPT / "gems-short.json"
+    train_cached(Training("gems", "short", SHORT, 0), CACHE, CPU)
+    notes = CACHE / "gems-short.json"
     found = json.loads(notes.read_text())
-    del found["about"]["settings"]["views"]
+    del found["training"]["settings"]["tta_views"]
     notes.write_text(json.dumps(found))
-    finished(Training("gems", "short", SHORT, 0), KEPT, CPU)
+    train_cached(Training("gems", "short", SHORT, 0), CACHE, CPU)
     assert len(trained) == 1
-    found["about"]["settings"]["an_option_that_went"] = 1
+    found["training"]["settings"]["a_removed_option"] = 1
     notes.write_text(json.dumps(found))
-    finished(Training("gems", "short", SHORT, 0), KEPT, CPU)
+    train_cached(Training("gems", "short", SHORT, 0), CACHE, CPU)
     assert len(trained) == 2
 
 
-def test_trainings_side_by_side_come_in_order(gems: Path) -> None:
+def test_parallel_trainings_return_in_order(gems: Path) -> None:
     trainings = [Training("gems", f"short-{seed}", SHORT, seed) for seed in range(3)]
-    found = list(finished_all(trainings, KEPT, one_by_one=False))
-    alone = list(finished_all(trainings, KEPT, one_by_one=True))  # read, not repeated
+    found = list(train_all(trainings, CACHE, one_by_one=False))
+    alone = list(train_all(trainings, CACHE, one_by_one=True))  # read, not repeated
     assert [done.minutes for done in found] == [done.minutes for done in alone]
     for seed, done in enumerate(found):
-        expected = finished(Training("gems", f"again-{seed}", SHORT, seed), KEPT, CPU)
+        expected = train_cached(Training("gems", f"again-{seed}", SHORT, seed), CACHE, CPU)
         assert done.predictions.probabilities == pytest.approx(expected.predictions.probabilities, abs=1e-4)
 
 
-def test_a_training_whose_predictions_were_cut_short_is_not_repeated(
+def test_a_training_interrupted_while_predicting_is_not_repeated(
     gems: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     trained = counted(monkeypatch)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(_cached_training, "predict_split", interrupted)
-        finished(Training("gems", "short", SHORT, 0), KEPT, CPU)
-    done = finished(Training("gems", "short", SHORT, 0), KEPT, CPU)
+        train_cached(Training("gems", "short", SHORT, 0), CACHE, CPU)
+    done = train_cached(Training("gems", "short", SHORT, 0), CACHE, CPU)
     assert len(trained) == 1 and done.confidence == Confidence(**trained[0]["confidence"])
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(_cached_training, "predict_split", interrupted)
-        finished(Training("gems", "short", SHORT, 1), KEPT, CPU)
-    finished(Training("gems", "short", SHORT, 2), KEPT, CPU)  # what is left there is of another seed
+        train_cached(Training("gems", "short", SHORT, 1), CACHE, CPU)
+    train_cached(Training("gems", "short", SHORT, 2), CACHE, CPU)  # the remaining model is of another seed
     assert len(trained) == 3
 
 
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """What each training from now on gives."""
+    """The results of all trainings from now on."""
     trained: list[dict[str, Any]] = []
     train = _cached_training.train
 
@@ -107,7 +107,7 @@ def interrupted(*_: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def test_the_clock_goes_on_after_an_interruption(tmp_path: Path) -> None:
+def test_the_clock_continues_after_an_interruption(tmp_path: Path) -> None:
     path = tmp_path / "seconds"
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt), _cached_training.Clock(path):
@@ -116,9 +116,7 @@ def test_the_clock_goes_on_after_an_interruption(tmp_path: Path) -> None:
     assert 0.1 <= float(path.read_text()) < 5
 
 
-def test_of_a_kill_the_clock_loses_the_last_seconds_only(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_killed_clock_loses_only_the_last_seconds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_cached_training, "_TICK", 0.02)
     path, start = tmp_path / "seconds", time.monotonic()
     with _cached_training.Clock(path):
@@ -133,34 +131,34 @@ def photo(number: int, group: int) -> dict[str, object]:
     }  # fmt: skip
 
 
-def test_every_photo_is_tested_once_and_no_group_is_on_two_sides() -> None:
+def test_every_photo_is_tested_once_and_no_group_is_in_two_splits() -> None:
     rows = [photo(number, number // 2) for number in range(240)]
     tested = []
     for fold in range(FOLDS):
-        found = sides(rows, fold)
+        found = fold_splits(rows, fold)
         assert {row["sha256"] for row in found} == {row["sha256"] for row in rows}
-        side = {}
+        split_of = {}
         for row in found:
-            assert side.setdefault(row["group_id"], row["split"]) == row["split"]
+            assert split_of.setdefault(row["group_id"], row["split"]) == row["split"]
         tested += [row["sha256"] for row in found if row["split"] == "test"]
         for name, least, most in (("validation", 6, 40), ("train", 130, 190)):
-            of_side = [row["variety"] for row in found if row["split"] == name]
-            assert set(of_side) == set(VARIETIES) and least <= len(of_side) <= most
+            varieties = [row["variety"] for row in found if row["split"] == name]
+            assert set(varieties) == set(VARIETIES) and least <= len(varieties) <= most
     assert sorted(tested) == sorted(row["sha256"] for row in rows)
 
 
-def fold_of(number: int, right: list[bool], temperature: float = 1.0) -> Finished:
-    """Photos of three classes, each its own group, of which those are right."""
+def fold_of(number: int, right: list[bool], temperature: float = 1.0) -> TrainingResult:
+    """Photos of three classes, each its own group; `right` are predicted correctly."""
     count = len(right)
     labels = np.arange(count) % 3
     probabilities = np.full((count, 3), 0.1, np.float32)
     probabilities[np.arange(count), np.where(right, labels, (labels + 1) % 3)] = 0.8
     names = [f"{number} {row}" for row in range(count)]
     predictions = Predictions(names, names, labels, probabilities, list(VARIETIES), [None] * 3)
-    return Finished(predictions, Confidence(temperature, 0.5), 2.0 + number)
+    return TrainingResult(predictions, Confidence(temperature, 0.5), 2.0 + number)
 
 
-def test_the_tables_are_of_all_folds_together() -> None:
+def test_the_tables_pool_all_folds() -> None:
     plain = {number: fold_of(number, [True] * (6 + number) + [False] * (6 - number)) for number in range(4)}
     ours = {
         number: fold_of(number, [True] * (9 + number) + [False] * (3 - number), 0.5) for number in range(4)
@@ -178,7 +176,7 @@ def test_the_tables_are_of_all_folds_together() -> None:
     assert "| ours − plain:canny, folds 3 to 4 | +0.250 [" in last
 
 
-def test_the_difference_is_of_the_folds_that_both_have() -> None:
+def test_the_difference_is_of_the_folds_of_both() -> None:
     plain = {number: fold_of(number, [True] * 6 + [False] * 6) for number in (0, 3)}
     ours = {
         number: fold_of(number, [True] * right + [False] * (12 - right)) for number, right in ((3, 9), (4, 0))
@@ -188,20 +186,20 @@ def test_the_difference_is_of_the_folds_that_both_have() -> None:
     assert page.count("| ours − plain:canny") == 2 and page.count("| +0.250 [") == 2
 
 
-def test_what_is_kept_can_be_read_without_the_photos(gems: Path) -> None:
+def test_cached_results_can_be_read_without_the_photos(gems: Path) -> None:
     training = Training("gems", "short", SHORT, 0)
-    assert _cached_training.read_finished(training, KEPT) is None
-    done = finished(training, KEPT, CPU)
+    assert _cached_training.read_cached(training, CACHE) is None
+    done = train_cached(training, CACHE, CPU)
     shutil.rmtree("data/datasets/gems")
-    kept = _cached_training.read_finished(training, KEPT)
+    kept = _cached_training.read_cached(training, CACHE)
     assert kept is not None and kept.minutes == done.minutes
     assert np.array_equal(kept.predictions.probabilities, done.predictions.probabilities)
-    for other in (training._replace(seed=1), training._replace(recipe=replace(SHORT, views=2))):
-        assert _cached_training.read_finished(other, KEPT) is None
-    assert _cached_training.read_finished(training, KEPT, "another version") is None
+    for other in (training._replace(seed=1), training._replace(recipe=replace(SHORT, tta_views=2))):
+        assert _cached_training.read_cached(other, CACHE) is None
+    assert _cached_training.read_cached(training, CACHE, "another version") is None
 
 
-def test_a_cell_may_hold_what_parts_cells() -> None:
+def test_a_cell_may_contain_the_separator() -> None:
     lines = markdown_table(("recipe", "stopped"), [("a|b", "no")]).splitlines()
     assert lines == ["| recipe | stopped |", "| --- | ---: |", r"| a\|b | no |"]
 
@@ -214,7 +212,7 @@ def test_a_cell_may_hold_what_parts_cells() -> None:
         ("The 9 images of d1k train take 2.0 GB, and '.cache' has room for 1.0 GB; free some.", False),
     ],
 )
-def test_a_full_disk_is_no_result_of_a_published_recipe(
+def test_a_full_disk_is_not_a_result_of_a_published_recipe(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sentence: str, is_result: bool
 ) -> None:
     def stopped(*_: object) -> NoReturn:
@@ -229,20 +227,20 @@ def test_a_full_disk_is_no_result_of_a_published_recipe(
             published.trained(job, tmp_path, {})
 
 
-def test_the_table_in_the_readme_is_of_what_is_kept() -> None:
-    found = folds.kept_folds(folds.all_jobs())
+def test_the_table_in_the_readme_is_current() -> None:
+    found = folds.cached_folds(folds.all_jobs())
     assert list(found) == [folds.PLAIN, folds.OURS]
     readme = (ROOT / "benchmarks/README.md").read_text(encoding="utf-8")
     for line in folds.page(found).splitlines():
-        assert line in readme, "another table than benchmarks.training.folds --table-only prints"
+        assert line in readme, "the table differs from that of benchmarks.training.folds --table-only"
 
 
-def test_crops_that_there_are_not() -> None:
-    with pytest.raises(UserError, match="no crops 'white' of 'plain:white'; there are black"):
+def test_unknown_crops() -> None:
+    with pytest.raises(UserError, match="'plain:white' has unknown crops 'white'; use black"):
         folds.split_model("plain:white")
 
 
-def test_every_row_of_the_ablation_is_a_recipe_of_its_own() -> None:
+def test_every_row_of_the_ablation_differs() -> None:
     base = load_recipe(folds.split_model(folds.OURS)[0])
     changed = {(repr(change(base)), crops) for change, crops in ablation.ROWS.values()}
     assert len(changed) == len(ablation.ROWS)

@@ -269,8 +269,8 @@ def test_in_a_browser_it_stands_alone(browser: Any, which: str, request: pytest.
     path = request.getfixturevalue(which)
     page = browser.new_page(viewport={"width": 400, "height": 800})
     visit = Visit(page, path)
-    assert visit.said == []
-    assert visit.outside == []
+    assert visit.messages == []
+    assert visit.external_requests == []
     images = "[...document.images]"
     assert page.evaluate(f"{images}.length") > 5
     assert page.evaluate(f"{images}.filter(image => !image.naturalWidth).length") == 0

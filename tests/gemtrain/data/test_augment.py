@@ -1,4 +1,4 @@
-"""Augmentation, and the views that an image is judged by."""
+"""Augmentation, and the orientations of test-time augmentation."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ def changed(image: np.ndarray, count: int, **changes: Any) -> torch.Tensor:
     return augmented(images, rows, Augmentation(**changes), generator, torch.device("cpu")).float()
 
 
-def test_augmentation_draws_for_each_image() -> None:
+def test_augmentation_is_drawn_for_each_image() -> None:
     image = texture(1, 1)
     plain = torch.from_numpy(image).permute(2, 0, 1).float()
     batch = changed(image, 64, mirror=True)
@@ -38,7 +38,7 @@ def test_augmentation_draws_for_each_image() -> None:
 @pytest.mark.parametrize(
     "changes", [{"rotate": 180}, {"zoom": 0.5}, {"shear": 30}, {"crop": 0.5}, {"rotate": 20, "crop": 0.3}]
 )
-def test_a_warp_changes_no_colour_and_is_drawn_again_for_each_image(changes: dict[str, float]) -> None:
+def test_a_warp_changes_no_colour_and_is_drawn_for_each_image(changes: dict[str, float]) -> None:
     plain = np.full((32, 32, 3), (200, 60, 7), dtype=np.uint8)
     assert torch.allclose(changed(plain, 8, **changes), torch.tensor([200.0, 60, 7]).view(3, 1, 1), atol=1e-3)
     image = texture(1, 1)
@@ -51,7 +51,7 @@ def test_a_warp_changes_no_colour_and_is_drawn_again_for_each_image(changes: dic
 
 
 def spots(**changes: float) -> torch.Tensor:
-    """Where a spot 16 pixels right of and 8 below the centre goes, from the centre: [256, (right, down)]."""
+    """Where a spot 16 pixels right of and 8 below the centre moves to: [256, (right, down)] of the centre."""
     y, x = np.mgrid[-48:48, -48:48] + 0.5
     spot = 255 * np.exp(-((x - 16) ** 2 + (y - 8) ** 2) / 20)
     batch = changed(np.repeat(spot[..., None], 3, axis=2).astype(np.uint8), 256, **changes)[:, 0]
@@ -59,12 +59,12 @@ def spots(**changes: float) -> torch.Tensor:
     return torch.stack([(batch * place).sum((1, 2)) / batch.sum((1, 2)) for place in places], dim=1)
 
 
-def test_warps_do_what_their_names_say_and_as_far_as_they_may() -> None:
+def test_warps_reach_their_limits_but_not_beyond() -> None:
     def close(found: torch.Tensor, expected: float) -> bool:
         return bool((found - expected).abs().max() < 0.3)
 
     def spans(found: torch.Tensor, least: float, most: float) -> bool:
-        """Within the limits, nearly up to both."""
+        """Within the limits, and close to both."""
         slack = 0.03 * (most - least)
         return bool(
             least - slack < found.min() < least + 2 * slack and most - 2 * slack < found.max() < most + slack
@@ -84,7 +84,7 @@ def test_warps_do_what_their_names_say_and_as_far_as_they_may() -> None:
     assert spans(cut[:, 0], (16 - 12) / 0.75, (16 + 12) / 0.75)
 
 
-def test_views_are_even_turns_of_the_image_and_of_its_mirror_image() -> None:
+def test_views_are_even_rotations_of_the_image_and_of_its_mirror_image() -> None:
     image = torch.from_numpy(texture(1, 1)).permute(2, 0, 1).float()
     turned = [one.rot90(quarters, (1, 2)) for quarters in range(4) for one in (image, image.flip(2))]
     for views, exact in ((1, turned[:1]), (2, turned[:2]), (4, turned[:2] + turned[4:6]), (8, turned)):

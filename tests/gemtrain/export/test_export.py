@@ -1,4 +1,4 @@
-"""`gemtrain export`: the ONNX files answer raw pixels as PyTorch does, and their card tells the truth."""
+"""`gemtrain export`: the ONNX files agree with PyTorch, and their card is correct."""
 
 import io
 import json
@@ -22,11 +22,11 @@ from gemtrain.data.dataset import Dataset
 from gemtrain.export import export as exporting
 from gemtrain.export.benchmark import PYTORCH, Measured, Share
 from gemtrain.export.model_card import model_card
-from gemtrain.export.onnx_graph import Calibrated, answers, open_session, to_int8, to_onnx
+from gemtrain.export.onnx_graph import Calibrated, open_session, run_session, to_int8, to_onnx
 from gemtrain.models.classifier import Classifier
 from gemtrain.models.factory import build_model
 from gemtrain.models.lookup import find_network, network_names
-from gemtrain.scoring.calibration import fit_temperature, tempered
+from gemtrain.scoring.calibration import apply_temperature, fit_temperature
 from gemtrain.scoring.confidence_intervals import Interval
 from gemtrain.scoring.model_outputs import predict
 from gemtrain.scoring.selective_prediction import Confidence
@@ -34,11 +34,13 @@ from gemtrain.tables import PREDICTIONS
 from tests.helpers.commands import called
 
 SIDE = 64  # of the pipeline's models
+
+
 FILES = ("model.onnx", "model.int8.onnx")
 
 
 def export(folder: Path, cwd: Path, expect: int = 0) -> str:
-    """Export the pipeline's own CNN; what the command says."""
+    """Export the pipeline's custom CNN; returns the output of the command."""
     arguments = ("--dataset", "d1k", "--recipe", "gemnet", "--out", str(folder))
     done = called("gemtrain", "export", *arguments, cwd=cwd, expect=expect)
     return done.stdout + done.stderr
@@ -46,14 +48,14 @@ def export(folder: Path, cwd: Path, expect: int = 0) -> str:
 
 @pytest.fixture(scope="module")
 def exported(pipeline: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """The folder of an export, and what the command said."""
+    """The folder of an export, and the output of the command."""
     folder = tmp_path_factory.mktemp("exported")
     return folder, export(folder, pipeline)
 
 
 @pytest.fixture
 def copied(pipeline: Path, tmp_path: Path) -> Path:
-    """What an export reads, to be changed."""
+    """A copy of the files that an export reads, to be changed."""
     for part in ("data/datasets/d1k", "data/predictions/d1k", "metrics/d1k", "models/d1k/gemnet"):
         shutil.copytree(pipeline / part, tmp_path / part)
     return tmp_path
@@ -65,10 +67,10 @@ def change(path: Path, alter: Callable[[dict[str, Any]], object]) -> None:
     path.write_text(json.dumps(content))
 
 
-def evaluated(pipeline: Path, side: str) -> tuple[np.ndarray, np.ndarray]:
-    """Labels and probabilities of a side as `gemtrain evaluate` wrote them, in order of sha256."""
+def evaluated(pipeline: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
+    """Labels and probabilities of a split as `gemtrain evaluate` wrote them, in order of sha256."""
     table = read_table(pipeline / "data/predictions/d1k/gemnet.parquet", PREDICTIONS)
-    table = table.filter(pc.equal(table["split"], side))
+    table = table.filter(pc.equal(table["split"], split))
     return table["label"].to_numpy(), np.array(table["probabilities"].to_pylist())
 
 
@@ -84,7 +86,7 @@ def test_raw_pixels_become_the_calibrated_probabilities_of_evaluate(
 ) -> None:
     temperature = fit_temperature(*evaluated(pipeline, "validation"))
     labels, probabilities = evaluated(pipeline, "test")
-    expected = tempered(probabilities, temperature)
+    expected = apply_temperature(probabilities, temperature)
     images = pixels_of_test(pipeline)
     for name, tolerance in zip(FILES, (1e-3, 0.1), strict=True):
         session = onnxruntime.InferenceSession(exported[0] / name)
@@ -98,19 +100,19 @@ def test_raw_pixels_become_the_calibrated_probabilities_of_evaluate(
         assert np.abs(found - expected).max() < tolerance
         alone = session.run(["probabilities"], {"images": images[:1]})[0]
         assert np.abs(alone - found[:1]).max() < tolerance
-        metadata = session.get_modelmeta().custom_metadata_map
-        about = json.loads((pipeline / "models/d1k/gemnet/model.json").read_text())
+        properties = session.get_modelmeta().custom_metadata_map
+        metadata = json.loads((pipeline / "models/d1k/gemnet/model.json").read_text())
         for key in ("dataset", "dataset_version", "recipe", "network"):
-            assert metadata[key] == about[key]
+            assert properties[key] == metadata[key]
         for key in ("varieties", "species", "image_size"):
-            assert json.loads(metadata[key]) == about[key]
-        assert metadata["channels"] == "3"
-        assert float(metadata["temperature"]) == pytest.approx(temperature, abs=1e-3)
+            assert json.loads(properties[key]) == metadata[key]
+        assert properties["channels"] == "3"
+        assert float(properties["temperature"]) == pytest.approx(temperature, abs=1e-3)
     small, large = ((exported[0] / name).stat().st_size for name in reversed(FILES))
     assert small < 0.4 * large
 
 
-def test_the_files_name_no_path_of_this_machine(exported: tuple[Path, str]) -> None:
+def test_the_files_contain_no_local_paths(exported: tuple[Path, str]) -> None:
     for name in FILES:
         content = (exported[0] / name).read_bytes()
         assert b"gemtrain/" not in content and b"site-packages" not in content
@@ -133,7 +135,7 @@ def test_the_example_of_the_card_works(exported: tuple[Path, str], pipeline: Pat
     assert said.getvalue().splitlines()[0] == first and len(said.getvalue().splitlines()) == 5
 
 
-def test_the_card_and_the_command_tell_what_was_measured(exported: tuple[Path, str], pipeline: Path) -> None:
+def test_the_card_and_the_command_state_what_was_measured(exported: tuple[Path, str], pipeline: Path) -> None:
     folder, said = exported
     card = (folder / "README.md").read_text()
     metrics = json.loads((pipeline / "metrics/d1k/gemnet.json").read_text())
@@ -154,22 +156,22 @@ def test_the_card_and_the_command_tell_what_was_measured(exported: tuple[Path, s
         told = re.search(rf"^{re.escape(name)}: top-1 ([\d.]+) ", said, re.MULTILINE)
         assert told is not None
         assert float(told[1]) == pytest.approx((found == labels).mean(), abs=1.5 / len(labels))
-    assert "its first class on 1.000 [" in said
+    assert "in agreement on 1.000 [" in said
 
 
-def test_the_card_names_weights_without_their_folder_and_what_sure_means(pipeline: Path) -> None:
-    about = json.loads((pipeline / "models/d1k/gemnet/model.json").read_text())
-    about["settings"] |= {"weights": "/home/somebody/weights.pth", "colour_bins": 8}
+def test_the_card_names_weights_without_their_folder_and_the_threshold(pipeline: Path) -> None:
+    metadata = json.loads((pipeline / "models/d1k/gemnet/model.json").read_text())
+    metadata["settings"] |= {"weights": "/home/somebody/weights.pth", "colour_bins": 8}
     metrics = json.loads((pipeline / "metrics/d1k/gemnet.json").read_text())
     share = Share(0.5, Interval(0.4, 0.6))
     measured = [Measured(PYTORCH, None, share, share, share, 0.1, {1: 2.0})]
     with chdir(pipeline):
         card = model_card(
-            Dataset("d1k"), about, metrics, Confidence(1.0, 0.9), evaluated(pipeline, "test")[1], measured
+            Dataset("d1k"), metadata, metrics, Confidence(1.0, 0.9), evaluated(pipeline, "test")[1], measured
         )
-    assert "* weights at first: weights.pth\n" in card and "somebody" not in card
-    assert "* beside the network: an expert on colours, 8 bins a channel\n" in card
-    assert "(`sure_from`), 95 % or more of its answers" in card
+    assert "* initial weights: weights.pth\n" in card and "somebody" not in card
+    assert "* colour expert: a histogram of 8 bins a channel\n" in card
+    assert "(`acceptance_threshold`) or more, 95 % or more of its predictions" in card
 
 
 def test_refusals(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,7 +186,7 @@ def test_refusals(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     change(model, lambda content: content.update(dataset_version="0"))
     assert "another version" in export(Path("out"), copied, expect=2)
     change(model, lambda content: content["varieties"].reverse())
-    assert "other classes" in export(Path("out"), copied, expect=2)
+    assert "different classes" in export(Path("out"), copied, expect=2)
     shutil.rmtree(model.parent)
     assert "gemtrain train --dataset d1k --recipe gemnet" in export(Path("out"), copied, expect=2)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
@@ -203,7 +205,9 @@ def test_the_same_model_gives_the_same_bytes_and_a_file_that_disagrees_is_not_wr
 
     monkeypatch.setattr(exporting, "to_onnx", keep)
     monkeypatch.setattr(exporting, "to_int8", lambda content, images: content)
-    monkeypatch.setattr(exporting, "answers", lambda *arguments: np.roll(answers(*arguments), 1, axis=1))
+    monkeypatch.setattr(
+        exporting, "run_session", lambda *arguments: np.roll(run_session(*arguments), 1, axis=1)
+    )
     assert "Nothing was written" in export(Path("out"), copied, expect=2)
     assert not list(copied.glob("out/*"))
     assert made == [(exported[0] / "model.onnx").read_bytes()]
@@ -211,12 +215,12 @@ def test_the_same_model_gives_the_same_bytes_and_a_file_that_disagrees_is_not_wr
 
 @torch.no_grad()
 def check_exported(model: Classifier, side: int, views: int = 1) -> None:
-    """Export a random network, made to tell images apart, and compare its answers to any number of them."""
+    """Export a random network, scaled to distinguish images, and compare its outputs in batches."""
     channels = model.mean.numel()
     images = (255 * torch.rand(18, side, side, channels) * torch.rand(18, 1, 1, channels)).byte()
     for module in model.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
-            module.momentum = None  # the statistics of these images: else signals vanish in random layers
+            module.momentum = None  # statistics of these images, without which signals vanish
     model.train()(images.permute(0, 3, 1, 2))
     logits = model.eval()(images.permute(0, 3, 1, 2))
     mean, spread = logits.mean(0), logits.std(0)
@@ -227,11 +231,12 @@ def check_exported(model: Classifier, side: int, views: int = 1) -> None:
     calibrated = Calibrated(model, views, 0.5).eval()
     content = to_onnx(calibrated, side, {"network": "any"})
     probabilities, _ = predict(model, images, torch.device("cpu"), views)
-    expected = tempered(probabilities, calibrated.temperature)
-    found = answers(open_session(content, 1), images.numpy(), "model.onnx")
-    rounded = answers(open_session(to_int8(content, images.numpy()), 1), images.numpy(), "model.int8.onnx")
+    expected = apply_temperature(probabilities, calibrated.temperature)
+    found = run_session(open_session(content, 1), images.numpy(), "model.onnx")
+    int8 = open_session(to_int8(content, images.numpy()), 1)
+    rounded = run_session(int8, images.numpy(), "model.int8.onnx")
     assert expected.std(0).min() > 0.05 and np.abs(found - expected).max() < 0.01
-    # Deep random layers make much of rounding; still an image's answer is nearer to its own than to others'.
+    # Deep random layers amplify rounding; still an image's output is closer to its own than to others'.
     distances = np.abs(rounded[:, None] - expected).mean(2)
     assert distances.diagonal().mean() < 0.95 * distances.mean()
 
@@ -243,18 +248,18 @@ def test_other_channels_and_mirror_images_can_be_exported() -> None:
 
 
 @pytest.mark.heavy
-def test_an_expert_on_colours_is_exported_and_stays_in_float() -> None:
+def test_a_colour_expert_is_exported_and_stays_in_float() -> None:
     torch.manual_seed(0)
     model = build_model("gemnet", 4, 36, colour_bins=4)
     check_exported(model, 36)
     content = to_onnx(Calibrated(model, 1, 0.5).eval(), 36, {"network": "any"})
     nodes = onnx.load_from_string(to_int8(content, np.zeros((4, 36, 36, 3), np.uint8))).graph.node
-    of_colours = [node for node in nodes if node.name.startswith("float.")]
-    assert {"MatMul", "Sqrt", "Gemm"} <= {node.op_type for node in of_colours}
+    colour_nodes = [node for node in nodes if node.name.startswith("float.")]
+    assert {"MatMul", "Sqrt", "Gemm"} <= {node.op_type for node in colour_nodes}
     rounded = {output for node in nodes if node.op_type == "DequantizeLinear" for output in node.output}
     read = {node.op_type for node in nodes if rounded.intersection(node.input)}
     assert "Conv" in read and not read & {"MatMul", "Sqrt"}
-    assert not any(rounded.intersection(node.input) for node in of_colours if node.op_type == "Gemm")
+    assert not any(rounded.intersection(node.input) for node in colour_nodes if node.op_type == "Gemm")
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""The histogram of colours beside a network, and the two experts that learn from both."""
+"""The colour histogram next to a network, and the two experts."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from gemtrain.data.dataset import Dataset
 from gemtrain.model_store import read_model
-from gemtrain.models.colour_expert import COLOURS_SHARE, ColourHistogram
+from gemtrain.models.colour_expert import COLOUR_WEIGHT, ColourHistogram
 from gemtrain.models.factory import build_model, load_weights
 from gemtrain.recipe import Recipe, Stage
 from gemtrain.scoring.model_outputs import predict
@@ -19,7 +19,7 @@ CPU = torch.device("cpu")
 
 
 def shares(image: Tensor, bins: int = 3) -> np.ndarray:
-    """Of an image [3, H, H]: what part of it is in each bin, [bins, bins, bins]."""
+    """The share of an image [3, H, H] in each bin, [bins, bins, bins]."""
     values = ColourHistogram(bins)(image[None])
     return ((values / bins**1.5) ** 2).view(bins, bins, bins).numpy()
 
@@ -31,7 +31,7 @@ def test_a_colour_between_bins_counts_for_both() -> None:
     assert found.sum() == pytest.approx(1)
 
 
-def test_shares_are_those_of_the_area_at_any_size_and_however_turned() -> None:
+def test_shares_are_those_of_the_area_at_any_size_and_rotation() -> None:
     image = torch.zeros(3, 64, 64)
     image[0, :, :16] = 255
     found = shares(image)
@@ -42,7 +42,7 @@ def test_shares_are_those_of_the_area_at_any_size_and_however_turned() -> None:
     assert ColourHistogram(3)(image[None]).square().mean().item() == pytest.approx(1)
 
 
-def test_the_experts_learn_by_themselves_and_answer_together() -> None:
+def test_the_experts_learn_separately_and_predict_together() -> None:
     torch.manual_seed(0)
     model = build_model("gemnet", 5, 36, colour_bins=4)
     images, labels = 255 * torch.rand(6, 3, 36, 36), torch.arange(6) % 5
@@ -60,23 +60,23 @@ def test_the_experts_learn_by_themselves_and_answer_together() -> None:
         embedding = model.eval().embed(images)
         network = model.head.experts[0](embedding[:, :-64])
         colours = model.head.experts[1](embedding[:, -64:])
-        expected = (1 - COLOURS_SHARE) * network + COLOURS_SHARE * colours
+        expected = (1 - COLOUR_WEIGHT) * network + COLOUR_WEIGHT * colours
         assert torch.allclose(model(images), expected, atol=1e-6)
 
 
-def test_a_model_with_colours_is_trained_kept_and_read_again(gems: Path) -> None:
-    stages = (Stage(40, 3e-3, "head"), Stage(1, 1e-4, keep_statistics=True))
-    recipe = Recipe("", "gemnet", 36, stages=stages, batch_size=8, colour_bins=4, keep="last")
+def test_a_model_with_a_colour_expert_is_trained_saved_and_read(gems: Path) -> None:
+    stages = (Stage(40, 3e-3, "head"), Stage(1, 1e-4, freeze_batchnorm=True))
+    recipe = Recipe("", "gemnet", 36, stages=stages, batch_size=8, colour_bins=4, monitor="last")
     train("gems", "coloured", recipe, 0, CPU)
-    model, about = read_model("gems", "coloured")
-    assert about["settings"]["colour_bins"] == 4
+    model, metadata = read_model("gems", "coloured")
+    assert metadata["settings"]["colour_bins"] == 4
     test = Dataset("gems").splits["test"]
     probabilities, embeddings = predict(model, test.pixels(36), CPU)
     assert embeddings.shape == (15, 512 + 64)
     assert (probabilities.argmax(1) == test.labels.numpy()).mean() > 0.8
 
 
-def test_a_network_with_colours_starts_from_weights_of_one_without(gems: Path) -> None:
+def test_a_model_with_a_colour_expert_loads_weights_of_one_without(gems: Path) -> None:
     recipe = Recipe("", "gemnet", 36, stages=(Stage(1, 1e-4),), batch_size=8, max_steps=1)
     train("gems", "plain", recipe, 0, CPU)
     weights = "models/gems/plain/model.safetensors"
@@ -92,6 +92,6 @@ def test_a_network_with_colours_starts_from_weights_of_one_without(gems: Path) -
         assert torch.allclose(coloured.eval().embed(images)[:, :-64], plain, atol=1e-5)
 
 
-def test_a_fitted_classifier_has_no_expert_on_colours() -> None:
-    with pytest.raises(ValueError, match=r"'colour_bins' .*not for a 'classifier'"):
+def test_a_fitted_classifier_has_no_colour_expert() -> None:
+    with pytest.raises(ValueError, match=r"'colour_bins' .*not a 'classifier'"):
         Recipe("", "gemnet", 36, classifier="svm", colour_bins=4)

@@ -1,4 +1,4 @@
-"""The page about trained models, the command that compares two of them, and the tables they read."""
+"""The report about trained models, the comparison of two of them, and the tables that they read."""
 
 import base64
 import csv
@@ -21,7 +21,7 @@ from gemkit.tables import read_table, write_table
 from gemtrain.data.dataset import Dataset
 from gemtrain.evaluation.compare import compare_models
 from gemtrain.evaluation.evaluate import evaluate
-from gemtrain.evaluation.gallery import one_a_group, spread
+from gemtrain.evaluation.gallery import one_per_group, spread
 from gemtrain.evaluation.predictions import predictions_path, read_predictions
 from gemtrain.recipe import load_settings
 from gemtrain.report.page import fill, table
@@ -33,18 +33,21 @@ from tests.helpers.textures import PHOTOS, row_of, write_params, write_rows
 
 CPU = torch.device("cpu")
 
-#: Names that are markup to a browser, and a formula to the library that draws.
+
+#: Names that a browser takes for markup, and matplotlib for a formula.
 VARIETIES = ("<script>alert(1)</script>", 'Opal "$x_$" & <b>Co</b>', "Topaz $^$")
+
+
 SPECIES = ("beryl", None, "beryl")
 
 
 def make(name: str, labels: tuple[int, ...]) -> None:
-    """A dataset of some of the classes; two of one name hold the same photos."""
+    """A dataset of some of the classes, whose photos are the same in every dataset."""
     for offset, (split, photos) in enumerate(PHOTOS.items()):
         rows = []
-        for place, label in enumerate(labels):
+        for number_of_label, label in enumerate(labels):
             for number in range(photos):
-                names = {"variety": VARIETIES[label], "species": SPECIES[label], "label": place}
+                names = {"variety": VARIETIES[label], "species": SPECIES[label], "label": number_of_label}
                 # Two photos a group.
                 group = f"{split} {label} {number // 2}"
                 rows.append({**row_of(label, 100 * offset + number, split), **names, "group_id": group})
@@ -53,7 +56,7 @@ def make(name: str, labels: tuple[int, ...]) -> None:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder with two datasets, of three and of two classes, three evaluated models, and what was said."""
+    """A folder with two datasets, of three and of two classes, three evaluated models, and summaries."""
     folder = tmp_path_factory.mktemp("models")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
@@ -72,7 +75,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture
 def copy(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the project that a test may spoil, as the current folder."""
+    """A copy of the project that a test may change, as the current folder."""
     for name in ("metrics", "plots", "data"):
         shutil.copytree(project / name, tmp_path / name)
     monkeypatch.chdir(tmp_path)
@@ -92,7 +95,7 @@ def metrics_of(dataset: str, recipe: str) -> dict[str, Any]:
     return json.loads(Path(f"metrics/{dataset}/{recipe}.json").read_text())
 
 
-def test_every_number_says_on_what_it_was_measured(project: Path, parsed: Any) -> None:
+def test_every_number_states_what_it_was_measured_on(project: Path, parsed: Any) -> None:
     dataset = Dataset("three")
     stated = f"test split of three, version {dataset.version}: 15 photos of 9 groups"
     assert stated in text_of(parsed, "models")
@@ -107,23 +110,23 @@ def test_every_number_says_on_what_it_was_measured(project: Path, parsed: Any) -
 
 
 def test_a_network_below_the_forest_is_called_out(project: Path, parsed: Any) -> None:
-    """Two steps teach `gemnet` nothing; the colours of these photos teach the forest all."""
+    """Two steps are not enough for `gemnet`, but the colours of these photos are for the forest."""
     baselines = metrics_of("three", "gemnet")["baselines"]
     assert baselines["below_forest"] and baselines["over_forest"] < -0.2
-    assert "\nBELOW THE FOREST" in Path("three-gemnet.txt").read_text()
-    assert "BELOW THE FOREST" not in Path("three-efficientnet_lite0.txt").read_text()
+    assert "\nwarning: below the random-forest baseline" in Path("three-gemnet.txt").read_text()
+    assert "below the random-forest baseline" not in Path("three-efficientnet_lite0.txt").read_text()
     assert "Below the random forest: gemnet" in text_of(parsed, "models")
     assert "Below the random forest by" in text_of(parsed, "model-1")
     assert "Below the random forest" not in text_of(parsed, "model-0")
-    assert any("BELOW THE FOREST" in line for line in report(["three"]))
+    assert any("below the random-forest baseline" in line for line in report(["three"]))
 
 
-def test_metrics_of_probabilities_hold_together(project: Path) -> None:
+def test_metrics_agree_with_the_predictions(project: Path) -> None:
     for dataset, recipe in (("three", "gemnet"), ("three", "efficientnet_lite0"), ("two", "gemnet")):
         metrics = metrics_of(dataset, recipe)
         predictions = read_predictions(dataset, recipe)
-        right = predictions.probabilities.argmax(1) == predictions.labels
-        assert metrics["top1"] == pytest.approx(right.mean(), abs=1e-4)
+        correct = predictions.probabilities.argmax(1) == predictions.labels
+        assert metrics["top1"] == pytest.approx(correct.mean(), abs=1e-4)
         assert metrics["species_top1"] >= metrics["top1"] or dataset == "three"
         for key, (low, high) in metrics["intervals"].items():
             found = {**metrics, **metrics["baselines"]}[key]
@@ -137,7 +140,7 @@ def test_metrics_of_probabilities_hold_together(project: Path) -> None:
         assert sorted(metrics["blind_spots"]) == sorted(blind)
 
 
-def test_strangers_text_stays_text(parsed: Any) -> None:
+def test_untrusted_text_is_escaped(parsed: Any) -> None:
     assert parsed.xpath("//script") == [] and parsed.xpath("//td//b") == []
     for name in VARIETIES:
         assert name in text_of(parsed, "model-0") or name.replace("_", " ") in text_of(parsed, "model-0")
@@ -154,7 +157,7 @@ def test_values_are_escaped_unless_they_are_html() -> None:
     assert [cell.text_content() for cell in rows.iter("th", "td")] == ["a", "<b>", "{x}", "3"]
 
 
-def test_datasets_are_compared_on_what_both_have(project: Path, parsed: Any) -> None:
+def test_datasets_are_compared_on_what_they_share(project: Path, parsed: Any) -> None:
     words = text_of(parsed, "datasets")
     assert "two against three" in words
     assert "On the 10 photos of 6 groups in the 2 classes that both test splits have" in words
@@ -207,10 +210,10 @@ def test_a_page_about_several_models_names_the_best(parsed: Any) -> None:
     assert "top-1 of 2 species" in text_of(parsed, "model-0")
 
 
-def test_what_cannot_be_reported_is_said(copy: Path) -> None:
+def test_errors_name_what_is_missing(copy: Path) -> None:
     with pytest.raises(UserError, match="'four'"):
         report(["four"])
-    with pytest.raises(UserError, match="names no model"):
+    with pytest.raises(UserError, match="is not the name of a model"):
         compare_models("gemnet", "two/gemnet")
     with pytest.raises(UserError, match=r"predictions/two/vgg16.*evaluate --dataset two --recipe vgg16"):
         compare_models("two/gemnet", "two/vgg16")
@@ -229,7 +232,7 @@ def test_what_cannot_be_reported_is_said(copy: Path) -> None:
         report()
 
 
-def test_a_photo_on_two_sides_is_a_leak(copy: Path) -> None:
+def test_a_photo_in_two_splits_is_a_leak(copy: Path) -> None:
     seen, test = (
         read_table(Path(f"data/datasets/three/{split}-00000.parquet"), DATASET).to_pylist()
         for split in ("train", "test")
@@ -242,7 +245,7 @@ def test_a_photo_on_two_sides_is_a_leak(copy: Path) -> None:
 
 @settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(2, 5), st.integers(0, 10_000), st.sampled_from(["", "label", "probabilities", "split"]))
-def test_predictions_come_back_or_are_refused(tmp_path: Path, classes: int, seed: int, broken: str) -> None:
+def test_predictions_are_read_back_or_refused(tmp_path: Path, classes: int, seed: int, broken: str) -> None:
     rng = np.random.default_rng(seed)
     labels = np.concatenate([np.arange(classes), rng.integers(classes, size=5)])
     rows = [
@@ -274,20 +277,20 @@ def test_predictions_come_back_or_are_refused(tmp_path: Path, classes: int, seed
 
 
 @given(st.lists(st.sampled_from("abcdef"), max_size=20), st.integers(0, 60), st.integers(1, 20))
-def test_galleries_show_a_group_once_and_spread_out(groups: list[str], count: int, most: int) -> None:
-    chosen = one_a_group(range(len(groups)), groups)
+def test_galleries_show_a_group_once_and_are_spread_out(groups: list[str], count: int, most: int) -> None:
+    chosen = one_per_group(range(len(groups)), groups)
     assert sorted(groups[row] for row in chosen) == sorted(set(groups)) and chosen == sorted(chosen)
     places = spread(count, most)
     assert len(places) == min(count, most) and places == sorted(set(places))
     assert not places or (places[0] == 0 and (most == 1 or places[-1] == count - 1))
 
 
-def test_in_a_browser_it_stands_alone(browser: Any, project: Path) -> None:
+def test_the_page_is_self_contained_in_a_browser(browser: Any, project: Path) -> None:
     path = project / "reports/training-three.html"
     for width in (390, 1280):
         page = browser.new_page(viewport={"width": width, "height": 800})
         visit = Visit(page, path)
-        assert visit.said == [] and visit.outside == []
+        assert visit.messages == [] and visit.external_requests == []
         images = "[...document.images]"
         assert page.evaluate(f"{images}.length") == 16
         assert page.evaluate(f"{images}.filter(image => !image.naturalWidth).length") == 0

@@ -1,4 +1,4 @@
-"""Trainings that must stop: a loss that is no number, too little memory, unfit datasets or weights."""
+"""Trainings that must fail: a loss that is not finite, too little memory, unusable datasets or weights."""
 
 import re
 from pathlib import Path
@@ -23,13 +23,13 @@ def rows_of(split: str) -> list[dict[str, object]]:
     return pq.read_table(f"data/datasets/gems/{split}-00000.parquet").to_pylist()
 
 
-def test_a_loss_that_is_no_number_names_the_batch_and_the_last_good_state_is_kept(gems: Path) -> None:
+def test_a_loss_that_is_not_finite_names_the_batch_and_the_last_good_state_is_saved(gems: Path) -> None:
     stages = (Stage(epochs=2, learning_rate=1e-4), Stage(epochs=2, learning_rate=1e18))
     recipe = Recipe("", network="gemnet", image_size=34, stages=stages)
     with pytest.raises(UserError) as error:
         train("gems", "gemnet", recipe, 1, CPU)
     said = re.search(
-        r"in batch [23] of epoch 3 \(the state after epoch 2 is kept in '(.+)'\)", str(error.value)
+        r"in batch [23] of epoch 3 \(the state after epoch 2 is saved in '(.+)'\)", str(error.value)
     )
     assert said, error.value
     checkpoint = Path(said[1]) / "checkpoint.pt"
@@ -43,13 +43,13 @@ def test_a_loss_that_is_no_number_names_the_batch_and_the_last_good_state_is_kep
 
 
 @pytest.mark.parametrize("split", ["train", "validation", "test"])
-def test_a_class_that_one_side_has_not(gems: Path, split: str) -> None:
+def test_a_class_that_is_missing_in_one_split(gems: Path, split: str) -> None:
     write_rows("gems", split, [row for row in rows_of(split) if row["label"] != 2])
     with pytest.raises(UserError, match=r"'Topaz'.*split"):
         Dataset("gems")
 
 
-def test_more_than_one_broken_image_in_a_hundred_stops(gems: Path) -> None:
+def test_more_than_one_undecodable_image_in_a_hundred_is_an_error(gems: Path) -> None:
     rows = rows_of("test")
     many = [{**rows[number % 15], "sha256": f"photo {number}"} for number in range(199)]
     for number in (5, 150):
@@ -89,7 +89,7 @@ def refused(match: str) -> None:
     assert "\n" not in str(error.value)
 
 
-def test_a_dataset_that_is_missing(gems: Path) -> None:
+def test_a_missing_dataset(gems: Path) -> None:
     for path in Path("data/datasets/gems").glob("test-*"):
         path.unlink()
     refused("test-")
@@ -109,7 +109,7 @@ def test_one_class(gems: Path) -> None:
     refused("1 class")
 
 
-def test_labels_that_mean_something_else(gems: Path) -> None:
+def test_labels_with_another_meaning(gems: Path) -> None:
     rows = rows_of("test")
     write_rows("gems", "test", [{**row, "label": 2 - row["label"]} for row in rows])
     refused("label [02].*test")
@@ -124,8 +124,8 @@ def test_an_image_that_cannot_be_decoded_is_named(gems: Path) -> None:
 
 def test_weights_of_another_network(gems: Path) -> None:
     run(max_steps=2)
-    with pytest.raises(UserError, match="another network"):
+    with pytest.raises(UserError, match="does not hold the weights"):
         run("efficientnet_lite0", weights="models/gems/gemnet/model.safetensors")
-    with pytest.raises(UserError, match="another network"):
+    with pytest.raises(UserError, match="does not hold the weights"):
         run(weights="models/gems/gemnet/model.safetensors", image_size=96)
     assert run(weights="models/gems/gemnet/model.safetensors", max_steps=2)["epochs"] == 2

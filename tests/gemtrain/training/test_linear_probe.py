@@ -1,4 +1,4 @@
-"""A last layer fitted on features that were kept in half precision answers to those of full precision."""
+"""A last layer fitted on features in half precision works on those in full precision."""
 
 import pytest
 import torch
@@ -8,12 +8,12 @@ from gemtrain.training.linear_probe import fit_head
 
 
 def examples(count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Two features that tell three classes apart, and eight that are the same for every image."""
+    """Two features that separate three classes, and eight that are constant."""
     labels = torch.arange(count) % 3
     corners = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
-    telling = corners[labels] + 0.1 * torch.randn(count, 2, generator=generator)
-    same = torch.linspace(0, 1, 8).sqrt().expand(count, 8)
-    return torch.cat([telling, same], dim=1), labels
+    informative = corners[labels] + 0.1 * torch.randn(count, 2, generator=generator)
+    constant = torch.linspace(0, 1, 8).sqrt().expand(count, 8)
+    return torch.cat([informative, constant], dim=1), labels
 
 
 @pytest.mark.parametrize("kind", ["linear", "svm"])

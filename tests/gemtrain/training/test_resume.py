@@ -1,4 +1,4 @@
-"""A training that is stopped or killed and run again."""
+"""A training that is stopped or killed, and then resumed."""
 
 import signal
 import time
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from gemtrain.training.checkpoint import Run
+from gemtrain.training.checkpoint import TrainingState
 from tests.helpers.commands import command, start
 from tests.helpers.textures import write_params
 from tests.helpers.training import files_of, run
@@ -19,10 +19,12 @@ HEAD_THEN_ALL_THEN_AVERAGED = {
     "class_weights": True,
     "stages": [
         {"epochs": 3, "learning_rate": 0.01, "train": "head", "each_photo_once": True},
-        {"epochs": 1, "learning_rate": 0.001, "image_size": 32, "keep_statistics": True},
+        {"epochs": 1, "learning_rate": 0.001, "image_size": 32, "freeze_batchnorm": True},
         {"epochs": 2, "learning_rate": 0.001, "warmup": 0.1, "decay": "cosine", "ema_decay": 0.5},
     ],
 }
+
+
 DENSE_THEN_ALL = {
     "weights": "none",
     "patience": 1,
@@ -41,34 +43,34 @@ DENSE_THEN_ALL = {
         ("efficientnet_lite0", 5, HEAD_THEN_ALL_THEN_AVERAGED),
     ],
 )
-def test_stopped_anywhere_and_run_again_ends_in_the_same_model(
+def test_a_training_stopped_anywhere_and_resumed_ends_in_the_same_model(
     gems: Path,
     monkeypatch: pytest.MonkeyPatch,
     recipe: str,
     stop: int,
     changes: dict[str, Any],
 ) -> None:
-    about = run(recipe, **changes)
+    metadata = run(recipe, **changes)
     unbroken = files_of(recipe)
-    assert stop < about["epochs"]
-    record = Run.record
+    assert stop < metadata["epochs"]
+    end_epoch = TrainingState.end_epoch
     finished = []
 
-    def stop_after(self: Run, *arguments: Any) -> bool:
-        over = record(self, *arguments)
+    def stop_after(self: TrainingState, *arguments: Any) -> bool:
+        over = end_epoch(self, *arguments)
         finished.append(1)
         if len(finished) == stop:
             raise KeyboardInterrupt
         return over
 
-    monkeypatch.setattr(Run, "record", stop_after)
+    monkeypatch.setattr(TrainingState, "end_epoch", stop_after)
     with pytest.raises(KeyboardInterrupt):
         run(recipe, **changes)
-    assert run(recipe, **changes)["epochs"] == about["epochs"] == len(finished)
+    assert run(recipe, **changes)["epochs"] == metadata["epochs"] == len(finished)
     assert files_of(recipe) == unbroken
 
 
-def test_killed_in_the_middle_of_epochs_it_ends_in_the_same_bytes_and_ctrl_c_is_130(
+def test_a_training_killed_within_epochs_ends_in_the_same_bytes_and_ctrl_c_is_130(
     gems: Path,
 ) -> None:
     stages = [{"epochs": 3, "learning_rate": 1e-3}, {"epochs": 3, "learning_rate": 1e-4}]

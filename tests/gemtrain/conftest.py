@@ -19,7 +19,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def inline(here: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The same, and pictures are decoded in this process: starting workers takes a second each time."""
+    """The same, with images decoded in this process: starting workers takes a second each time."""
 
     def map_in_order(function: Callable[[Any], Any], items: Iterable[Any], *_: Any) -> Iterator[Any]:
         return map(function, items)
