@@ -19,7 +19,7 @@ from sklearn.linear_model import LogisticRegression
 
 from benchmarks.curation.cleaning import choose_cases, render_cases
 from curation.cleaning import content_weights as kind_weights
-from curation.cleaning.content_classifier import INPUTS, KINDS, inputs, standardised
+from curation.cleaning.content_classifier import CONTENT_CLASSES, INPUTS, inputs, standardised
 from curation.imaging.resize import fit
 from curation.measurement.pixel_statistics import SIDE, measure_pixels
 from gemkit.executor.local import map_shards
@@ -65,17 +65,17 @@ def of_picture(content: bytes, kind: str, number: int) -> list[Example]:
         return found
     random = np.random.default_rng(number)
     small = fit(pixels, SIDE)
-    made = [(small, measured["text_look"])]
+    made = [(small, measured["stroke_density"])]
     if measured["stones"]:
-        made.append((_step_cut(small, measured["stone_box"], random), measured["text_look"]))
+        made.append((_step_cut(small, measured["stone_box"], random), measured["stroke_density"]))
     close = _close(pixels, measured["stone_box"], random)
     if close is not None:
         found.append((measure_pixels(close), "stone"))
         if number % 2:
-            made.append((fit(close, SIDE), found[-1][0]["text_look"]))
+            made.append((fit(close, SIDE), found[-1][0]["stroke_density"]))
     for picture, look in made:
         # A change of the small picture would change how thin the strokes on it are.
-        found.append((measure_pixels(_changed(picture, random)) | {"text_look": look}, "stone"))
+        found.append((measure_pixels(_changed(picture, random)) | {"stroke_density": look}, "stone"))
     return found
 
 
@@ -152,7 +152,7 @@ def learn(found: Sequence[Example]) -> Weights:
     values = inputs({name: np.array([measured[name] for measured, _ in found]) for name in _arrays(names)})
     mean, deviation = values.mean(axis=0), values.std(axis=0) + 1e-9
     model = LogisticRegression(C=_FREEDOM, max_iter=3000)
-    model.fit(standardised(values, mean, deviation), [KINDS.index(kind) for _, kind in found])
+    model.fit(standardised(values, mean, deviation), [CONTENT_CLASSES.index(kind) for _, kind in found])
     plain, squares = np.split(model.coef_.T, 2)
     columns = zip(INPUTS, mean, deviation, plain, strict=True)
     return Weights(
@@ -170,9 +170,9 @@ def write(weights: Weights, path: Path) -> None:
     """Write them as Python."""
     lines = [
         '"""Weights of kinds.py, written by `python -m tools.train_content_classifier`."""\n',
-        "#: Of each input: mean, deviation, and its weight for each of KINDS.",
+        "#: Of each input: mean, deviation, and its weight for each of CONTENT_CLASSES.",
         *_lines("WEIGHTS", weights.plain),
-        "\n#: Of each input: the weight of its square for each of KINDS.",
+        "\n#: Of each input: the weight of its square for each of CONTENT_CLASSES.",
         *_lines("SQUARES", weights.squares),
     ]
     path.write_text("\n".join(lines) + "\n")

@@ -42,13 +42,13 @@ SCOPES = {
     "no_stone": Scope(("no_stone",), ("blank", "blurred", "dark", "bright", *_PRINTED)),
 }
 
-#: Kinds of dirt that are pictures of their own, each with the rules that are there for it.
+#: ContentPredictions of dirt that are pictures of their own, each with the rules that are there for it.
 RULES_FOR = {
     kind: [rule for rule, scope in SCOPES.items() if kind in scope.kinds]
     for kind in dict.fromkeys(kind for scope in SCOPES.values() for kind in scope.kinds)
 }
 
-#: Kinds of copies that `near_duplicate` must find.
+#: ContentPredictions of copies that `near_duplicate` must find.
 NEAR_COPIES = ("near_duplicate", "edited_duplicate")
 
 

@@ -30,7 +30,7 @@ from benchmarks._shared import GEMS68, NO_GEMS68
 from curation.cropping import segmentation as finding
 from curation.cropping.edges import bounding_box
 from curation.cropping.rembg_model import soft_mask
-from curation.cropping.segmentation import Box, find_stone, view_of
+from curation.cropping.segmentation import Box, find_stone, shrink_for_model
 from gemkit.image_codec import decode
 from gemkit.progress import Progress
 from scraper.demo_store.rendering import stones as rendering
@@ -92,7 +92,7 @@ def find(file: str, published: Box) -> Photo:
         return found
 
     boxes["bare Canny"] = clocked("bare Canny", lambda: bare_canny(image)) or whole
-    soft = clocked("bare u2netp", lambda: soft_mask(view_of(image), MODEL))
+    soft = clocked("bare u2netp", lambda: soft_mask(shrink_for_model(image), MODEL))
     boxes["bare u2netp"] = _in_source(bounding_box(soft >= 128), soft.shape, image.shape) or whole
 
     def once(view: np.ndarray, model: str) -> np.ndarray:
@@ -165,7 +165,7 @@ def draw(found: list[Photo]) -> np.ndarray:
     """A montage, RGB, of photos with the published box, u2netp's and the classical one."""
     panels = []
     for photo in found:
-        view = view_of(decode((GEMS68 / "train" / photo.file).read_bytes()).pixels)
+        view = shrink_for_model(decode((GEMS68 / "train" / photo.file).read_bytes()).pixels)
         source = _size(photo)
         for box, colour in (
             (photo.boxes["bare u2netp"], (40, 60, 255)),

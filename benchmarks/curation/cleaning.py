@@ -19,8 +19,8 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from benchmarks.curation._dirt import NEAR_COPIES, RULES_FOR, SCOPES, needed
-from curation.cleaning.clean import judge
-from curation.cleaning.image_table import read_inventory
+from curation.cleaning.clean import apply_rules
+from curation.cleaning.image_table import read_image_table
 from curation.cleaning.rules import load_rules
 from curation.measurement.measure import RAW, measure
 from curation.params import read_clean
@@ -106,12 +106,12 @@ def _spread(photos: list[Photo], count: int) -> list[Photo]:
     return [photos[int(index * step)] for index in range(min(count, len(photos)))]
 
 
-def judge_cases(catalogue: Catalogue, cases: list[Case], params_path: Path, taxonomy: Taxonomy) -> Result:
+def score_cases(catalogue: Catalogue, cases: list[Case], params_path: Path, taxonomy: Taxonomy) -> Result:
     """Store, measure and judge the cases in the current folder."""
     truth = _store(catalogue, cases)
     measure(SITE, params_path)
     rules = load_rules(read_clean(params_path).rules)
-    rows = judge(read_inventory([SITE]), rules, taxonomy, {})[0].to_pylist()
+    rows = apply_rules(read_image_table([SITE]), rules, taxonomy, {})[0].to_pylist()
     found = {row["sha256"]: {reason["rule"] for reason in row["reasons"]} for row in rows}
     telling = {sha256 for sha256, case in truth.items() if case.photo.telling_name}
     scores = [_score("file_name", truth, found, telling)]
@@ -244,7 +244,7 @@ def main() -> None:
     catalogue = build(options.seed, 1.0, dirt=options.cases / 10)
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         cases = choose_cases(catalogue, options.cases, options.stones)
-        result = judge_cases(catalogue, cases, params_path, taxonomy)
+        result = score_cases(catalogue, cases, params_path, taxonomy)
     labels, labels_right, labels_all = score_labels(
         taxonomy, build(options.seed, options.cases / 5, dirt=0.01)
     )

@@ -31,7 +31,7 @@ from benchmarks.peers._peers import imagededup
 from curation.cleaning.clean import clean
 from curation.cleaning.hamming_search import hamming, mirrored_pairs_within, pairs_within
 from curation.cleaning.rules.near_duplicate import Settings, confirm
-from curation.measurement.perceptual_hash import THUMBNAIL, picture_hashes
+from curation.measurement.perceptual_hash import THUMBNAIL, perceptual_hashes
 from curation.taxonomy.taxonomy import read_taxonomy
 from gemkit.image_codec import decode
 from gemkit.progress import Progress
@@ -101,7 +101,7 @@ class Table:
 def _hashes(pixels: np.ndarray) -> dict[str, str]:
     scale = _SIDE / max(pixels.shape)
     size = [max(1, round(side * scale)) for side in pixels.shape[1::-1]]
-    return picture_hashes(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))
+    return perceptual_hashes(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))
 
 
 def recall(step: int = 1) -> None:
@@ -199,7 +199,7 @@ def hashing() -> None:
     random = np.random.default_rng(1)
     picture = cv2.resize(random.integers(0, 256, (12, 12, 3), dtype=np.uint8), (_SIDE, _SIDE))
     cv2.setNumThreads(1)  # as in a worker of measure
-    best = min(_clock(lambda: picture_hashes(picture)) for _ in range(10))
+    best = min(_clock(lambda: perceptual_hashes(picture)) for _ in range(10))
     print(f"hashing: {best * 1e3:.3f} ms a picture", end="")
     if imagededup() is None:
         print()

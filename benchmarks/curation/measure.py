@@ -119,7 +119,7 @@ def _run_stage(contents: Sequence[bytes], images: int) -> Cost:
             rows.append({"site": "stones", "sha256": sha256, "path": f"images/{number}.jpg"})
         write_table(store.parent / "images.parquet", pa.Table.from_pylist(rows, IMAGES))
         params = Path("params.yaml")
-        params.write_text("measure: {text_look: 1}")  # no picture is all strokes
+        params.write_text("measure: {stroke_density: 1}")  # no picture is all strokes
         cpu, wall = cpu_seconds(), time.perf_counter()
         measure("stones", params)
         return Cost(cpu_seconds() - cpu, (time.perf_counter() - wall) * worker_count())
