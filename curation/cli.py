@@ -1,4 +1,4 @@
-"""The command `gemcurate`: raw images become measurements, decisions, crops, a split, balanced datasets."""
+"""The command `gemcurate`: turn raw images into measurements, decisions, crops, a split and datasets."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,15 +9,17 @@ from gemkit.errors import UserError, run_command
 from gemkit.params import DEFAULT_PATH
 
 app = typer.Typer(
-    help="Curate what was crawled: measure, clean, crop, split, balance.",
+    help="Curate the crawled images: measure, clean, crop, split, balance.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-taxonomy_app = typer.Typer(help="What the stores' class names mean.", no_args_is_help=True)
+taxonomy_app = typer.Typer(
+    help="Check and query the taxonomy of the stores' class names.", no_args_is_help=True
+)
 app.add_typer(taxonomy_app, name="taxonomy")
 
-Params = Annotated[Path, typer.Option("--params", help="The configuration.")]
+Params = Annotated[Path, typer.Option("--params", help="The configuration file.")]
 
 
 @app.command("measure")
@@ -25,7 +27,7 @@ def measure_command(
     site: Annotated[str, typer.Option(help="The site whose images are measured.")],
     params: Params = DEFAULT_PATH,
 ) -> None:
-    """Measure each stored image of a site, once in its life."""
+    """Measure each stored image of a site, once per image."""
     from curation.measurement.measure import measure
 
     _show(f"measure {site}", measure(site, params))
@@ -33,7 +35,7 @@ def measure_command(
 
 @app.command("clean")
 def clean_command(params: Params = DEFAULT_PATH) -> None:
-    """Decide which images stay, with a reason for each that doesn't."""
+    """Decide which images are kept, with a reason for each that is not."""
     from curation.cleaning.clean import clean
 
     _show("clean", clean(params))
@@ -49,7 +51,7 @@ def crop_command(params: Params = DEFAULT_PATH) -> None:
 
 @app.command("split")
 def split_command(params: Params = DEFAULT_PATH) -> None:
-    """Divide the kept images into training, validation and test, group by group."""
+    """Split the kept images into training, validation and test, group by group."""
     from curation.datasets.split import split
 
     _show("split", split(params))
@@ -57,10 +59,10 @@ def split_command(params: Params = DEFAULT_PATH) -> None:
 
 @app.command("balance")
 def balance_command(
-    dataset: Annotated[str, typer.Option(help="A dataset of balance.datasets.")],
+    dataset: Annotated[str, typer.Option(help="A dataset in balance.datasets.")],
     params: Params = DEFAULT_PATH,
 ) -> None:
-    """Write a dataset with equally many training images a class."""
+    """Write a dataset with equally many training images per class."""
     from curation.datasets.balance import balance
 
     _show(f"balance {dataset}", balance(params, dataset))
@@ -71,7 +73,7 @@ def report_command(
     output: Annotated[Path, typer.Option(help="The page to write.")] = Path("reports/curation.html"),
     params: Params = DEFAULT_PATH,
 ) -> None:
-    """Write a page about the dataset as it stands: sources, classes, what was dropped, copies, split."""
+    """Write a page about the dataset: sources, classes, dropped images, duplicates, split."""
     from curation.report import report
 
     _show("report", report(params, output))
@@ -79,16 +81,14 @@ def report_command(
 
 @app.command("show")
 def show_command(
-    image: Annotated[Path, typer.Argument(help="An image file, of the pipeline or not.")],
-    steps: Annotated[
-        bool, typer.Option("--steps", help="Original, edges, mask and box beside the crop.")
-    ] = False,
+    image: Annotated[Path, typer.Argument(help="Any image file.")],
+    steps: Annotated[bool, typer.Option("--steps", help="Draw original, edges, mask, box and crop.")] = False,
     out: Annotated[
-        Path | None, typer.Option(help="The PNG to write; by default <image>-crop.png or -steps.png, here.")
+        Path | None, typer.Option(help="The PNG to write; by default <image>-crop.png or <image>-steps.png.")
     ] = None,
     params: Params = DEFAULT_PATH,
 ) -> None:
-    """Write the crop of an image as PNG, or how it comes about, and print what was found."""
+    """Write the crop of an image, or the intermediate steps, as PNG, and print what was found."""
     from curation.inspect.show import show
 
     _show(str(image), show(image, params, steps, out))
@@ -104,20 +104,20 @@ def steps_command(params: Params = DEFAULT_PATH) -> None:
 
 @app.command("models")
 def models_command(
-    model: Annotated[str | None, typer.Argument(help="Fetch and check the weights of this one.")] = None,
+    model: Annotated[str | None, typer.Argument(help="Fetch and verify the weights of this model.")] = None,
 ) -> None:
-    """List the background models and where their weights lie, or fetch and check those of one."""
-    from curation.cropping.rembg_weights import at_hand, fetch, models
+    """List the background models and the paths of their weights, or fetch and verify one model's weights."""
+    from curation.cropping.rembg_weights import fetch, local_weights, models
 
     if model:
         _show("models", {model: str(fetch(model))})
     else:
-        _show("models", {name: str(at_hand(name) or "not fetched") for name in models()})
+        _show("models", {name: str(local_weights(name) or "not fetched") for name in models()})
 
 
 @taxonomy_app.command("check")
 def taxonomy_check(params: Params = DEFAULT_PATH) -> None:
-    """Check the taxonomy: circles, names of two varieties, unknown species, impossible numbers."""
+    """Check the taxonomy for cycles, ambiguous names, unknown species and impossible numbers."""
     from curation.params import read_clean
     from curation.taxonomy.taxonomy import check_taxonomy, read_taxonomy
 
@@ -142,7 +142,7 @@ def taxonomy_check(params: Params = DEFAULT_PATH) -> None:
 
 @taxonomy_app.command("find")
 def taxonomy_find(name: str, params: Params = DEFAULT_PATH) -> None:
-    """Show what a store's class name stands for, if need be by its spelling."""
+    """Show what a store's class name stands for, with fuzzy matching."""
     from curation.params import read_clean
     from curation.taxonomy.lookup import look_up
 
@@ -152,13 +152,13 @@ def taxonomy_find(name: str, params: Params = DEFAULT_PATH) -> None:
 @taxonomy_app.command("links")
 def taxonomy_links(
     file: Annotated[
-        Path, typer.Argument(help="A CSV file, also gzipped, with the columns class, image_url.")
+        Path, typer.Argument(help="A CSV file, may be gzipped, with the columns class and image_url.")
     ],
     params: Params = DEFAULT_PATH,
 ) -> None:
-    """Resolve every image URL that a list of links puts under several classes, as `clean` would."""
+    """Resolve every image URL that a list of links puts under several classes, as `clean` does."""
     from curation.params import read_clean
-    from curation.taxonomy.multi_listed import double_listings
+    from curation.taxonomy.multi_listed import resolve_multi_listed
     from curation.taxonomy.taxonomy import read_taxonomy
     from scraper.stores.config import LinkFile
     from scraper.stores.link_list import read_links
@@ -168,14 +168,14 @@ def taxonomy_links(
     found = read_links(LinkFile(links=file))
     for note in found.notes:
         typer.echo(note, err=True)
-    double = double_listings(found.links, taxonomy)
-    _show(str(file), double.summary())
-    for listing in double.listings:
+    multi_listed = resolve_multi_listed(found.links, taxonomy)
+    _show(str(file), multi_listed.summary())
+    for listing in multi_listed.listings:
         typer.echo(f"{listing.images:>7,}  {listing}")
 
 
 def _show(title: str, summary: dict[str, Any]) -> None:
-    """Print a stage's summary; a dictionary inside it becomes lines of its own."""
+    """Print a stage's summary; a nested dictionary becomes a section."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text

@@ -11,9 +11,9 @@ from gemkit.strict_model import StrictModel
 
 
 class ItemLimits(StrictModel):
-    """What one image may take in a stage before it is given up.
+    """Time and memory that one image may take in a stage before it is given up.
 
-    It changes no result, so no stage of dvc.yaml depends on it.
+    The limits change no result, so no stage of dvc.yaml depends on them.
     """
 
     seconds: Annotated[float, Field(gt=0)] = 60
@@ -30,21 +30,23 @@ def _moved(stage: str) -> dict[str, str]:
 
 
 class MeasureParams(StrictModel):
-    """`text_side`: longer side of the picture in which text is looked for, pixels; `text_look`: share of thin
-    strokes in a window of a word's size from which on it is looked for at all.
+    """Settings of the text search.
+
+    `text_side`: longer side of the image in which text is searched, pixels; `stroke_density`: minimum share
+    of thin strokes in a word-sized window for text to be searched at all.
     """
 
-    renamed_keys = _moved("measure")
+    renamed_keys = _moved("measure") | {"text_look": "stroke_density"}
 
     text_side: Annotated[int, Field(ge=64, le=2048)] = 448
-    text_look: Annotated[float, Field(ge=0, le=1)] = 0.4
+    stroke_density: Annotated[float, Field(ge=0, le=1)] = 0.4
 
 
 class CleanParams(StrictModel):
-    """`merge` names varieties that take in all narrower ones (sapphire: blue, pink and yellow sapphire).
+    """`merge` names varieties that absorb all narrower ones (sapphire: blue, pink and yellow sapphire).
 
     `rules` maps a rule's name to its settings, or to false to switch it off; `curation.cleaning.rules`
-    checks both.
+    validates both.
     """
 
     taxonomy: Path = Path("labels/taxonomy.toml")
@@ -55,10 +57,11 @@ class CleanParams(StrictModel):
 
 class CropParams(StrictModel):
     """`removal`: how the stone's mask is found: by the background's colour (`classical`), by the network
-    `model` (`rembg`), or `auto`: classical where the background is uniform and the mask passes its check.
+    `model` (`rembg`), or `auto`: classical if the background is uniform and the mask passes its check, else
+    by the network.
 
-    `background`: what is around the stone in its crop; `stones`: the one cut out, or all in one square;
-    `size`: pixels of the visible square; `margin`: room on each side, as a share of the stone's longer side.
+    `background`: the background of the crop; `stones`: crop the largest stone, or all in one square; `size`:
+    side of the visible square, pixels; `margin`: on each side, as a share of the stone's longer side.
     """
 
     renamed_keys = _moved("crop")
@@ -85,14 +88,14 @@ class SplitParams(StrictModel):
 
 
 class DatasetParams(StrictModel):
-    """One dataset. `plain` takes the photos as they are; `balanced` needs `target` and `minimum`."""
+    """One dataset. `plain` uses the photos unchanged; `balanced` needs `target` and `minimum`."""
 
     kind: Literal["balanced", "plain"] = "balanced"
     target: PositiveInt | None = None
     minimum: PositiveInt | None = None
 
     @model_validator(mode="after")
-    def _target_for_balanced_alone(self) -> "DatasetParams":
+    def _only_balanced_has_a_target(self) -> "DatasetParams":
         given = [name for name in ("target", "minimum") if getattr(self, name) is not None]
         if self.kind == "plain" and given:
             raise ValueError(f"a plain dataset has no {given[0]}")
@@ -109,7 +112,7 @@ class BalanceParams(StrictModel):
 
 
 def read_sites(path: Path) -> list[str]:
-    """The sites whose images are used, sorted. Raises UserError when there is none."""
+    """The sites whose images are used, sorted. Raises UserError when there are none."""
     from gemkit.errors import UserError
 
     sites = load_params(path).get("sites") or []
@@ -131,7 +134,7 @@ def read_crop(path: Path) -> CropParams:
 
 
 def read_limits(path: Path, stage: Literal["measure", "crop"]) -> Limits:
-    """What one image may take in a stage."""
+    """The limits on one image in a stage."""
     limits: ItemLimits = getattr(_read(path, "limits", LimitParams), stage)
     return Limits(limits.seconds, limits.memory_mb)
 

@@ -1,4 +1,4 @@
-"""The tables that `gemcurate` writes. Every `sha256` is that of the image file as the store served it."""
+"""Schemas of the tables that `gemcurate` writes. `sha256` is always of the file as the store served it."""
 
 import pyarrow as pa
 
@@ -6,8 +6,8 @@ from gemkit.tables import IMAGE_TYPE, hugging_face_schema
 
 _BOX = pa.list_(pa.int32())
 
-#: data/measured/<site>.parquet, sorted by sha256: what was measured on each stored image of a site.
-#: Null where the image could not be decoded; `error` then says why.
+#: data/measured/<site>.parquet, sorted by sha256: the measurements of each stored image of a site.
+#: Null where the image could not be decoded; `error` then gives the reason.
 MEASURED = pa.schema(
     [
         ("sha256", pa.string()),
@@ -19,45 +19,42 @@ MEASURED = pa.schema(
         ("bytes", pa.int64()),
         ("pixel_hash", pa.binary(16)),  # XXH3-128 of the decoded RGB pixels and their shape
         ("phash", pa.binary(8)),  # 64-bit DCT hash of the content box
-        ("phash_mirrored", pa.binary(8)),  # the same of the picture's mirror image
+        ("phash_mirrored", pa.binary(8)),  # the same of the mirror image
         ("thumbnail", pa.binary(768)),  # the content box as 16 × 16 × 3 bytes of RGB
         ("centre_lab", pa.list_(pa.float32())),  # mean L*, a*, b* of the central half
         ("brightness", pa.float32()),  # mean L*, 0 to 100
         ("contrast", pa.float32()),  # standard deviation of L*
-        ("darkest", pa.float32()),  # L* that one pixel in a hundred falls below
-        ("brightest", pa.float32()),  # L* that one pixel in a hundred exceeds
-        ("clipped_share", pa.float32()),  # share of the central half that is burnt out
-        ("sharpness", pa.float32()),  # deviation of the Laplacian of the grey image at 64 pixels
+        ("darkest", pa.float32()),  # 1st percentile of L*
+        ("brightest", pa.float32()),  # 99th percentile of L*
+        ("clipped_share", pa.float32()),  # overexposed share of the central half
+        ("sharpness", pa.float32()),  # standard deviation of the Laplacian of the grey image at 64 pixels
         ("background_uniformity", pa.float32()),  # 1 − normalised spread of the border's colour
         ("background_lab", pa.list_(pa.float32())),  # median L*, a*, b* of the border
         ("background_residual", pa.float32()),  # median distance (Lab) of the border from an even gradient
-        ("skin_share", pa.float32()),  # share of pixels of skin colour
-        ("skin_region_share", pa.float32()),  # share of the skin region with the longest run at the border
+        ("skin_share", pa.float32()),  # share of skin-coloured pixels
+        ("skin_region_share", pa.float32()),  # share under the skin region with the longest run at the border
         ("skin_border_share", pa.float32()),  # that run, as a share of the border
-        ("limb_share", pa.float32()),  # the same of what stands out from the background and comes in
-        ("limb_border", pa.float32()),
-        ("limb_spread", pa.float32()),  # median distance (Lab) of its pixels from their own median
-        ("stones", pa.int32()),  # regions of about one size that stand out from the background
-        ("stone_contrast", pa.float32()),  # distance (Lab) from it that one pixel in a hundred exceeds
-        ("stone_share", pa.float32()),  # share of the image under the largest of them
+        ("border_component_share", pa.float32()),  # share under the foreground component with the longest run
+        ("border_component_run", pa.float32()),  # that run, as a share of the border
+        ("border_component_spread", pa.float32()),  # median distance (Lab) of its pixels from their median
+        ("stones", pa.int32()),  # compact components of similar size that stand out from the background
+        ("stone_contrast", pa.float32()),  # 99th percentile of the distance (Lab) from the background
+        ("stone_share", pa.float32()),  # share of the image under the largest component
         ("stone_solidity", pa.float32()),  # its share of its convex hull
         ("stone_elongation", pa.float32()),  # longer over shorter side of the smallest rectangle around it
         ("stone_flatness", pa.float32()),  # share of its surface without shading
         ("stone_spread", pa.float32()),  # median distance (a*, b*) of its pixels from their own median
         ("stone_box", pa.list_(pa.float32())),  # left, top, right, bottom, as shares of width and height
-        (
-            "traits",
-            pa.list_(pa.float32()),
-        ),  # see curation/measurement/shape_features.py
-        ("text_look", pa.float32()),  # largest share of thin strokes in any window of a word's size
-        ("text_boxes", pa.int32()),  # boxes of the text detector; 0 where the look suspects no text
-        ("text_area", pa.float32()),  # share of the image under them
-        ("text", pa.string()),  # the longest lines that could be read, one a line; null where nothing could
-        ("text_over_stone", pa.int32()),  # letters of the lines that lie over the stone
+        ("shape_features", pa.list_(pa.float32())),  # in order of shape_features.FEATURE_NAMES
+        ("stroke_density", pa.float32()),  # largest share of thin strokes in any word-sized window
+        ("text_boxes", pa.int32()),  # boxes of the text detector; 0 where the stroke density is too low
+        ("text_area", pa.float32()),  # share of the image under these boxes
+        ("text", pa.string()),  # the lines that could be read, one per line; null if none could
+        ("text_over_stone", pa.int32()),  # letters of the lines over the stone
     ]
 )
 
-#: One reason to drop an image: the rule, the value it saw, the threshold it crossed, and words for a person.
+#: One reason to drop an image: the rule, the value it saw, the threshold it crossed, and text for people.
 REASON = pa.struct(
     [
         ("rule", pa.string()),
@@ -68,9 +65,9 @@ REASON = pa.struct(
 )
 
 #: data/clean.parquet, sorted by sha256: one decision per distinct image of all sites.
-#: `products` are the "site/product_id" that list it (empty for a stock photo); they make the groups with
-#: the near-duplicates. `variety` and `species` are taxonomy keys, null where the label could not be resolved;
-#: `species` is also null where the name of a variety leaves it open (cat's eye).
+#: `products` are the "site/product_id" that list it (empty for a stock photo). Shared products and
+#: near-duplicates form the groups. `variety` and `species` are taxonomy keys, null where the label could not
+#: be resolved; `species` is also null where the variety's name leaves it open (cat's eye).
 CLEAN = pa.schema(
     [
         ("sha256", pa.string()),
@@ -86,7 +83,7 @@ CLEAN = pa.schema(
     ]
 )
 
-#: Name of the file beside the crops that holds the settings they were made with, and the crop's VERSION.
+#: Name of the file next to the crops that holds the settings they were made with, and the stage's VERSION.
 CROP_RECORD = "crop.json"
 #: data/crops/*.parquet, sorted by sha256: each kept image's stone on its square, √2 wider than `crop_box`.
 #: Boxes are [left, top, right, bottom] in pixels of the upright source; `crop_box` may reach beyond it.
@@ -104,7 +101,7 @@ CROPS = hugging_face_schema(
     )
 )
 
-#: data/split.parquet, sorted by sha256: the side of every kept image. `fold` is 0 … folds−1.
+#: data/split.parquet, sorted by sha256: the split of every kept image. `fold` is 0 … folds−1.
 SPLIT = pa.schema(
     [
         ("sha256", pa.string()),

@@ -2,9 +2,9 @@
 
     python -m tools.train_content_classifier [--seeds 1 3] [--cases 300] [--stones 700]
 
-Beside the store's pictures it learns from changed ones of single stones: cut out closely, so that the stone
-meets the border, given the outline and the steps of a square cut, and stretched, polished, recoloured or on
-white. Real stores have such photos; the demo store does not. Report rules on other seeds.
+Besides the store's images it is fitted to altered images of single stones: cropped closely, so that the stone
+meets the border; with the outline and steps of a square cut; stretched, polished, recoloured or on white.
+Real stores have such photos, the demo store does not. Evaluate the rules on other seeds.
 """
 
 import argparse
@@ -17,9 +17,9 @@ import cv2
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from benchmarks.curation.cleaning import choose_cases, render_cases
-from curation.cleaning import content_weights as kind_weights
-from curation.cleaning.content_classifier import INPUTS, KINDS, inputs, standardised
+from benchmarks.curation.cleaning import Case, choose_cases, render_cases
+from curation.cleaning import content_weights
+from curation.cleaning.content_classifier import CONTENT_CLASSES, INPUTS, inputs, standardised
 from curation.imaging.resize import fit
 from curation.measurement.pixel_statistics import SIDE, measure_pixels
 from gemkit.executor.local import map_shards
@@ -27,8 +27,8 @@ from gemkit.image_codec import ImageError, decode
 from gemkit.progress import Progress
 from scraper.demo_store.catalogue import Photo, build
 
-#: What the demo store's kinds of photo show; copies and broken files are left out.
-SHOWS = {
+#: Kind of photo in the demo store → content class, without copies and broken files.
+CONTENT_OF = {
     "stone": "stone", "stock": "stone", "watermark": "stone", "several": "several", "hand": "hand",
     "glove": "hand", "no_stone": "no_stone", "blank": "unclear", "blurred": "unclear", "dark": "unclear",
     "bright": "unclear", "banner": "printed", "size_chart": "printed", "certificate": "printed",
@@ -36,51 +36,50 @@ SHOWS = {
 }  # fmt: skip
 
 _SHARD = 16
-#: Strength of the weights' prior is its inverse.
-_FREEDOM = 1.0
+#: Inverse strength of the L2 regularisation.
+_INVERSE_REGULARISATION = 1.0
 
-#: What is read of an image to learn from, and the kind it shows.
+#: Measurements of an image and its content class.
 Example = tuple[dict[str, Any], str]
 
 
 def examples(photos: Sequence[tuple[Photo, int]]) -> list[Example]:
-    """The measurements of each photo, and of what is made of it; the number seeds the changes."""
-    from benchmarks.curation.cleaning import Case
-
+    """Examples from each photo and from altered versions of it; the number seeds the alterations."""
     found: list[Example] = []
     for photo, number in photos:
-        found += of_picture(render_cases([Case(photo)])[0], photo.kind, number)
+        found += examples_of(render_cases([Case(photo)])[0], photo.kind, number)
     return found
 
 
-def of_picture(content: bytes, kind: str, number: int) -> list[Example]:
-    """As `examples`, of one file."""
+def examples_of(content: bytes, kind: str, number: int) -> list[Example]:
+    """Examples from one file, as in `examples`."""
     try:
         pixels = decode(content).pixels
     except ImageError:
         return []
     measured = measure_pixels(pixels)
-    found = [(measured, SHOWS[kind])]
+    found = [(measured, CONTENT_OF[kind])]
     if kind != "stone":
         return found
     random = np.random.default_rng(number)
     small = fit(pixels, SIDE)
-    made = [(small, measured["text_look"])]
+    made = [(small, measured["stroke_density"])]
     if measured["stones"]:
-        made.append((_step_cut(small, measured["stone_box"], random), measured["text_look"]))
+        made.append((_step_cut(small, measured["stone_box"], random), measured["stroke_density"]))
     close = _close(pixels, measured["stone_box"], random)
     if close is not None:
         found.append((measure_pixels(close), "stone"))
         if number % 2:
-            made.append((fit(close, SIDE), found[-1][0]["text_look"]))
-    for picture, look in made:
-        # A change of the small picture would change how thin the strokes on it are.
-        found.append((measure_pixels(_changed(picture, random)) | {"text_look": look}, "stone"))
+            made.append((fit(close, SIDE), found[-1][0]["stroke_density"]))
+    for image, stroke_density in made:
+        # The stroke density of the full image is kept: strokes on the small image would be thinner.
+        altered = measure_pixels(_altered(image, random)) | {"stroke_density": stroke_density}
+        found.append((altered, "stone"))
     return found
 
 
 def _close(pixels: np.ndarray, box: Sequence[float], random: np.random.Generator) -> np.ndarray | None:
-    """A crop around the stone, some of it cut off; None where there is none."""
+    """A close crop around the stone, which may cut some of it off; None if it would be too small."""
     height, width = pixels.shape[:2]
     left, top, right, bottom = box
     more = random.uniform(-0.12, 0.06, 4) * [right - left, bottom - top, right - left, bottom - top]
@@ -90,13 +89,15 @@ def _close(pixels: np.ndarray, box: Sequence[float], random: np.random.Generator
     return np.ascontiguousarray(cut) if right > left and min(cut.shape[:2]) >= 40 else None
 
 
-def _step_cut(picture: np.ndarray, box: Sequence[float], random: np.random.Generator) -> np.ndarray:
-    """The stone's surface in a square cut, on the colour of the border: rectangles in one another, with their
-    corners cut off, whose sides are facets each in a light of its own; perhaps a little turned."""
-    height, width = picture.shape[:2]
+def _step_cut(image: np.ndarray, box: Sequence[float], random: np.random.Generator) -> np.ndarray:
+    """The stone's surface in a square step cut, on the colour of the border.
+
+    The cut is nested octagons, slightly rotated, whose sides are facets of random brightness.
+    """
+    height, width = image.shape[:2]
     corner, opposite = np.array(box).reshape(2, 2) * [width, height]
     columns, rows = ((opposite - corner) / 2).astype(int) + 2
-    middle = cv2.getRectSubPix(picture, (int(columns), int(rows)), (corner + opposite) / 2)
+    surface = cv2.getRectSubPix(image, (int(columns), int(rows)), (corner + opposite) / 2)
     half, cut = random.uniform(0.2, 0.42, 2) * [width, height], random.uniform(0.02, 0.35)
     octagon = np.array([[-1, cut - 1], [cut - 1, -1], [1 - cut, -1], [1, cut - 1]])
     turn = np.exp(1j * random.normal(0, 0.1))
@@ -105,54 +106,57 @@ def _step_cut(picture: np.ndarray, box: Sequence[float], random: np.random.Gener
     steps = np.array([1, *np.sort(random.uniform(0.35, 0.9, 3))[::-1]])[:, None, None]
     rings = (corners * steps + np.array([width, height]) / 2).round().astype(np.int32)
     for outer, inner in pairwise(rings):
-        for side in range(8):
-            after = (side + 1) % 8
-            facet = np.array([outer[side], outer[after], inner[after], inner[side]])
+        for start in range(8):
+            end = (start + 1) % 8
+            facet = np.array([outer[start], outer[end], inner[end], inner[start]])
             cv2.fillPoly(light, [facet], 1 + contrast * random.normal())
     inside = cv2.fillPoly(np.zeros((height, width), np.float32), [rings[0]], 1)
     inside = cv2.GaussianBlur(inside, (0, 0), 0.7)[..., None]
-    stone = cv2.resize(middle, (width, height)) * light[..., None]
-    ground = np.median(np.concatenate([picture[0], picture[-1]]), axis=0)
+    stone = cv2.resize(surface, (width, height)) * light[..., None]
+    ground = np.median(np.concatenate([image[0], image[-1]]), axis=0)
     return (inside * stone + (1 - inside) * ground).clip(0, 255).astype(np.uint8)
 
 
-def _changed(picture: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Perhaps stretched, perhaps polished; of another colour and light; perhaps on white."""
-    height, width = picture.shape[:2]
+def _altered(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """The image in another colour and brightness, and randomly stretched, polished or on white."""
+    height, width = image.shape[:2]
     if random.random() < 0.6:
         factor = random.uniform(0.55, 1)
         sizes = ((max(48, int(width * factor)), height), (width, max(48, int(height * factor))))
-        picture = cv2.resize(picture, sizes[random.integers(2)], interpolation=cv2.INTER_AREA)
+        image = cv2.resize(image, sizes[random.integers(2)], interpolation=cv2.INTER_AREA)
     if random.random() < 0.6:
-        picture = cv2.bilateralFilter(
-            np.ascontiguousarray(picture), 9, random.uniform(30, 120), random.uniform(2, 8)
+        image = cv2.bilateralFilter(
+            np.ascontiguousarray(image), 9, random.uniform(30, 120), random.uniform(2, 8)
         )
-    lab = cv2.cvtColor(picture, cv2.COLOR_RGB2LAB).astype(np.float32)
+    lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB).astype(np.float32)
     turn, vivid = np.exp(1j * random.uniform(-np.pi, np.pi)), random.uniform(0.5, 1.6)
     colour = vivid * turn * ((lab[..., 1] - 128) + 1j * (lab[..., 2] - 128))
     lab[..., 0] = 255 * (lab[..., 0] / 255) ** random.uniform(0.6, 1.8)
     lab[..., 1], lab[..., 2] = 128 + colour.real, 128 + colour.imag
-    picture = cv2.cvtColor(lab.clip(0, 255).astype(np.uint8), cv2.COLOR_LAB2RGB)
+    image = cv2.cvtColor(lab.clip(0, 255).astype(np.uint8), cv2.COLOR_LAB2RGB)
     if random.random() < 0.3:
-        ground = np.maximum(90, np.median(np.concatenate([picture[0], picture[-1]]), axis=0))
-        picture = (picture * (252 / ground)).clip(0, 255).astype(np.uint8)
-    return picture
+        ground = np.maximum(90, np.median(np.concatenate([image[0], image[-1]]), axis=0))
+        image = (image * (252 / ground)).clip(0, 255).astype(np.uint8)
+    return image
 
 
 class Weights(NamedTuple):
-    """Of each input, and of the bias: mean, deviation and the weight for each kind; those of its square."""
+    """`plain`: mean, standard deviation and weight for each class, per input and for the bias.
+
+    `squares`: weight of the input's square for each class, per input.
+    """
 
     plain: dict[str, list[float]]
     squares: dict[str, list[float]]
 
 
-def learn(found: Sequence[Example]) -> Weights:
-    """Fit them to examples."""
+def fit_weights(found: Sequence[Example]) -> Weights:
+    """Fit the weights to examples."""
     names = found[0][0]
     values = inputs({name: np.array([measured[name] for measured, _ in found]) for name in _arrays(names)})
     mean, deviation = values.mean(axis=0), values.std(axis=0) + 1e-9
-    model = LogisticRegression(C=_FREEDOM, max_iter=3000)
-    model.fit(standardised(values, mean, deviation), [KINDS.index(kind) for _, kind in found])
+    model = LogisticRegression(C=_INVERSE_REGULARISATION, max_iter=3000)
+    model.fit(standardised(values, mean, deviation), [CONTENT_CLASSES.index(kind) for _, kind in found])
     plain, squares = np.split(model.coef_.T, 2)
     columns = zip(INPUTS, mean, deviation, plain, strict=True)
     return Weights(
@@ -167,12 +171,12 @@ def _arrays(measured: dict[str, Any]) -> Iterator[str]:
 
 
 def write(weights: Weights, path: Path) -> None:
-    """Write them as Python."""
+    """Write the weights as a Python module."""
     lines = [
-        '"""Weights of kinds.py, written by `python -m tools.train_content_classifier`."""\n',
-        "#: Of each input: mean, deviation, and its weight for each of KINDS.",
+        '"""Weights of content_classifier.py, written by `python -m tools.train_content_classifier`."""\n',
+        "#: Per input: mean, standard deviation, and a weight for each of CONTENT_CLASSES.",
         *_lines("WEIGHTS", weights.plain),
-        "\n#: Of each input: the weight of its square for each of KINDS.",
+        "\n#: Per input: the weight of its square for each of CONTENT_CLASSES.",
         *_lines("SQUARES", weights.squares),
     ]
     path.write_text("\n".join(lines) + "\n")
@@ -185,25 +189,25 @@ def _lines(name: str, rows: dict[str, list[float]]) -> Iterator[str]:
 
 
 def main() -> None:
-    """Fit and write."""
+    """Fit the weights and write them."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 3])
-    parser.add_argument("--cases", type=int, default=300, help="pieces of dirt for each rule")
+    parser.add_argument("--cases", type=int, default=300, help="images that each rule must drop")
     parser.add_argument("--stones", type=int, default=700, help="good photos")
     options = parser.parse_args()
     found: list[Example] = []
     for seed in options.seeds:
         cases = choose_cases(build(seed, 1.0, dirt=options.cases / 10), options.cases, options.stones)
-        photos = [case.photo for case in cases if case.photo.kind in SHOWS and not case.repacked]
+        photos = [case.photo for case in cases if case.photo.kind in CONTENT_OF and not case.repacked]
         numbered = list(zip(photos, range(len(photos)), strict=True))
         shards = [numbered[start : start + _SHARD] for start in range(0, len(numbered), _SHARD)]
         with Progress(f"seed {seed}", len(shards)) as progress:
             for measured in map_shards(examples, shards):
                 found += measured
                 progress.advance()
-    write(learn(found), Path(kind_weights.__file__))
+    write(fit_weights(found), Path(content_weights.__file__))
 
 
 if __name__ == "__main__":

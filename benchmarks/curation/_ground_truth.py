@@ -1,8 +1,8 @@
-"""Which of the demo store's dirt each cleaning rule is there for, and which it may drop besides.
+"""Ground truth: which kinds of the demo store's photos each cleaning rule must drop, and which it may drop.
 
-`kinds` a rule must find. `besides` have what it looks for too, but another rule is there for them: to drop
-one is neither right nor wrong. Whatever else it drops is wrong: a good picture, a copy of one, or dirt that
-has not what the rule says.
+A rule must drop its `kinds`. `tolerated` kinds also have what it looks for, but another rule is responsible:
+dropping one is neither right nor wrong. Everything else it drops is wrong: a good photo, a copy of one, or a
+bad photo of another kind.
 """
 
 import math
@@ -10,39 +10,39 @@ from typing import NamedTuple
 
 
 class Scope(NamedTuple):
-    """The kinds of photo that a rule must drop and those that it may drop."""
+    """The kinds of photo that a rule must drop, and those that it may drop."""
 
     kinds: tuple[str, ...]
-    besides: tuple[str, ...] = ()
+    tolerated: tuple[str, ...] = ()
 
 
-#: Words are what they show.
+#: Kinds that show mainly words.
 _PRINTED = ("certificate", "size_chart", "banner", "placeholder", "screenshot")
 
-#: The rules on the picture itself. `file_name` is there for names that tell, of whatever kind; the rules on
-#: copies and labels are scored on groups.
+#: The rules on the image itself. `file_name` is scored on file names that name other content, of any kind of
+#: photo; the rules on copies and labels are scored on groups.
 SCOPES = {
     "undecodable": Scope(("truncated",)),
     "small": Scope(("tiny",)),
     "shape": Scope(("banner",)),
-    # All black or all white is blank too; velvet and a few words on a sheet come near it.
+    # All black or all white is blank too; velvet, and a sheet with a few words, are nearly blank.
     "blank": Scope(("blank",), ("dark", "bright", "no_stone", "placeholder")),
-    # Nothing is sharp where nothing can be seen; draped cloth has no edges; a thumbnail has no detail.
+    # Without content nothing is sharp; draped cloth has no edges; a thumbnail has no detail.
     "blurred": Scope(("blurred",), ("blank", "dark", "bright", "no_stone", "tiny")),
-    # Paper may be as bright, velvet as dark, a blank picture either.
+    # Paper may be as bright, velvet as dark, a blank image either.
     "exposure": Scope(("dark", "bright"), ("blank", "no_stone", *_PRINTED)),
-    # A watermark is lettering, a parcel bears a label.
+    # A watermark is text, a parcel has a label.
     "text": Scope(_PRINTED, ("watermark", "no_stone")),
-    # Much of what is printed shows a stone under or beside its words.
+    # Many printed sheets show a stone under or next to their words.
     "watermark": Scope(("watermark",), _PRINTED),
     "hand": Scope(("hand", "glove")),
-    # A tray's slots and tools laid out are several things of one size.
+    # The slots of a tray and laid-out tools are several things of similar size.
     "several": Scope(("several",), ("no_stone",)),
-    # Printed matter is no photo of a stone; where nothing can be seen, no stone can.
+    # Printed matter is not a photo of a stone; without content there is no stone.
     "no_stone": Scope(("no_stone",), ("blank", "blurred", "dark", "bright", *_PRINTED)),
 }
 
-#: Kinds of dirt that are pictures of their own, each with the rules that are there for it.
+#: Kinds of bad photos that are not copies, each with the rules that must drop it.
 RULES_FOR = {
     kind: [rule for rule, scope in SCOPES.items() if kind in scope.kinds]
     for kind in dict.fromkeys(kind for scope in SCOPES.values() for kind in scope.kinds)
@@ -53,7 +53,7 @@ NEAR_COPIES = ("near_duplicate", "edited_duplicate")
 
 
 def needed(kind: str, cases: int) -> int:
-    """How many photos of a kind: each rule gets `cases` of all its kinds, and a third as many of each."""
+    """Number of photos of a kind: each rule gets `cases` of all its kinds, and a third of that of each."""
     if kind in NEAR_COPIES:
         shares = [len(NEAR_COPIES)]
     else:

@@ -1,4 +1,4 @@
-"""Tables of a made-up store as `clean` reads them: with as many products, names and copies as real ones."""
+"""Tables of a synthetic store as `clean` reads them, with as many products, names and copies as real ones."""
 
 import hashlib
 
@@ -18,10 +18,10 @@ from scraper.tables import IMAGES
 
 SITE = "made-up"
 
-#: Of 1,000 images so many are copies of another in other bytes, and in other bytes and pixels.
+#: Per 1,000 images, the exact duplicates (other bytes, same pixels) and the near-duplicates.
 EXACT, NEAR = 10, 60
 
-#: Images of a product, and products that list an image, as on the published list of links.
+#: Images per product, and products per image, as in the published list of links.
 _IMAGES_PER_PRODUCT, _LISTINGS = 2.5, 1.6
 _SMALL = 0.04
 
@@ -61,10 +61,10 @@ def _raw(sha256: np.ndarray, classes: list[str], random: np.random.Generator) ->
 def _measured(sha256: np.ndarray, thumbnails: np.ndarray, random: np.random.Generator) -> pa.Table:
     count = len(sha256)
     greys = [Image.fromarray(thumbnail).convert("L") for thumbnail in thumbnails]
-    turned = [grey.transpose(Image.Transpose.FLIP_LEFT_RIGHT) for grey in greys]
+    mirrored = [grey.transpose(Image.Transpose.FLIP_LEFT_RIGHT) for grey in greys]
     hashes = (
-        [bytes.fromhex(str(imagehash.phash(grey, highfreq_factor=2))) for grey in side]
-        for side in (greys, turned)
+        [bytes.fromhex(str(imagehash.phash(grey, highfreq_factor=2))) for grey in images]
+        for images in (greys, mirrored)
     )
     pixels = [hashlib.md5(f"{number}".encode(), usedforsecurity=False).digest() for number in range(count)]
     for copy in random.choice(count, count * EXACT // 1000, replace=False):
@@ -92,13 +92,13 @@ def _measured(sha256: np.ndarray, thumbnails: np.ndarray, random: np.random.Gene
 
 
 def _like(good: dict[str, object], field: pa.Field) -> object:
-    """What a good photo measures; no text on it."""
+    """The measurement of a good photo, without text."""
     number = pa.types.is_integer(field.type) or pa.types.is_floating(field.type)
     return good.get(field.name, 0 if number else None)
 
 
 def _thumbnails(count: int, random: np.random.Generator) -> np.ndarray:
-    """Stones of a few outlines on a pale ground, each with facets of its own; some are copies of another."""
+    """Stones of a few outlines on a pale background, each with its own facets; some are copies of another."""
     side = np.linspace(-1.25, 1.25, THUMBNAIL)
     x, y = np.meshgrid(side, side)
     colours = random.uniform(60, 150, (12, 1)) + random.normal(0, 12, (12, 3))

@@ -1,15 +1,15 @@
-"""What a balanced dataset costs beside decoding each crop once and encoding its 16 orientations.
+"""Cost of a balanced dataset compared with decoding each crop once and encoding its 16 orientations.
 
     python -m benchmarks.curation.balance [--photos 600] [--rounds 3]
 
-The crops are the demo store's stones, of 112 and of 224 visible pixels; every part reads as many of them and
-encodes all 16 orientations of each. In memory: decode and encode alone, by the stage's own functions, in its
-own kind of processes, one a core at the same time; the pictures are turned beforehand. From files to files:
-the stage `balance` with its tables, and the published loop (read with OpenCV, rotate, mirror, write a file
-each, in one thread a core; its corners are black and its colour has half the resolution). The start of the
-processes is left out: the stage's cost is the difference of a long and a short run. The parts take turns, the
-best of the rounds counts; wall time is given as that of one core, and says nothing where other work runs.
-Memory is that of all processes of the stage together, shared pages counted once.
+The crops are the demo store's stones, with 112 and 224 visible pixels. Every part reads as many of them and
+encodes all 16 orientations of each. In memory: decode and encode alone, with the stage's own functions, in
+the same kind of processes, one per core; the views are rendered beforehand. From files to files: the stage
+`balance` with its tables, and the published loop (read with OpenCV, rotate, mirror, write a file each, with
+one thread per core; its corners are black and its colour has half the resolution). Process start-up is
+excluded: the stage's cost is the difference of a long and a short run. The parts alternate, and the best
+round counts. Wall time is given per core; it is meaningless while other work runs. Memory is that of all
+processes of the stage together, with shared pages counted once.
 """
 
 import argparse
@@ -53,15 +53,15 @@ balance: {{datasets: {{all: {{kind: balanced, target: {target}, minimum: 1}}}}}}
 
 
 def write_project(folder: Path, contents: Sequence[bytes], size: int, photos: int) -> None:
-    """The tables that `balance` reads, for so many training photos in two classes, and its parameters."""
+    """Write parameters and the tables that `balance` reads, with `photos` training photos in two classes."""
     clean, crops, split = [], [], []
     for number in range(photos + 4):
         sha256 = hashlib.sha256(str(number).encode()).hexdigest()
         common = {"sha256": sha256, "variety": _CLASSES[number % 2], "group_id": sha256}
-        side = "train" if number < photos else SPLITS[1 + (number - photos) // 2]
+        split_name = "train" if number < photos else SPLITS[1 + (number - photos) // 2]
         clean.append({**common, "keep": True})
         crops.append({"sha256": sha256, "image": {"bytes": contents[number % len(contents)]}})
-        split.append({**common, "split": side})
+        split.append({**common, "split": split_name})
     for path, rows, schema in (
         (CLEAN_TABLE, clean, CLEAN),
         (CROPS_FOLDER / "00000.parquet", crops, CROPS),
@@ -75,7 +75,7 @@ def write_project(folder: Path, contents: Sequence[bytes], size: int, photos: in
 
 
 def published_loop(source: Path, target: Path) -> None:
-    """Read each file, turn and mirror it, write each result."""
+    """Read each file, rotate and mirror it, and write each result."""
 
     def one(file: Path) -> None:
         image = cv2.imread(str(file))
@@ -91,7 +91,7 @@ def published_loop(source: Path, target: Path) -> None:
 
 
 def cost_of(work: Callable[[], object], photos: int) -> Cost:
-    """Of one photo, on all cores."""
+    """Cost per photo, on all cores."""
     cpu, wall = cpu_seconds(), time.perf_counter()
     work()
     cpu, wall = cpu_seconds() - cpu, (time.perf_counter() - wall) * worker_count()
@@ -99,7 +99,7 @@ def cost_of(work: Callable[[], object], photos: int) -> Cost:
 
 
 class Crops(NamedTuple):
-    """Stored crops of so many visible pixels, to be gone through until there were so many photos."""
+    """Stored crops with `size` visible pixels, repeated until there are `photos` of them."""
 
     contents: Sequence[bytes]
     size: int
@@ -107,22 +107,22 @@ class Crops(NamedTuple):
 
 
 def decode_and_encode(crops: Crops) -> Cost:
-    """Of one photo, in this process: decode it and encode its orientations, which are there already."""
-    pictures = [
-        [np.ascontiguousarray(picture) for picture in orient(decode_rgb(content), crops.size, _TURNS)]
+    """Cost per photo, in this process, of decoding it and encoding its orientations, rendered beforehand."""
+    rendered = [
+        [np.ascontiguousarray(view) for view in orient(decode_rgb(content), crops.size, _TURNS)]
         for content in crops.contents
     ]
     cpu, wall = time.process_time(), time.perf_counter()
-    for content, turned in islice(cycle(zip(crops.contents, pictures, strict=True)), crops.photos):
+    for content, views in islice(cycle(zip(crops.contents, rendered, strict=True)), crops.photos):
         decode_rgb(content)
-        for picture in turned:
-            encode_jpeg(picture)
+        for view in views:
+            encode_jpeg(view)
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
     return Cost(cpu * 1000 / crops.photos, wall * 1000 / crops.photos)
 
 
 def costs(contents: Sequence[bytes], size: int, photos: int, rounds: int) -> dict[str, Cost]:
-    """Milliseconds a photo of each part."""
+    """Milliseconds per photo of each part."""
     cores = worker_count()
     found: defaultdict[str, list[Cost]] = defaultdict(list)
     for _ in range(rounds):
@@ -148,7 +148,7 @@ def costs(contents: Sequence[bytes], size: int, photos: int, rounds: int) -> dic
 
 
 def memory_of_stage(contents: Sequence[bytes], size: int, photos: int) -> float:
-    """Megabytes that all processes of the command have at its peak."""
+    """Peak memory of all processes of the command, megabytes."""
     peak = 0
     with tempfile.TemporaryDirectory() as name:
         write_project(Path(name), contents, size, photos)
@@ -165,14 +165,14 @@ def memory_of_stage(contents: Sequence[bytes], size: int, photos: int) -> float:
 
 
 def main() -> None:
-    """Print milliseconds a picture, and how many times those of decode and encode alone they are."""
+    """Print milliseconds per image, and their ratio to decode and encode alone."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--photos", type=int, default=600)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    cv2.setNumThreads(1)  # the published loop has a thread a core
+    cv2.setNumThreads(1)  # the published loop has one thread per core
     lines = []
     for size in SIZES:
         contents = [_crop(content) for content in stones(_STONES, stored_side(size))]
@@ -182,7 +182,7 @@ def main() -> None:
             each = [f"{milliseconds / len(_TURNS):.3f}" for milliseconds in cost]
             times = [f"{own / base:.2f}" for own, base in zip(cost, alone, strict=True)]
             lines.append([part, f"{size} px", *each, *times])
-    print(table(["part", "side", "CPU ms a picture", "wall ms", "CPU / alone", "wall / alone"], lines))
+    print(table(["part", "side", "CPU ms per image", "wall ms", "CPU / alone", "wall / alone"], lines))
     peak = memory_of_stage(contents, SIZES[-1], 4 * options.photos)
     print(f"memory of the stage, all processes, at {SIZES[-1]} px: {peak:.0f} MB")
 

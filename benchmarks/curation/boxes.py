@@ -1,14 +1,14 @@
-"""How well the stone's box is found on real photos, beside boxes that people published, and how fast.
+"""Accuracy of the stone's box on real photos, compared with published boxes, and its speed.
 
     python -m benchmarks.curation.boxes [--share 1.0] [--out FOLDER]
 
-The photos are gems68's, with the boxes of its authors' masks, which take in all stones of a photo. One half,
-by the hash of the name, served for tuning. Beside our three ways stand the published bare Canny (fixed
-thresholds, the rectangle around all edges) and the rectangle around the bare u2netp mask.
+The photos are gems68's, with the boxes of its authors' masks, which cover all stones of a photo. One half,
+chosen by the hash of the name, was used for tuning. Our three methods are compared with the published bare
+Canny (fixed thresholds, the rectangle around all edges) and the rectangle around the bare u2netp mask.
 
-Some published boxes are wrong. One is disputed where two ways that share nothing, the bare u2netp mask and
-our classical one, agree with each other (IoU of at least 0.92) and neither with it (below 0.85). Figures are
-given with and without these; --out receives their pictures: published red, u2netp blue, classical green.
+Some published boxes are wrong. A box is disputed if two independent methods, the bare u2netp mask and our
+classical mask, agree with each other (IoU of at least 0.92) but not with it (below 0.85). Figures are given
+with and without these. --out receives a drawing of them: published red, u2netp blue, classical green.
 
 On the demo store's rendered stones, with shadow, the true outline is known to the pixel.
 """
@@ -30,25 +30,29 @@ from benchmarks._shared import GEMS68, NO_GEMS68
 from curation.cropping import segmentation as finding
 from curation.cropping.edges import bounding_box
 from curation.cropping.rembg_model import soft_mask
-from curation.cropping.segmentation import Box, find_stone, view_of
+from curation.cropping.segmentation import Box, find_stone, shrink_for_model
 from gemkit.image_codec import decode
 from gemkit.progress import Progress
 from scraper.demo_store.rendering import stones as rendering
 from scraper.demo_store.rendering.varieties import BY_NAME
 
 MODEL = "u2netp"
-#: The published loop's thresholds of Canny.
+#: Canny thresholds of the published loop.
 _CANNY = 100, 200
-#: A published box is disputed where two others agree at least so well, and with it less than so.
+#: A published box is disputed if two others have at least the first IoU with each other, and less than the
+#: second with it.
 _AGREE, _DIFFER = 0.92, 0.85
 _GOOD = 0.8
 _RENDERED = 200
 _PANEL, _COLUMNS = 200, 8
-WAYS = ("bare Canny", "bare u2netp", "rembg", "classical", "auto")
+METHODS = ("bare Canny", "bare u2netp", "rembg", "classical", "auto")
 
 
 class Photo(NamedTuple):
-    """A photo: published box, box and CPU milliseconds of each way; `trusted`: classical found a mask."""
+    """A photo with its published box, and the box and CPU milliseconds of each method.
+
+    `trusted`: the classical method accepted its mask.
+    """
 
     file: str
     published: Box
@@ -56,8 +60,8 @@ class Photo(NamedTuple):
     ms: dict[str, float]
     trusted: bool
 
-    def iou(self, way: str) -> float:
-        return iou(self.boxes[way], self.published)
+    def iou(self, method: str) -> float:
+        return iou(self.boxes[method], self.published)
 
     @property
     def is_tuning(self) -> bool:
@@ -80,19 +84,19 @@ def iou(left: Box, right: Box) -> float:
 
 
 def find(file: str, published: Box) -> Photo:
-    """All ways on one photo. The network runs once; its time counts for each way that needs it."""
+    """All methods on one photo. The network runs once; its time counts for each method that needs it."""
     image = decode((GEMS68 / "train" / file).read_bytes()).pixels
     whole = (0, 0, image.shape[1], image.shape[0])
     boxes, ms = {}, {}
 
-    def clocked(way: str, function: Callable[[], Any]) -> Any:
+    def clocked(method: str, function: Callable[[], Any]) -> Any:
         start = time.process_time()
         found = function()
-        ms[way] = (time.process_time() - start) * 1000
+        ms[method] = (time.process_time() - start) * 1000
         return found
 
     boxes["bare Canny"] = clocked("bare Canny", lambda: bare_canny(image)) or whole
-    soft = clocked("bare u2netp", lambda: soft_mask(view_of(image), MODEL))
+    soft = clocked("bare u2netp", lambda: soft_mask(shrink_for_model(image), MODEL))
     boxes["bare u2netp"] = _in_source(bounding_box(soft >= 128), soft.shape, image.shape) or whole
 
     def once(view: np.ndarray, model: str) -> np.ndarray:
@@ -111,7 +115,7 @@ def find(file: str, published: Box) -> Photo:
 
 
 def bare_canny(image: np.ndarray) -> Box | None:
-    """The published rectangle around all edges of an RGB image; None without any."""
+    """The published rectangle around all edges of an RGB image; None without edges."""
     return bounding_box(cv2.Canny(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), *_CANNY).astype(bool))
 
 
@@ -123,7 +127,7 @@ def _in_source(box: Box | None, view: tuple[int, ...], source: tuple[int, ...]) 
 
 
 def photos(share: float) -> Iterator[tuple[str, Box]]:
-    """File and published box of that share of the photos, evenly over their hashes."""
+    """File and published box of that share of the photos, chosen by their hashes."""
     with (GEMS68 / "train_boxes.csv").open() as lines:
         for row in csv.DictReader(lines):
             digest = hashlib.sha256(b"share" + row["file"].encode()).digest()
@@ -132,40 +136,40 @@ def photos(share: float) -> Iterator[tuple[str, Box]]:
 
 
 def report(found: list[Photo]) -> str:
-    """Mean IoU and share of good boxes of each way, on all photos and on parts of them."""
+    """Mean IoU and share of good boxes of each method, on all photos and on parts of them."""
     undisputed = [photo for photo in found if not photo.is_disputed]
     parts = {
         "all": found,
         "not tuned on": [photo for photo in found if not photo.is_tuning],
         "undisputed": undisputed,
         "undisputed, not tuned on": [photo for photo in undisputed if not photo.is_tuning],
-        "classical trusts itself": [photo for photo in found if photo.trusted],
+        "classical mask accepted": [photo for photo in found if photo.trusted],
     }
     lines = []
     for name, part in parts.items():
-        for way in WAYS if part else ():
-            scores = np.array([photo.iou(way) for photo in part])
+        for method in METHODS if part else ():
+            scores = np.array([photo.iou(method) for photo in part])
             good = f"{np.mean(scores >= _GOOD):.1%}"
             lines.append(
-                [name, str(len(part)), way, f"{scores.mean():.3f}", good, f"{np.median(scores):.3f}"]
+                [name, str(len(part)), method, f"{scores.mean():.3f}", good, f"{np.median(scores):.3f}"]
             )
-    return table(["photos", "count", "way", "mean IoU", f"IoU >= {_GOOD}", "median"], lines)
+    return table(["photos", "count", "method", "mean IoU", f"IoU >= {_GOOD}", "median"], lines)
 
 
 def times(found: list[Photo]) -> str:
-    """The processor's milliseconds a photo of each way: their median, and the ratio to the network alone."""
-    medians = {way: float(np.median([photo.ms[way] for photo in found])) for way in WAYS[:-1]}
+    """Median CPU milliseconds per photo of each method, and their ratio to the network alone."""
+    medians = {method: float(np.median([photo.ms[method] for photo in found])) for method in METHODS[:-1]}
     medians["auto (mean)"] = float(np.mean([photo.ms["auto"] for photo in found]))
     network = medians["bare u2netp"]
-    lines = [[way, f"{ms:.1f}", f"{ms / network:.3f}"] for way, ms in medians.items()]
-    return table(["way", "CPU ms", "/ u2netp"], lines)
+    lines = [[method, f"{ms:.1f}", f"{ms / network:.3f}"] for method, ms in medians.items()]
+    return table(["method", "CPU ms", "/ u2netp"], lines)
 
 
 def draw(found: list[Photo]) -> np.ndarray:
-    """A montage, RGB, of photos with the published box, u2netp's and the classical one."""
+    """A montage, RGB, of photos with the published, the u2netp and the classical box."""
     panels = []
     for photo in found:
-        view = view_of(decode((GEMS68 / "train" / photo.file).read_bytes()).pixels)
+        view = shrink_for_model(decode((GEMS68 / "train" / photo.file).read_bytes()).pixels)
         source = _size(photo)
         for box, colour in (
             (photo.boxes["bare u2netp"], (40, 60, 255)),
@@ -195,7 +199,7 @@ def _size(photo: Photo) -> tuple[int, int]:
 
 
 def rendered(count: int) -> str:
-    """The classical way on stones of the demo store: IoU of box and of mask with the true outline."""
+    """The classical method on rendered stones: IoU of box and mask with the true outline."""
     names = sorted(BY_NAME)
     lines = []
     boxes, masks = [], []
@@ -216,14 +220,14 @@ def rendered(count: int) -> str:
 
 
 def _photograph(name: str, number: int) -> tuple[np.ndarray, np.ndarray]:
-    """A photo of the demo store, and which of its pixels are stone."""
+    """A photo of the demo store, and its stone pixels, bool."""
     outline = {}
 
-    def cast(picture: np.ndarray, cover: np.ndarray, body: np.ndarray, left: int, top: int, rng: Any) -> None:
-        truth = np.zeros(picture.shape[:2], bool)
+    def cast(image: np.ndarray, cover: np.ndarray, body: np.ndarray, left: int, top: int, rng: Any) -> None:
+        truth = np.zeros(image.shape[:2], bool)
         truth[top : top + len(cover), left : left + len(cover)] = cover >= 0.5
         outline["truth"] = truth
-        cast_shadow(picture, cover, body, left, top, rng)
+        cast_shadow(image, cover, body, left, top, rng)
 
     cast_shadow = rendering._cast_shadow
     with mock.patch.object(rendering, "_cast_shadow", cast):
@@ -238,7 +242,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--share", type=float, default=1.0, help="of the photos")
-    parser.add_argument("--out", type=Path, help="folder for the picture of the disputed boxes")
+    parser.add_argument("--out", type=Path, help="folder for the drawing of the disputed boxes")
     options = parser.parse_args()
     cv2.setNumThreads(1)
     print(rendered(_RENDERED))

@@ -1,11 +1,11 @@
-"""Precision and recall of each cleaning rule against the demo store's truth.
+"""Precision and recall of each cleaning rule against the demo store's ground truth.
 
     python -m benchmarks.curation.cleaning [--seed 2] [--cases 300] [--stones 1000]
 
-The rules were tuned on the photos of seed 1; the default here is another. Photos are rendered and measured
-without a crawl. Precision: the share of what a rule drops that it is there for (`_ground_truth` says what
-that is and which drops do not count); recall: the share of that dirt that it drops. A good picture of which
-no copy is kept counts as wrongly dropped.
+The rules were tuned on the photos of seed 1; the default here is another seed. Photos are rendered and
+measured without a crawl. Precision: the share of a rule's drops that it must drop (`_ground_truth` defines
+these, and the drops that do not count). Recall: the share of these that it drops. A good photo of which no
+copy is kept counts as wrongly dropped.
 """
 
 import argparse
@@ -19,8 +19,8 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from benchmarks.curation._ground_truth import NEAR_COPIES, RULES_FOR, SCOPES, needed
-from curation.cleaning.clean import judge
-from curation.cleaning.image_table import read_inventory
+from curation.cleaning.clean import apply_rules
+from curation.cleaning.image_table import read_image_table
 from curation.cleaning.rules import load_rules
 from curation.measurement.measure import RAW, measure
 from curation.params import read_clean
@@ -38,21 +38,21 @@ _SHARD = 16
 
 
 class Case(NamedTuple):
-    """A file to judge; `repacked`: with a comment added, so that only its pixels equal those of its photo."""
+    """A file to clean; `repacked`: with a comment added, so that only its pixels equal those of its photo."""
 
     photo: Photo
     repacked: bool = False
 
     @property
-    def picture(self) -> str:
-        """Path of the photo that this one is, or is a copy of."""
+    def original(self) -> str:
+        """Path of the photo, or of the photo that it is a copy of."""
         return self.photo.copy_of or self.photo.path
 
 
 class Score(NamedTuple):
-    """Of `cases` pieces of dirt; `found` is what a rule dropped, `right` what of it is such dirt.
+    """The score of a rule: `cases` it must drop, `found` it dropped, `right` in both.
 
-    `missed` and `wrong` count the failures by kind of photo, or by what was done to a copy.
+    `missed` and `wrong` count the failures by kind of photo, or by the change made to a copy.
     """
 
     rule: str
@@ -64,17 +64,17 @@ class Score(NamedTuple):
 
     @property
     def precision(self) -> float:
-        """1 where nothing was dropped."""
+        """1 if nothing was dropped."""
         return self.right / self.found if self.found else 1.0
 
     @property
     def recall(self) -> float:
-        """1 where there was no dirt."""
+        """1 if there was nothing to drop."""
         return self.right / self.cases if self.cases else 1.0
 
 
 class Result(NamedTuple):
-    """`good` counts the good pictures; `lost` has those of which nothing is kept, with the rules to blame."""
+    """`good`: number of good photos; `lost`: those with no file kept, and the rules that dropped them."""
 
     scores: list[Score]
     good: int
@@ -82,83 +82,83 @@ class Result(NamedTuple):
 
 
 def choose_cases(catalogue: Catalogue, cases: int, stones: int) -> list[Case]:
-    """Dirt that gives each rule `cases`, the originals of the copies, and `stones` good photos."""
+    """Bad photos that give each rule `cases`, the originals of the copies, and `stones` good photos."""
     kinds: defaultdict[str, list[Photo]] = defaultdict(list)
     for photo in catalogue.photos:
         kinds[photo.kind].append(photo)
     for kind in NEAR_COPIES:
-        # Two copies made in one way are the same file.
+        # Two copies made by the same change are the same file.
         made = {(photo.copy_of, photo.change, photo.suffix): photo for photo in kinds[kind]}
         kinds[kind] = list(made.values())
-    dirt = [
+    bad = [
         photo for kind in (*RULES_FOR, *NEAR_COPIES) for photo in _spread(kinds[kind], needed(kind, cases))
     ]
-    originals = [catalogue.by_path[photo.copy_of] for photo in dirt if photo.copy_of]
+    originals = [catalogue.by_path[photo.copy_of] for photo in bad if photo.copy_of]
     good = _spread([photo for photo in catalogue.photos if photo.usable], stones)
-    photos = list({photo.path: photo for photo in [*dirt, *originals, *good]}.values())
+    photos = list({photo.path: photo for photo in [*bad, *originals, *good]}.values())
     repacked = _spread([photo for photo in photos if photo.usable], cases)
     return [Case(photo) for photo in photos] + [Case(photo, repacked=True) for photo in repacked]
 
 
 def _spread(photos: list[Photo], count: int) -> list[Photo]:
-    """`count` of the photos, evenly over the list; neighbours in it are often views of one stone."""
+    """`count` evenly spaced photos of the list, in which neighbours are often views of one stone."""
     step = max(1.0, len(photos) / max(1, count))
     return [photos[int(index * step)] for index in range(min(count, len(photos)))]
 
 
-def judge_cases(catalogue: Catalogue, cases: list[Case], params_path: Path, taxonomy: Taxonomy) -> Result:
-    """Store, measure and judge the cases in the current folder."""
+def score_cases(catalogue: Catalogue, cases: list[Case], params_path: Path, taxonomy: Taxonomy) -> Result:
+    """Store, measure and clean the cases in the current folder."""
     truth = _store(catalogue, cases)
     measure(SITE, params_path)
     rules = load_rules(read_clean(params_path).rules)
-    rows = judge(read_inventory([SITE]), rules, taxonomy, {})[0].to_pylist()
+    rows = apply_rules(read_image_table([SITE]), rules, taxonomy, {})[0].to_pylist()
     found = {row["sha256"]: {reason["rule"] for reason in row["reasons"]} for row in rows}
     telling = {sha256 for sha256, case in truth.items() if case.photo.telling_name}
     scores = [_score("file_name", truth, found, telling)]
     for rule, scope in SCOPES.items():
-        its_own = {sha256 for sha256, case in truth.items() if case.photo.kind in scope.kinds}
-        scores.append(_score(rule, truth, found, its_own, scope.besides))
+        expected = {sha256 for sha256, case in truth.items() if case.photo.kind in scope.kinds}
+        scores.append(_score(rule, truth, found, expected, scope.tolerated))
     scores += _score_copies(truth, found)
-    good = {case.picture for case in truth.values() if case.photo.usable}
-    kept = {truth[row["sha256"]].picture for row in rows if row["keep"]}
-    blamed: defaultdict[str, set[str]] = defaultdict(set)
+    good = {case.original for case in truth.values() if case.photo.usable}
+    kept = {truth[row["sha256"]].original for row in rows if row["keep"]}
+    rules_of: defaultdict[str, set[str]] = defaultdict(set)
     for sha256, case in truth.items():
-        blamed[case.picture] |= found[sha256]
-    return Result(scores, len(good), {path: sorted(blamed[path]) for path in sorted(good - kept)})
+        rules_of[case.original] |= found[sha256]
+    return Result(scores, len(good), {path: sorted(rules_of[path]) for path in sorted(good - kept)})
 
 
 def _score(
     rule: str,
     truth: dict[str, Case],
     found: dict[str, set[str]],
-    dirt: set[str],
-    besides: tuple[str, ...] = (),
+    expected: set[str],
+    tolerated: tuple[str, ...] = (),
 ) -> Score:
-    """The score of a rule that must drop `dirt`, on single pictures; `found` has the rules that did."""
+    """The score of a rule that must drop `expected`, on single photos; `found`: rules that dropped each."""
     right = 0
     missed, wrong = Counter[str](), Counter[str]()
     for sha256, case in truth.items():
         kind, dropped = case.photo.kind, rule in found[sha256]
-        if sha256 in dirt:
+        if sha256 in expected:
             right += dropped
             missed[kind] += not dropped
-        elif kind not in besides:
+        elif kind not in tolerated:
             wrong[kind] += dropped
-    return Score(rule, len(dirt), right + wrong.total(), right, +missed, +wrong)
+    return Score(rule, len(expected), right + wrong.total(), right, +missed, +wrong)
 
 
 def _score_copies(truth: dict[str, Case], found: dict[str, set[str]]) -> list[Score]:
-    """Of several files of one picture all but one are copies, whichever of them stays."""
+    """Of several files of one photo all but one are copies, whichever of them is kept."""
     files: defaultdict[str, list[str]] = defaultdict(list)
     for sha256, case in truth.items():
         if case.photo.kind not in RULES_FOR:
-            files[case.picture].append(sha256)
+            files[case.original].append(sha256)
     scores = []
     for rule, repacked in (("exact_duplicate", True), ("near_duplicate", False)):
         cases = dropped = right = 0
         missed, wrong = Counter[str](), Counter[str]()
         for images in files.values():
-            # A repacked file and its photo are one picture to the rule on near-duplicates.
+            # To `near_duplicate` a repacked file and its photo are one image.
             copies = sum(truth[sha256].repacked == repacked for sha256 in images) - (not repacked)
             hits = sum(rule in found[sha256] for sha256 in images)
             cases, dropped, right = cases + copies, dropped + hits, right + min(hits, copies)
@@ -170,7 +170,7 @@ def _score_copies(truth: dict[str, Case], found: dict[str, set[str]]) -> list[Sc
 
 
 def score_labels(taxonomy: Taxonomy, catalogue: Catalogue) -> tuple[Score, int, int]:
-    """The score on products listed under two varieties; how many other labels are right, of how many."""
+    """The score on products listed under two varieties; the number of correct other labels, and of all."""
     conflict = {product for photo in catalogue.photos if photo.conflict for product in photo.product_ids}
     found = right = labels_right = 0
     for product in catalogue.products.values():
@@ -186,7 +186,7 @@ def score_labels(taxonomy: Taxonomy, catalogue: Catalogue) -> tuple[Score, int, 
 
 
 def _store(catalogue: Catalogue, cases: list[Case]) -> dict[str, Case]:
-    """Write the raw table and files of the cases; gives each file's case by its sha256."""
+    """Write the raw table and the files of the cases; returns each file's case by its sha256."""
     truth, rows = {}, []
     shards = [cases[start : start + _SHARD] for start in range(0, len(cases), _SHARD)]
     with Progress("render", len(cases)) as progress:
@@ -235,7 +235,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seed", type=int, default=2)
-    parser.add_argument("--cases", type=int, default=300, help="pieces of dirt for each rule")
+    parser.add_argument("--cases", type=int, default=300, help="photos that each rule must drop")
     parser.add_argument("--stones", type=int, default=1000, help="good photos")
     options = parser.parse_args()
     params_path = DEFAULT_PATH.resolve()
@@ -244,7 +244,7 @@ def main() -> None:
     catalogue = build(options.seed, 1.0, dirt=options.cases / 10)
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         cases = choose_cases(catalogue, options.cases, options.stones)
-        result = judge_cases(catalogue, cases, params_path, taxonomy)
+        result = score_cases(catalogue, cases, params_path, taxonomy)
     labels, labels_right, labels_all = score_labels(
         taxonomy, build(options.seed, options.cases / 5, dirt=0.01)
     )
@@ -254,7 +254,7 @@ def main() -> None:
         print(f"  {score.precision:>9.3f}  {score.recall:>6.3f}", end="")
         print(_counts("missed", score.missed) + _counts("wrong", score.wrong))
     share = len(result.lost) / result.good
-    print(f"\ngood pictures wrongly dropped: {len(result.lost)} of {result.good} ({share:.2%})")
+    print(f"\ngood photos wrongly dropped: {len(result.lost)} of {result.good} ({share:.2%})")
     for path, rules in result.lost.items():
         print(f"  {path}: {', '.join(rules)}")
     print(f"labels right: {labels_right} of {labels_all}")

@@ -1,14 +1,14 @@
-"""What the stage `crop` costs beside the codec, a plain loop of OpenCV calls, and the network.
+"""Cost of the stage `crop` compared with the codec, a plain loop of OpenCV calls, and the network.
 
     python -m benchmarks.curation.crop [--stones 24] [--images 1200] [--network 96] [--rounds 3]
 
-The photos are the demo store's stones as JPEG, the visible crops have 112 pixels. Classical: the stage's own
-decode and encode alone (of the whole photo, and of a picture of the stored size, in the stage's own workers),
-the published loop (read with OpenCV, Canny, box, resize, write, in one thread a core), and the stage as it
-is. Network: the `run` of u2netp alone in a process a core, and the stage with `removal: rembg`. The start of
-processes is left out: the cost is the difference of two runs. The parts take turns, the best of the rounds
-counts; wall time is given as that of one core. Memory is that of all processes of the stage together, shared
-pages counted once.
+The photos are the demo store's stones as JPEG, and the visible crops have 112 pixels. Classical: the stage's
+own decode and encode alone (of the whole photo, and of an image of the stored size, in the stage's own
+workers), the published loop (read with OpenCV, Canny, box, resize, write, with one thread per core), and the
+stage itself. Network: the `run` of u2netp alone in one process per core, and the stage with `removal: rembg`.
+Process start-up is excluded: the cost is the difference of two runs. The parts alternate, and the best round
+counts. Wall time is given per core. Memory is that of all processes of the stage together, with shared pages
+counted once.
 """
 
 import argparse
@@ -46,13 +46,13 @@ SIDES = (300, 600, 1200)
 SIZE = 112
 MODEL = "u2netp"
 _PHOTOS = RAW / "shop/images"
-#: Photos that a worker gets at a time.
+#: Photos per shard.
 _SHARD = 32
 _GEMCURATE = GEMSCRAPE.with_name("gemcurate")
 
 
 def write_project(contents: Sequence[bytes], count: int, removal: str) -> None:
-    """Parameters, photos and the table that `crop` reads, in the working directory."""
+    """Write parameters, photos and the table that `crop` reads into the working directory."""
     Path("params.yaml").write_text(f"crop: {{size: {SIZE}, removal: {removal}, model: {MODEL}}}")
     _PHOTOS.mkdir(parents=True)
     rows = []
@@ -67,7 +67,7 @@ def write_project(contents: Sequence[bytes], count: int, removal: str) -> None:
 
 
 def published_loop(images: int) -> None:
-    """The box around all edges of so many photos, cut out, scaled and written."""
+    """Cut out, scale and write the box around all edges of each photo."""
     target = Path("cut")
     target.mkdir()
 
@@ -84,7 +84,7 @@ def published_loop(images: int) -> None:
 
 
 def codec(paths: Sequence[Path]) -> int:
-    """Decode each photo, encode as many pixels as are stored of it; how many."""
+    """Decode each photo and encode as many pixels as its stored crop has; returns the number of photos."""
     side = stored_side(SIZE)
     for path in paths:
         encode_jpeg(np.ascontiguousarray(decode(path.read_bytes()).pixels[:side, :side]))
@@ -92,35 +92,35 @@ def codec(paths: Sequence[Path]) -> int:
 
 
 def codecs(images: int) -> None:
-    """The codec alone on so many photos, in a process a core, as the stage has them."""
+    """The codec alone on `images` photos, in one process per core like the stage."""
     paths = sorted(_PHOTOS.iterdir())[:images]
     list(map_shards(codec, (paths[at : at + _SHARD] for at in range(0, len(paths), _SHARD))))
 
 
 def run_network(times: int) -> int:
-    """The network alone, so many times."""
+    """Run the network alone `times` times."""
     network = session(MODEL).inner_session
     name = network.get_inputs()[0].name
-    picture = np.zeros((1, 3, 320, 320), np.float32)
+    blank = np.zeros((1, 3, 320, 320), np.float32)
     for _ in range(times):
-        network.run(None, {name: picture})
+        network.run(None, {name: blank})
     return times
 
 
 def networks(images: int) -> None:
-    """The network alone for so many images, in a process a core."""
+    """Run the network alone for `images` images, in one process per core."""
     list(map_shards(run_network, repeat(4, images // 4)))
 
 
 def stage(images: int) -> None:
-    """The stage as it is."""
+    """The stage itself."""
     crop(Path("params.yaml"))
 
 
 def difference(
     run: Callable[[int], None], contents: Sequence[bytes], images: int, removal: str = "classical"
 ) -> Cost:
-    """Of one image more, in a new project each."""
+    """Cost of one more image, from two runs in new projects."""
     costs = []
     for count in (images // 3, images):
         with tempfile.TemporaryDirectory() as name, contextlib.chdir(name):
@@ -131,7 +131,7 @@ def difference(
 
 
 def costs_of_classical(contents: Sequence[bytes], images: int, rounds: int) -> dict[str, Cost]:
-    """Milliseconds an image of each part."""
+    """Milliseconds per image of each part."""
     found: defaultdict[str, list[Cost]] = defaultdict(list)
     for _ in range(rounds):
         found["decode and encode alone"].append(difference(codecs, contents, images))
@@ -141,7 +141,7 @@ def costs_of_classical(contents: Sequence[bytes], images: int, rounds: int) -> d
 
 
 def costs_of_network(contents: Sequence[bytes], images: int, rounds: int) -> dict[str, Cost]:
-    """Milliseconds an image of the network and of the stage with it."""
+    """Milliseconds per image of the network and of the stage with it."""
     found: defaultdict[str, list[Cost]] = defaultdict(list)
     for _ in range(rounds):
         found["the network alone"].append(difference(networks, contents, images))
@@ -150,7 +150,7 @@ def costs_of_network(contents: Sequence[bytes], images: int, rounds: int) -> dic
 
 
 def memory(contents: Sequence[bytes], images: int, removal: str) -> tuple[float, float]:
-    """Megabytes at the stage's peak: of all its processes, and of the largest worker."""
+    """Peak memory of the stage in megabytes: of all its processes, and of the largest worker."""
     total, largest = 0, 0
     with tempfile.TemporaryDirectory() as name, contextlib.chdir(name):
         write_project(contents, images, removal)
@@ -168,7 +168,7 @@ def memory(contents: Sequence[bytes], images: int, removal: str) -> tuple[float,
 
 
 def _rows(costs: dict[str, Cost], title: str) -> Iterator[list[str]]:
-    """Of a table, each with its share of the first."""
+    """Rows of a table, each with its ratio to the first."""
     base = next(iter(costs.values()))
     for part, cost in costs.items():
         ratios = (f"{of / by:.2f}" for of, by in zip(cost, base, strict=True))
@@ -176,13 +176,13 @@ def _rows(costs: dict[str, Cost], title: str) -> Iterator[list[str]]:
 
 
 def main() -> None:
-    """Print milliseconds a photo, how many times the first part's they are, and memory."""
+    """Print milliseconds per photo, their ratio to the first part, and memory."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--stones", type=int, default=24)
     parser.add_argument("--images", type=int, default=1200)
-    parser.add_argument("--network", type=int, default=96, help="images of the network's path")
+    parser.add_argument("--network", type=int, default=96, help="images cropped by the network")
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     cv2.setNumThreads(1)

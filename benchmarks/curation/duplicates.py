@@ -1,12 +1,12 @@
-"""Near-duplicates: what is found, what is confused, and how long it takes.
+"""Near-duplicates: recall, false pairs and speed.
 
     python -m benchmarks.curation.duplicates [recall] [search] [peer] [hashing] [clean]
 
-recall: every photo of gems68 (../shared/data or GEMSCRAPE_SHARED_DATA; skipped without) beside a copy of each
-photo, for each way of copying; pairs of different photos are counted among the originals. search: all pairs
-among 1,000,000 codes of 256 bits within 16. peer: beside imagededup on 50,000 codes of 64 bits (its own
-default search, in a sample of its queries where all of them take too long). hashing: beside its encoder.
-clean: the stage on the tables of a made-up store.
+recall: every photo of gems68 (../shared/data or GEMSCRAPE_SHARED_DATA; skipped without it) together with a
+copy of each photo, for each kind of copy; pairs of different photos are counted among the originals. search:
+all pairs within 16 bits among 1,000,000 codes of 256 bits. peer: compared with imagededup on 50,000 codes of
+64 bits (its default search, on a sample of the queries, as all of them take too long). hashing: compared with
+its encoder. clean: the stage on the tables of a synthetic store.
 """
 
 import argparse
@@ -31,7 +31,7 @@ from benchmarks.peers._peers import imagededup
 from curation.cleaning.clean import clean
 from curation.cleaning.hamming_search import hamming, mirrored_pairs_within, pairs_within
 from curation.cleaning.rules.near_duplicate import Settings, confirm
-from curation.measurement.perceptual_hash import THUMBNAIL, picture_hashes
+from curation.measurement.perceptual_hash import THUMBNAIL, perceptual_hashes
 from curation.taxonomy.taxonomy import read_taxonomy
 from gemkit.image_codec import decode
 from gemkit.progress import Progress
@@ -69,7 +69,7 @@ def _lit(pixels: np.ndarray, factor: float) -> np.ndarray:
     return (pixels * factor).clip(0, 255).astype(np.uint8)
 
 
-#: Ways of copying; all but the formats end in a JPEG of quality 90.
+#: Kinds of copies; all except the formats are saved as a JPEG of quality 90.
 COPIES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "half the size": lambda pixels: _encoded(_scaled(pixels, 0.5)),
     "double the size": lambda pixels: _encoded(_scaled(pixels, 2)),
@@ -88,7 +88,7 @@ COPIES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 
 class Table:
-    """Hashes of pictures, as the rule reads them."""
+    """Hashes of images, as the rule reads them."""
 
     def __init__(self, rows: list[dict[str, str]]):
         content = {name: b"".join(bytes.fromhex(row[name]) for row in rows) for name in rows[0]}
@@ -101,11 +101,11 @@ class Table:
 def _hashes(pixels: np.ndarray) -> dict[str, str]:
     scale = _SIDE / max(pixels.shape)
     size = [max(1, round(side * scale)) for side in pixels.shape[1::-1]]
-    return picture_hashes(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))
+    return perceptual_hashes(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))
 
 
 def recall(step: int = 1) -> None:
-    """Print the share of the copies found, and list the pairs of photos that are taken for copies."""
+    """Print the share of copies found, and list the pairs of photos that are taken for copies."""
     files = sorted((GEMS68 / "train").rglob("*.jpg"))[::step]
     if not files:
         print(f"recall: skipped, {NO_GEMS68}")
@@ -129,19 +129,19 @@ def recall(step: int = 1) -> None:
         pairs = confirm(table.codes, table.mirrored, table.thumbnails, settings)[0]
         print(f"{name:<20} recall {(pairs[:, 1] == pairs[:, 0] + count).sum() / count:.4f}")
     table = Table(rows["original"])
-    looked_at = sum(
+    candidates = sum(
         len(pairs) for pairs in mirrored_pairs_within(table.codes, table.mirrored, settings.radius)
     )
     pairs, shares, shifts = confirm(table.codes, table.mirrored, table.thumbnails, settings)
-    print(f"\n{count} photos, {looked_at} pairs looked at, {len(pairs)} of them taken for copies:")
+    print(f"\n{count} photos, {candidates} candidate pairs, {len(pairs)} of them taken for copies:")
     for (one, other), share, shift in sorted(
         zip(pairs.tolist(), shares, shifts, strict=True), key=lambda row: row[1]
     ):
-        print(f"  {100 * share:.2f} % unexplained, colour {shift:.1f}: {names[one]}, {names[other]}")
+        print(f"  residual {100 * share:.2f} %, colour {shift:.1f}: {names[one]}, {names[other]}")
 
 
 def _planted(count: int, words: int, flips: int) -> np.ndarray:
-    """Random codes; one in twenty is another's with at most so many bits flipped."""
+    """Random codes; one in twenty is another code with at most `flips` bits flipped."""
     random = np.random.default_rng(1)
     codes = random.integers(0, 2**64, (count, words), dtype=np.uint64)
     copies = np.arange(count // 20)
@@ -153,7 +153,7 @@ def _planted(count: int, words: int, flips: int) -> np.ndarray:
 
 
 def search() -> None:
-    """Print the time and the memory that all pairs among a million codes take."""
+    """Print the time and memory of the search for all pairs among a million codes."""
     codes = _planted(1_000_000, 4, 16)
     start = time.perf_counter()
     pairs = pairs_within(codes, 16)
@@ -166,7 +166,7 @@ def search() -> None:
 
 
 def peer() -> None:
-    """Print the time of the search beside imagededup's, and the pairs that either misses."""
+    """Print the time of the search and of imagededup's, and the pairs that either misses."""
     if imagededup() is None:
         return
     codes, radius = _planted(50_000, 1, 8), Settings().radius
@@ -183,29 +183,29 @@ def peer() -> None:
     print(
         f"peer: 50,000 codes of 64 bits within {radius}: {ours:.2f} s; imagededup {theirs:.0f} s "
         f"(from {_PEER_QUERIES} queries), {theirs / ours:.0f} times as long; "
-        f"{len(own)} pairs of these, {len(found - own)} it alone finds, {len(own - found)} we alone"
+        f"{len(own)} pairs of these, {len(found - own)} found only by it, {len(own - found)} found only here"
     )
 
 
 def _peer(*arguments: str) -> str:
-    """What benchmarks/peers/_imagededup.py prints."""
+    """The output of benchmarks/peers/_imagededup.py."""
     environment = os.environ | {"PYTHONPATH": str(imagededup())}
     command = [sys.executable, _PEER, *arguments]
     return subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout
 
 
 def hashing() -> None:
-    """Print the time of all hashes of a picture of 256 pixels beside that of imagededup's encoder."""
+    """Print the time of all hashes of an image of 256 pixels, and that of imagededup's encoder."""
     random = np.random.default_rng(1)
-    picture = cv2.resize(random.integers(0, 256, (12, 12, 3), dtype=np.uint8), (_SIDE, _SIDE))
+    image = cv2.resize(random.integers(0, 256, (12, 12, 3), dtype=np.uint8), (_SIDE, _SIDE))
     cv2.setNumThreads(1)  # as in a worker of measure
-    best = min(_clock(lambda: picture_hashes(picture)) for _ in range(10))
-    print(f"hashing: {best * 1e3:.3f} ms a picture", end="")
+    best = min(_clock(lambda: perceptual_hashes(image)) for _ in range(10))
+    print(f"hashing: {best * 1e3:.3f} ms per image", end="")
     if imagededup() is None:
         print()
         return
     with tempfile.NamedTemporaryFile(suffix=".npy") as file:
-        np.save(file, picture)
+        np.save(file, image)
         file.flush()
         theirs = float(_peer("encode", file.name))
     print(f"; imagededup's PHash {theirs * 1e3:.3f} ms, {theirs / best:.1f} times as long")
@@ -219,7 +219,7 @@ def _clock(function: Callable[[], object], rounds: int = 100) -> float:
 
 
 def clean_shop(images: int = 140_000) -> None:
-    """Print how long the stage takes from reading to writing."""
+    """Print the time of the stage from reading to writing."""
     taxonomy = read_taxonomy(Path("labels/taxonomy.toml").resolve(), ())
     labels = Path("labels").resolve()
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
@@ -234,12 +234,12 @@ def clean_shop(images: int = 140_000) -> None:
 
 
 def main() -> None:
-    """Run the parts named, or all."""
+    """Run the named parts, or all."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("parts", nargs="*", default=[], metavar="PART", help=", ".join(PARTS))
-    parser.add_argument("--step", type=int, default=1, help="recall: take one photo of so many")
+    parser.add_argument("--step", type=int, default=1, help="recall: use every n-th photo")
     options = parser.parse_args()
     if set(options.parts) - set(PARTS):
         parser.error(f"the parts are {', '.join(PARTS)}")

@@ -1,11 +1,11 @@
-"""What measuring costs beside decoding, for photos of 300 and of 1,200 pixels.
+"""Cost of measuring compared with decoding, for photos of 300 and of 1,200 pixels.
 
     python -m benchmarks.curation.measure [--stones 24] [--images 1500] [--rounds 5]
 
 The photos are the demo store's stones as JPEG. In memory: Pillow's decode alone, the decode of `gemcurate`
-(upright, in sRGB), and the same with all measurements of the pixels. From files: the stage `measure` without
-text detection, with memo and table; the start of its processes is left out (the difference of two runs). The
-parts take turns, the best of the rounds counts; wall time is given as that of one core.
+(upright, in sRGB), and the same with all pixel measurements. From files: the stage `measure` without text
+detection, with memo and table; process start-up is excluded (the difference of two runs). The parts
+alternate, and the best round counts. Wall time is given per core.
 """
 
 import argparse
@@ -37,7 +37,7 @@ from scraper.tables import IMAGES
 
 SIDES = (300, 1200)
 _QUALITY = 90
-#: Deviation of a camera's noise, which enlarging a rendered stone leaves out and JPEG pays for.
+#: Standard deviation of the added camera noise, which an enlarged rendering lacks and which enlarges JPEGs.
 _GRAIN = 2.0
 
 
@@ -57,7 +57,7 @@ def stones(count: int, side: int) -> list[bytes]:
 
 
 def decode_alone(content: bytes) -> np.ndarray:
-    """Pillow's decode as anyone would write it."""
+    """Pillow's decode in its simplest form."""
     return np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
 
 
@@ -73,7 +73,7 @@ PARTS: dict[str, Callable[[bytes], object]] = {
 
 
 class Cost(NamedTuple):
-    """Milliseconds a picture: of the processor, and of all cores' time that passed."""
+    """Milliseconds per image: CPU time, and wall time multiplied by the number of cores."""
 
     cpu: float
     wall: float
@@ -102,12 +102,12 @@ def cost_of_stage(contents: Sequence[bytes], images: int, rounds: int) -> Cost:
 
 
 def best(costs: Iterable[Cost]) -> Cost:
-    """The least of each figure."""
+    """The minimum of each figure."""
     return Cost(*map(min, zip(*costs, strict=True)))
 
 
 def _run_stage(contents: Sequence[bytes], images: int) -> Cost:
-    """Seconds that one run takes in an empty folder."""
+    """Seconds of one run in an empty folder."""
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         store = RAW / "stones/images"
         store.mkdir(parents=True)
@@ -119,20 +119,20 @@ def _run_stage(contents: Sequence[bytes], images: int) -> Cost:
             rows.append({"site": "stones", "sha256": sha256, "path": f"images/{number}.jpg"})
         write_table(store.parent / "images.parquet", pa.Table.from_pylist(rows, IMAGES))
         params = Path("params.yaml")
-        params.write_text("measure: {text_look: 1}")  # no picture is all strokes
+        params.write_text("measure: {stroke_density: 1}")  # skips text detection: no image is all strokes
         cpu, wall = cpu_seconds(), time.perf_counter()
         measure("stones", params)
         return Cost(cpu_seconds() - cpu, (time.perf_counter() - wall) * worker_count())
 
 
 def cpu_seconds() -> float:
-    """Processor seconds of this process and of those that it saw end."""
+    """CPU seconds of this process and of its finished children."""
     usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
 def main() -> None:
-    """Print milliseconds a picture and how many times `decode` they are."""
+    """Print milliseconds per image and their ratio to `decode`."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

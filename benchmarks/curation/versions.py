@@ -1,10 +1,10 @@
-"""What DVC takes for a dataset of 100,000 images: as the shards that `balance` writes, and as loose files.
+"""DVC's time for a dataset of 100,000 images, as the shards that `balance` writes and as loose files.
 
     python -m benchmarks.curation.versions [--images 100000] [--dataset d2k]
 
-The images are those of the repository's own dataset, repeated with a comment that makes each file another.
-Both forms lie in a fresh project with the repository's own DVC settings and a state database of its own.
-`status` is asked right after `add`, and once more as in a fresh clone, where DVC knows nothing of the files.
+The images are those of the repository's own dataset, repeated with a comment that makes each file unique.
+Both forms are added to a fresh project with the repository's DVC settings and its own state database.
+`status` runs right after `add`, and again as in a fresh clone, where DVC knows nothing about the files.
 """
 
 import argparse
@@ -39,14 +39,14 @@ def rows(folder: Path, count: int) -> Iterator[dict[str, Any]]:
 
 
 def write_shards(folder: Path, images: Iterator[dict[str, Any]]) -> None:
-    """The dataset as the project keeps it."""
+    """The dataset as the project stores it."""
     with ShardWriter(folder, DATASET, "train-") as writer:
         for row in images:
             writer.write(row)
 
 
 def write_files(folder: Path, images: Iterator[dict[str, Any]]) -> None:
-    """The dataset as a folder a class with a file an image."""
+    """The dataset as one folder per class with one file per image."""
     for row in images:
         path = folder / row["variety"] / row["image"]["path"]
         path.parent.mkdir(exist_ok=True)
@@ -54,7 +54,7 @@ def write_files(folder: Path, images: Iterator[dict[str, Any]]) -> None:
 
 
 def seconds(project: Path, *arguments: str) -> float:
-    """How long a DVC command takes in a project."""
+    """Duration of a DVC command in a project."""
     environment = os.environ | {"DVC_NO_ANALYTICS": "true", "DVC_SITE_CACHE_DIR": str(project / "state")}
     begin = time.perf_counter()
     subprocess.run([_DVC, *arguments], cwd=project, env=environment, check=True, capture_output=True)

@@ -19,9 +19,9 @@ from benchmarks._shared import GEMS68, NO_GEMS68, ROOT
 from benchmarks.curation.boxes import bare_canny
 from benchmarks.training._published_data import run
 from curation.cleaning.clean import OUTPUT as CLEAN_TABLE
-from curation.cropping.crop import CROPS_FOLDER, kept_photos
+from curation.cropping.crop import CROPS_FOLDER, kept_images
 from curation.cropping.segmentation import Stone
-from curation.cropping.square_crop import View, cut_stone, read_image
+from curation.cropping.square_crop import SegmentedImage, cut_stone, read_image
 from curation.datasets.balance import DATASETS_FOLDER, balance
 from curation.datasets.split import SPLIT_TABLE, assign
 from curation.params import CropParams, SplitParams
@@ -130,8 +130,8 @@ def fold_splits(rows: list[dict[str, Any]], fold: int) -> list[dict[str, Any]]:
 
 
 def _crop_by_canny(params: CropParams) -> None:
-    """The stage `crop` with the published method; the whole photo if there are no edges."""
-    photos = kept_photos()
+    """The stage `crop` as the published loop has it; the whole photo where there is no edge."""
+    photos = kept_images()
     with (
         Progress("bare Canny", len(photos)) as progress,
         replaced_folder(CROPS_FOLDER) as folder,
@@ -142,7 +142,7 @@ def _crop_by_canny(params: CropParams) -> None:
             pixels = read_image(photo.path).pixels
             box = bare_canny(pixels)
             stone = Stone(None, np.zeros((1, 1), bool), box, "canny" if box else "original", None)
-            cut = cut_stone(View(pixels, stone, 1), params)._asdict()
+            cut = cut_stone(SegmentedImage(pixels, stone, 1), params)._asdict()
             image = {"bytes": encode_jpeg(cut.pop("image")), "path": f"{photo.sha256}.jpg"}
             writer.write({"image": image, "sha256": photo.sha256, **cut})
             progress.advance()

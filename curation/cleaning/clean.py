@@ -1,4 +1,4 @@
-"""The stage `clean`: which images stay and why the others don't, their label and their group."""
+"""The stage `clean`: which images are kept, why the others are not, and each image's label and group."""
 
 import gc
 import json
@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 
 from curation.cleaning.decisions import Decision, read_decisions
-from curation.cleaning.grouping import Components
-from curation.cleaning.image_table import Inventory, read_inventory
+from curation.cleaning.grouping import UnionFind
+from curation.cleaning.image_table import ImageTable, read_image_table
 from curation.cleaning.rules import PHASES, Reason, Rule, load_rules
 from curation.params import read_clean, read_sites
 from curation.tables import CLEAN
@@ -22,19 +22,19 @@ from gemkit.tables import write_table, write_text
 OUTPUT = Path("data/clean.parquet")
 METRICS = Path("metrics/clean.json")
 
-#: A picture that more products than this list is a stock photo: of no product, in no group.
+#: An image listed by more products than this is a stock photo: it belongs to no product and no group.
 STOCK_PRODUCTS = 3
 
-#: The name under which a person's decision to drop stands among the reasons.
+#: The rule name of a person's decision to drop.
 BY_HAND = "decision"
 
 
 def clean(params_path: Path) -> dict[str, Any]:
     """Write data/clean.parquet and metrics/clean.json for the sites of the parameters; returns the metrics.
 
-    Raises UserError for tables, parameters, a taxonomy or decisions that are missing or wrong.
+    Raises UserError for missing or invalid tables, parameters, taxonomy or decisions.
     """
-    # Millions of small objects, none of them in a cycle: looking for garbage would take a fifth of the time.
+    # Millions of small objects without cycles: garbage collection would take a fifth of the time.
     gc.disable()
     try:
         return _clean(params_path)
@@ -46,19 +46,19 @@ def _clean(params_path: Path) -> dict[str, Any]:
     settings = read_clean(params_path)
     rules = load_rules(settings.rules, params_path)
     if "label" not in {rule.name for rule in rules}:
-        raise UserError(f"'{params_path}': clean.rules.label cannot be false: images need a variety.")
+        raise UserError(f"'{params_path}': 'clean.rules.label' cannot be false: every image needs a variety.")
     taxonomy = read_taxonomy(settings.taxonomy, settings.merge)
     decisions = read_decisions(settings.decisions, taxonomy)
-    table, metrics = judge(read_inventory(read_sites(params_path)), rules, taxonomy, decisions)
+    table, metrics = apply_rules(read_image_table(read_sites(params_path)), rules, taxonomy, decisions)
     write_table(OUTPUT, table)
     write_text(METRICS, json.dumps(metrics, indent=2, ensure_ascii=False) + "\n")
     return metrics
 
 
-def judge(
-    images: Inventory, rules: list[Rule], taxonomy: Taxonomy, decisions: dict[str, Decision]
+def apply_rules(
+    images: ImageTable, rules: list[Rule], taxonomy: Taxonomy, decisions: dict[str, Decision]
 ) -> tuple[pa.Table, dict[str, Any]]:
-    """The table CLEAN and its counts."""
+    """Apply the rules and decisions; returns the table CLEAN and its metrics."""
     reasons: defaultdict[int, list[tuple[str, Reason]]] = defaultdict(list)
     decided = {row: decisions[sha256] for row, sha256 in enumerate(images.sha256) if sha256 in decisions}
     kept_by_hand = {row for row, decision in decided.items() if decision.decision == "keep"}
@@ -80,7 +80,7 @@ def judge(
     rows = []
     for row, label in enumerate(images.labels):
         found = sorted(reasons[row], key=lambda item: item[0])
-        stays = (not found or row in kept_by_hand) and label.variety is not None and bool(images.decoded[row])
+        keep = (not found or row in kept_by_hand) and label.variety is not None and bool(images.decoded[row])
         rows.append(
             {
                 "sha256": images.sha256[row],
@@ -92,15 +92,15 @@ def judge(
                 "products": products[row],
                 "group_id": images.sha256[groups.find(row)],
                 "reasons": [{"rule": name, **reason._asdict()} for name, reason in found],
-                "keep": stays,
+                "keep": keep,
             }
         )
     stock = sum(bool(listed) and not own for listed, own in zip(images.products, products, strict=True))
     return pa.Table.from_pylist(rows, CLEAN), _metrics(rows, rules, stock)
 
 
-def _copies(images: Inventory) -> dict[int, list[int]]:
-    """Each image that stays for its copies, with them and itself."""
+def _copies(images: ImageTable) -> dict[int, list[int]]:
+    """Each kept image → the rows of its copies, itself included."""
     copies: defaultdict[int, list[int]] = defaultdict(list)
     for row in range(len(images)):
         best = row
@@ -110,8 +110,8 @@ def _copies(images: Inventory) -> dict[int, list[int]]:
     return copies
 
 
-def _labels(images: Inventory, taxonomy: Taxonomy, decided: dict[int, Decision]) -> list[Label]:
-    """One label for an image and its copies: a person's, else what all their class names come to."""
+def _labels(images: ImageTable, taxonomy: Taxonomy, decided: dict[int, Decision]) -> list[Label]:
+    """One label for an image and its copies: a person's, or else the one their class names resolve to."""
     labels: list[Label] = [Label(None)] * len(images)
     known: dict[frozenset[str], Label] = {}
     for rows in _copies(images).values():
@@ -128,8 +128,11 @@ def _labels(images: Inventory, taxonomy: Taxonomy, decided: dict[int, Decision])
     return labels
 
 
-def _products(images: Inventory) -> list[list[str]]:
-    """The products of each image; none where so many list it or its copies that it is a stock photo."""
+def _products(images: ImageTable) -> list[list[str]]:
+    """The products of each image; none for a stock photo.
+
+    A stock photo is an image that, with its copies, more than STOCK_PRODUCTS products list.
+    """
     products = list(images.products)
     for rows in _copies(images).values():
         if len({product for row in rows for product in images.products[row]}) > STOCK_PRODUCTS:
@@ -138,9 +141,9 @@ def _products(images: Inventory) -> list[list[str]]:
     return products
 
 
-def _groups(images: Inventory, products: list[list[str]]) -> Components:
-    """Images of one product and images that look alike; stock photos and dropped images join nothing."""
-    groups = Components(len(images))
+def _groups(images: ImageTable, products: list[list[str]]) -> UnionFind:
+    """Join images of one product and duplicates; stock photos and dropped images join nothing."""
+    groups = UnionFind(len(images))
     stock = [bool(listed) and not own for own, listed in zip(products, images.products, strict=True)]
     joins = ~images.dropped & ~np.array(stock, bool)
     members: defaultdict[str, list[int]] = defaultdict(list)
@@ -148,10 +151,10 @@ def _groups(images: Inventory, products: list[list[str]]) -> Components:
         for product in products[row]:
             members[product].append(int(row))
     for rows in members.values():
-        groups.join(rows)
-    for pairs in images.alike:
+        groups.union(rows)
+    for pairs in images.duplicate_pairs:
         for pair in pairs[joins[pairs].all(axis=1)].tolist():
-            groups.join(pair)
+            groups.union(pair)
     return groups
 
 

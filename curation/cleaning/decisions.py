@@ -1,4 +1,4 @@
-"""What people decided on single images: `labels/decisions.csv`, which overrides every rule."""
+"""People's decisions on single images: `labels/decisions.csv`, which overrides every rule."""
 
 import csv
 import re
@@ -13,7 +13,7 @@ DECISIONS = ("keep", "drop", "relabel")
 
 
 class Decision(NamedTuple):
-    """`variety` is a taxonomy key, given with "relabel" alone."""
+    """`variety` is a taxonomy key, given only with "relabel"."""
 
     decision: str
     variety: str | None
@@ -23,7 +23,7 @@ class Decision(NamedTuple):
 def read_decisions(path: Path, taxonomy: Taxonomy) -> dict[str, Decision]:
     """The decision on each image, by sha256; the last line on an image counts.
 
-    Raises UserError that names the line for anything that is no decision.
+    Raises UserError, naming the line, for an invalid decision.
     """
     try:
         with path.open(encoding="utf-8", newline="") as file:
@@ -44,11 +44,11 @@ def read_decisions(path: Path, taxonomy: Taxonomy) -> dict[str, Decision]:
 def _decision(row: dict[str, str], taxonomy: Taxonomy, where: str) -> Decision:
     sha256, decision, variety = row["sha256"], row["decision"], row["variety"] or None
     if not re.fullmatch("[0-9a-f]{64}", sha256 or ""):
-        raise UserError(f"{where}: '{sha256}' is no SHA-256 of an image (64 hexadecimal digits).")
+        raise UserError(f"{where}: '{sha256}' is not the SHA-256 of an image (64 hexadecimal digits).")
     if decision not in DECISIONS:
-        raise UserError(f"{where}: '{decision}' is no decision; write {', '.join(DECISIONS)}.")
+        raise UserError(f"{where}: '{decision}' is not a decision; use {', '.join(DECISIONS)}.")
     if (decision == "relabel") != (variety is not None):
-        raise UserError(f"{where}: a variety belongs to 'relabel', and to it alone.")
+        raise UserError(f"{where}: 'relabel' needs a variety, and no other decision takes one.")
     if variety is not None and variety not in taxonomy.varieties:
         raise UserError(f"{where}: there is no variety '{variety}' in the taxonomy.")
     return Decision(decision, variety, row["note"] or "")

@@ -1,4 +1,4 @@
-"""Groups of images that belong together, and which of several copies stays."""
+"""Group images that belong together, and choose which of several copies to keep."""
 
 from collections.abc import Iterable
 
@@ -6,10 +6,10 @@ import numpy as np
 
 
 def choose_copies(pairs: np.ndarray, rank: np.ndarray) -> np.ndarray:
-    """For each image the better one that it is a copy of, itself where it stays.
+    """For each image the index of the better image it is a copy of, its own if it is kept.
 
-    From the best rank (0) on, each image is a copy of the best one that stays and that it forms a pair with.
-    No image is dropped over a chain of others: what stays for it is a pair of its own.
+    Images are visited from the best rank (0) on. Each becomes a copy of the best kept image that it forms a
+    pair with, so an image is never dropped over a chain: it forms a pair with the image kept instead.
     """
     kept_for = np.arange(len(rank))
     better = np.where(rank[pairs[:, 0]] < rank[pairs[:, 1]], pairs[:, 0], pairs[:, 1])
@@ -21,7 +21,7 @@ def choose_copies(pairs: np.ndarray, rank: np.ndarray) -> np.ndarray:
     return kept_for
 
 
-class Components:
+class UnionFind:
     """Connected components of `count` nodes (union-find with path halving)."""
 
     def __init__(self, count: int):
@@ -35,8 +35,8 @@ class Components:
             node = parents[node]
         return node
 
-    def join(self, nodes: Iterable[int]) -> None:
-        """Put all these nodes into one component."""
+    def union(self, nodes: Iterable[int]) -> None:
+        """Merge the components of all these nodes."""
         first: int | None = None
         for node in nodes:
             root = self.find(node)

@@ -1,4 +1,4 @@
-"""All pairs of near-equal hashes, exactly, and what follows from pairs: the copies of each image, groups."""
+"""Exact search for all pairs of hashes within a Hamming distance."""
 
 import itertools
 import math
@@ -10,20 +10,20 @@ import numpy as np
 
 from gemkit.executor.base import worker_count
 
-#: Bits of a band that its key holds at most: there is a table of all keys.
+#: Maximum bits of a band's key; there is a table of all keys.
 _BAND_BITS = 18
 
-#: Pairs of codes compared at once.
-_COMPARED = 1 << 16
+#: Pairs of codes compared per batch.
+_BATCH = 1 << 16
 
 
 def pairs_within(codes: np.ndarray, radius: int) -> np.ndarray:
     """All pairs (i < j) of codes at a Hamming distance of at most `radius`, as sorted rows of shape (n, 2).
 
-    `codes`: count × words, uint64. The bits are cut into bands, each with a radius of its own, so that two
-    codes within `radius` of one another are within its radius in at least one band (pigeonhole; Norouzi,
-    Punjani, Fleet, "Fast Search in Hamming Space with Multi-Index Hashing", CVPR 2012). Only codes that agree
-    in a band up to that many flipped bits are compared: exact, and far from all pairs.
+    `codes`: count × words, uint64. The bits are cut into bands, each with its own radius, so that two codes
+    within `radius` are within a band's radius in at least one band (pigeonhole; Norouzi, Punjani, Fleet,
+    "Fast Search in Hamming Space with Multi-Index Hashing", CVPR 2012). Only codes that agree in a band up
+    to its radius are compared. The result is exact, with far fewer comparisons than all pairs.
     """
     if len(codes) < 2:
         return np.empty((0, 2), np.int64)
@@ -37,7 +37,7 @@ def pairs_within(codes: np.ndarray, radius: int) -> np.ndarray:
 
 def _distinct_pairs(codes: np.ndarray, radius: int) -> np.ndarray:
     found = [np.empty(0, np.int64)]
-    with ThreadPoolExecutor(worker_count()) as threads:  # NumPy lets go of the interpreter while it computes
+    with ThreadPoolExecutor(worker_count()) as threads:  # NumPy releases the interpreter lock
         for start, end, flips in _bands(len(codes), 64 * codes.shape[1], radius):
             keys = _keys(codes, start, end)
             order = np.argsort(keys, kind="stable")
@@ -45,22 +45,22 @@ def _distinct_pairs(codes: np.ndarray, radius: int) -> np.ndarray:
             for one, other in threads.map(partial(band.pairs, radius), _masks(end - start, flips)):
                 first, second = order[one], order[other]
                 found.append(np.minimum(first, second) * len(codes) + np.maximum(first, second))
-    numbers = _once(np.concatenate(found))
+    numbers = _sorted_unique(np.concatenate(found))
     return np.column_stack(np.divmod(numbers, len(codes)))
 
 
-def _once(numbers: np.ndarray) -> np.ndarray:
+def _sorted_unique(numbers: np.ndarray) -> np.ndarray:
     """The distinct numbers, sorted; several times as fast as np.unique where nearly all are distinct."""
     numbers = np.sort(numbers)
     return numbers[np.diff(numbers, prepend=-1) > 0]
 
 
 def _bands(count: int, bits: int, radius: int) -> list[tuple[int, int, int]]:
-    """(first bit, end, bits that may be flipped) of each band, as many bands as make the least work."""
+    """(first bit, end, radius) of each band, for the number of bands that needs the least work."""
 
     def cut(bands: int) -> list[tuple[int, int, int]]:
         edges = np.linspace(0, bits, bands + 1).astype(int)
-        # The radii plus one each sum up to radius + 1: too few bits differ to leave every band above its own.
+        # The radii plus one each sum to radius + 1: `radius` differing bits cannot exceed all of them.
         flips = [(radius + 1 + band) // bands - 1 for band in range(bands)]
         return [
             (int(start), min(int(end), int(start) + _BAND_BITS), flip)
@@ -78,7 +78,7 @@ def _bands(count: int, bits: int, radius: int) -> list[tuple[int, int, int]]:
 
 
 def _keys(codes: np.ndarray, start: int, end: int) -> np.ndarray:
-    """Bits `start` to `end` of each code, as numbers; bit 0 is the lowest of the first word."""
+    """Bits `start` to `end` of each code, as integers; bit 0 is the lowest of the first word."""
     word, shift = divmod(start, 64)
     keys = codes[:, word] >> np.uint64(shift)
     if shift and end > 64 * (word + 1):
@@ -87,14 +87,14 @@ def _keys(codes: np.ndarray, start: int, end: int) -> np.ndarray:
 
 
 def _masks(bits: int, flips: int) -> Iterator[int]:
-    """All numbers of so many bits of which at most `flips` are set."""
+    """All integers of `bits` bits of which at most `flips` are set."""
     for flipped in range(flips + 1):
         for places in itertools.combinations(range(bits), flipped):
             yield sum(1 << place for place in places)
 
 
 class _Band:
-    """Codes sorted by the key they have in one band, and where each key of `bits` bits begins."""
+    """Codes sorted by their key in one band, and the start of each key of `bits` bits."""
 
     def __init__(self, codes: np.ndarray, keys: np.ndarray, bits: int):
         self._columns = np.ascontiguousarray(codes.T)
@@ -102,9 +102,9 @@ class _Band:
         self._starts = np.searchsorted(keys, np.arange((1 << bits) + 1))
 
     def pairs(self, radius: int, mask: int) -> tuple[np.ndarray, np.ndarray]:
-        """Places of the pairs within the radius whose keys differ by the mask."""
+        """Indices of the pairs within the radius whose keys differ by the mask."""
         if mask:
-            # Of two such keys only the one with the mask's highest bit unset looks for the other.
+            # Each such pair of keys is visited once: from the key without the mask's highest bit.
             one = np.flatnonzero(~self._keys >> (mask.bit_length() - 1) & 1)
             partners = self._keys[one] ^ mask
             first, counts = self._starts[partners], self._starts[partners + 1] - self._starts[partners]
@@ -112,7 +112,7 @@ class _Band:
             one = np.arange(len(self._keys))
             first, counts = one + 1, self._starts[self._keys + 1] - one - 1
         ends = np.cumsum(counts)
-        edges = [0, *np.searchsorted(ends, np.arange(_COMPARED, ends[-1:].sum(), _COMPARED)), len(one)]
+        edges = [0, *np.searchsorted(ends, np.arange(_BATCH, ends[-1:].sum(), _BATCH)), len(one)]
         found = [
             self._within(radius, one[start:end], first[start:end], counts[start:end])
             for start, end in itertools.pairwise(edges)
@@ -123,7 +123,7 @@ class _Band:
     def _within(
         self, radius: int, one: np.ndarray, first: np.ndarray, counts: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Of each `one` and the `counts` codes from `first` on, the pairs within the radius."""
+        """The pairs within the radius of each code in `one` and the `counts` codes from `first` on."""
         left = np.repeat(one, counts)
         right = np.arange(len(left)) + np.repeat(first - (np.cumsum(counts) - counts), counts)
         distance = np.zeros(len(left), np.uint16)
@@ -135,7 +135,7 @@ class _Band:
 
 
 def _expand(pairs: np.ndarray, inverse: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Pairs of distinct codes → pairs of the images that have them."""
+    """Expand pairs of distinct codes to pairs of the images that have them."""
     members = np.argsort(inverse, kind="stable")
     starts = np.cumsum(counts) - counts
     first, second = pairs.T
@@ -157,7 +157,7 @@ def hamming(codes: np.ndarray, pairs: np.ndarray) -> np.ndarray:
 def mirrored_pairs_within(
     codes: np.ndarray, mirrored: np.ndarray, radius: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs of images whose codes are within the radius, and pairs of which one is so in a mirror.
+    """Pairs of images within the radius, and pairs within it when one image is mirrored.
 
     `mirrored` holds the code of each image's mirror image. A pair may be in both; rows as in `pairs_within`.
     """
@@ -166,4 +166,4 @@ def mirrored_pairs_within(
     straight = pairs[pairs[:, 1] < count]
     crossed = pairs[(pairs[:, 0] < count) & (pairs[:, 1] >= count)] - [0, count]
     crossed = np.sort(crossed[crossed[:, 0] != crossed[:, 1]], axis=1)
-    return straight, np.column_stack(np.divmod(_once(crossed[:, 0] * count + crossed[:, 1]), count))
+    return straight, np.column_stack(np.divmod(_sorted_unique(crossed[:, 0] * count + crossed[:, 1]), count))

@@ -1,4 +1,4 @@
-"""The distinct images of all sites, joined with what was measured on them: what the rules look at."""
+"""The distinct images of all sites joined with their measurements: the input of the cleaning rules."""
 
 import math
 from collections.abc import Collection
@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curation.cleaning.content_classifier import MEASUREMENTS, Kinds
-from curation.measurement.shape_features import NAMES
+from curation.cleaning.content_classifier import MEASUREMENTS, ContentPredictions
+from curation.measurement.shape_features import FEATURE_NAMES
 from curation.tables import MEASURED
 from curation.taxonomy.taxonomy import Label
 from gemkit.errors import UserError
@@ -22,13 +22,13 @@ RAW = Path("data/raw")
 MEASURED_FOLDER = Path("data/measured")
 
 
-class Inventory:
+class ImageTable:
     """One entry per distinct stored image, sorted by sha256.
 
-    `classes`, `file_names` and `products` ("site/product_id") hold all under which stores list an image.
-    What was found so far stands in `dropped` (by a person or by a rule on the image alone), `copy_of` (index
-    of the better copy that stays for it, its own where it stays), `alike` (pairs that show the same picture)
-    and, for the rules on labels, `labels`.
+    `classes`, `file_names` and `products` ("site/product_id") hold everything under which stores list an
+    image. Cleaning records its findings in `dropped` (by a person or by a rule on the image alone), `copy_of`
+    (index of the better copy that is kept instead, its own if it is kept), `duplicate_pairs` (pairs that show
+    the same picture) and, for the rules on labels, `labels`.
     """
 
     def __init__(
@@ -46,73 +46,74 @@ class Inventory:
         self.measured = measured
         self.dropped = np.zeros(len(sha256), bool)
         self.copy_of = np.arange(len(sha256))
-        self.alike: list[np.ndarray] = []
+        self.duplicate_pairs: list[np.ndarray] = []
         self.labels: list[Label] = []
 
     def __len__(self) -> int:
         return len(self.sha256)
 
-    def numbers(self, column: str) -> np.ndarray:
+    def floats(self, column: str) -> np.ndarray:
         """A numeric column of MEASURED as float64, NaN where the image could not be decoded."""
         return self.measured[column].cast(pa.float64()).to_numpy()
 
-    def words(self, column: str) -> np.ndarray:
-        """A text column of MEASURED as objects, None where there is nothing."""
+    def strings(self, column: str) -> np.ndarray:
+        """A text column of MEASURED as objects, None where it is null."""
         return self.measured[column].to_numpy()
 
-    def lists(self, column: str, length: int = 3) -> np.ndarray:
-        """A column of lists of MEASURED (Lab colours, boxes), count × length, NaN where there is none."""
+    def vectors(self, column: str, length: int = 3) -> np.ndarray:
+        """A list column of MEASURED (Lab colours, boxes) as count × length, NaN where it is null."""
         values = np.full((len(self), length), np.nan)
-        there = self.measured[column].is_valid().to_numpy()
-        values[there] = self.measured[column].combine_chunks().flatten().to_numpy().reshape(-1, length)
+        valid = self.measured[column].is_valid().to_numpy()
+        values[valid] = self.measured[column].combine_chunks().flatten().to_numpy().reshape(-1, length)
         return values
 
-    def codes(self, column: str) -> np.ndarray:
-        """A hash column of MEASURED, count × words, uint64; 0 where the image could not be decoded."""
+    def hashes(self, column: str) -> np.ndarray:
+        """A hash column of MEASURED as count × words, uint64; 0 where the image could not be decoded."""
         return self._bytes(column).view(np.uint64)
 
     @cached_property
     def thumbnails(self) -> np.ndarray:
-        """The column `thumbnail`, count × side × side × 3, uint8, RGB; black where there is none."""
+        """The column `thumbnail` as count × side × side × 3, uint8, RGB; black where it is null."""
         content = self._bytes("thumbnail")
         side = math.isqrt(content.shape[1] // 3)
         return content.reshape(-1, side, side, 3)
 
     def _bytes(self, column: str) -> np.ndarray:
-        """A column of bytes of one length, count × length, uint8; zeros where there is nothing."""
+        """A fixed-size binary column as count × length, uint8; zeros where it is null."""
         size = MEASURED.field(column).type.byte_width
         values = self.measured[column].fill_null(bytes(size)).combine_chunks()
         content = np.frombuffer(values.buffers()[1], np.uint8)
         return content[values.offset * size : (values.offset + len(values)) * size].reshape(-1, size)
 
     @cached_property
-    def kinds(self) -> Kinds:
-        """What each image seems to show."""
-        numbers = {name: self.numbers(name) for name in MEASUREMENTS}
-        lists = {"background_lab": 3, "stone_box": 4, "traits": len(NAMES)}
-        return Kinds(numbers | {name: self.lists(name, length) for name, length in lists.items()})
+    def content_predictions(self) -> ContentPredictions:
+        """What the content classifier says of each image."""
+        numbers = {name: self.floats(name) for name in MEASUREMENTS}
+        lengths = {"background_lab": 3, "stone_box": 4, "shape_features": len(FEATURE_NAMES)}
+        vectors = {name: self.vectors(name, length) for name, length in lengths.items()}
+        return ContentPredictions(numbers | vectors)
 
     @cached_property
-    def printed(self) -> np.ndarray:
-        """Which images have something printed on them that could be read."""
-        return np.array([text is not None for text in self.words("text")], bool)
+    def has_text(self) -> np.ndarray:
+        """Which images have readable text on them."""
+        return np.array([text is not None for text in self.strings("text")], bool)
 
     @cached_property
     def decoded(self) -> np.ndarray:
         """Which images could be decoded."""
-        return np.array([error is None for error in self.words("error")], bool)
+        return np.array([error is None for error in self.strings("error")], bool)
 
     @cached_property
     def rank(self) -> np.ndarray:
-        """Place of each image in order of quality: largest, then least compressed, then by sha256."""
-        pixels = np.nan_to_num(self.numbers("width") * self.numbers("height"))
-        order = np.lexsort((np.arange(len(self)), -self.numbers("bytes"), -pixels))
+        """Rank of each image by quality, best first: largest, then least compressed, then by sha256."""
+        pixels = np.nan_to_num(self.floats("width") * self.floats("height"))
+        order = np.lexsort((np.arange(len(self)), -self.floats("bytes"), -pixels))
         rank = np.empty(len(self), np.int64)
         rank[order] = np.arange(len(self))
         return rank
 
 
-def read_inventory(sites: Collection[str]) -> Inventory:
+def read_image_table(sites: Collection[str]) -> ImageTable:
     """Join the raw tables of the sites with their measurements.
 
     Raises UserError when a table is missing or an image has not been measured.
@@ -134,19 +135,19 @@ def read_inventory(sites: Collection[str]) -> Inventory:
         measured.append(read_table(MEASURED_FOLDER / f"{site}.parquet", MEASURED))
     images = sorted(listings)
     found = [listings[sha256] for sha256 in images]
-    return Inventory(
+    return ImageTable(
         images,
         [listing.site for listing in found],
         [listing.path for listing in found],
         [frozenset(listing.classes) for listing in found],
         [sorted(set(listing.names)) for listing in found],
         [sorted(set(listing.products)) for listing in found],
-        _aligned(pa.concat_tables(measured), images, [listing.site for listing in found]),
+        _rows_of(images, pa.concat_tables(measured), [listing.site for listing in found]),
     )
 
 
 class _Listing(NamedTuple):
-    """Where an image was first found, and all that was ever listed with it, repeats included."""
+    """Where an image was first found, and everything ever listed with it, including repeats."""
 
     site: str
     path: str
@@ -155,7 +156,7 @@ class _Listing(NamedTuple):
     products: list[str]
 
 
-def _aligned(measured: pa.Table, images: list[str], sites: list[str]) -> pa.Table:
+def _rows_of(images: list[str], measured: pa.Table, sites: list[str]) -> pa.Table:
     """The row of each image, in order."""
     wanted = pa.array(images, pa.string())
     rows = pc.index_in(wanted, measured["sha256"].combine_chunks())

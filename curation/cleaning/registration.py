@@ -1,49 +1,49 @@
-"""How alike two pictures are once one is laid onto the other: from their thumbnails, many pairs at once."""
+"""Similarity of image pairs after registration, computed on their thumbnails, many pairs at once."""
 
 import cv2
 import numpy as np
 
 from curation.measurement.perceptual_hash import THUMBNAIL
 
-#: Pairs looked at once: what they take then fits into the processor's cache.
+#: Pairs per batch, so that a batch fits into the processor's cache.
 _CHUNK = 256
 _STEPS = 3
 
-#: What leaves more than so many times enough unexplained is not worth another step.
-_HOPELESS = 4
+#: Stop early when the residual exceeds this many times the threshold.
+_GIVE_UP = 4
 
-#: Pixels at each side that are not compared: a copy may have been cropped there.
+#: Pixels on each side that are not compared: a copy may have been cropped there.
 _MARGIN = 1
 
-#: Side of the means that colours are compared in, so that edges that don't quite meet count for little.
+#: Side of the grid of mean colours that is compared. Coarse, so that misaligned edges count for little.
 _PATCHES = 4
 
-#: Changes of light that a copy may have gone through: factors on all of R, G and B.
+#: Range of the brightness factor, the same for R, G and B, between a copy and its original.
 _GAIN = (0.75, 1.35)
 
 
-def unexplained(one: np.ndarray, other: np.ndarray, enough: float) -> np.ndarray:
-    """For each pair of `lightness` pictures the share of `one` that `other` leaves unexplained, 0 to 1.
+def residual_variance(one: np.ndarray, other: np.ndarray, threshold: float) -> np.ndarray:
+    """Share of the variance of `one` that remains after registering `other` to it, 0 to 1, for each pair.
 
-    It is the share of the variance of `one` that is left when `other` is shifted, stretched and lit as suits
-    best, in Gauss-Newton steps (Lucas and Kanade, IJCAI 1981) until it is `enough`.
+    Both hold `lightness` images. Shift, stretch and brightness are fitted in Gauss-Newton steps (Lucas and
+    Kanade, IJCAI 1981) until the residual is at most `threshold`.
     """
     shares = np.ones(len(one))
     for start in range(0, len(one), _CHUNK):
-        part = slice(start, start + _CHUNK)
-        shares[part] = _aligned(one[part], other[part], enough)
+        batch = slice(start, start + _CHUNK)
+        shares[batch] = _register(one[batch], other[batch], threshold)
     return shares
 
 
 def lightness(thumbnails: np.ndarray) -> np.ndarray:
-    """Grey thumbnails, float32, a little smoothed: finer detail falls differently in a copy.
+    """Grey thumbnails, float32, slightly smoothed, since finer detail is sampled differently in a copy.
 
     `thumbnails`: count × THUMBNAIL × THUMBNAIL × 3, uint8, RGB.
     """
     smooth = np.empty(thumbnails.shape[:3], np.float32)
     for start in range(0, len(thumbnails), _CHUNK):
-        part = thumbnails[start : start + _CHUNK]
-        grey = cv2.cvtColor(part.reshape(-1, THUMBNAIL, 3), cv2.COLOR_RGB2GRAY).reshape(part.shape[:3])
+        batch = thumbnails[start : start + _CHUNK]
+        grey = cv2.cvtColor(batch.reshape(-1, THUMBNAIL, 3), cv2.COLOR_RGB2GRAY).reshape(batch.shape[:3])
         wide = np.pad(grey.astype(np.float32), [(0, 0), (1, 1), (1, 1)], "edge")
         wide = wide[:, :-2] + 4 * wide[:, 1:-1] + wide[:, 2:]
         smooth[start : start + _CHUNK] = (wide[:, :, :-2] + 4 * wide[:, :, 1:-1] + wide[:, :, 2:]) / 36
@@ -51,9 +51,9 @@ def lightness(thumbnails: np.ndarray) -> np.ndarray:
 
 
 def colour_distance(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Root mean square distance in a* and b* of each pair of `colour_patches`, in equal light."""
+    """Root mean square distance in a* and b* of each pair of `colour_patches`, at equal brightness."""
     first, second = one.reshape(len(one), -1, 3), other.reshape(len(other), -1, 3)
-    # White that is cut off tells nothing of the light.
+    # Clipped white says nothing about the brightness.
     used = _below(first, 250) & _below(second, 250)
     gain = (first * second * used).sum(axis=(1, 2)) / ((second**2 * used).sum(axis=(1, 2)) + 1)
     gain = np.where(used.any(axis=(1, 2)), np.clip(gain, *_GAIN), 1).astype(np.float32)
@@ -62,79 +62,80 @@ def colour_distance(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 
 def colour_patches(thumbnails: np.ndarray) -> np.ndarray:
-    """Mean colours of the parts of each thumbnail, count × 4 × 4 × 3, float32."""
+    """Mean colours of a 4 × 4 grid over each thumbnail, count × 4 × 4 × 3, float32."""
     size = (_PATCHES, _PATCHES * len(thumbnails))
     rows = thumbnails.reshape(-1, THUMBNAIL, 3)
     patches = cv2.resize(rows, size, interpolation=cv2.INTER_AREA) if len(rows) else rows
     return patches.reshape(len(thumbnails), _PATCHES, _PATCHES, 3).astype(np.float32)
 
 
-def _aligned(light: np.ndarray, other: np.ndarray, enough: float) -> np.ndarray:
-    shares = np.ones(len(light))
-    left = np.arange(len(light))
-    place = np.zeros((len(light), 4), np.float32)  # shift and stretch in x, in y, in half sides
-    moved = other
+def _register(target: np.ndarray, source: np.ndarray, threshold: float) -> np.ndarray:
+    """The smallest residual of each pair over the steps."""
+    shares = np.ones(len(target))
+    active = np.arange(len(target))
+    transform = np.zeros((len(target), 4), np.float32)  # shift and stretch in x, in y, in half sides
+    warped = source
     for _ in range(_STEPS):
-        share, step = _fit(light[left], moved)
-        shares[left] = np.minimum(shares[left], share)
-        place[left] = np.clip(place[left] + step, -0.3, 0.3)
-        left = left[(share > enough) & (share < _HOPELESS * enough)]
-        if not len(left):
+        share, step = _fit(target[active], warped)
+        shares[active] = np.minimum(shares[active], share)
+        transform[active] = np.clip(transform[active] + step, -0.3, 0.3)
+        active = active[(share > threshold) & (share < _GIVE_UP * threshold)]
+        if not len(active):
             break
-        moved = _moved(other[left], place[left])
+        warped = _warped(source[active], transform[active])
     return shares
 
 
-def _places() -> np.ndarray:
+def _pixel_centres() -> np.ndarray:
     """Centres of the pixels, from -1 to 1 over the thumbnail."""
     return ((np.arange(THUMBNAIL) + 0.5) / THUMBNAIL * 2 - 1).astype(np.float32)
 
 
-def _moved(grey: np.ndarray, place: np.ndarray) -> np.ndarray:
-    """Each picture shifted and stretched, with bilinear interpolation; its edge goes on beyond it."""
-    columns = _weights(place[:, 0], place[:, 1])
-    rows = _weights(place[:, 2], place[:, 3])
+def _warped(grey: np.ndarray, transform: np.ndarray) -> np.ndarray:
+    """Each image shifted and stretched, with bilinear interpolation and replicated edges."""
+    columns = _interpolation(transform[:, 0], transform[:, 1])
+    rows = _interpolation(transform[:, 2], transform[:, 3])
     return rows @ grey @ columns.transpose(0, 2, 1)
 
 
-def _weights(shift: np.ndarray, stretch: np.ndarray) -> np.ndarray:
-    """Count × THUMBNAIL × THUMBNAIL: what each old pixel gives to each new one along one axis."""
-    target = _places() * (1 + stretch[:, None]) + shift[:, None]
+def _interpolation(shift: np.ndarray, stretch: np.ndarray) -> np.ndarray:
+    """Weight of each old pixel in each new one along one axis, count × THUMBNAIL × THUMBNAIL."""
+    target = _pixel_centres() * (1 + stretch[:, None]) + shift[:, None]
     pixel = np.clip((target + 1) / 2 * THUMBNAIL - 0.5, 0, THUMBNAIL - 1)
     return np.maximum(0, 1 - np.abs(pixel[:, :, None] - np.arange(THUMBNAIL, dtype=np.float32)))
 
 
 def _fit(grey: np.ndarray, model: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The share of the variance of `grey` that the model leaves, and the step in place that would help it."""
-    places = _places()
+    """The share of the variance of `grey` not explained by `model`, and the next step of the transform."""
+    centres = _pixel_centres()
     slope_x, slope_y = np.zeros_like(model), np.zeros_like(model)
     slope_x[:, :, 1:-1] = (model[:, :, 2:] - model[:, :, :-2]) * (THUMBNAIL / 4)
     slope_y[:, 1:-1] = (model[:, 2:] - model[:, :-2]) * (THUMBNAIL / 4)
-    parts = [model, slope_x, slope_x * places, slope_y, slope_y * places[:, None]]
-    basis = np.stack([_middle(part) for part in parts], axis=1)
+    terms = [model, slope_x, slope_x * centres, slope_y, slope_y * centres[:, None]]
+    basis = np.stack([_without_margin(term) for term in terms], axis=1)
     basis -= basis.mean(axis=2, keepdims=True)
-    target = _middle(grey)[..., None]
+    target = _without_margin(grey)[..., None]
     target = target - target.mean(axis=1, keepdims=True)
     products = basis @ target
     factors = np.linalg.solve(
-        basis @ basis.transpose(0, 2, 1) + np.eye(len(parts), dtype=np.float32), products
+        basis @ basis.transpose(0, 2, 1) + np.eye(len(terms), dtype=np.float32), products
     )
     whole = (target**2).sum(axis=(1, 2))
     share = (whole - (products * factors).sum(axis=(1, 2))) / (whole + target.shape[1])
     gain = factors[:, :1, 0]
-    lit = (gain > _GAIN[0]) & (gain < _GAIN[1])
-    step = np.where(lit, factors[:, 1:, 0] / np.where(lit, gain, 1), 0)
-    return np.where(lit[:, 0], share, 1.0), step
+    plausible = (gain > _GAIN[0]) & (gain < _GAIN[1])
+    step = np.where(plausible, factors[:, 1:, 0] / np.where(plausible, gain, 1), 0)
+    return np.where(plausible[:, 0], share, 1.0), step
 
 
-def _middle(values: np.ndarray) -> np.ndarray:
-    """What is not margin, count × pixels."""
+def _without_margin(values: np.ndarray) -> np.ndarray:
+    """The pixels inside the margin, count × pixels."""
     inside = values[:, _MARGIN : THUMBNAIL - _MARGIN, _MARGIN : THUMBNAIL - _MARGIN]
     return inside.reshape(len(values), inside.shape[1] * inside.shape[2])
 
 
 def _below(rgb: np.ndarray, limit: float) -> np.ndarray:
-    """Where all channels are; NumPy takes ten times as long over an axis of three."""
+    """Where all channels are below the limit. NumPy's `all` takes ten times as long over an axis of three."""
     return ((rgb[..., 0] < limit) & (rgb[..., 1] < limit) & (rgb[..., 2] < limit))[..., None]
 
 

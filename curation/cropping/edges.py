@@ -1,28 +1,29 @@
-"""Canny edges of a stone, and the box around pixels."""
+"""Canny edges, border masks and bounding boxes."""
 
 import cv2
 import numpy as np
 
-#: Upper and lower threshold of the gradient, as multiples of its median over the picture's outermost part,
-#: where no stone is, and the least of the upper one (CIE Lab a pixel: L* of 100).
+#: Upper and lower threshold of the gradient, as multiples of its median over the image's border, where there
+#: is no stone, and the minimum of the upper one (CIE Lab per pixel, with L* up to 100).
 _HIGH, _LOW = 5.0, 2.0
 _LEAST = 3.2
-#: Width of that outermost part, as a share of the shorter side.
-_RIM = 0.04
-#: Deviation, in pixels, of the Gaussian against noise, and of the one that only a shadow's edge outlives.
+#: Width of the border, as a share of the shorter side.
+_BORDER = 0.04
+#: Standard deviations, in pixels, of the Gaussian against noise, and of the one that only a shadow's edge
+#: survives.
 _FINE, _COARSE = 0.5, 1.5
-#: A gradient that falls by less than this factor from fine to coarse is a shadow's: its edge is blurred by
+#: A gradient that falls by less than this factor from fine to coarse is a shadow's, whose edge is blurred by
 #: more than 2 pixels (Elder & Zucker 1998, local scale).
 _SHARP = 1.25
-#: Canny takes gradients as integers.
+#: Scale of the gradients, which Canny takes as integers.
 _UNITS = 64
 
 
 def canny_edges(lab: np.ndarray) -> np.ndarray:
-    """Sharp edges (Canny 1986) of a picture, float32 CIE Lab of some 160 pixels: bool (height, width).
+    """Sharp edges (Canny 1986) of an image, float32 CIE Lab of about 160 pixels: bool (height, width).
 
-    Both thresholds follow the picture's own noise and texture; each pixel counts by the channel that changes
-    most, so that a stone as light as its background has edges too.
+    Both thresholds adapt to the image's noise and texture. Each pixel uses the channel with the strongest
+    gradient, so that a stone as light as its background has edges too.
     """
     dx, dy = _gradient(cv2.GaussianBlur(lab, (0, 0), _FINE))
     strength = _strength(dx, dy)
@@ -30,15 +31,15 @@ def canny_edges(lab: np.ndarray) -> np.ndarray:
     half = cv2.resize(lab, (max(1, width // 2), max(1, height // 2)), interpolation=cv2.INTER_AREA)
     reduced = _strength(*_gradient(cv2.GaussianBlur(half, (0, 0), _COARSE / 2))) / 2
     coarse = cv2.resize(reduced, (width, height), interpolation=cv2.INTER_LINEAR)
-    high = max(_LEAST, _HIGH * float(np.median(strength[rim(lab.shape)])))
+    high = max(_LEAST, _HIGH * float(np.median(strength[border_mask(lab.shape)])))
     scale = _UNITS * (strength > _SHARP * coarse)
     along, down = (np.clip(g * scale, -32767, 32767).astype(np.int16) for g in _strongest(dx, dy))
     edges = cv2.Canny(along, down, high * _LOW / _HIGH * _UNITS, high * _UNITS, L2gradient=True)
     return edges.astype(bool)
 
 
-def rim(shape: tuple[int, ...], share: float = _RIM) -> np.ndarray:
-    """The outermost pixels of a picture, bool (height, width)."""
+def border_mask(shape: tuple[int, ...], share: float = _BORDER) -> np.ndarray:
+    """The outermost pixels of an image, bool (height, width)."""
     height, width = shape[:2]
     depth = max(2, round(share * min(height, width)))
     outermost = np.ones((height, width), bool)
@@ -59,12 +60,12 @@ def _gradient(lab: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _strength(dx: np.ndarray, dy: np.ndarray) -> np.ndarray:
-    """Length of the gradient of all channels, per pixel."""
+    """Magnitude of the gradient over all channels, per pixel."""
     return cv2.sqrt(cv2.transform(dx * dx + dy * dy, np.ones((1, 3), np.float32)))
 
 
 def _strongest(dx: np.ndarray, dy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The gradient of each pixel's channel that changes most there."""
+    """The gradient of each pixel in its channel with the strongest gradient."""
     (along, *other_along), (down, *other_down) = cv2.split(dx), cv2.split(dy)
     squared = along * along + down * down
     for x, y in zip(other_along, other_down, strict=True):

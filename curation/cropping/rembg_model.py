@@ -1,4 +1,4 @@
-"""What a background model sees: how surely each pixel is foreground."""
+"""Run a background removal model of rembg."""
 
 import os
 from functools import cache
@@ -11,26 +11,26 @@ from curation.cropping.rembg_weights import fetch
 
 
 def soft_mask(image: np.ndarray, model: str) -> np.ndarray:
-    """How surely each pixel of an RGB image, uint8, is foreground: uint8 (height, width), by a rembg model.
+    """A rembg model's foreground confidence for each pixel of an RGB image, uint8: uint8 (height, width).
 
-    The model stretches its output to the full range: a picture without a stone gets a mask too.
+    The model stretches its output to the full range, so an image without a stone gets a mask too.
     """
     return np.asarray(session(model).predict(Image.fromarray(image))[0])
 
 
 def provider(model: str) -> str | None:
-    """The execution provider of ONNX Runtime that runs a model here; None before it was needed."""
+    """The ONNX Runtime execution provider of the model in this process; None if it is not loaded yet."""
     return str(session(model).inner_session.get_providers()[0]) if session.cache_info().currsize else None
 
 
 @cache
 def session(model: str) -> Any:
-    """The rembg session of this process: on CUDA where it can, else in one thread of a process a core."""
+    """The rembg session of this process: on CUDA if available, else on one thread."""
     weights = fetch(model)
     os.environ["U2NET_HOME"] = str(weights.parent)
     import onnxruntime
     import rembg
 
-    options = onnxruntime.SessionOptions()
+    options = onnxruntime.SessionOptions()  # one thread, since there is one process per core
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     return rembg.new_session(model, sess_opts=options)

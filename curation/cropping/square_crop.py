@@ -1,4 +1,4 @@
-"""A photo's stone, found and cut out on its square."""
+"""Find an image's stone and cut out the square around it."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -13,12 +13,13 @@ from curation.params import CropParams
 from gemkit.errors import UserError
 from gemkit.image_codec import Decoded, ImageError, decode
 
-#: A photo is decoded to at least so many pixels, and so many times what is stored: enough for most stones.
+#: Minimum side of the decoded image, in pixels and as a multiple of the stored crop; enough for most
+#: stones.
 _LEAST_SIDE, _LEAST_SHARE = 300, 1.5
 
 
-class View(NamedTuple):
-    """A photo as it is worked on, RGB, uint8, and its stone; a pixel is `factor` × `factor` of the source."""
+class SegmentedImage(NamedTuple):
+    """A decoded image, RGB, uint8, and its stone; a pixel is `factor` × `factor` pixels of the source."""
 
     image: np.ndarray
     stone: Stone
@@ -28,7 +29,7 @@ class View(NamedTuple):
 class Crop(NamedTuple):
     """`image`: RGB or RGBA, uint8, `stored_side(size)` square; the boxes in pixels of the source.
 
-    `stone_box` is None where nothing was found; `mask_area`, a share of the source, and `quality`, that of
+    `stone_box` is None if no stone was found. `mask_area`, a share of the source, and `quality`, as in
     `Stone`, are None without a mask.
     """
 
@@ -40,23 +41,23 @@ class Crop(NamedTuple):
     quality: float | None
 
 
-def view_photo(path: Path, params: CropParams) -> View:
+def segment_file(path: Path, params: CropParams) -> SegmentedImage:
     """Find the stone of an image file, decoded no larger than its crop needs.
 
-    Raises UserError when the file is gone or broken.
+    Raises UserError when the file is missing or broken.
     """
-    photo = read_image(path, max(_LEAST_SIDE, round(_LEAST_SHARE * stored_side(params.size))))
-    stone = find_stone(photo.pixels, params.removal, params.model, params.stones)
-    if photo.factor > 1 and stone.box:
-        visible = square_around(stone.box, photo.pixels.shape, params.margin)
-        if visible[2] - visible[0] < params.size:  # a small stone on a large photo
-            stone = stone._replace(box=enlarged(stone.box, photo.factor))
-            photo = read_image(path)
-    return View(photo.pixels, stone, photo.factor)
+    decoded = read_image(path, max(_LEAST_SIDE, round(_LEAST_SHARE * stored_side(params.size))))
+    stone = find_stone(decoded.pixels, params.removal, params.model, params.stones)
+    if decoded.factor > 1 and stone.box:
+        visible = square_around(stone.box, decoded.pixels.shape, params.margin)
+        if visible[2] - visible[0] < params.size:  # a small stone in a large image
+            stone = stone._replace(box=enlarged(stone.box, decoded.factor))
+            decoded = read_image(path)
+    return SegmentedImage(decoded.pixels, stone, decoded.factor)
 
 
 def read_image(path: Path, at_least: int | None = None) -> Decoded:
-    """An image file as `decode` gives it. Raises UserError when it is gone or broken."""
+    """Decode an image file. Raises UserError when it is missing or broken."""
     try:
         return decode(path.read_bytes(), at_least)
     except OSError as error:
@@ -65,13 +66,13 @@ def read_image(path: Path, at_least: int | None = None) -> Decoded:
         ) from None
     except ImageError as error:
         raise UserError(
-            f"Image '{path}' cannot be decoded ({error}); take another, or run 'gemcurate clean' again."
+            f"Image '{path}' cannot be decoded ({error}); use another file, or run 'gemcurate clean' again."
         ) from None
 
 
-def cut_stone(view: View, params: CropParams) -> Crop:
-    """The stone on its square, before the background that `params` ask for; without a mask always its own."""
-    image, stone, factor = view
+def cut_stone(segmented: SegmentedImage, params: CropParams) -> Crop:
+    """Cut out the stone's square, on the background set in `params`; without a mask on its own background."""
+    image, stone, factor = segmented
     visible = square_around(stone.box, image.shape, params.margin)
     stored, side = stored_square(visible, params.size), stored_side(params.size)
     if stone.mask is None or params.background == "kept":
@@ -86,9 +87,9 @@ def cut_stone(view: View, params: CropParams) -> Crop:
 
 
 def square_around(box: Box | None, shape: tuple[int, ...], margin: float) -> Box:
-    """The visible square: around the stone with `margin` times its longer side left free on each side.
+    """The visible square: around the stone, with a margin of `margin` times its longer side on each side.
 
-    Without a box, the whole image in the middle. It may reach beyond the image.
+    Without a box it contains the whole image, centred. It may extend beyond the image.
     """
     left, top, right, bottom = box or (0, 0, shape[1], shape[0])
     longer = max(right - left, bottom - top)
@@ -96,7 +97,7 @@ def square_around(box: Box | None, shape: tuple[int, ...], margin: float) -> Box
 
 
 def stored_square(visible: Box, size: int) -> Box:
-    """The square that is stored of an image whose visible square is to have `size` pixels a side."""
+    """The stored square of an image whose visible square is scaled to `size` × `size` pixels."""
     left, top, right, bottom = visible
     return _square((left + right) / 2, (top + bottom) / 2, (right - left) * stored_side(size) / size)
 
@@ -116,10 +117,10 @@ def _square(x: float, y: float, side: float) -> Box:
 def _without_background(
     image: np.ndarray, mask: np.ndarray, box: Box, side: int, background: str
 ) -> np.ndarray:
-    """The pixels under a box, as much of each as the mask says, before black, white or nothing (RGBA)."""
+    """The pixels under a box, weighted by the mask, on black, on white or on nothing (RGBA)."""
     full = cv2.resize(mask, image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
     source, alpha = (_halved(_cut(whole, box, cv2.BORDER_CONSTANT), side) for whole in (image, full))
-    # Weighed before they are sampled: the old background would come into the edge otherwise.
+    # Weighted before resampling, or the old background would bleed into the edge.
     pixels = _sampled(cv2.multiply(source, cv2.merge([alpha] * 3), scale=1 / 255), side)
     if background == "black":
         return pixels
@@ -133,7 +134,7 @@ def _without_background(
 
 
 def _cut(image: np.ndarray, box: Box, border: int) -> np.ndarray:
-    """The pixels under a box that may reach beyond the image, filled there as `border` says."""
+    """The pixels under a box; outside the image they are filled as `border` says."""
     height, width = image.shape[:2]
     left, top, right, bottom = box
     inside = image[max(top, 0) : min(bottom, height), max(left, 0) : min(right, width)]
@@ -144,7 +145,7 @@ def _cut(image: np.ndarray, box: Box, border: int) -> np.ndarray:
 
 
 def _halved(image: np.ndarray, side: int) -> np.ndarray:
-    """A square image halved as often as it stays as large as `side` pixels: the fastest way to most of it."""
+    """A square image halved while it remains at least `side` pixels wide: the fastest way to shrink it."""
     while len(image) >= 2 * side:
         image = halve(image)
     return image

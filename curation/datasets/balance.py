@@ -1,4 +1,4 @@
-"""The stage `balance`: crops become a dataset, its training side with as many images of each class."""
+"""The stage `balance`: turn crops into a dataset whose training split has as many images of each class."""
 
 import csv
 import hashlib
@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from curation.datasets.orientations import Orientation, orient, orientations, pairs
+from curation.datasets.orientations import Orientation, balanced_pairs, orient, orientations
 from curation.imaging.centre_crop import stored_side
 from curation.params import DatasetParams, read_balance, read_crop
 from curation.tables import CLEAN, CROP_RECORD, CROPS, DATASET, SPLIT, SPLITS
@@ -27,21 +27,21 @@ CLEAN_TABLE = Path("data/clean.parquet")
 SPLIT_TABLE = Path("data/split.parquet")
 CROPS_FOLDER = Path("data/crops")
 DATASETS_FOLDER = Path("data/datasets")
-AS_IT_IS = Orientation(0, False)
+IDENTITY = Orientation(0, False)
 
 Row = dict[str, Any]
 
 
 class Plan(NamedTuple):
-    """Which classes a dataset has, in order of label, and in which orientations it uses each photo."""
+    """The classes of a dataset, in order of label, and the orientations in which it uses each photo."""
 
     classes: list[str]
-    excluded: dict[str, str]  # variety → why
-    uses: dict[str, list[Orientation]]  # sha256 → orientations
+    excluded: dict[str, str]  # variety → reason
+    augmented_views: dict[str, list[Orientation]]  # sha256 → orientations
 
 
 class StoredCrop(NamedTuple):
-    """The JPEG of a stored crop and the orientations wanted of it."""
+    """The JPEG of a stored crop and the orientations to render."""
 
     sha256: str
     content: bytes
@@ -58,18 +58,20 @@ class Shard(NamedTuple):
 def balance(params_path: Path, dataset: str) -> dict[str, Any]:
     """Write data/datasets/<dataset>, its metrics and its class distribution; returns a summary.
 
-    Raises UserError for an unknown dataset, fewer than two classes, a class without images on some side, and
-    for crops that are missing or transparent.
+    Raises UserError for an unknown dataset, fewer than two classes, a class without images in some split, and
+    crops that are missing or transparent.
     """
     params, crop = read_balance(params_path), read_crop(params_path)
     if crop.background == "transparent":
         raise UserError(
-            f"'{params_path}': datasets hold no transparency; set 'crop.background' to black, white or kept "
+            f"'{params_path}': datasets cannot be transparent; set 'crop.background' to black, white or kept "
             "and run 'gemcurate crop' again."
         )
     if dataset not in params.datasets:
         known = ", ".join(params.datasets) or "none"
-        raise UserError(f"'{params_path}': no dataset '{dataset}' in 'balance.datasets' (there: {known}).")
+        raise UserError(
+            f"'{params_path}': 'balance.datasets' has no dataset '{dataset}'; the datasets are {known}."
+        )
     settings = params.datasets[dataset]
     photos = {row["sha256"]: row for row in read_table(SPLIT_TABLE, SPLIT).to_pylist()}
     plan = make_plan(list(photos.values()), settings, params.orientations)
@@ -99,29 +101,29 @@ def balance(params_path: Path, dataset: str) -> dict[str, Any]:
 
 
 def make_plan(photos: list[Row], settings: DatasetParams, orientation_count: int) -> Plan:
-    """Choose classes and orientations from the rows of SPLIT. Validation and test photos stay as they are."""
+    """Choose classes and orientations from the rows of SPLIT. Only training photos are augmented."""
     training: dict[str, list[Row]] = {row["variety"]: [] for row in photos}
     for row in photos:
         if row["split"] == "train":
             training[row["variety"]].append(row)
     turns = orientations(orientation_count)
-    classes, excluded, uses = [], {}, defaultdict[str, list[Orientation]](list)
+    classes, excluded, views = [], {}, defaultdict[str, list[Orientation]](list)
     for variety, members in sorted(training.items()):
         if reason := _too_few(len(members), settings, orientation_count):
             excluded[variety] = reason
             continue
         classes.append(variety)
-        order = _in_turns(members)
+        order = _interleaved_groups(members)
         if settings.kind == "plain":
-            uses.update({sha256: [AS_IT_IS] for sha256 in order})
+            views.update({sha256: [IDENTITY] for sha256 in order})
         else:
-            for photo, turn in islice(pairs(len(order), orientation_count), settings.target):
-                uses[order[photo]].append(turns[turn])
+            for photo, turn in islice(balanced_pairs(len(order), orientation_count), settings.target):
+                views[order[photo]].append(turns[turn])
     kept = set(classes)
-    uses.update(
-        {row["sha256"]: [AS_IT_IS] for row in photos if row["split"] != "train" and row["variety"] in kept}
+    views.update(
+        {row["sha256"]: [IDENTITY] for row in photos if row["split"] != "train" and row["variety"] in kept}
     )
-    return Plan(classes, excluded, {sha256: sorted(uses[sha256]) for sha256 in sorted(uses)})
+    return Plan(classes, excluded, {sha256: sorted(views[sha256]) for sha256 in sorted(views)})
 
 
 def _too_few(photos: int, settings: DatasetParams, orientation_count: int) -> str | None:
@@ -136,11 +138,11 @@ def _too_few(photos: int, settings: DatasetParams, orientation_count: int) -> st
     return None
 
 
-def _in_turns(members: list[Row]) -> list[str]:
-    """The photos of a class in an order in which its groups take turns, the smallest first.
+def _interleaved_groups(members: list[Row]) -> list[str]:
+    """The photos of a class with its groups interleaved, the smallest group first.
 
-    Where some photos are used once more than others, no group gets a second of these uses before every other
-    group that has photos left got one.
+    If some photos get one more view than others, no group gets a second extra view before every other group
+    with photos left has one.
     """
     sizes = Counter(row["group_id"] for row in members)
     ranks: Counter[str] = Counter()
@@ -149,7 +151,7 @@ def _in_turns(members: list[Row]) -> list[str]:
         group = row["group_id"]
         order.append((ranks[group], sizes[group], row["sha256"]))
         ranks[group] += 1
-    return [sha256 for *_, sha256 in sorted(order, key=lambda place: place[:2])]
+    return [sha256 for *_, sha256 in sorted(order, key=lambda item: item[:2])]
 
 
 def _shuffled(sha256: str) -> bytes:
@@ -165,11 +167,11 @@ def _check_classes(plan: Plan, photos: Iterable[Row], dataset: str) -> None:
         )
     found = {(row["variety"], row["split"]) for row in photos}
     for variety in plan.classes:
-        for side in SPLITS:
-            if (variety, side) not in found:
+        for split in SPLITS:
+            if (variety, split) not in found:
                 raise UserError(
-                    f"Dataset '{dataset}': class '{variety}' has no {side} image; raise 'split.{side}' "
-                    "or crawl more of it."
+                    f"Dataset '{dataset}': class '{variety}' has no {split} image; raise 'split.{split}' "
+                    "or crawl more of the class."
                 )
 
 
@@ -190,27 +192,27 @@ def _write_images(
     size: int,
     progress: Progress,
 ) -> None:
-    """Write the rows of DATASET, each side sorted by sha256 and orientation."""
+    """Write the rows of DATASET, each split sorted by sha256 and orientation."""
     labels = {variety: label for label, variety in enumerate(plan.classes)}
     with ExitStack() as stack:
-        writers = {side: stack.enter_context(ShardWriter(folder, DATASET, f"{side}-")) for side in SPLITS}
+        writers = {name: stack.enter_context(ShardWriter(folder, DATASET, f"{name}-")) for name in SPLITS}
         for shard in map_shards(render_shard, _shards(plan, size)):
             for sha256, contents in shard:
-                photo, turns = photos[sha256], plan.uses[sha256]
+                photo, views = photos[sha256], plan.augmented_views[sha256]
                 common = {
                     "label": labels[photo["variety"]],
                     "species": species[photo["variety"]],
                     **{column: photo[column] for column in ("variety", "group_id", "sha256")},
                 }
-                for turn, content in zip(turns, contents, strict=True):
-                    name = f"{sha256}-{turn.rotation}{'m' if turn.mirrored else ''}.jpg"
+                for view, content in zip(views, contents, strict=True):
+                    name = f"{sha256}-{view.rotation}{'m' if view.mirrored else ''}.jpg"
                     image = {"bytes": content, "path": name}
-                    writers[photo["split"]].write({"image": image, **common, **turn._asdict()})
-                progress.advance(len(turns))
+                    writers[photo["split"]].write({"image": image, **common, **view._asdict()})
+                progress.advance(len(views))
 
 
 def _crop_record() -> dict[str, Any] | None:
-    """How the crops were made, for whoever crops another photo like them; None where nobody can."""
+    """The settings the crops were made with, so that other photos can be cropped alike; None if unknown."""
     path = CROPS_FOLDER / CROP_RECORD
     try:
         return json.loads(path.read_text(encoding="utf-8"))
@@ -219,7 +221,7 @@ def _crop_record() -> dict[str, Any] | None:
 
 
 def _images(plan: Plan) -> int:
-    return sum(len(turns) for turns in plan.uses.values())
+    return sum(len(views) for views in plan.augmented_views.values())
 
 
 def _shards(plan: Plan, size: int) -> Iterator[Shard]:
@@ -229,19 +231,19 @@ def _shards(plan: Plan, size: int) -> Iterator[Shard]:
 
 
 def _crops(plan: Plan) -> Iterator[StoredCrop]:
-    missing = dict.fromkeys(plan.uses)
+    missing = dict.fromkeys(plan.augmented_views)
     for batch in read_rows(CROPS_FOLDER, CROPS, ["image", "sha256"]):
         for row in batch.to_pylist():
             sha256 = row["sha256"]
             if sha256 in missing:
                 del missing[sha256]
-                yield StoredCrop(sha256, row["image"]["bytes"], plan.uses[sha256])
+                yield StoredCrop(sha256, row["image"]["bytes"], plan.augmented_views[sha256])
     if missing:
         raise UserError(f"'{CROPS_FOLDER}' lacks image {next(iter(missing))}; run 'gemcurate crop' again.")
 
 
 def render_shard(shard: Shard) -> list[tuple[str, list[bytes]]]:
-    """For each crop its sha256 and the JPEGs of its visible centre in each orientation. Pure; one thread."""
+    """For each crop its sha256 and its visible centre as a JPEG per orientation. Pure; single-threaded."""
     images = []
     for crop in shard.crops:
         stored = decode_rgb(crop.content)
@@ -249,28 +251,28 @@ def render_shard(shard: Shard) -> list[tuple[str, list[bytes]]]:
             raise UserError(
                 f"'{CROPS_FOLDER}' was not made for 'crop.size' {shard.size}; run 'gemcurate crop'."
             )
-        turned = orient(stored, shard.size, crop.orientations)
-        images.append((crop.sha256, [encode_jpeg(image) for image in turned]))
+        views = orient(stored, shard.size, crop.orientations)
+        images.append((crop.sha256, [encode_jpeg(view) for view in views]))
     return images
 
 
 def describe(plan: Plan, photos: Iterable[Row]) -> dict[str, Any]:
-    """Photos, groups and images of each class, in all and by side, and what was left out and why."""
+    """Photos, groups and images of each class, images by split, and the excluded classes with reasons."""
     images: dict[str, Counter[str]] = defaultdict(Counter)
     groups: dict[str, set[str]] = defaultdict(set)
     used: Counter[str] = Counter()
     for row in photos:
-        if row["sha256"] in plan.uses:
-            images[row["variety"]][row["split"]] += len(plan.uses[row["sha256"]])
+        if row["sha256"] in plan.augmented_views:
+            images[row["variety"]][row["split"]] += len(plan.augmented_views[row["sha256"]])
             groups[row["variety"]].add(row["group_id"])
             used[row["variety"]] += 1
     return {
-        "images": {side: sum(counts[side] for counts in images.values()) for side in SPLITS},
+        "images": {name: sum(counts[name] for counts in images.values()) for name in SPLITS},
         "classes": {
             variety: {
                 "photos": used[variety],
                 "groups": len(groups[variety]),
-                **{side: images[variety][side] for side in SPLITS},
+                **{name: images[variety][name] for name in SPLITS},
             }
             for variety in plan.classes
         },
@@ -283,5 +285,5 @@ def _distribution(metrics: dict[str, Any]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["class", "split", "images"])
     for variety, counts in metrics["classes"].items():
-        writer.writerows([variety, side, counts[side]] for side in SPLITS)
+        writer.writerows([variety, name, counts[name]] for name in SPLITS)
     return text.getvalue()

@@ -1,6 +1,6 @@
 """The orientations of a crop, and which of them a class uses.
 
-A stone's colour and inner structure identify it: turning and mirroring are all the augmentation there is.
+A stone's colour and inner structure identify it, so rotation and mirroring are the only augmentation.
 """
 
 import math
@@ -18,58 +18,59 @@ _QUARTER_TURNS = (cv2.ROTATE_90_COUNTERCLOCKWISE, cv2.ROTATE_180, cv2.ROTATE_90_
 
 
 class Orientation(NamedTuple):
-    """First mirrored left to right or not, then turned counter-clockwise by `rotation` degrees."""
+    """Mirrored left to right if `mirrored`, then rotated counter-clockwise by `rotation` degrees."""
 
     rotation: int
     mirrored: bool
 
 
 def orientations(count: int) -> list[Orientation]:
-    """`count` orientations: even turns of the circle up to 8, and with 16 their mirror images too."""
+    """`count` orientations: up to 8 evenly spaced rotations, and with 16 also their mirror images."""
     turns = min(count, 8)
     return [Orientation(index % turns * 360 // turns, index >= turns) for index in range(count)]
 
 
 def orient(stored: np.ndarray, size: int, wanted: Iterable[Orientation]) -> Iterator[np.ndarray]:
-    """The visible centre, (size, size, 3), of a stored crop in each orientation, one after the other.
+    """Yield the visible centre, (size, size, 3), of a stored crop in each orientation.
 
-    Only an eighth of a turn is interpolated, once; quarter turns and mirroring move pixels as they are.
+    Only rotations by an odd multiple of 45° are interpolated, once. Quarter turns and mirroring move whole
+    pixels.
     """
-    turned: dict[int, np.ndarray] = {}
+    rotated: dict[int, np.ndarray] = {}
     for rotation, mirrored in wanted:
-        # A mirror image turned one way is the picture turned the other way, then mirrored.
+        # Rotating a mirror image equals rotating the image the other way, then mirroring it.
         degrees = -rotation % 360 if mirrored else rotation
         quarters, rest = divmod(degrees, 90)
-        if rest not in turned:
-            turned[rest] = _turned(stored, size, rest) if rest else cut_centre(stored, size)
-        if degrees not in turned:
-            turned[degrees] = cv2.rotate(turned[rest], _QUARTER_TURNS[quarters - 1])
-        yield cv2.flip(turned[degrees], 1) if mirrored else turned[degrees]
+        if rest not in rotated:
+            rotated[rest] = _rotated(stored, size, rest) if rest else cut_centre(stored, size)
+        if degrees not in rotated:
+            rotated[degrees] = cv2.rotate(rotated[rest], _QUARTER_TURNS[quarters - 1])
+        yield cv2.flip(rotated[degrees], 1) if mirrored else rotated[degrees]
 
 
-def _turned(image: np.ndarray, size: int, degrees: int) -> np.ndarray:
+def _rotated(image: np.ndarray, size: int, degrees: int) -> np.ndarray:
     middle, centre = (image.shape[0] - 1) / 2, (size - 1) / 2
     matrix = cv2.getRotationMatrix2D((middle, middle), degrees, 1.0)
     matrix[:, 2] += centre - middle
     return cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
 
 
-def pairs(photos: int, count: int) -> Iterator[tuple[int, int]]:
-    """All distinct (photo, orientation) indices of a class, in an order of which any beginning is balanced.
+def balanced_pairs(photos: int, count: int) -> Iterator[tuple[int, int]]:
+    """All distinct (photo, orientation) indices of a class, ordered so that every prefix is balanced.
 
-    Photos follow round after round, so that their uses differ by at most one. Orientations have places on a
-    ring that follow in turn, the k-th pair taking k mod count, so that theirs differ by at most one too;
-    where a photo would meet one again (photos and count have a common divisor) the place moves on by one. The
-    places are given out such that the uses of a photo are unlike one another.
+    Photos repeat round after round, so their numbers of views differ by at most one. The k-th pair takes
+    position k mod `count` on a ring of orientations, so the orientations' counts also differ by at most one.
+    Where a photo would repeat an orientation, because `photos` and `count` share a divisor, the position
+    advances by one. The ring is ordered so that consecutive views of a photo differ as much as possible.
     """
     period = count // math.gcd(photos, count)
-    steps = [(use * photos + use // period) % count for use in range(count)]
-    ring = dict(zip(steps, _unlike(count), strict=True))
-    for use, photo in product(range(count), range(photos)):
-        yield photo, ring[(photo + steps[use]) % count]
+    steps = [(view * photos + view // period) % count for view in range(count)]
+    ring = dict(zip(steps, _dissimilar_order(count), strict=True))
+    for view, photo in product(range(count), range(photos)):
+        yield photo, ring[(photo + steps[view]) % count]
 
 
-def _unlike(count: int) -> list[int]:
-    """Indices of `orientations(count)`: every rotation before one comes again, every other one mirrored."""
+def _dissimilar_order(count: int) -> list[int]:
+    """Indices of `orientations(count)`: every rotation once before any repeats, every other one mirrored."""
     turns = min(count, 8)
-    return [(3 * use + use // turns) % turns + count // 16 * 8 * (use % 2) for use in range(count)]
+    return [(3 * view + view // turns) % turns + count // 16 * 8 * (view % 2) for view in range(count)]

@@ -1,4 +1,4 @@
-"""The stage `split`: every kept image on one side, whole groups at a time, stable as the store grows."""
+"""The stage `split`: assign each kept image to a split, whole groups at a time, stable as the store grows."""
 
 import hashlib
 from collections import Counter, defaultdict
@@ -14,14 +14,16 @@ from gemkit.tables import read_table, write_table
 
 CLEAN_TABLE = Path("data/clean.parquet")
 SPLIT_TABLE = Path("data/split.parquet")
-#: A variety with fewer groups cannot be on all three sides.
+#: A variety with fewer groups cannot be in all three splits.
 FEW_GROUPS = len(SPLITS)
-#: Strongest first: when groups merge, the merged group goes to the strongest side that one of them was on.
-_STRENGTH = ("test", "validation", "train")
+#: Splits by precedence: a merged group goes to the first of these that one of its parts was in.
+_PRECEDENCE = ("test", "validation", "train")
+#: Part of the hashes that order the groups. Another word would assign every group anew.
+_SPLIT_PURPOSE, _FOLD_PURPOSE = "side", "fold"
 
 
 def split(params_path: Path) -> dict[str, Any]:
-    """Assign the kept images of data/clean.parquet to sides in data/split.parquet; returns a summary.
+    """Assign the kept images of data/clean.parquet to splits in data/split.parquet; returns a summary.
 
     Raises UserError when no image is kept or a kept one has no variety or group.
     """
@@ -36,56 +38,57 @@ def split(params_path: Path) -> dict[str, Any]:
 def assign(rows: list[dict[str, Any]], params: SplitParams) -> list[dict[str, Any]]:
     """The rows of SPLIT for those of CLEAN, sorted by sha256.
 
-    A group's place in the order of its variety is the smallest hash of its atoms: its products, or the image
-    itself where it has none. New photos of a product leave that place alone, and merged groups take the place
-    of the first. The share of images before it decides the side, so that 1 % of new images moves about 1 %.
+    The groups of a variety are ordered by the smallest hash of their split keys: a group's products, or each
+    image without a product. The share of images before a group determines its split. New photos of a product
+    do not move its group, and a merged group takes the place of the first of its parts, so that 1 % of new
+    images moves about 1 %.
     """
     kept = sorted((row for row in rows if row["keep"]), key=lambda row: row["sha256"])
     if not kept:
-        raise UserError(f"'{CLEAN_TABLE}' keeps no image; look at its reasons and relax the rules.")
+        raise UserError(f"'{CLEAN_TABLE}' keeps no image; look at its column 'reasons' and relax the rules.")
     for row in kept:
         if not row["variety"] or not row["group_id"]:
             raise UserError(
                 f"'{CLEAN_TABLE}': image {row['sha256']} is kept without a variety or a group; "
-                "name its variety in the decisions or drop it."
+                "set its variety in labels/decisions.csv or drop it there."
             )
     images: dict[str, Counter[str]] = defaultdict(Counter)  # variety → group → images
     for row in kept:
         images[row["variety"]][row["group_id"]] += 1
-    atoms = _atoms(rows, {row["group_id"] for row in kept})
-    sides, folds = _sides(images, atoms, params), _folds(images, atoms, params)
+    split_keys = _split_keys(rows, {row["group_id"] for row in kept})
+    splits, folds = _assign_splits(images, split_keys, params), _assign_folds(images, split_keys, params)
     return [
         {
             "sha256": row["sha256"],
             "group_id": row["group_id"],
             "variety": row["variety"],
-            "split": sides[row["group_id"]],
+            "split": splits[row["group_id"]],
             "fold": folds[row["group_id"]],
         }
         for row in kept
     ]
 
 
-def _atoms(rows: list[dict[str, Any]], groups: set[str]) -> dict[str, set[str]]:
-    # Of dropped images too: a rule that drops one more photo must not move the rest of its group.
-    atoms: dict[str, set[str]] = defaultdict(set)
+def _split_keys(rows: list[dict[str, Any]], groups: set[str]) -> dict[str, set[str]]:
+    # Dropped images count too: a rule that drops one more photo must not move the rest of its group.
+    split_keys: dict[str, set[str]] = defaultdict(set)
     for row in rows:
         if row["group_id"] in groups:
-            atoms[row["group_id"]].update(row["products"] or [row["sha256"]])
-    return atoms
+            split_keys[row["group_id"]].update(row["products"] or [row["sha256"]])
+    return split_keys
 
 
-def _place(atoms: set[str], seed: int, purpose: str) -> float:
-    """A number in [0, 1) that depends on nothing but the atoms' smallest hash."""
-    hashes = (hashlib.sha256(f"{seed} {purpose} {atom}".encode()).digest()[:8] for atom in atoms)
+def _position(split_keys: set[str], seed: int, purpose: str) -> float:
+    """The smallest hash of the split keys, as a number in [0, 1)."""
+    hashes = (hashlib.sha256(f"{seed} {purpose} {key}".encode()).digest()[:8] for key in split_keys)
     return int.from_bytes(min(hashes)) / 2**64
 
 
 def _shares_before(
-    groups: Counter[str], atoms: dict[str, set[str]], seed: int, purpose: str
+    groups: Counter[str], split_keys: dict[str, set[str]], seed: int, purpose: str
 ) -> list[tuple[str, float]]:
-    """The groups in order of their place, each with the share of the images that come before it."""
-    order = sorted(groups, key=lambda group: (_place(atoms[group], seed, purpose), group))
+    """The groups in order of position, each with the share of the images in the groups before it."""
+    order = sorted(groups, key=lambda group: (_position(split_keys[group], seed, purpose), group))
     total, before, shares = groups.total(), 0, []
     for group in order:
         shares.append((group, before / total))
@@ -93,56 +96,59 @@ def _shares_before(
     return shares
 
 
-def _sides(
-    images: dict[str, Counter[str]], atoms: dict[str, set[str]], params: SplitParams
+def _assign_splits(
+    images: dict[str, Counter[str]], split_keys: dict[str, set[str]], params: SplitParams
 ) -> dict[str, str]:
-    """The side of each group: in each variety first test, then validation (at least one group), then train.
+    """The split of each group: per variety first test, then validation (at least one group), then train.
 
-    A group of several varieties takes the strongest side that any of them gives it.
+    A group of several varieties takes the split of the highest precedence that any of them gives it.
     """
     found: dict[str, set[str]] = defaultdict(set)
     for groups in images.values():
         validated = False
-        for group, before in _shares_before(groups, atoms, params.seed, "side"):
+        for group, before in _shares_before(groups, split_keys, params.seed, _SPLIT_PURPOSE):
             if before < params.test:
-                side = "test"
+                name = "test"
             elif before < params.test + params.validation or (params.validation and not validated):
-                side, validated = "validation", True
+                name, validated = "validation", True
             else:
-                side = "train"
-            found[group].add(side)
-    return {group: min(sides, key=_STRENGTH.index) for group, sides in found.items()}
+                name = "train"
+            found[group].add(name)
+    return {group: min(names, key=_PRECEDENCE.index) for group, names in found.items()}
 
 
-def _folds(
-    images: dict[str, Counter[str]], atoms: dict[str, set[str]], params: SplitParams
+def _assign_folds(
+    images: dict[str, Counter[str]], split_keys: dict[str, set[str]], params: SplitParams
 ) -> dict[str, int]:
-    """The fold of each group, by an order of its own; a group of several varieties follows its commonest."""
+    """The fold of each group, independent of its split.
+
+    A group of several varieties takes the fold of the variety with the most images in it.
+    """
     folds: dict[str, tuple[int, int]] = {}
     for variety in sorted(images):
         groups = images[variety]
-        for group, before in _shares_before(groups, atoms, params.seed, "fold"):
+        for group, before in _shares_before(groups, split_keys, params.seed, _FOLD_PURPOSE):
             if groups[group] > folds.get(group, (0, 0))[0]:
                 folds[group] = groups[group], int(before * params.folds)
     return {group: fold for group, (_, fold) in folds.items()}
 
 
 def summarise(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Images and groups on each side, in all and by variety; the varieties with too few groups."""
-    everything: dict[str, set[str]] = {side: set() for side in SPLITS}
-    varieties: dict[str, dict[str, set[str]]] = defaultdict(lambda: {side: set() for side in SPLITS})
+    """Images and groups per split, in total and by variety; the varieties with too few groups."""
+    everything: dict[str, set[str]] = {name: set() for name in SPLITS}
+    varieties: dict[str, dict[str, set[str]]] = defaultdict(lambda: {name: set() for name in SPLITS})
     counts: Counter[tuple[str, str]] = Counter()
     for row in rows:
         counts[row["variety"], row["split"]] += 1
         varieties[row["variety"]][row["split"]].add(row["group_id"])
         everything[row["split"]].add(row["group_id"])
     return {
-        "images": {side: sum(counts[variety, side] for variety in varieties) for side in SPLITS},
-        "groups": {side: len(groups) for side, groups in everything.items()},
+        "images": {name: sum(counts[variety, name] for variety in varieties) for name in SPLITS},
+        "groups": {name: len(groups) for name, groups in everything.items()},
         "varieties": {
             variety: {
-                side: {"images": counts[variety, side], "groups": len(varieties[variety][side])}
-                for side in SPLITS
+                name: {"images": counts[variety, name], "groups": len(varieties[variety][name])}
+                for name in SPLITS
             }
             for variety in sorted(varieties)
         },

@@ -1,6 +1,6 @@
-"""The square on which a crop is stored and the centre of it that everyone uses.
+"""The stored square of a crop, and the visible centre crop.
 
-A crop is stored √2 wider than it is seen, so that every rotation has real pixels in its corners.
+A crop is stored √2 wider than its visible part, so that every rotation has real pixels in its corners.
 """
 
 import math
@@ -9,7 +9,7 @@ import numpy as np
 
 
 def stored_side(size: int) -> int:
-    """Side in pixels of a stored crop whose visible centre has `size`: √2 as much, of the same parity."""
+    """Side in pixels of a stored crop with `size` visible pixels: √2 times as many, of the same parity."""
     side = round(size * math.sqrt(2))
     return side + (side - size) % 2
 

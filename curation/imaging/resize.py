@@ -1,11 +1,11 @@
-"""Making pictures smaller, fast: halving is several times as fast as any other step of area averaging."""
+"""Downscale images fast: halving is several times as fast as area averaging by any other factor."""
 
 import cv2
 import numpy as np
 
 
 def halve(pixels: np.ndarray) -> np.ndarray:
-    """The picture at half its size, each pixel the mean of four; an odd last row or column is left out."""
+    """The image at half its size, each pixel the mean of four; an odd last row or column is left out."""
     height, width = pixels.shape[:2]
     size = (max(1, width // 2), max(1, height // 2))
     even = pixels[: max(1, height // 2 * 2), : max(1, width // 2 * 2)]
@@ -13,14 +13,14 @@ def halve(pixels: np.ndarray) -> np.ndarray:
 
 
 def halve_towards(pixels: np.ndarray, side: int) -> np.ndarray:
-    """The picture halved as long as its longer side is at least twice `side` pixels."""
+    """The image halved while its longer side is at least twice `side` pixels."""
     while max(pixels.shape[:2]) >= 2 * side:
         pixels = halve(pixels)
     return pixels
 
 
 def fit(pixels: np.ndarray, side: int) -> np.ndarray:
-    """The picture with its longer side `side` pixels: halved towards it, then sampled."""
+    """The image resized to a longer side of `side` pixels: halved towards it, then interpolated."""
     pixels = halve_towards(pixels, side)
     height, width = pixels.shape[:2]
     scale = side / max(height, width)
@@ -28,8 +28,8 @@ def fit(pixels: np.ndarray, side: int) -> np.ndarray:
     return cv2.resize(pixels, size, interpolation=cv2.INTER_LINEAR)
 
 
-def at_most(pixels: np.ndarray, side: int) -> np.ndarray:
-    """The picture with its longer side `side` pixels, by area; itself where it is no longer."""
+def shrink_to(pixels: np.ndarray, side: int) -> np.ndarray:
+    """The image shrunk by area averaging to a longer side of at most `side` pixels."""
     height, width = pixels.shape[:2]
     scale = side / max(height, width)
     if scale >= 1:

@@ -1,11 +1,11 @@
-"""The command `show`: what the stage `crop` does with one image, as a picture and in figures."""
+"""The command `show`: what the stage `crop` does with one image, drawn and in numbers."""
 
 import time
 from pathlib import Path
 from typing import Any
 
 from curation.cropping.rembg_weights import fetch
-from curation.cropping.square_crop import cut_stone, view_photo
+from curation.cropping.square_crop import cut_stone, segment_file
 from curation.imaging.centre_crop import cut_centre
 from curation.inspect.visualise import draw_steps, step_strip
 from curation.params import read_crop
@@ -19,19 +19,19 @@ _PANEL = 320
 def show(path: Path, params_path: Path, steps: bool = False, out: Path | None = None) -> dict[str, Any]:
     """Write the visible crop of an image, or all steps to it, as PNG; returns what was found.
 
-    By default to `<image>-crop.png` or `<image>-steps.png` in the working directory. Raises UserError for an
-    image that is missing or broken, and when the model's weights can't be had.
+    The default path is `<image>-crop.png` or `<image>-steps.png` in the working directory. Raises UserError
+    for an image that is missing or broken, and when the model's weights cannot be fetched.
     """
     params = read_crop(params_path)
     if params.removal != "classical":
         fetch(params.model)
     start = time.perf_counter()
-    view = view_photo(path, params)
-    crop = cut_stone(view, params)
+    segmented = segment_file(path, params)
+    crop = cut_stone(segmented, params)
     seconds = time.perf_counter() - start
     target = out or Path(f"{path.stem}-{'steps' if steps else 'crop'}.png")
     if steps:
-        content = draw_steps([(path.name, encode_png(step_strip(view, crop, params, _PANEL)))])
+        content = draw_steps([(path.name, encode_png(step_strip(segmented, crop, params, _PANEL)))])
     else:
         content = encode_png(cut_centre(crop.image, params.size))
     write_bytes(target, content)

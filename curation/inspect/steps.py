@@ -1,12 +1,12 @@
-"""The command `steps`: how the stones of a few kept images are found, as one picture for the docs."""
+"""The command `steps`: draw how the stones of a few kept images are found, as one figure for the docs."""
 
 from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from curation.cropping.crop import Photo, kept_photos
+from curation.cropping.crop import KeptImage, kept_images
 from curation.cropping.rembg_weights import fetch
-from curation.cropping.square_crop import cut_stone, view_photo
+from curation.cropping.square_crop import cut_stone, segment_file
 from curation.inspect.visualise import draw_steps, step_strip
 from curation.params import CropParams, read_crop, read_limits
 from gemkit.errors import UserError
@@ -15,38 +15,38 @@ from gemkit.executor.local import map_items
 from gemkit.image_codec import encode_png
 from gemkit.tables import write_bytes
 
-PICTURE = Path("plots/canny_steps.png")
+FIGURE = Path("plots/canny_steps.png")
 _ROWS = 6
 
 
 def steps(params_path: Path) -> dict[str, object]:
-    """Write PICTURE: the steps of the first image of each of the first varieties; returns a summary.
+    """Write FIGURE, the steps of the first image of each of the first varieties; returns a summary.
 
-    An image that cannot be cropped within the limits has no row. Raises UserError when none can, or a table,
-    an image or the model's weights are missing.
+    An image that cannot be cropped within the limits gets no row. Raises UserError when none can be cropped,
+    or when a table, an image or the model's weights are missing.
     """
     params, limits = read_crop(params_path), read_limits(params_path, "crop")
     examples = _examples()
     if params.removal != "classical":
         fetch(params.model)
     strips = [
-        (photo.variety, strip)
+        (image.variety, strip)
         for finished in map_items(partial(_strip, params=params), examples, limits)
-        for photo, strip in finished
+        for image, strip in finished
         if not isinstance(strip, GivenUp)
     ]
     if not strips:
         raise UserError("No example can be cropped within 'limits.crop'; raise its values.")
-    write_bytes(PICTURE, draw_steps(sorted(strips)))
-    return {"images": len(strips), "written": str(PICTURE)}
+    write_bytes(FIGURE, draw_steps(sorted(strips)))
+    return {"images": len(strips), "written": str(FIGURE)}
 
 
-def _examples() -> list[Photo]:
-    """The kept image of the smallest SHA-256 of each of the first _ROWS varieties in order of name."""
-    first = {photo.variety: photo for photo in reversed(kept_photos())}
+def _examples() -> list[KeptImage]:
+    """The kept image with the smallest SHA-256 of each of the first _ROWS varieties by name."""
+    first = {image.variety: image for image in reversed(kept_images())}
     return list(islice((first[variety] for variety in sorted(first)), _ROWS))
 
 
-def _strip(photo: Photo, params: CropParams) -> bytes:
-    view = view_photo(photo.path, params)
-    return encode_png(step_strip(view, cut_stone(view, params), params))
+def _strip(image: KeptImage, params: CropParams) -> bytes:
+    segmented = segment_file(image.path, params)
+    return encode_png(step_strip(segmented, cut_stone(segmented, params), params))

@@ -1,10 +1,10 @@
-"""How a stone is found, as a picture: original, edges, mask, box and crop side by side."""
+"""Draw how a stone is found: original, edges, mask, box and crop side by side."""
 
 import cv2
 import numpy as np
 
 from curation.cropping.segmentation import Box
-from curation.cropping.square_crop import Crop, View
+from curation.cropping.square_crop import Crop, SegmentedImage
 from curation.imaging.centre_crop import cut_centre
 from curation.params import CropParams
 from gemkit.image_codec import decode_rgb, encode_png
@@ -17,7 +17,7 @@ _GREEN, _ORANGE, _GREY, _PALE = (40, 220, 90), (255, 150, 30), (70, 70, 70), (20
 
 
 def draw_steps(strips: list[tuple[str, bytes]]) -> bytes:
-    """A PNG with one row of captioned panels for each (name, strip of `step_strip`)."""
+    """A PNG with one row of captioned panels for each (name, encoded `step_strip`)."""
     rows = []
     for name, strip in strips:
         panels = np.split(decode_rgb(strip), len(STEPS), axis=1)
@@ -27,9 +27,9 @@ def draw_steps(strips: list[tuple[str, bytes]]) -> bytes:
     return encode_png(np.concatenate(rows))
 
 
-def step_strip(view: View, crop: Crop, params: CropParams, panel: int = PANEL) -> np.ndarray:
-    """Original, edges, mask, box (stone green, crop's square orange) and crop, each panel × panel, RGB."""
-    image, stone, factor = view
+def step_strip(segmented: SegmentedImage, crop: Crop, params: CropParams, panel: int = PANEL) -> np.ndarray:
+    """Original, edges, mask, boxes (stone green, crop orange) and crop, each panel × panel pixels, RGB."""
+    image, stone, factor = segmented
     edges = stone.edges.astype(np.uint8) * 255
     mask = np.zeros_like(edges) if stone.mask is None else stone.mask
     boxed = _panel(image, panel)
@@ -43,7 +43,7 @@ def step_strip(view: View, crop: Crop, params: CropParams, panel: int = PANEL) -
 
 
 def _on_pale(image: np.ndarray) -> np.ndarray:
-    """An RGB or RGBA image as RGB, on pale grey where it is transparent."""
+    """An RGB or RGBA image as RGB, with pale grey where it is transparent."""
     if image.shape[2] == 3:
         return image
     alpha = image[..., 3:] / 255
@@ -62,7 +62,7 @@ def _panel(image: np.ndarray, side: int) -> np.ndarray:
 
 
 def _in_panel(box: Box, shape: tuple[int, ...], factor: int, side: int) -> Box:
-    """Where a box of the source is in the panel of an image of this shape."""
+    """A box of the source in the coordinates of the panel of an image of this shape."""
     height, width = shape[:2]
     scale = side / max(height, width)
     x, y = (side - width * scale) / 2, (side - height * scale) / 2
@@ -73,6 +73,6 @@ def _in_panel(box: Box, shape: tuple[int, ...], factor: int, side: int) -> Box:
 
 def _captioned(panel: np.ndarray, caption: str) -> np.ndarray:
     framed = cv2.copyMakeBorder(panel, _CAPTION, _GAP, _GAP, _GAP, cv2.BORDER_CONSTANT, value=(255, 255, 255))
-    text = caption.encode("ascii", "replace").decode()  # the font has no other letters
+    text = caption.encode("ascii", "replace").decode()  # the font only has ASCII
     cv2.putText(framed, text, (_GAP, _CAPTION - 7), cv2.FONT_HERSHEY_SIMPLEX, 0.42, _GREY, 1, cv2.LINE_AA)
     return framed

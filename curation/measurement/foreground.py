@@ -1,8 +1,8 @@
-"""What stands out from an image's background, and what reaches into it from its border.
+"""Separate an image from its background: its connected components, and the one that enters over the border.
 
-All on a picture of about 64 pixels. A store photo's background is a plane of colour: even, or lit from one
-side. It is fitted to the outermost pixels, and what differs from it makes regions: stones, and limbs, which
-come in over a long part of the border, as hands do, gloved or bare.
+Works on an image of about 64 pixels. A store photo's background is a plane of colour: even, or lit from one
+side. The plane is fitted to the outermost pixels. Pixels that differ from it form connected components:
+stones, and a border component, which meets a long part of the border, as a hand, gloved or bare, does.
 """
 
 import functools
@@ -11,44 +11,44 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-#: Lightness counts less than colour in the distance to the background: shadows are not stones.
+#: Weights of L*, a*, b* in the distance to the background. Lightness counts less: shadows are not stones.
 _WEIGHTS = np.array([0.6, 1.0, 1.0], np.float32)
 
-#: Least distance from the background, and how many times the background's own residual.
+#: Minimum distance from the background (Lab), absolute and as a multiple of the background's residual.
 _DISTANCE, _RESIDUALS = 10.0, 4.0
-#: The same for limbs: a white glove on white is paler than any stone.
-_LIMB_DISTANCE, _LIMB_RESIDUALS = 5.0, 3.5
+#: The same for the border component: a white glove on white is paler than any stone.
+_BORDER_DISTANCE, _BORDER_RESIDUALS = 5.0, 3.5
 
-#: What is removed as too small to be a region.
+#: Structuring element of the opening that removes specks.
 _SPECK = np.ones((2, 2), np.uint8)
-#: A region counts as a stone with this share of the image and of the largest region.
+#: Minimum area of a stone, as a share of the image and of the largest component.
 _STONE, _OF_LARGEST = 0.006, 0.25
-#: Least share of its convex hull that a stone fills.
+#: Minimum share of its convex hull that a stone fills.
 _COMPACT = 0.7
 
-#: Least share of the image that a limb covers.
-_LIMB_SHARE = 0.05
+#: Minimum area of the border component, as a share of the image.
+_BORDER_COMPONENT_SHARE = 0.05
 
-#: Gradient of lightness, L* a pixel, below which a surface is flat: a cabochon's shading is steeper.
+#: Lightness gradient (L*/pixel) below which a surface is flat. A cabochon's shading is steeper.
 _FLAT = 0.8
 
 
-class _Frame(NamedTuple):
-    """Geometry of pictures of one shape."""
+class _Grid(NamedTuple):
+    """Pixel coordinates of images of one shape."""
 
     plane: np.ndarray  # (pixels, 3): 1, x, y
-    outline: np.ndarray  # the outermost pixels, clockwise, as indices of the flattened picture
+    outline: np.ndarray  # the outermost pixels, clockwise, as indices of the flattened image
     outline_plane: np.ndarray
 
 
 @functools.lru_cache(256)
-def _frame(height: int, width: int) -> _Frame:
+def _grid(height: int, width: int) -> _Grid:
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     plane = np.stack([np.ones_like(x), x / max(1, width - 1) * 2 - 1, y / max(1, height - 1) * 2 - 1], -1)
-    numbers = np.arange(height * width).reshape(height, width)
-    sides = (numbers[0], numbers[1:, -1], numbers[-1, -2::-1], numbers[-2:0:-1, 0])
+    indices = np.arange(height * width).reshape(height, width)
+    sides = (indices[0], indices[1:, -1], indices[-1, -2::-1], indices[-2:0:-1, 0])
     outline = np.concatenate(sides)
-    return _Frame(plane.reshape(-1, 3), outline, plane.reshape(-1, 3)[outline])
+    return _Grid(plane.reshape(-1, 3), outline, plane.reshape(-1, 3)[outline])
 
 
 class Background(NamedTuple):
@@ -58,176 +58,190 @@ class Background(NamedTuple):
     residual: float
 
 
-class Regions(NamedTuple):
-    """What stands out from the background as stones do.
+class Components(NamedTuple):
+    """The connected components that stand out from the background as stones do.
 
-    `mask`: its pixels, 0 and 1, specks left out; `outlines` and `areas` (shares of the image) of its regions;
-    `largest`: number of the largest, None where nothing stands out; `filled`: its pixels and its holes.
+    `mask`: their pixels, 0 and 1, without specks; `contours` and `areas` (shares of the image): one per
+    component; `largest`: index of the largest, None if there is none; `filled`: the largest with its holes.
     """
 
     mask: np.ndarray
-    outlines: tuple[np.ndarray, ...]
+    contours: tuple[np.ndarray, ...]
     areas: np.ndarray
     largest: int | None
     filled: np.ndarray
 
 
-class Limb(NamedTuple):
-    """What stands out as limbs do, `mask` (0 and 1), and the region of it that meets the border over the
-    longest run: `colours`, those of its pixels, and `run`, as a share of the border; none and 0 without."""
+class BorderComponent(NamedTuple):
+    """The component with the longest run along the border.
+
+    `mask`: all pixels that differ from the background by the limits of border components, 0 and 1;
+    `colours`: colours of the component's own pixels; `run`: its run as a share of the border. Without such a
+    component `colours` is empty and `run` 0.
+    """
 
     mask: np.ndarray
     colours: np.ndarray
     run: float
 
 
-class Scene(NamedTuple):
-    """A picture, height × width × 3, float32, CIE Lab, and what several measurements need to know of it.
+class Analysis(NamedTuple):
+    """An image and the intermediate results that several measurements share.
 
-    `across` and `down`: the gradient, of each channel; `slope`: its size in lightness, `steepness`: in all
-    three, in units of Lab a pixel.
+    `lab`: height × width × 3, float32, CIE Lab; `gradient_x` and `gradient_y`: per channel;
+    `lightness_gradient` and `colour_gradient`: magnitude in L* and in all three channels, Lab per pixel.
     """
 
     lab: np.ndarray
     background: Background
-    regions: Regions
-    limb: Limb
-    across: np.ndarray
-    down: np.ndarray
-    slope: np.ndarray
-    steepness: np.ndarray
+    components: Components
+    border_component: BorderComponent
+    gradient_x: np.ndarray
+    gradient_y: np.ndarray
+    lightness_gradient: np.ndarray
+    colour_gradient: np.ndarray
 
 
-def scene(lab: np.ndarray) -> Scene:
-    """Look at a picture."""
+def analyse(lab: np.ndarray) -> Analysis:
+    """Separate an image, height × width × 3, float32, CIE Lab, from its background."""
     background = fit_background(lab)
-    across = cv2.Sobel(lab, cv2.CV_32F, 1, 0, scale=0.125)
-    down = cv2.Sobel(lab, cv2.CV_32F, 0, 1, scale=0.125)
-    squares = across * across + down * down
-    return Scene(
+    gradient_x = cv2.Sobel(lab, cv2.CV_32F, 1, 0, scale=0.125)
+    gradient_y = cv2.Sobel(lab, cv2.CV_32F, 0, 1, scale=0.125)
+    squares = gradient_x * gradient_x + gradient_y * gradient_y
+    return Analysis(
         lab,
         background,
-        _regions(background),
-        _limb(lab, background),
-        across,
-        down,
-        slope=np.sqrt(squares[..., 0]),
-        steepness=np.sqrt(squares @ np.ones(3, np.float32)),
+        _components(background),
+        _border_component(lab, background),
+        gradient_x,
+        gradient_y,
+        lightness_gradient=np.sqrt(squares[..., 0]),
+        colour_gradient=np.sqrt(squares @ np.ones(3, np.float32)),
     )
 
 
 def fit_background(lab: np.ndarray) -> Background:
-    """Fit a plane of colour to the border by least squares, twice without what lies far off."""
+    """Fit a plane of colour to the border by least squares, refitted twice without outliers."""
     height, width = lab.shape[:2]
-    frame = _frame(height, width)
+    grid = _grid(height, width)
     colours = lab.reshape(-1, 3)
-    border = colours[frame.outline]
-    away = _norm(border - median(border))
+    border = colours[grid.outline]
+    residuals = _norm(border - median(border))
     fitted = np.zeros((3, 3), np.float32)
     for _ in range(2):
-        near = away <= max(6.0, 2.5 * quantile(away, 0.5))
-        plane = frame.outline_plane[near]
-        # A little ridge: the border of a picture one pixel wide fixes no slope.
-        fitted = np.linalg.solve(plane.T @ plane + 1e-3 * np.eye(3, dtype=np.float32), plane.T @ border[near])
-        away = _norm(border - frame.outline_plane @ fitted)
-    distance = _norm(colours - frame.plane @ fitted).reshape(height, width)
-    return Background(distance, quantile(away, 0.5))
+        inliers = residuals <= max(6.0, 2.5 * quantile(residuals, 0.5))
+        plane = grid.outline_plane[inliers]
+        # A small ridge term: the border of an image one pixel wide does not determine a slope.
+        fitted = np.linalg.solve(
+            plane.T @ plane + 1e-3 * np.eye(3, dtype=np.float32), plane.T @ border[inliers]
+        )
+        residuals = _norm(border - grid.outline_plane @ fitted)
+    distance = _norm(colours - grid.plane @ fitted).reshape(height, width)
+    return Background(distance, quantile(residuals, 0.5))
 
 
-def _regions(background: Background) -> Regions:
+def _components(background: Background) -> Components:
     far = background.distance > max(_DISTANCE, _RESIDUALS * background.residual)
     mask = cv2.morphologyEx(far.view(np.uint8), cv2.MORPH_OPEN, _SPECK)
-    outlines = tuple(cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0])
-    areas = np.array([cv2.contourArea(outline) for outline in outlines]) / mask.size
+    contours = tuple(cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0])
+    areas = np.array([cv2.contourArea(contour) for contour in contours]) / mask.size
     filled = np.zeros_like(mask)
     if not areas.any():
-        return Regions(mask, outlines, areas, None, filled)
+        return Components(mask, contours, areas, None, filled)
     largest = int(areas.argmax())
-    return Regions(mask, outlines, areas, largest, cv2.drawContours(filled, outlines, largest, 1, -1))
+    return Components(mask, contours, areas, largest, cv2.drawContours(filled, contours, largest, 1, -1))
 
 
-def _limb(lab: np.ndarray, background: Background) -> Limb:
-    far = background.distance > max(_LIMB_DISTANCE, _LIMB_RESIDUALS * background.residual)
+def _border_component(lab: np.ndarray, background: Background) -> BorderComponent:
+    far = background.distance > max(_BORDER_DISTANCE, _BORDER_RESIDUALS * background.residual)
     mask = far.view(np.uint8)
-    found = longest_at_border(mask, _LIMB_SHARE)
-    return Limb(mask, lab[found[0]], found[1]) if found else Limb(mask, lab[:0, 0], 0.0)
+    found = longest_border_component(mask, _BORDER_COMPONENT_SHARE)
+    if found is None:
+        return BorderComponent(mask, lab[:0, 0], 0.0)
+    return BorderComponent(mask, lab[found[0]], found[1])
 
 
-def stone_regions(scene: Scene) -> dict[str, Any]:
-    """How many regions of about one size stand out, and what the largest is like.
+def stone_measurements(image: Analysis) -> dict[str, Any]:
+    """Count the stone-like components and describe the largest component.
 
-    `stones`: their number; `stone_contrast`: distance from the background that one pixel in a hundred
-    exceeds; of the largest, `stone_share`: of the image, `stone_solidity`: of its convex hull,
-    `stone_elongation`: longer over shorter side of the smallest rectangle around it, `stone_flatness`: share
-    of its surface without any shading, `stone_spread`: median distance of its pixels from their own median
-    colour (a*, b*), `stone_box`: [left, top, right, bottom] in pixels. All 0 where nothing stands out.
+    `stones`: their number; `stone_contrast`: 99th percentile of the distance from the background. Of the
+    largest component: `stone_share`: its share of the image; `stone_solidity`: its share of its convex hull;
+    `stone_elongation`: longer over shorter side of the smallest rectangle around it; `stone_flatness`: share
+    of its surface without shading; `stone_spread`: median distance of its pixels from their own median
+    colour (a*, b*); `stone_box`: [left, top, right, bottom] in pixels. These are 0 without a component.
     """
-    regions = scene.regions
-    contrast = quantile(scene.background.distance, 0.99)
-    if regions.largest is None:
+    components = image.components
+    contrast = quantile(image.background.distance, 0.99)
+    if components.largest is None:
         return {
             "stones": 0, "stone_contrast": contrast, "stone_share": 0.0, "stone_solidity": 0.0,
             "stone_elongation": 0.0, "stone_flatness": 0.0, "stone_spread": 0.0, "stone_box": [0, 0, 0, 0],
         }  # fmt: skip
-    outline, share = regions.outlines[regions.largest], float(regions.areas[regions.largest])
+    contour, share = components.contours[components.largest], float(components.areas[components.largest])
     least = max(_STONE, _OF_LARGEST * share)
-    candidates = (regions.outlines[number] for number in np.flatnonzero(regions.areas > least))
-    sides = cv2.minAreaRect(outline)[1]
-    left, top, width, height = cv2.boundingRect(outline)
-    inside = np.flatnonzero(cv2.drawContours(regions.filled.copy(), [outline], -1, 0, 3))
+    candidates = (components.contours[index] for index in np.flatnonzero(components.areas > least))
+    sides = cv2.minAreaRect(contour)[1]
+    left, top, width, height = cv2.boundingRect(contour)
+    inside = np.flatnonzero(cv2.drawContours(components.filled.copy(), [contour], -1, 0, 3))
+    gradient = image.lightness_gradient.ravel()
     return {
-        "stones": sum(_is_stone(candidate, regions.mask.shape) for candidate in candidates),
+        "stones": sum(_is_stone(candidate, components.mask.shape) for candidate in candidates),
         "stone_contrast": contrast,
         "stone_share": share,
-        "stone_solidity": cv2.contourArea(outline) / cv2.contourArea(cv2.convexHull(outline)),
+        "stone_solidity": cv2.contourArea(contour) / cv2.contourArea(cv2.convexHull(contour)),
         "stone_elongation": (max(sides) + 1) / (min(sides) + 1),
-        "stone_flatness": float((scene.slope.ravel()[inside] < _FLAT).mean()) if len(inside) else 0.0,
-        "stone_spread": _spread(scene.lab.reshape(-1, 3)[inside, 1:]),
+        "stone_flatness": float((gradient[inside] < _FLAT).mean()) if len(inside) else 0.0,
+        "stone_spread": _spread(image.lab.reshape(-1, 3)[inside, 1:]),
         "stone_box": [left, top, left + width, top + height],
     }
 
 
-def _is_stone(outline: np.ndarray, shape: tuple[int, ...]) -> bool:
-    """Whether a region is compact and lies inside the picture; fingers come in from its border."""
-    left, top, width, height = cv2.boundingRect(outline)
+def _is_stone(contour: np.ndarray, shape: tuple[int, ...]) -> bool:
+    """Whether a component is compact and does not touch the border, as fingers do."""
+    left, top, width, height = cv2.boundingRect(contour)
     is_inside = left > 0 and top > 0 and left + width < shape[1] and top + height < shape[0]
-    return is_inside and cv2.contourArea(outline) > _COMPACT * cv2.contourArea(cv2.convexHull(outline))
+    return is_inside and cv2.contourArea(contour) > _COMPACT * cv2.contourArea(cv2.convexHull(contour))
 
 
-def limbs(scene: Scene) -> dict[str, float]:
-    """The region that meets the border over the longest run.
+def border_component_measurements(image: Analysis) -> dict[str, float]:
+    """Describe the component with the longest run along the border.
 
-    `limb_share`: of the image, `limb_border`: its run as a share of the border, `limb_spread`: median
-    distance of its pixels from their own median colour (Lab). All 0 without one.
+    `border_component_share`: its share of the image; `border_component_run`: its run as a share of the
+    border; `border_component_spread`: median distance of its pixels from their own median colour (Lab).
+    All are 0 without one.
     """
-    limb = scene.limb
-    share = len(limb.colours) / limb.mask.size
-    return {"limb_share": share, "limb_border": limb.run, "limb_spread": _spread(limb.colours)}
+    component = image.border_component
+    return {
+        "border_component_share": len(component.colours) / component.mask.size,
+        "border_component_run": component.run,
+        "border_component_spread": _spread(component.colours),
+    }
 
 
-def longest_at_border(mask: np.ndarray, share: float) -> tuple[np.ndarray, float] | None:
-    """Of the mask's regions of at least that share of the image the one with the longest run at the border.
+def longest_border_component(mask: np.ndarray, share: float) -> tuple[np.ndarray, float] | None:
+    """Find the mask's component of at least that share of the image with the longest run along the border.
 
-    Gives its pixels (height × width, bool) and the run as a share of the border; None when none is at it.
+    Returns its pixels (height × width, bool) and the run as a share of the border; None if no component
+    meets the border.
     """
-    outline = _frame(*mask.shape).outline
+    outline = _grid(*mask.shape).outline
     if not mask.reshape(-1)[outline].any():
         return None
-    count, regions, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=4)
-    at_border = regions.reshape(-1)[outline]
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=4)
+    at_border = labels.reshape(-1)[outline]
     runs = {
-        region: _longest_run(at_border == region)
-        for region in range(1, count)
-        if stats[region, cv2.CC_STAT_AREA] >= share * mask.size
+        label: _longest_run(at_border == label)
+        for label in range(1, count)
+        if stats[label, cv2.CC_STAT_AREA] >= share * mask.size
     }
-    best = max(runs, key=lambda region: runs[region], default=0)
+    best = max(runs, key=lambda label: runs[label], default=0)
     if not best or not runs[best]:
         return None
-    return regions == best, runs[best] / len(outline)
+    return labels == best, runs[best] / len(outline)
 
 
 def _longest_run(on: np.ndarray) -> int:
-    """Length of the longest row of True, around the end."""
+    """Length of the longest run of True in a circular array."""
     gaps = np.flatnonzero(~on)
     if not len(gaps):
         return len(on)
@@ -244,17 +258,17 @@ def _spread(colours: np.ndarray) -> float:
 
 
 def distances(colours: np.ndarray) -> np.ndarray:
-    """Of each colour from the median of all; `colours`: count × channels."""
+    """Distance of each colour from the median of all; `colours`: count × channels."""
     return np.sqrt(np.square(colours - median(colours)).sum(axis=1))
 
 
 def median(colours: np.ndarray) -> np.ndarray:
     """The median of each channel; `colours`: count × channels."""
-    place = (len(colours) - 1) // 2
-    return np.partition(colours, place, axis=0)[place]
+    rank = (len(colours) - 1) // 2
+    return np.partition(colours, rank, axis=0)[rank]
 
 
 def quantile(values: np.ndarray, share: float) -> float:
-    """One of the values, the one at that share of their order; ten times as fast as NumPy's quantile."""
-    place = int(share * (values.size - 1))
-    return float(np.partition(values, place, axis=None)[place])
+    """A quantile without interpolation: one of the values. Ten times as fast as NumPy's."""
+    rank = int(share * (values.size - 1))
+    return float(np.partition(values, rank, axis=None)[rank])

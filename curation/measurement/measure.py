@@ -1,4 +1,4 @@
-"""The stage `measure`: everything that later rules want to know of an image, measured once in its life."""
+"""The stage `measure`: everything that the cleaning rules need to know about an image, once per image."""
 
 import functools
 from collections import Counter
@@ -19,18 +19,18 @@ from gemkit.progress import Progress
 from gemkit.tables import read_table, write_stream
 from scraper.tables import IMAGES
 
-#: Raise it when a measurement changes: every image is then measured again.
-VERSION = 7
+#: Raise it when a measurement changes or a column is renamed: every image is then measured again.
+VERSION = 8
 RAW = Path("data/raw")
 MEASURED_FOLDER = Path("data/measured")
 
-#: Columns that the memo, which is text, holds in hexadecimal.
+#: Columns stored in hexadecimal in the memo, which is text.
 _BINARY_COLUMNS = [field.name for field in MEASURED if pa.types.is_fixed_size_binary(field.type)]
 
-#: Rows written at a time: a million images' table need not fit in memory.
+#: Rows written at a time, so that the table of a million images need not fit in memory.
 _ROWS = 10_000
 
-#: A row of MEASURED by column, but for `sha256`.
+#: A row of MEASURED by column, without `sha256`.
 Record = dict[str, Any]
 
 
@@ -42,8 +42,8 @@ class StoredImage(NamedTuple):
 def measure(site: str, params_path: Path) -> dict[str, Any]:
     """Measure the stored images of a site into data/measured/<site>.parquet; returns a summary.
 
-    An image that crashes its worker or takes more than the limits has that as its error, and is tried again
-    by the next run. Raises UserError when the raw table or an image file is missing.
+    An image that crashes its worker or exceeds the limits gets that as its error; the next run tries it
+    again. Raises UserError when the raw table or an image file is missing.
     """
     settings = read_measure(params_path)
     files = stored_images(site)
@@ -88,13 +88,13 @@ def stored_images(site: str) -> dict[str, Path]:
 
 
 def _row(sha256: str, record: Record) -> Record:
-    """A row of MEASURED; `record` is left as it is."""
+    """A row of MEASURED; does not modify `record`."""
     binary = {name: bytes.fromhex(record[name]) for name in _BINARY_COLUMNS if record.get(name)}
     return {"sha256": sha256, **record, **binary}
 
 
 def measure_image(image: StoredImage, settings: MeasureParams) -> Record:
-    """What MEASURED says of an image; `error` and the file's size alone where it cannot be decoded.
+    """The row of MEASURED for an image; only `error` and the file's size if it cannot be decoded.
 
     Pure. Binary columns are in hexadecimal. Raises UserError when the file is missing.
     """
@@ -123,10 +123,10 @@ def measure_image(image: StoredImage, settings: MeasureParams) -> Record:
 
 
 def _text(pixels: np.ndarray, measured: Record, settings: MeasureParams) -> Record:
-    """The columns about text, which is only looked for where there are strokes like those of letters."""
+    """The columns about text, which is searched only in images with dense strokes."""
     from curation.measurement.ocr import Text, find_text
 
-    is_suspect = measured["text_look"] >= settings.text_look
+    is_suspect = measured["stroke_density"] >= settings.stroke_density
     text = find_text(pixels, settings.text_side) if is_suspect else Text(0, 0.0, [])
     over = [line for line in text.lines if line.is_over(measured["stone_box"])]
     return {

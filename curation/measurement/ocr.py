@@ -1,7 +1,7 @@
-"""Printed text in an image: a cheap look for strokes, then rapidocr's detector and recogniser.
+"""Read printed text in an image: a cheap stroke filter first, then rapidocr's detector and recogniser.
 
-The wheel of rapidocr carries both models. Detection costs many times what a decode does, recognition more:
-an image that shows no strokes beside each other is spared both.
+The rapidocr wheel includes both models. Detection costs many times as much as decoding, and recognition even
+more, so both are skipped for an image without dense strokes.
 """
 
 import functools
@@ -10,42 +10,42 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-from curation.imaging.resize import at_most, halve_towards
+from curation.imaging.resize import halve_towards, shrink_to
 
-#: Longer side of the grey picture in which strokes are looked for, and how wide they may be there.
-LOOK_SIDE = 256
+#: Longer side in pixels of the grey image in which strokes are searched, and their maximum width there.
+STROKE_SIDE = 256
 _STROKE = 6
 _STROKE_CONTRAST = 16
-#: Window, about as large as a word, over which the share of stroke pixels is taken.
+#: Window, about the size of a word, over which the share of stroke pixels is averaged.
 _WORD = (48, 10)
 
-#: Longer side at which lines are read, and how many at most: so many of the longest, where headings are, and
-#: as many of those next to the middle, where the stone is.
+#: Longer side in pixels at which lines are read, and how many are read: this many of the longest lines, which
+#: are headings, and as many of the lines closest to the middle, where the stone is.
 _READ_SIDE = 1280
 _LINES = 4
 
-#: Share of a line's box that lies over another box when the line does.
+#: Minimum share of a line's box inside another box for the line to be over that box.
 _OVERLAP = 0.25
 
-#: A line counts as read with this confidence and this many letters: facets are often taken for a character
-#: or two, hardly ever for three letters.
+#: Minimum confidence and number of letters of a line that counts as read. Facets are often taken for one or
+#: two characters, hardly ever for three letters.
 _CONFIDENCE = 0.75
 _LETTERS = 3
 
 
 class Line(NamedTuple):
-    """A line that was read, in `box` [left, top, right, bottom], as shares of width and height."""
+    """A line that was read; `box` is [left, top, right, bottom] as shares of width and height."""
 
     text: str
     box: list[float]
 
     @property
     def letters(self) -> int:
-        """Letters in it: facets are taken for digits more often."""
+        """Number of letters. Digits do not count, since facets are more often taken for digits."""
         return sum(character.isalpha() for character in self.text)
 
     def is_over(self, box: list[float]) -> bool:
-        """Whether a good part of it lies in another box of that kind."""
+        """Whether enough of the line is inside another box, also in shares of width and height."""
         left, top, right, bottom = self.box
         width = min(right, box[2]) - max(left, box[0])
         height = min(bottom, box[3]) - max(top, box[1])
@@ -53,7 +53,7 @@ class Line(NamedTuple):
 
 
 class Text(NamedTuple):
-    """`boxes`: those of the detector, `area`: share of the image under them, `lines`: what could be read."""
+    """`boxes`: number of detected boxes; `area`: share of the image under them; `lines`: the lines read."""
 
     boxes: int
     area: float
@@ -61,13 +61,13 @@ class Text(NamedTuple):
 
 
 def stroke_density(pixels: np.ndarray) -> float:
-    """Largest share of pixels on thin strokes, dark or light, in any window of a word's size; 0 to 1.
+    """Largest share of pixels on thin dark or light strokes in any word-sized window, 0 to 1.
 
-    `pixels`: height × width × 3, uint8, RGB. Strokes are what a morphological opening or closing with a
-    horizontal line removes.
+    `pixels`: height × width × 3, uint8, RGB. Strokes are the pixels that a morphological opening or closing
+    with a horizontal line removes.
     """
-    grey = cv2.cvtColor(halve_towards(pixels, LOOK_SIDE), cv2.COLOR_RGB2GRAY)
-    scale = LOOK_SIDE / max(grey.shape)
+    grey = cv2.cvtColor(halve_towards(pixels, STROKE_SIDE), cv2.COLOR_RGB2GRAY)
+    scale = STROKE_SIDE / max(grey.shape)
     if scale < 1:
         grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR)
     line = np.ones((1, _STROKE + 1), np.uint8)
@@ -78,17 +78,17 @@ def stroke_density(pixels: np.ndarray) -> float:
 
 
 def find_text(pixels: np.ndarray, side: int) -> Text:
-    """Detect text and read its longest lines, and some in the middle.
+    """Detect text and read the longest lines and those closest to the middle.
 
-    `pixels`: height × width × 3, uint8, RGB; the detector sees it with its longer side at most `side` pixels.
+    `pixels`: height × width × 3, uint8, RGB. The detector sees it shrunk to a longer side of `side`.
     """
     engine = _engine(side)
-    image = cv2.cvtColor(at_most(pixels, _READ_SIDE), cv2.COLOR_RGB2BGR)
-    found = engine(at_most(image, side), use_det=True, use_cls=False, use_rec=False)
+    image = cv2.cvtColor(shrink_to(pixels, _READ_SIDE), cv2.COLOR_RGB2BGR)
+    found = engine(shrink_to(image, side), use_det=True, use_cls=False, use_rec=False)
     if found.boxes is None:
         return Text(0, 0.0, [])
     height, width = image.shape[:2]
-    small_height, small_width = at_most(image, side).shape[:2]
+    small_height, small_width = shrink_to(image, side).shape[:2]
     boxes = np.asarray(found.boxes, np.float32)
     area = sum(cv2.contourArea(box) for box in boxes) / (small_height * small_width)
     boxes *= (width / small_width, height / small_height)
@@ -105,7 +105,7 @@ def _length(box: np.ndarray) -> float:
 
 
 def _read(engine: Any, image: np.ndarray, box: np.ndarray) -> Line | None:
-    """The line of text in a box (four corners), or None where nothing can be read."""
+    """The line of text in a box (four corners), or None if it cannot be read."""
     from rapidocr.utils.process_img import get_rotate_crop_image
 
     read = engine(get_rotate_crop_image(image, box), use_det=False, use_cls=False, use_rec=True)

@@ -1,7 +1,8 @@
-"""What copies of a picture have in common, whatever its frame, its crop, its light and its mirroring.
+"""Hashes and a thumbnail that survive framing, cropping, relighting and mirroring.
 
-Everything is taken from the content box: the mean of the pixels that stand out from the background, and their
-spread to each side. A cropped or framed copy has the same box around the same stone.
+All are computed on the content box, which is centred on the mean of the pixels that stand out from the
+background and scaled by their spread in x and y. A cropped or framed copy has the same box around the same
+stone.
 """
 
 import cv2
@@ -13,26 +14,26 @@ from PIL import Image
 #: Side of the thumbnail of the content box, in pixels.
 THUMBNAIL = 16
 
-#: The content box is looked for in a picture reduced by a whole number, to no less than this many pixels.
+#: The content box is found in the image reduced by an integer factor, to at least this many pixels.
 _SIDE = 64
 
-#: Half sides of the content box in standard deviations; a uniform picture fills ±√3.
+#: Half sides of the content box in standard deviations; a uniform image spans ±√3.
 _REACH = 1.6
 
-#: A frame is at most this share of a side deep, uniform within so many grey levels on all but this share of
-#: its pixels, and ends over almost its whole length at once.
+#: A frame's maximum depth as a share of a side, its tolerance in grey levels, the maximum share of its pixels
+#: beyond that tolerance, and the minimum share of its length over which it ends at once.
 _FRAME_DEPTH, _FRAME_LEVELS, _FRAME_NOISE, _FRAME_END = 0.15, 8, 0.03, 0.8
 
 
-def picture_hashes(picture: np.ndarray) -> dict[str, str]:
+def perceptual_hashes(image: np.ndarray) -> dict[str, str]:
     """The columns `phash`, `phash_mirrored` and `thumbnail` of MEASURED, in hexadecimal.
 
-    `picture`: height × width × 3, uint8, RGB, of any size (256 pixels tell as much as more do). `thumbnail`
-    holds the content box as THUMBNAIL × THUMBNAIL × 3 bytes of RGB; `phash` is the 64-bit DCT hash of that,
-    `phash_mirrored` of its mirror image.
+    `image`: height × width × 3, uint8, RGB, of any size (more than 256 pixels add nothing). `thumbnail` holds
+    the content box as THUMBNAIL × THUMBNAIL × 3 bytes of RGB; `phash` is its 64-bit DCT hash, and
+    `phash_mirrored` that of its mirror image.
     """
-    inside = _without_frame(_reduced(picture))
-    thumbnail = _cut(inside, *_content_box(_prominence(inside)))
+    inside = _without_frame(_reduced(image))
+    thumbnail = _cut(inside, *_content_box(_saliency(inside)))
     grey = cv2.cvtColor(thumbnail, cv2.COLOR_RGB2GRAY)
     return {
         "phash": _hexadecimal(imagehash.phash(Image.fromarray(grey), highfreq_factor=2).hash),
@@ -42,7 +43,7 @@ def picture_hashes(picture: np.ndarray) -> dict[str, str]:
 
 
 def _mirrored_phash(grey: np.ndarray) -> np.ndarray:
-    """The bits of imagehash.phash of the mirror image: there every other frequency across is reversed."""
+    """The bits of imagehash.phash of the mirror image, whose odd horizontal frequencies change sign."""
     frequencies = scipy.fft.dctn(grey.astype(np.float64), type=2)[:8, :8]
     frequencies[:, 1::2] *= -1
     return frequencies > np.median(frequencies)
@@ -52,17 +53,17 @@ def _hexadecimal(bits: np.ndarray) -> str:
     return np.packbits(bits).tobytes().hex()
 
 
-def _reduced(picture: np.ndarray) -> np.ndarray:
-    # By a whole number OpenCV is several times as fast.
-    height, width = picture.shape[:2]
+def _reduced(image: np.ndarray) -> np.ndarray:
+    # OpenCV is several times as fast with an integer factor.
+    height, width = image.shape[:2]
     factor = max(1, max(height, width) // _SIDE)
     size = (max(8, width // factor), max(8, height // factor))
-    whole = picture[: size[1] * factor, : size[0] * factor]
+    whole = image[: size[1] * factor, : size[0] * factor]
     return cv2.resize(whole, size, interpolation=cv2.INTER_AREA)
 
 
 def _without_frame(small: np.ndarray) -> np.ndarray:
-    """The picture inside a frame of the corner's colour, on all or some of its sides."""
+    """The image inside a frame of the corner's colour, which may be on some sides only."""
     colour = small[0, 0].astype(float)
     unlike = 255 - cv2.inRange(small, colour - _FRAME_LEVELS, colour + _FRAME_LEVELS)
     rows = cv2.reduce(unlike, 1, cv2.REDUCE_AVG, dtype=cv2.CV_32F).ravel() / 255
@@ -73,9 +74,9 @@ def _without_frame(small: np.ndarray) -> np.ndarray:
 
 
 def _frame_depth(lines: np.ndarray, across: np.ndarray) -> int:
-    """How many lines are frame: none of it is unlike the corner, then at once nearly the whole line.
+    """The depth of the frame in lines: lines like the corner, ended by a line that differs almost everywhere.
 
-    `lines` and `across` are the shares of each row and column (or the reverse) that are unlike the corner.
+    `lines` and `across` are the shares of each row and column (or the reverse) that differ from the corner.
     """
     depth = int((lines > _FRAME_NOISE).argmax())
     if not 0 < depth <= _FRAME_DEPTH * len(lines):
@@ -83,11 +84,11 @@ def _frame_depth(lines: np.ndarray, across: np.ndarray) -> int:
     whole = (across > _FRAME_NOISE).mean()
     if lines[depth : depth + 2].max() < _FRAME_END * whole:
         return 0
-    return depth + 1  # the line in which frame and picture mix
+    return depth + 1  # the line in which frame and image mix
 
 
-def _prominence(small: np.ndarray) -> np.ndarray:
-    """How far each pixel stands out from the colour of the corners, 0 to 1."""
+def _saliency(small: np.ndarray) -> np.ndarray:
+    """How much each pixel stands out from the colour of the corners, 0 to 1."""
     lab = cv2.cvtColor(small, cv2.COLOR_RGB2LAB)
     height, width = small.shape[0] // 8 + 1, small.shape[1] // 8 + 1
     ends = np.concatenate([lab[:height], lab[-height:]])
@@ -102,7 +103,7 @@ def _prominence(small: np.ndarray) -> np.ndarray:
 
 
 def _content_box(weights: np.ndarray) -> tuple[float, float, float, float]:
-    """Centre x and y and half sides of the box around the weights, in pixels."""
+    """Centre x and y, half width and half height of the content box, in pixels."""
     moments = cv2.moments(weights)
     mass = moments["m00"]
     if mass < 1:
@@ -116,7 +117,7 @@ def _content_box(weights: np.ndarray) -> tuple[float, float, float, float]:
 
 
 def _cut(small: np.ndarray, x: float, y: float, half_width: float, half_height: float) -> np.ndarray:
-    """The box as a thumbnail; beyond the picture its edge goes on."""
+    """The box as a thumbnail, with the image's edge replicated beyond it."""
     side = 2 * THUMBNAIL
     step_x, step_y = 2 * half_width / side, 2 * half_height / side
     matrix = np.array([[step_x, 0, x - half_width + step_x / 2], [0, step_y, y - half_height + step_y / 2]])

@@ -1,8 +1,8 @@
-"""What is measured on the pixels of one image. `pixels` is always height × width × 3, uint8, RGB.
+"""Measurements on the pixels of one image. `pixels` is always height × width × 3, uint8, RGB.
 
-Colours, regions and sharpness are measured on a picture of 64 pixels, where they cost a fraction of the
-decode; that is where the rules' thresholds hold, whatever the size of the file. A plain frame around it is
-left out: it says nothing of what it frames.
+Colours, components and sharpness are measured on the image reduced to 64 pixels, where they cost a fraction
+of the decode. The rules' thresholds apply at that size, whatever the size of the file. A plain frame around
+the image is cut off first: it says nothing about the image inside.
 """
 
 from typing import Any
@@ -13,60 +13,66 @@ import xxhash
 
 from curation.imaging.border import inside_frame
 from curation.imaging.resize import fit, halve, halve_towards
-from curation.measurement.foreground import limbs, longest_at_border, median, scene, stone_regions
-from curation.measurement.ocr import LOOK_SIDE, stroke_density
-from curation.measurement.perceptual_hash import picture_hashes
-from curation.measurement.shape_features import picture_traits
+from curation.measurement.foreground import (
+    analyse,
+    border_component_measurements,
+    longest_border_component,
+    median,
+    stone_measurements,
+)
+from curation.measurement.ocr import STROKE_SIDE, stroke_density
+from curation.measurement.perceptual_hash import perceptual_hashes
+from curation.measurement.shape_features import compute_features
 
-#: Longer side of the picture that the hashes are taken of, and half of it, for everything else.
+#: Longer side in pixels of the reduced image that is hashed; everything else is measured at half of it.
 SIDE = 128
 
-#: Share of the shorter side that counts as the border.
+#: Width of the border, as a share of the shorter side.
 _BORDER = 0.04
 
-#: Spread of Lab colour (root of the summed variances) at which a border is not uniform at all.
+#: Spread of Lab colour (root of the summed variances) at which the uniformity of a border reaches 0.
 _BORDER_SPREAD = 40.0
 
-#: Lightness from which on a pixel is burnt out.
+#: Lightness (L*) from which on a pixel is overexposed.
 _CLIPPED = 99.0
 
 #: Skin in Cr and Cb (Chai and Ngan, IEEE Trans. CSVT 9(4), 1999), and in hue (degrees, around red) and
-#: saturation (after Sobottka and Pitas, ICIP 1996). Limits moved on 1,000 photos of stones: pinkish white
-#: paper is paler than skin, a citrine more vivid.
+#: saturation (after Sobottka and Pitas, ICIP 1996). The limits were adjusted on 1,000 photos of stones:
+#: pinkish white paper is paler than skin, a citrine more vivid.
 _SKIN_CR, _SKIN_CB = (135, 173), (77, 127)
 _SKIN_HUE, _SKIN_SATURATION = (-30, 50), (0.12, 0.70)
-#: Least share of the image that a region of skin covers.
+#: Minimum area of a skin region, as a share of the image.
 _SKIN_REGION = 0.02
 
 
 def measure_pixels(pixels: np.ndarray) -> dict[str, Any]:
-    """The columns of MEASURED that come from the pixels, but for the text found; hashes in hexadecimal."""
+    """The columns of MEASURED computed from the pixels, except those of text; hashes in hexadecimal."""
     height, width = pixels.shape[:2]
-    reduced = halve_towards(pixels, LOOK_SIDE)
-    picture = fit(reduced, SIDE)
-    small = halve(picture)
+    reduced = halve_towards(pixels, STROKE_SIDE)
+    hashed = fit(reduced, SIDE)
+    small = halve(hashed)
     whole = cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
     rows, columns = inside = inside_frame(whole)
     small, lab = np.ascontiguousarray(small[inside]), np.ascontiguousarray(whole[inside])
-    seen = scene(lab)
-    regions = stone_regions(seen)
+    analysis = analyse(lab)
+    stone = stone_measurements(analysis)
     corner, size = np.tile((columns.start, rows.start), 2), np.tile(whole.shape[1::-1], 2)
     return {
         "width": width,
         "height": height,
         "pixel_hash": pixel_hash(pixels),
-        **picture_hashes(picture),
+        **perceptual_hashes(hashed),
         "centre_lab": _rounded(cv2.mean(_centre(lab))[:3]),
-        **_light(cv2.extractChannel(lab, 0)),
+        **_lightness(cv2.extractChannel(lab, 0)),
         "sharpness": _sharpness(small),
-        **_border_colour(lab),
-        "background_residual": seen.background.residual,
+        **_border(lab),
+        "background_residual": analysis.background.residual,
         **_skin(small),
-        **limbs(seen),
-        **regions,
-        "stone_box": _rounded((regions["stone_box"] + corner) / size),
-        "traits": picture_traits(seen),
-        "text_look": stroke_density(reduced),
+        **border_component_measurements(analysis),
+        **stone,
+        "stone_box": _rounded((stone["stone_box"] + corner) / size),
+        "shape_features": compute_features(analysis),
+        "stroke_density": stroke_density(reduced),
     }
 
 
@@ -82,8 +88,8 @@ def _centre(values: np.ndarray) -> np.ndarray:
     return values[height // 4 : max(1, height - height // 4), width // 4 : max(1, width - width // 4)]
 
 
-def _light(lightness: np.ndarray) -> dict[str, float]:
-    """Lightness (L*): mean, deviation, darkest and brightest hundredth, burnt-out share of the centre."""
+def _lightness(lightness: np.ndarray) -> dict[str, float]:
+    """Lightness (L*): mean, deviation, 1st and 99th percentile, overexposed share of the centre."""
     mean, deviation = cv2.meanStdDev(lightness)
     hundredth = lightness.size // 100
     ends = (hundredth, lightness.size - 1 - hundredth)
@@ -98,12 +104,12 @@ def _light(lightness: np.ndarray) -> dict[str, float]:
 
 
 def _sharpness(small: np.ndarray) -> float:
-    """Standard deviation of the Laplacian of the grey picture."""
+    """Standard deviation of the Laplacian of the grey image."""
     laplacian = cv2.Laplacian(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), cv2.CV_16S)
     return float(cv2.meanStdDev(laplacian)[1][0, 0])
 
 
-def _border_colour(lab: np.ndarray) -> dict[str, Any]:
+def _border(lab: np.ndarray) -> dict[str, Any]:
     height, width = lab.shape[:2]
     depth = max(1, round(_BORDER * min(height, width)))
     strips = (lab[:depth], lab[-depth:], lab[:, :depth], lab[:, -depth:])
@@ -116,10 +122,10 @@ def _border_colour(lab: np.ndarray) -> dict[str, Any]:
 
 
 def _skin(small: np.ndarray) -> dict[str, float]:
-    """Pixels of skin colour, and the region of them that meets the border over the longest run."""
+    """Share of skin-coloured pixels, and their region with the longest run along the border."""
     _, red, blue = cv2.split(cv2.cvtColor(small, cv2.COLOR_RGB2YCrCb))
     hue, saturation, _ = cv2.split(cv2.cvtColor(small, cv2.COLOR_RGB2HSV))
-    # OpenCV's 8-bit hue counts in steps of two degrees, its saturation to 255.
+    # OpenCV's 8-bit hue is in steps of two degrees, its saturation ranges to 255.
     hue = (hue.astype(np.int16) * 2 + 180) % 360 - 180
     limits = (
         (red, _SKIN_CR),
@@ -128,7 +134,7 @@ def _skin(small: np.ndarray) -> dict[str, float]:
         (saturation, tuple(share * 255 for share in _SKIN_SATURATION)),
     )
     skin = np.logical_and.reduce([(values >= low) & (values <= high) for values, (low, high) in limits])
-    found = longest_at_border(skin.astype(np.uint8), _SKIN_REGION)
+    found = longest_border_component(skin.astype(np.uint8), _SKIN_REGION)
     return {
         "skin_share": float(skin.mean()),
         "skin_region_share": float(found[0].mean()) if found else 0.0,

@@ -1,4 +1,4 @@
-"""The command `report`: one self-contained HTML page of the dataset as it stands."""
+"""The command `report`: one self-contained HTML page about the dataset."""
 
 from pathlib import Path
 from typing import Any
@@ -9,11 +9,11 @@ from curation.report.cleaning import describe_cleaning
 from curation.report.crops import describe_crops
 from curation.report.data import read_images
 from curation.report.datasets import describe_datasets
-from curation.report.duplicates import describe_copies
+from curation.report.duplicates import describe_duplicates
 from curation.report.groups_and_split import describe_groups, describe_split
 from curation.report.labels import describe_labels
 from curation.report.render import render
-from curation.report.sources import describe_origin
+from curation.report.sources import describe_sources
 from curation.report.thumbnails import Album
 from curation.taxonomy.taxonomy import read_taxonomy
 from gemkit.errors import UserError
@@ -22,26 +22,26 @@ from gemkit.tables import write_text
 
 OUTPUT = Path("reports/curation.html")
 
-#: The sections made of tables that come before or after data/clean.parquet.
-_MAY_BE_MISSING = ("origin", "crops", "split", "datasets")
+#: The sections made from tables other than data/clean.parquet, which may not exist yet.
+_MAY_BE_MISSING = ("sources", "crops", "split", "datasets")
 
 
 def report(params_path: Path, output: Path = OUTPUT) -> dict[str, Any]:
-    """Write the page about data/clean.parquet and what was made of it so far; returns a summary.
+    """Write the page about data/clean.parquet and the tables made from it so far; returns a summary.
 
-    A part whose tables do not exist yet says which stage to run. The same tables give the same bytes.
-    Raises UserError when the page cannot be made at all: no data/clean.parquet, wrong parameters,
-    an output that is a folder.
+    A section whose tables do not exist yet says which stage to run. The same tables give the same bytes.
+    Raises UserError when the page cannot be made: no data/clean.parquet, invalid parameters, or an output
+    that is a folder.
     """
     settings, balance = read_clean(params_path), read_balance(params_path)
     rules = load_rules(settings.rules, params_path)
     images = read_images(read_sites(params_path), read_taxonomy(settings.taxonomy, settings.merge))
-    with Progress("report", unit="pictures") as progress:
+    with Progress("report", unit="images") as progress:
         album = Album(images, progress)
         sections: dict[str, Any] = {
-            "origin": describe_origin(images),
+            "sources": describe_sources(images),
             "cleaning": describe_cleaning(images, rules, album),
-            "copies": describe_copies(images, album),
+            "duplicates": describe_duplicates(images, album),
             "labels": describe_labels(images, album),
             "groups": describe_groups(images, album),
             "crops": describe_crops(images, read_crop(params_path), album),
@@ -51,13 +51,13 @@ def report(params_path: Path, output: Path = OUTPUT) -> dict[str, Any]:
     try:
         write_text(output, render(sections))
     except (FileExistsError, IsADirectoryError, NotADirectoryError) as error:
-        raise UserError(f"'{output}' is no place for a file ({error.strerror}); name another.") from None
+        raise UserError(f"'{output}' cannot be written ({error.strerror}); name another file.") from None
     return {
         "page": str(output),
         "bytes": output.stat().st_size,
         "images": len(images),
         "kept": int(images.keep.sum()),
-        "pictures": album.pictures,
-        "unreadable pictures": album.unreadable,
+        "thumbnails": album.count,
+        "unreadable images": album.unreadable,
         "left out": [name for name in _MAY_BE_MISSING if sections[name].missing],
     }

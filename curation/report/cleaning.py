@@ -1,4 +1,4 @@
-"""What cleaning left of each class, and what each rule dropped, with samples."""
+"""The cleaning section: images kept of each class, and images dropped by each rule, with samples."""
 
 import importlib
 import inspect
@@ -10,46 +10,46 @@ import numpy as np
 
 from curation.cleaning.clean import BY_HAND
 from curation.cleaning.rules import Rule, rule_names
-from curation.report.data import NUMBERS, Images, Reason, in_numbers
+from curation.report.data import NUMERIC_COLUMNS, Images, Reason, describe_value
 from curation.report.duplicates import other_image
 from curation.report.sampling import commonest, evenly
-from curation.report.thumbnails import ICON, Album, Photo
+from curation.report.thumbnails import ICON, Album, Thumbnail
 
 _SAMPLES, _NEAR = 8, 4
-#: A rule with more thresholds has one of its own for each image, and shows some.
-_MOST_SIGNS = 4
-#: So many values tell which measurement a rule looks at.
+#: Maximum number of thresholds shown per rule; some rules have a different one for each image.
+_MOST_THRESHOLDS = 4
+#: Minimum number of values from which the rule's measurement is inferred.
 _ENOUGH_VALUES = 3
 
 
 @dataclass(frozen=True)
 class ClassCount:
-    """A class, one photo of it, its distinct images before cleaning and after."""
+    """A class, one of its images, and its number of distinct images before and after cleaning."""
 
     name: str
-    photo: Photo | None
+    thumbnail: Thumbnail | None
     found: int
     kept: int
 
 
 @dataclass(frozen=True)
-class Sign:
-    """One threshold of a rule and the images that crossed it, or those that it dropped without a number.
+class Threshold:
+    """One threshold of a rule and the images that crossed it; None for images dropped without a number.
 
-    `samples` go from the closest call to the clearest case, `near` are kept images just on the other side.
+    `samples` are ordered from the closest to the clearest case; `near` are kept images on the other side.
     """
 
-    threshold: float | None
+    value: float | None
     dropped: int
-    samples: list[Photo]
-    near: list[Photo]
+    samples: list[Thumbnail]
+    near: list[Thumbnail]
 
 
 @dataclass(frozen=True)
 class RuleReport:
-    """One rule: `dropped` counts its images, `alone` those that no other rule dropped.
+    """One rule. `dropped`: number of its images; `alone`: number of those that no other rule dropped.
 
-    `overruled` counts images that a person kept; `elsewhere` is the section that shows its images instead.
+    `overruled`: number of images that a person kept; `elsewhere`: the section that shows its images instead.
     """
 
     name: str
@@ -60,13 +60,13 @@ class RuleReport:
     dropped: int
     alone: int
     overruled: int
-    signs: list[Sign]
+    thresholds: list[Threshold]
     elsewhere: str | None
 
 
 @dataclass(frozen=True)
 class Cleaning:
-    """`unlabelled`: images without a class, none of which is kept."""
+    """`unlabelled`: number of images without a class, none of which is kept."""
 
     found: int
     kept: int
@@ -101,7 +101,7 @@ def _classes(images: Images, album: Album) -> list[ClassCount]:
     return [
         ClassCount(
             images.variety_name(variety),
-            album.photo(first[variety], side=ICON) if variety in first else None,
+            album.thumbnail(first[variety], side=ICON) if variety in first else None,
             found[variety],
             kept[variety],
         )
@@ -123,17 +123,17 @@ def _rule(name: str, rule: Rule | None, images: Images, album: Album) -> RuleRep
         dropped=len(rows),
         alone=sum({reason.rule for reason in images.reasons_of[row]} == {name} for row in rows),
         overruled=len({reason.row for reason in reasons} - rows),
-        signs=[] if elsewhere else _signs(dropped, images, album),
+        thresholds=[] if elsewhere else _thresholds(dropped, images, album),
         elsewhere=elsewhere,
     )
 
 
 def _meaning(name: str) -> str:
-    """The first paragraph of the rule's own documentation."""
+    """The first paragraph of the rule's docstring."""
     if name == BY_HAND:
-        return "A line in the file of decisions says so."
+        return "Dropped by a line in the file of decisions."
     if name not in rule_names():
-        return "There is no such rule any more."
+        return "This rule no longer exists."
     documentation = inspect.getdoc(importlib.import_module(f"curation.cleaning.rules.{name}")) or ""
     return " ".join(documentation.split("\n\n")[0].split())
 
@@ -149,46 +149,46 @@ def _words(value: Any) -> str:
 def _elsewhere(name: str, reasons: list[Reason], images: Images) -> str | None:
     if name == "label":
         return "labels"
-    return "copies" if any(other_image(reason, images) is not None for reason in reasons) else None
+    return "duplicates" if any(other_image(reason, images) is not None for reason in reasons) else None
 
 
-def _signs(reasons: list[Reason], images: Images, album: Album) -> list[Sign]:
-    """The thresholds of a rule with their samples, the commonest first."""
+def _thresholds(reasons: list[Reason], images: Images, album: Album) -> list[Threshold]:
+    """The thresholds of a rule with their samples, the most frequent first."""
     found: defaultdict[float | None, list[Reason]] = defaultdict(list)
     for reason in reasons:
         found[reason.threshold].append(reason)
     return [
-        _sign(threshold, found[threshold], images, album)
-        for threshold, _ in commonest(Counter(reason.threshold for reason in reasons))[:_MOST_SIGNS]
+        _threshold(threshold, found[threshold], images, album)
+        for threshold, _ in commonest(Counter(reason.threshold for reason in reasons))[:_MOST_THRESHOLDS]
     ]
 
 
-def _sign(threshold: float | None, reasons: list[Reason], images: Images, album: Album) -> Sign:
+def _threshold(threshold: float | None, reasons: list[Reason], images: Images, album: Album) -> Threshold:
     values = {reason.row: reason.value for reason in reasons if reason.value is not None}
     near = []
     if threshold is not None and (measurement := _measurement(values, images)) is not None:
         near = [
-            album.photo(row, in_numbers(measurement[row], threshold))
+            album.thumbnail(row, describe_value(measurement[row], threshold))
             for row in _nearest(measurement, threshold, values, images.keep)
         ]
     order = sorted(reasons, key=lambda reason: (abs((reason.value or 0) - (threshold or 0)), reason.row))
-    return Sign(
+    return Threshold(
         threshold, len(reasons), [_sample(reason, images, album) for reason in evenly(order, _SAMPLES)], near
     )
 
 
-def _sample(reason: Reason, images: Images, album: Album) -> Photo:
-    notes = reason.words
+def _sample(reason: Reason, images: Images, album: Album) -> Thumbnail:
+    notes = reason.notes
     others = sorted({other.rule for other in images.reasons_of[reason.row]} - {reason.rule})
     if others:
         notes.append(f"also: {', '.join(others).replace('_', ' ')}")
-    return album.photo(reason.row, *notes)
+    return album.thumbnail(reason.row, *notes)
 
 
 def _nearest(
     measurement: np.ndarray, threshold: float, values: dict[int, float], keep: np.ndarray
 ) -> list[int]:
-    """The kept images nearest to the threshold, on the other side of it than the values that were dropped."""
+    """The kept images nearest to the threshold, on the other side of it from the dropped values."""
     above = np.mean(list(values.values())) > threshold
     rows = np.flatnonzero(keep & (measurement < threshold if above else measurement > threshold))
     distance = np.abs(measurement[rows] - threshold)
@@ -196,11 +196,11 @@ def _nearest(
 
 
 def _measurement(values: dict[int, float], images: Images) -> np.ndarray | None:
-    """The measurement that a rule looks at: the one that is its value in every image it found."""
+    """The measurement that a rule uses: the one that equals its value in every image it found."""
     if len(values) < _ENOUGH_VALUES:
         return None
-    width, height = images.numbers("width"), images.numbers("height")
+    width, height = images.floats("width"), images.floats("height")
     sides = np.minimum(width, height), np.maximum(width, height) / np.minimum(width, height)
-    measured = (images.numbers(name) for name in NUMBERS)
+    measured = (images.floats(name) for name in NUMERIC_COLUMNS)
     rows, seen = list(values), list(values.values())
     return next((numbers for numbers in (*sides, *measured) if np.array_equal(numbers[rows], seen)), None)

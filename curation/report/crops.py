@@ -1,4 +1,4 @@
-"""The stones cut out of their photos: how they were found, and some of them step by step."""
+"""The crops section: how the stones were found, with samples and intermediate steps."""
 
 from collections import Counter
 from collections.abc import Collection
@@ -9,41 +9,41 @@ from PIL import Image
 
 from curation.cropping.crop import CROPS_FOLDER
 from curation.imaging.centre_crop import cut_centre, stored_side
-from curation.inspect.steps import PICTURE as STEPS_PICTURE
+from curation.inspect.steps import FIGURE as STEPS_FIGURE
 from curation.params import CropParams
 from curation.report.data import Images
 from curation.report.sampling import absent, commonest
-from curation.report.thumbnails import Album, Frame, Photo, data_uri, thumbnail
+from curation.report.thumbnails import Album, Frame, Thumbnail, data_uri, thumbnail_uri
 from curation.tables import CROPS
 from gemkit.image_codec import ImageError, decode, decode_rgb
 from gemkit.tables import read_rows, read_table
 
 _SAMPLES = 8
-#: Width in pixels to which the picture of the steps is made smaller.
+#: Width in pixels to which the figure of the steps is shrunk.
 _STEPS_WIDTH = 860
 
-#: What the ways to find a stone are, for a person.
+#: Descriptions of the methods, for people.
 _METHODS = {
-    "classical+canny": "by the even colour of the background, and by edges",
-    "rembg+canny": "by a network that removes backgrounds, and by edges",
-    "canny": "by edges alone",
-    "original": "not at all: the whole photo is kept",
+    "classical+canny": "by the uniform colour of the background, and by edges",
+    "rembg+canny": "by a background removal network, and by edges",
+    "canny": "by edges only",
+    "original": "not found: the whole image is kept",
 }
 
 
 @dataclass(frozen=True)
 class CropSample:
-    """A photo with the boxes that were found in it, and the crop made of it (a data URI)."""
+    """An image with the boxes found in it, and its crop (a data URI)."""
 
-    photo: Photo
+    original: Thumbnail
     crop: str
     method: str
 
 
 @dataclass(frozen=True)
 class Crops:
-    """`meanings` of the methods; `areas`: share of the photo that is stone, quartiles; `steps`: the picture
-    of the steps with its size.
+    """`meanings`: descriptions of the methods; `areas`: quartiles of the share of the image that is stone;
+    `steps`: the figure of the steps (a data URI) with its size.
     """
 
     missing: str | None
@@ -57,7 +57,7 @@ class Crops:
 
 
 def crops_missing(size: int) -> str | None:
-    """A sentence where there are no crops of this size."""
+    """Why there are no crops of this size; None if there are."""
     if next(CROPS_FOLDER.glob("*.parquet"), None) is None:
         return absent([CROPS_FOLDER], "gemcurate crop")
     first = next(read_rows(CROPS_FOLDER, CROPS, ["image"], rows=1), None)
@@ -68,7 +68,7 @@ def crops_missing(size: int) -> str | None:
 
 
 def describe_crops(images: Images, params: CropParams, album: Album) -> Crops:
-    """Count the methods and choose a crop of each class, at most _SAMPLES."""
+    """Count the methods and choose one crop per class, at most _SAMPLES."""
     if missing := crops_missing(params.size):
         return Crops(missing)
     table = read_table(CROPS_FOLDER, CROPS, ["sha256", "method", "mask_area"])
@@ -86,19 +86,19 @@ def describe_crops(images: Images, params: CropParams, album: Album) -> Crops:
 
 
 def first_crops(wanted: Collection[str], columns: Collection[str] = ()) -> dict[str, dict]:
-    """The rows of CROPS with these sha256; reads no further than the last of them."""
+    """The rows of CROPS with these sha256; stops reading at the last of them."""
     found: dict[str, dict] = {}
     for batch in read_rows(CROPS_FOLDER, CROPS, ["image", "sha256", *columns]):
         names = batch["sha256"].to_pylist()
-        for place in (place for place, sha256 in enumerate(names) if sha256 in wanted):
-            found[names[place]] = batch.slice(place, 1).to_pylist()[0]
+        for index in (index for index, sha256 in enumerate(names) if sha256 in wanted):
+            found[names[index]] = batch.slice(index, 1).to_pylist()[0]
         if len(found) == len(wanted):
             break
     return found
 
 
 def _samples(stored: list[str], images: Images, params: CropParams, album: Album) -> list[CropSample]:
-    # The first of a class by hash lie at the table's beginning: little of it is read.
+    # The first of each class by hash are at the beginning of the table, so little of it is read.
     first: dict[str | None, str] = {}
     for sha256 in stored:
         if (row := images.row_of.get(sha256)) is not None:
@@ -108,26 +108,28 @@ def _samples(stored: list[str], images: Images, params: CropParams, album: Album
     samples = []
     for sha256 in chosen:
         crop = rows[sha256]
-        photo = album.photo(images.row_of[sha256])
+        original = album.thumbnail(images.row_of[sha256])
         frames = [
-            _frame(kind, crop[f"{kind}_box"], photo) for kind in ("crop", "stone") if crop[f"{kind}_box"]
+            _frame(kind, crop[f"{kind}_box"], original) for kind in ("crop", "stone") if crop[f"{kind}_box"]
         ]
         centre = cut_centre(decode_rgb(crop["image"]["bytes"]), params.size)
-        samples.append(CropSample(replace(photo, frames=tuple(frames)), thumbnail(centre), crop["method"]))
+        samples.append(
+            CropSample(replace(original, frames=tuple(frames)), thumbnail_uri(centre), crop["method"])
+        )
     return samples
 
 
-def _frame(kind: str, box: list[int], photo: Photo) -> Frame:
+def _frame(kind: str, box: list[int], thumbnail: Thumbnail) -> Frame:
     left, top, right, bottom = box
-    width, height = photo.width, photo.height
+    width, height = thumbnail.width, thumbnail.height
     return Frame(kind, left / width, top / height, (right - left) / width, (bottom - top) / height)
 
 
 def _steps() -> tuple[str, int, int] | None:
-    """The picture that `steps` drew, as a data URI with its size."""
+    """The figure that `steps` drew, as a data URI with its size."""
     try:
-        picture = Image.fromarray(decode(STEPS_PICTURE.read_bytes()).pixels)
+        figure = Image.fromarray(decode(STEPS_FIGURE.read_bytes()).pixels)
     except (FileNotFoundError, ImageError):
         return None
-    picture.thumbnail((_STEPS_WIDTH, 10 * _STEPS_WIDTH))
-    return data_uri(picture), *picture.size
+    figure.thumbnail((_STEPS_WIDTH, 10 * _STEPS_WIDTH))
+    return data_uri(figure), *figure.size

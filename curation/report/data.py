@@ -1,4 +1,4 @@
-"""The distinct images as `clean` decided on them, beside what stores say of them and what was measured."""
+"""The distinct images of data/clean.parquet, joined with the stores' listings and the measurements."""
 
 import re
 from collections import defaultdict
@@ -19,11 +19,11 @@ from curation.taxonomy.taxonomy import Taxonomy
 from gemkit.tables import read_table
 from scraper.tables import IMAGES
 
-#: How a reason names another image.
+#: How the text of a reason names another image.
 SHA256 = re.compile(r"\b[0-9a-f]{64}\b")
 
-#: The measurements that are one number.
-NUMBERS = [
+#: The numeric columns of MEASURED.
+NUMERIC_COLUMNS = [
     field.name for field in MEASURED if pa.types.is_integer(field.type) or pa.types.is_floating(field.type)
 ]
 
@@ -38,14 +38,14 @@ class Reason(NamedTuple):
     detail: str
 
     @property
-    def words(self) -> list[str]:
-        """What was seen, the threshold that it crossed and what the rule says of it, for a person."""
+    def notes(self) -> list[str]:
+        """Value, threshold and text of the reason, for people."""
         detail = SHA256.sub(lambda match: f"{match[0][:8]}…", self.detail)
-        return [note for note in (in_numbers(self.value, self.threshold), detail) if note]
+        return [note for note in (describe_value(self.value, self.threshold), detail) if note]
 
 
-def in_numbers(value: float | None, threshold: float | None) -> str:
-    """A value beside its threshold, for a person; nothing where there are none."""
+def describe_value(value: float | None, threshold: float | None) -> str:
+    """A value and its threshold, for people; empty if there are none."""
     if value is None or threshold is None:
         return ""
     return f"value {value:.3g}, threshold {threshold:.3g}"
@@ -55,8 +55,8 @@ def in_numbers(value: float | None, threshold: float | None) -> str:
 class Images:
     """One entry per image of data/clean.parquet, in its order (by sha256).
 
-    `listed`: data/raw/<site>/images.parquet by site, for the sites that have one; `measured`: the numbers of
-    MEASURED, its `error` and `format` for each image, null where it was not measured.
+    `listed`: data/raw/<site>/images.parquet by site, for the sites that have one; `measured`: the numeric
+    columns, `error` and `format` of MEASURED for each image, null if it was not measured.
     """
 
     sha256: list[str]
@@ -76,22 +76,22 @@ class Images:
         return len(self.sha256)
 
     def file(self, row: int) -> Path:
-        """Where the image lies."""
+        """The path of the image."""
         return RAW / self.path[row]
 
     def name(self, row: int) -> str:
-        """The class of an image, in words."""
+        """The display name of an image's class."""
         return self.variety_name(self.variety[row])
 
     def variety_name(self, key: str | None) -> str:
-        """The name of a variety, in words."""
+        """The display name of a variety."""
         if key is None:
             return "no label"
         known = self.taxonomy.varieties.get(key)
         return known.name if known else key
 
-    def numbers(self, column: str) -> np.ndarray:
-        """A measurement of every image as float64, NaN where there is none."""
+    def floats(self, column: str) -> np.ndarray:
+        """A measurement of every image as float64, NaN where it is null."""
         return self.measured[column].cast(pa.float64()).to_numpy()
 
     @cached_property
@@ -101,7 +101,7 @@ class Images:
 
     @cached_property
     def reasons_of(self) -> dict[int, list[Reason]]:
-        """The reasons of each image that has any."""
+        """The reasons by image, for images that have any."""
         found: defaultdict[int, list[Reason]] = defaultdict(list)
         for reason in self.reasons:
             found[reason.row].append(reason)
@@ -109,11 +109,11 @@ class Images:
 
     @cached_property
     def errors(self) -> list[str | None]:
-        """Why an image could not be decoded, None where it could."""
+        """Why each image could not be decoded, None if it could."""
         return self.measured["error"].to_pylist()
 
     @cached_property
-    def sold(self) -> set[str]:
+    def listed_by_product(self) -> set[str]:
         """The sha256 of the images that some product lists."""
         return {
             sha256
@@ -138,7 +138,7 @@ class Images:
 def read_images(sites: Collection[str], taxonomy: Taxonomy) -> Images:
     """Read data/clean.parquet and, where they exist, the sites' raw and measured tables.
 
-    Raises UserError when data/clean.parquet is missing, or a table is not what its schema says.
+    Raises UserError when data/clean.parquet is missing, or a table does not match its schema.
     """
     columns = ["sha256", "site", "path", "variety", "products", "group_id", "reasons", "keep"]
     table = read_table(CLEAN_TABLE, CLEAN, columns)
@@ -164,7 +164,7 @@ def _reasons(column: pa.ListArray) -> list[Reason]:
 
 def _measured(sites: Collection[str], sha256: pa.ChunkedArray) -> pa.Table:
     """The measurements of each image, in order."""
-    columns = ["sha256", "error", "format", *NUMBERS]
+    columns = ["sha256", "error", "format", *NUMERIC_COLUMNS]
     paths = [MEASURED_FOLDER / f"{site}.parquet" for site in sorted(sites)]
     tables = [read_table(path, MEASURED, columns) for path in paths if path.exists()]
     everything = pa.concat_tables(tables or [MEASURED.empty_table().select(columns)])

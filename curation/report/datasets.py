@@ -1,4 +1,4 @@
-"""The datasets: images of each class and side, what datasets share, examples, a photo in all orientations."""
+"""The datasets section: images per class and split, shared images, examples, a photo in all orientations."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -13,21 +13,21 @@ from curation.params import BalanceParams, DatasetParams
 from curation.report.crops import crops_missing, first_crops
 from curation.report.data import Images
 from curation.report.sampling import absent, evenly
-from curation.report.thumbnails import data_uri, thumbnail
+from curation.report.thumbnails import data_uri, thumbnail_uri
 from curation.tables import DATASET, SPLITS
 from gemkit.image_codec import decode_rgb
 from gemkit.tables import read_rows, read_table
 
-#: Side in pixels of one picture among a photo's orientations, and how many stand in a row.
+#: Side in pixels of a thumbnail among a photo's orientations, and thumbnails per row.
 _SIDE, _ACROSS = 64, 8
 _EXAMPLES = 8
-#: From one example's orientation to the next; prime to the number of orientations.
+#: Step from one example's orientation to the next; coprime to the number of orientations.
 _STRIDE = 5
 
 
 @dataclass(frozen=True)
 class ClassImages:
-    """`photos`: distinct photos on the training side; `images` on each side."""
+    """`photos`: distinct photos in the training split; `images`: images by split."""
 
     name: str
     photos: int
@@ -35,26 +35,26 @@ class ClassImages:
 
     @property
     def total(self) -> int:
-        """Images on all sides."""
+        """Images in all splits."""
         return sum(self.images.values())
 
 
 @dataclass(frozen=True)
 class Example:
-    """A training image as it lies in the dataset (a data URI), and how it was turned."""
+    """A training image of the dataset (a data URI), and its orientation."""
 
     name: str
-    turn: str
+    orientation: str
     source: str
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """What a dataset holds; its training side also in detail.
+    """The content of a dataset, in detail for its training split.
 
-    `left_out`: classes of kept images that the dataset does not have. `turns`: images in one orientation,
-    `uses`: images made of one photo, each least and most. `shared`: training images that another dataset has
-    too, by its name.
+    `left_out`: classes of kept images that the dataset lacks. `per_orientation`: training images in one
+    orientation; `views`: training images made from one photo; each as (least, most). `shared`: number of
+    training images that another dataset also has, by its name.
     """
 
     name: str
@@ -64,20 +64,20 @@ class Dataset:
     photos: int
     classes: list[ClassImages]
     left_out: list[str]
-    turns: tuple[int, int]
-    uses: tuple[int, int]
+    per_orientation: tuple[int, int]
+    views: tuple[int, int]
     shared: dict[str, int]
     examples: list[Example]
 
     @property
     def trained(self) -> dict[str, int]:
-        """Training images by name of the class."""
+        """Training images by class name."""
         return {each.name: each.images["train"] for each in self.classes}
 
 
 @dataclass(frozen=True)
 class Orientations:
-    """The orientations of one training photo as one picture (a data URI), row after row."""
+    """All orientations of one training photo in one image (a data URI), row by row."""
 
     name: str
     source: str
@@ -85,7 +85,7 @@ class Orientations:
 
 @dataclass(frozen=True)
 class Datasets:
-    """All datasets of the parameters; `turns` names the orientations, `across` in a row of `side` pixels."""
+    """All datasets in the parameters. `turns`: orientations, `across` per row, each `side` pixels."""
 
     missing: str | None
     datasets: list[Dataset]
@@ -97,25 +97,25 @@ class Datasets:
 
     @property
     def rows(self) -> int:
-        """Rows of a picture of orientations."""
+        """Rows of an image of orientations."""
         return len(self.turns) // self.across
 
     @property
     def made(self) -> list[Dataset]:
-        """Those that exist."""
+        """The datasets that exist."""
         return [dataset for dataset in self.datasets if not dataset.missing]
 
     @property
     def classes(self) -> list[str]:
-        """Names of the classes that any of them has, in order."""
+        """Names of the classes in any of them, sorted."""
         return sorted({each.name for dataset in self.datasets for each in dataset.classes})
 
 
-class _Side:
-    """The images on one side of a dataset, in order of its files: variety, photo and orientation of each."""
+class _Split:
+    """The images in one split of a dataset, in order of its files: variety, photo and orientation of each."""
 
-    def __init__(self, dataset: str, side: str):
-        self.files = sorted((DATASETS_FOLDER / dataset).glob(f"{side}-*.parquet"))
+    def __init__(self, dataset: str, split: str):
+        self.files = sorted((DATASETS_FOLDER / dataset).glob(f"{split}-*.parquet"))
         self.varieties: list[str] = []
         self.images: list[tuple[str, Orientation]] = []
         for file in self.files:
@@ -128,17 +128,17 @@ class _Side:
 
 
 def describe_datasets(images: Images, params: BalanceParams, size: int) -> Datasets:
-    """Count the datasets that exist, show some of their images and turn one training photo of each class."""
-    sides = {name: {side: _Side(name, side) for side in SPLITS} for name in params.datasets}
-    trained = {name: set(found["train"].images) for name, found in sides.items()}
+    """Count the datasets' images, choose examples, and rotate one training photo of each class."""
+    splits = {name: {split: _Split(name, split) for split in SPLITS} for name in params.datasets}
+    trained = {name: set(found["train"].images) for name, found in splits.items()}
     datasets = []
     photos: dict[str, str] = {}
     for name, settings in params.datasets.items():
         shared = {
-            other: len(trained[name] & trained[other]) for other in sides if other != name and trained[other]
+            other: len(trained[name] & trained[other]) for other in splits if other != name and trained[other]
         }
-        datasets.append(_dataset(name, settings, sides[name], shared, images))
-        for variety, sha256 in sorted(_photos(sides[name]["train"])):
+        datasets.append(_dataset(name, settings, splits[name], shared, images))
+        for variety, sha256 in sorted(_photos(splits[name]["train"])):
             photos.setdefault(variety, sha256)
     missing = ". ".join(dataset.missing for dataset in datasets if dataset.missing) or None
     no_turns = crops_missing(size) or (None if photos else missing or "No dataset has a training image")
@@ -149,72 +149,74 @@ def describe_datasets(images: Images, params: BalanceParams, size: int) -> Datas
         turns=turns,
         across=min(_ACROSS, len(turns)),
         side=_SIDE,
-        orientations=[] if no_turns else _turned(photos, images, turns, size),
+        orientations=[] if no_turns else _rotated(photos, images, turns, size),
         orientations_missing=no_turns,
     )
 
 
-def _photos(side: _Side) -> Counter[tuple[str, str]]:
-    """How many images of a side are made of each (variety, photo)."""
+def _photos(split: _Split) -> Counter[tuple[str, str]]:
+    """Number of images in a split made from each (variety, photo)."""
     return Counter(
-        (variety, sha256) for variety, (sha256, _) in zip(side.varieties, side.images, strict=True)
+        (variety, sha256) for variety, (sha256, _) in zip(split.varieties, split.images, strict=True)
     )
 
 
 def _dataset(
-    name: str, settings: DatasetParams, sides: dict[str, _Side], shared: dict[str, int], images: Images
+    name: str, settings: DatasetParams, splits: dict[str, _Split], shared: dict[str, int], images: Images
 ) -> Dataset:
-    train = sides["train"]
-    uses = _photos(train)
-    photos = Counter(variety for variety, _ in uses)
-    found = {variety for side in sides.values() for variety in side.classes}
+    train = splits["train"]
+    views = _photos(train)
+    photos = Counter(variety for variety, _ in views)
+    found = {variety for split in splits.values() for variety in split.classes}
     kept = {images.variety[row] for row in np.flatnonzero(images.keep).tolist()}
     return Dataset(
         name=name,
         settings=settings,
         missing=None if found else absent([DATASETS_FOLDER / name], f"gemcurate balance --dataset {name}"),
-        images={name: len(side.images) for name, side in sides.items()},
+        images={name: len(split.images) for name, split in splits.items()},
         photos=photos.total(),
         classes=[
             ClassImages(
                 images.variety_name(variety),
                 photos[variety],
-                {name: side.classes[variety] for name, side in sides.items()},
+                {name: split.classes[variety] for name, split in splits.items()},
             )
             for variety in sorted(found, key=lambda key: (-train.classes[key], -photos[key], key))
         ],
         left_out=sorted(images.variety_name(variety) for variety in kept - found if variety),
-        turns=_ends(Counter(turn for _, turn in train.images)),
-        uses=_ends(uses),
+        per_orientation=_extremes(Counter(turn for _, turn in train.images)),
+        views=_extremes(views),
         shared=shared,
         examples=_examples(train, images),
     )
 
 
-def _ends(counts: Counter) -> tuple[int, int]:
+def _extremes(counts: Counter) -> tuple[int, int]:
     return (min(counts.values()), max(counts.values())) if counts else (0, 0)
 
 
-def _examples(side: _Side, images: Images) -> list[Example]:
-    """One image each of some classes, in orientations as different as there are."""
-    turns = sorted({turn for _, turn in side.images})
+def _examples(split: _Split, images: Images) -> list[Example]:
+    """One image each of some classes, in orientations as different as possible."""
+    turns = sorted({turn for _, turn in split.images})
     first: dict[tuple[str, Orientation], int] = {}
-    for row, (variety, (_, turn)) in enumerate(zip(side.varieties, side.images, strict=True)):
+    for row, (variety, (_, turn)) in enumerate(zip(split.varieties, split.images, strict=True)):
         first.setdefault((variety, turn), row)
     wanted = [
         (variety, turns[_STRIDE * number % len(turns)])
-        for number, variety in enumerate(evenly(sorted(side.classes), _EXAMPLES))
+        for number, variety in enumerate(evenly(sorted(split.classes), _EXAMPLES))
     ]
     chosen = {first[key]: key for key in wanted if key in first}
-    contents = _contents(side.files, set(chosen))
+    contents = _contents(split.files, set(chosen))
     return [
-        Example(images.variety_name(variety), in_words(turn), thumbnail(decode_rgb(contents[row])))
+        Example(
+            images.variety_name(variety), describe_orientation(turn), thumbnail_uri(decode_rgb(contents[row]))
+        )
         for row, (variety, turn) in chosen.items()
     ]
 
 
 def _contents(files: list[Path], wanted: set[int]) -> dict[int, bytes]:
-    """The encoded images of some rows; reads no further than the last of them."""
+    """The encoded images of some rows; stops reading at the last of them."""
     found: dict[int, bytes] = {}
     start = 0
     for batch in (batch for file in files for batch in read_rows(file, DATASET, ["image"])):
@@ -226,24 +228,24 @@ def _contents(files: list[Path], wanted: set[int]) -> dict[int, bytes]:
     return found
 
 
-def in_words(turn: Orientation) -> str:
-    """What was done to a photo."""
+def describe_orientation(turn: Orientation) -> str:
+    """An orientation as text."""
     done = ["mirrored"] if turn.mirrored else []
-    return ", ".join(done + ([f"turned by {turn.rotation}°"] if turn.rotation else [])) or "as it is"
+    return ", ".join(done + ([f"rotated by {turn.rotation}°"] if turn.rotation else [])) or "unchanged"
 
 
-def _turned(
+def _rotated(
     photos: dict[str, str], images: Images, turns: list[Orientation], size: int
 ) -> list[Orientations]:
     rows = first_crops(set(photos.values()))
     across = min(_ACROSS, len(turns))
-    pictures = []
+    sheets = []
     for variety, sha256 in sorted(photos.items()):
         if sha256 in rows:
             sheet = Image.new("RGB", (across * _SIDE, len(turns) // across * _SIDE))
-            for place, view in enumerate(orient(decode_rgb(rows[sha256]["image"]["bytes"]), size, turns)):
-                row, column = divmod(place, across)
+            for index, view in enumerate(orient(decode_rgb(rows[sha256]["image"]["bytes"]), size, turns)):
+                row, column = divmod(index, across)
                 small = Image.fromarray(view).resize((_SIDE, _SIDE), Image.Resampling.BOX)
                 sheet.paste(small, (column * _SIDE, row * _SIDE))
-            pictures.append(Orientations(images.variety_name(variety), data_uri(sheet)))
-    return pictures
+            sheets.append(Orientations(images.variety_name(variety), data_uri(sheet)))
+    return sheets

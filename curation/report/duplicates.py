@@ -1,4 +1,4 @@
-"""Duplicates: which copies were dropped for which image that stays."""
+"""The duplicates section: the dropped copies of each kept image."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable
@@ -6,23 +6,23 @@ from dataclasses import dataclass
 
 from curation.report.data import SHA256, Images, Reason
 from curation.report.sampling import evenly
-from curation.report.thumbnails import Album, Photo
+from curation.report.thumbnails import Album, Thumbnail
 
-_LARGEST, _LEAST_ALIKE, _COPIES = 4, 6, 6
+_LARGEST, _LEAST_SIMILAR, _COPIES = 4, 6, 6
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """The image that stands for its copies, some of these, and how many more there are."""
+    """A kept image, some of its copies, and the number of copies not shown."""
 
-    best: Photo
-    copies: list[Photo]
+    best: Thumbnail
+    copies: list[Thumbnail]
     more: int
 
 
 @dataclass(frozen=True)
-class Copies:
-    """`sizes`: how many clusters have so many images; `by_rule`: copies found by each rule."""
+class Duplicates:
+    """`sizes`: (images per cluster, clusters); `by_rule`: number of copies found by each rule."""
 
     clusters: int
     copies: int
@@ -34,22 +34,22 @@ class Copies:
 
 
 def other_image(reason: Reason, images: Images) -> int | None:
-    """The image of which the reason says that this one is a copy; None where it names none."""
+    """The image that the reason says this one is a copy of; None if it names none."""
     match = SHA256.search(reason.detail)
     return images.row_of.get(match[0]) if match else None
 
 
-def describe_copies(images: Images, album: Album) -> Copies:
-    """Put the copies into clusters around the image that stays, and choose clusters to show."""
+def describe_duplicates(images: Images, album: Album) -> Duplicates:
+    """Cluster the copies around the kept image, and choose clusters to show."""
     clusters = _clusters(images)
     order = sorted(clusters, key=lambda best: (-len(clusters[best]), best))
     largest, others = order[:_LARGEST], order[_LARGEST:]
-    # The least alike are what a person should look at: that is where a wrong pair would be.
+    # People should check the least similar copies, where a wrong pair is most likely.
     others.sort(key=lambda best: (-max(reason.value or 0 for reason in clusters[best]), best))
-    shown = [*largest, *others[:_LEAST_ALIKE]]
+    shown = [*largest, *others[:_LEAST_SIMILAR]]
     sizes = Counter(len(copies) + 1 for copies in clusters.values())
     rules = Counter(reason.rule for copies in clusters.values() for reason in copies)
-    return Copies(
+    return Duplicates(
         clusters=len(clusters),
         copies=sum(len(copies) for copies in clusters.values()),
         sizes=sorted(sizes.items()),
@@ -61,7 +61,7 @@ def describe_copies(images: Images, album: Album) -> Copies:
 
 
 def _clusters(images: Images) -> dict[int, list[Reason]]:
-    """The reasons of the copies by the image that stays for them."""
+    """The reasons of the copies by the image that is kept instead."""
     copies: dict[int, tuple[int, Reason]] = {}
     for reason in images.reasons:
         other = other_image(reason, images)
@@ -77,19 +77,17 @@ def _clusters(images: Images) -> dict[int, list[Reason]]:
     return dict(clusters)
 
 
-def _across(clusters: dict[int, list[Reason]], place: Callable[[int], object]) -> int:
-    """How many clusters have members in more than one place."""
-    return sum(
-        any(place(reason.row) != place(best) for reason in copies) for best, copies in clusters.items()
-    )
+def _across(clusters: dict[int, list[Reason]], key: Callable[[int], object]) -> int:
+    """How many clusters have members with different keys."""
+    return sum(any(key(reason.row) != key(best) for reason in copies) for best, copies in clusters.items())
 
 
 def _cluster(best: int, copies: list[Reason], images: Images, album: Album) -> Cluster:
     shown = evenly(sorted(copies, key=lambda reason: (reason.value or 0, reason.row)), _COPIES)
     others = ", ".join(sorted({reason.rule for reason in images.reasons_of.get(best, [])}))
     return Cluster(
-        album.photo(best, *_file(best, images), *([f"itself dropped: {others}"] if others else [])),
-        [album.photo(reason.row, *_file(reason.row, images), *reason.words) for reason in shown],
+        album.thumbnail(best, *_file(best, images), *([f"itself dropped: {others}"] if others else [])),
+        [album.thumbnail(reason.row, *_file(reason.row, images), *reason.notes) for reason in shown],
         len(copies) - len(shown),
     )
 

@@ -1,4 +1,4 @@
-"""Groups of photos that belong together, and the sides they were put on."""
+"""The sections on groups of images that belong together, and on their splits."""
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
@@ -8,40 +8,40 @@ import numpy as np
 from curation.datasets.split import SPLIT_TABLE
 from curation.report.data import Images
 from curation.report.sampling import absent, evenly
-from curation.report.thumbnails import Album, Photo
+from curation.report.thumbnails import Album, Thumbnail
 from curation.tables import SPLIT, SPLITS
 from gemkit.tables import read_table
 
-#: Group sizes that are counted together, from … to.
+#: Bins of group sizes, from … to.
 _BINS = ((1, 1), (2, 2), (3, 3), (4, 5), (6, 10), (11, 20), (21, None))
 _LARGEST, _MEMBERS = 3, 7
 
 
 @dataclass(frozen=True)
 class Group:
-    """Some members of a group, and how many more there are."""
+    """Some members of a group, and the number of members not shown."""
 
-    members: list[Photo]
+    members: list[Thumbnail]
     more: int
 
 
 @dataclass(frozen=True)
 class Groups:
-    """`sizes`: (size in words, groups, images); kept photos that are alone: `stock`, listed by too many
-    products, and `loose`, by none.
+    """`sizes`: (group size as text, groups, images). Kept images without a product: `stock`, listed by too
+    many products, and `unlisted`, listed by none.
     """
 
     count: int
     images: int
     stock: int
-    loose: int
+    unlisted: int
     sizes: list[tuple[str, int, int]]
     largest: list[Group]
 
 
 @dataclass(frozen=True)
 class ClassSplit:
-    """Images of a class by side, and its groups."""
+    """Images of a class by split, and its number of groups."""
 
     name: str
     images: dict[str, int]
@@ -49,25 +49,25 @@ class ClassSplit:
 
     @property
     def total(self) -> int:
-        """Images on all sides."""
+        """Images in all splits."""
         return sum(self.images.values())
 
 
 @dataclass(frozen=True)
 class Split:
-    """`astride`: groups that lie on more than one side, of which there must be none."""
+    """`leaking_groups`: number of groups in more than one split, which must be 0."""
 
     missing: str | None
     total: int = 0
     images: dict[str, int] = field(default_factory=dict)
     groups: dict[str, int] = field(default_factory=dict)
-    astride: int = 0
+    leaking_groups: int = 0
     folds: list[tuple[int, int]] = field(default_factory=list)
     classes: list[ClassSplit] = field(default_factory=list)
 
 
 def describe_groups(images: Images, album: Album) -> Groups:
-    """Count the groups of the images that stay, and show the largest."""
+    """Count the groups of the kept images, and choose the largest to show."""
     members: defaultdict[str, list[int]] = defaultdict(list)
     for row in np.flatnonzero(images.keep).tolist():
         members[images.group_id[row]].append(row)
@@ -78,13 +78,13 @@ def describe_groups(images: Images, album: Album) -> Groups:
         words = str(low) if low == high else f"{low} to {high}" if high else f"{low} or more"
         bins.append((words, sum(within.values()), sum(size * count for size, count in within.items())))
     alone = [row for row in np.flatnonzero(images.keep).tolist() if not images.products[row]]
-    stock = sum(images.sha256[row] in images.sold for row in alone)
+    stock = sum(images.sha256[row] in images.listed_by_product for row in alone)
     largest = sorted(members, key=lambda group: (-len(members[group]), group))[:_LARGEST]
     return Groups(
         count=len(members),
         images=int(images.keep.sum()),
         stock=stock,
-        loose=len(alone) - stock,
+        unlisted=len(alone) - stock,
         sizes=bins,
         largest=[_group(members[group], album) for group in largest if len(members[group]) > 1],
     )
@@ -92,33 +92,33 @@ def describe_groups(images: Images, album: Album) -> Groups:
 
 def _group(rows: list[int], album: Album) -> Group:
     shown = evenly(rows, _MEMBERS)
-    return Group([album.photo(row) for row in shown], len(rows) - len(shown))
+    return Group([album.thumbnail(row) for row in shown], len(rows) - len(shown))
 
 
 def describe_split(images: Images) -> Split:
-    """Count images and groups on each side."""
+    """Count images and groups in each split."""
     if not SPLIT_TABLE.exists():
         return Split(absent([SPLIT_TABLE], "gemcurate split"))
     columns = ["group_id", "variety", "split", "fold"]
     rows = list(zip(*(read_table(SPLIT_TABLE, SPLIT, columns)[c].to_pylist() for c in columns), strict=True))
-    sides: defaultdict[str, set[str]] = defaultdict(set)
+    splits: defaultdict[str, set[str]] = defaultdict(set)
     counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
     groups: defaultdict[str, set[str]] = defaultdict(set)
-    for group, variety, side, _ in rows:
-        sides[group].add(side)
-        counts[variety][side] += 1
+    for group, variety, split, _ in rows:
+        splits[group].add(split)
+        counts[variety][split] += 1
         groups[variety].add(group)
     return Split(
         missing=None,
         total=len(rows),
-        images={side: sum(count[side] for count in counts.values()) for side in SPLITS},
-        groups={side: sum(side in found for found in sides.values()) for side in SPLITS},
-        astride=sum(len(found) > 1 for found in sides.values()),
+        images={name: sum(count[name] for count in counts.values()) for name in SPLITS},
+        groups={name: sum(name in found for found in splits.values()) for name in SPLITS},
+        leaking_groups=sum(len(found) > 1 for found in splits.values()),
         folds=sorted(Counter(fold for *_, fold in rows).items()),
         classes=[
             ClassSplit(
                 images.variety_name(variety),
-                {side: counts[variety][side] for side in SPLITS},
+                {name: counts[variety][name] for name in SPLITS},
                 len(groups[variety]),
             )
             for variety in sorted(counts, key=lambda variety: (-counts[variety].total(), variety))

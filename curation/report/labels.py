@@ -1,11 +1,11 @@
-"""Labels: images listed under several class names, and what these came to."""
+"""The labels section: images listed under several class names, and the labels these resolved to."""
 
 from collections import Counter
 from dataclasses import dataclass
 
 from curation.report.data import Images
 from curation.report.sampling import commonest, evenly
-from curation.report.thumbnails import Album, Photo
+from curation.report.thumbnails import Album, Thumbnail
 
 _CONFLICT = "conflict: "
 _MOST, _SAMPLES = 20, 8
@@ -13,18 +13,18 @@ _MOST, _SAMPLES = 20, 8
 
 @dataclass(frozen=True)
 class Labels:
-    """`several` counts images under more than one class name; `conflicts` and `unknown` what has no label."""
+    """`several`: images under more than one class name; `conflicts`, `unknown`: images without a label."""
 
     several: int
     resolved: int
     together: list[tuple[str, str, int]]
     conflicts: list[tuple[str, int]]
     unknown: list[tuple[str, int]]
-    samples: list[Photo]
+    samples: list[Thumbnail]
 
 
 def describe_labels(images: Images, album: Album) -> Labels:
-    """Count what class names came to, and choose images whose names exclude each other."""
+    """Count the labels that class names resolved to, and choose images with conflicting names."""
     problems = {reason.row: reason.detail for reason in images.reasons if reason.rule == "label"}
     conflicting = [row for row, detail in problems.items() if detail.startswith(_CONFLICT)]
     several = [row for row, names in enumerate(images.store_classes) if len(names) > 1]
@@ -39,7 +39,7 @@ def describe_labels(images: Images, album: Album) -> Labels:
         conflicts=commonest(conflicts)[:_MOST],
         unknown=commonest(unknown)[:_MOST],
         samples=[
-            album.photo(row, "listed as " + " + ".join(sorted(images.store_classes[row])))
+            album.thumbnail(row, "listed as " + " + ".join(sorted(images.store_classes[row])))
             for row in evenly(conflicting, _SAMPLES)
         ],
     )

@@ -1,4 +1,4 @@
-"""The HTML of the page: `page.html` and `parts.html`, filled by Jinja, all text escaped."""
+"""Render the page from `page.html` and `parts.html` with Jinja; all text is escaped."""
 
 import math
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ _SPACE = "\N{NO-BREAK SPACE}"
 
 
 def render(sections: Mapping[str, Any]) -> str:
-    """The page of the described sections, by name."""
+    """The page with these sections, by name."""
     environment = Environment(
         loader=FileSystemLoader(_FOLDER),
         autoescape=True,
@@ -29,14 +29,14 @@ def render(sections: Mapping[str, Any]) -> str:
 
 
 def number(value: float | None) -> str:
-    """A count with thousands separated; other numbers with three digits that matter."""
+    """A whole number with thousands separators; other numbers with three significant digits."""
     if value is None or math.isnan(value):
         return "–"
     return f"{value:,.0f}" if value == round(value) else f"{value:,.3g}"
 
 
 def percent(part: float, whole: float = 1) -> str:
-    """A share in per cent, with a decimal below ten; never 0 % of something, never 100 % of less than all."""
+    """A share in per cent, with a decimal below 10; never 0 % unless zero, never 100 % unless all."""
     if not whole:
         return "–"
     share = 100 * part / whole

@@ -1,4 +1,4 @@
-"""Where the images come from: sites, what became of each listed image, the stores' own classes, the files."""
+"""The sources section: sites, outcomes of the listed images, the stores' own classes, the files."""
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _MOST_REASONS = 15
 
 @dataclass(frozen=True)
 class Site:
-    """One source: `statuses` counts image URLs; it was fetched from the day `first` to the day `last`."""
+    """One source. `statuses`: image URLs by status; it was fetched from the day `first` to the day `last`."""
 
     name: str
     urls: int
@@ -31,7 +31,7 @@ class Site:
 
 @dataclass(frozen=True)
 class StoreClass:
-    """A class as a store names it, with the distinct images under it and what they were taken for."""
+    """A class as a store names it, with its number of distinct images and the varieties they resolved to."""
 
     name: str
     images: int
@@ -40,8 +40,8 @@ class StoreClass:
 
 
 @dataclass(frozen=True)
-class Origin:
-    """`failures`: status, its reason, and how many image URLs it ended; `sides`: shorter side, quartiles."""
+class Sources:
+    """`failures`: (status, reason, image URLs); `sides`: quartiles of the shorter side, pixels."""
 
     missing: str | None
     sites: list[Site]
@@ -57,15 +57,15 @@ class Origin:
     sides: list[float]
 
 
-def describe_origin(images: Images) -> Origin:
-    """Count what the raw tables list."""
+def describe_sources(images: Images) -> Sources:
+    """Count the images listed in the raw tables."""
     sites = [_site(name, table) for name, table in images.listed.items()]
     failures = _failures(images)
-    width, height = images.numbers("width"), images.numbers("height")
+    width, height = images.floats("width"), images.floats("height")
     shorter = np.minimum(width, height)
     shorter = shorter[~np.isnan(shorter)]
     formats = Counter(name for name in images.measured["format"].to_pylist() if name)
-    return Origin(
+    return Sources(
         missing=_missing(images.missing_sites),
         sites=sites,
         meanings={name: STATUSES[name] for name in STATUSES if any(name in s.statuses for s in sites)},

@@ -1,4 +1,4 @@
-"""Pictures small enough to lie inside the page: thumbnails of stored images, as data URIs."""
+"""Thumbnails of stored images, embedded in the page as data URIs."""
 
 import base64
 import io
@@ -12,13 +12,13 @@ from curation.report.data import Images
 from gemkit.image_codec import ImageError, decode
 from gemkit.progress import Progress
 
-#: Longer side of a thumbnail in pixels, and of the icon beside the name of a class.
+#: Longer side in pixels of a thumbnail, and of the icon next to a class name.
 SIDE, ICON = 224, 80
 _QUALITY = 78
 
 
 class Frame(NamedTuple):
-    """A box drawn on a picture, in shares of its sides: what it marks, and where it lies."""
+    """A box drawn on a thumbnail: what it marks, and its position in shares of the thumbnail's sides."""
 
     kind: str
     left: float
@@ -28,8 +28,8 @@ class Frame(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Photo:
-    """A picture with its captions; without `source` it could not be shown, and `error` says why."""
+class Thumbnail:
+    """A thumbnail with its captions. If it could not be made, `source` is None and `error` says why."""
 
     sha256: str
     title: str
@@ -43,33 +43,35 @@ class Photo:
 
 
 class Album:
-    """Thumbnails of stored images, each decoded once; counts them and those that could not be shown."""
+    """Thumbnails of stored images, each decoded once, with counts of all and of failures."""
 
     def __init__(self, images: Images, progress: Progress):
         self._images, self._progress = images, progress
-        self._photos: dict[tuple[int, int], Photo] = {}
+        self._thumbnails: dict[tuple[int, int], Thumbnail] = {}
 
     @property
-    def pictures(self) -> int:
-        """How many images were looked at."""
-        return len({row for row, _ in self._photos})
+    def count(self) -> int:
+        """Number of images requested."""
+        return len({row for row, _ in self._thumbnails})
 
     @property
     def unreadable(self) -> int:
-        """How many of them could not be shown."""
-        return len({row for (row, _), photo in self._photos.items() if photo.error})
+        """Number of images that could not be shown."""
+        return len({row for (row, _), thumbnail in self._thumbnails.items() if thumbnail.error})
 
-    def photo(self, row: int, *notes: str, side: int = SIDE) -> Photo:
+    def thumbnail(self, row: int, *notes: str, side: int = SIDE) -> Thumbnail:
         """The thumbnail of the image at index `row`."""
-        if (row, side) not in self._photos:
-            self._photos[row, side] = self._load(row, side)
+        if (row, side) not in self._thumbnails:
+            self._thumbnails[row, side] = self._load(row, side)
             self._progress.advance()
-        return replace(self._photos[row, side], notes=notes)
+        return replace(self._thumbnails[row, side], notes=notes)
 
-    def _load(self, row: int, side: int) -> Photo:
+    def _load(self, row: int, side: int) -> Thumbnail:
         images = self._images
-        blank = Photo(images.sha256[row], images.name(row), bool(images.keep[row]), None, None, side, side)
-        # What measuring could not decode, in a worker of its own that may die, is not tried again here.
+        blank = Thumbnail(
+            images.sha256[row], images.name(row), bool(images.keep[row]), None, None, side, side
+        )
+        # Images that `measure` failed to decode, in a worker that may be killed, are not decoded here.
         if error := images.errors[row]:
             return replace(blank, error=error)
         try:
@@ -79,11 +81,11 @@ class Album:
         except ImageError as failure:
             return replace(blank, error=str(failure))
         height, width = pixels.shape[:2]
-        return replace(blank, source=thumbnail(pixels, side), width=width, height=height)
+        return replace(blank, source=thumbnail_uri(pixels, side), width=width, height=height)
 
 
-def thumbnail(pixels: np.ndarray, side: int = SIDE) -> str:
-    """An RGB image of shape (height, width, 3), uint8, as the data URI of a picture within side × side."""
+def thumbnail_uri(pixels: np.ndarray, side: int = SIDE) -> str:
+    """An RGB image of shape (height, width, 3), uint8, shrunk to fit side × side pixels, as a data URI."""
     image = Image.fromarray(pixels)
     image.thumbnail((side, side), Image.Resampling.BOX, reducing_gap=2.0)
     return data_uri(image)

@@ -1,4 +1,4 @@
-"""What the taxonomy knows of a name, for a person: by name, by synonym, part by part, or by its spelling."""
+"""Look up a name in the taxonomy, for people: by name, by synonym, part by part, or with fuzzy matching."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from gemkit.errors import UserError
 def look_up(name: str, path: Path) -> dict[str, str]:
     """Variety, species, group, region and properties of a store's class name, and how it was resolved.
 
-    Raises UserError for a name that stands for no variety, with the nearest three, or for several varieties.
+    Raises UserError for an unknown name, naming the nearest three, and for one of no or several varieties.
     """
     taxonomy = read_taxonomy(path)
     content, meanings, how = taxonomy.content, taxonomy.meanings(name), ""
@@ -19,7 +19,7 @@ def look_up(name: str, path: Path) -> dict[str, str]:
         meanings, how = [meaning], "spelling of "
     if not meanings:
         nearest = ", ".join(f"'{meaning.name}'" for meaning in taxonomy.nearest(name, 3))
-        raise UserError(f"'{name}' is not in '{path}'; the nearest names there are {nearest}.")
+        raise UserError(f"'{name}' is not in '{path}'; the nearest names are {nearest}.")
     label = taxonomy.resolve([meaning.name for meaning in meanings])
     if label.variety is None:
         raise UserError(f"'{name}' stands for several varieties: {label.problem}.")
@@ -39,7 +39,7 @@ def look_up(name: str, path: Path) -> dict[str, str]:
 
 
 def _span(span: tuple[float, ...]) -> str:
-    """Lowest to highest; an empty one is the refractive index of what is opaque."""
+    """Lowest to highest; the refractive index of an opaque material is empty."""
     if not span:
         return "none, opaque"
     return f"{span[0]:g}" if span[0] == span[1] else f"{span[0]:g} to {span[1]:g}"

@@ -1,4 +1,4 @@
-"""Images that a list of links puts under several classes: what each comes to, decided as in `clean`."""
+"""Images that a list of links puts under several classes, resolved as in `clean`."""
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
@@ -11,8 +11,8 @@ Outcome = Literal["more specific class", "same variety", "narrower than each", "
 
 
 @dataclass(frozen=True)
-class Listing:
-    """The classes that some images stand under together, and what their names come to."""
+class MultiListing:
+    """A combination of classes, the number of images listed under it, and the label it resolves to."""
 
     classes: tuple[str, ...]
     images: int
@@ -25,31 +25,31 @@ class Listing:
 
 
 @dataclass(frozen=True)
-class DoubleListings:
-    """`images` counts all distinct image URLs, `listings` holds those under several classes, most first."""
+class MultiListedImages:
+    """`images`: number of distinct image URLs; `listings`: those under several classes, most images first."""
 
     images: int
-    listings: list[Listing] = field(default_factory=list)
+    listings: list[MultiListing] = field(default_factory=list)
 
     def count(self, outcome: Outcome | None = None) -> int:
-        """Image URLs under several classes, all or those of one outcome."""
+        """Number of image URLs under several classes, of all outcomes or one."""
         return sum(listing.images for listing in self.listings if outcome in (None, listing.outcome))
 
     def summary(self) -> dict[str, int]:
-        """How many image URLs came to what."""
+        """Number of image URLs by outcome."""
         return {
             "image URLs": self.images,
             "under several classes": self.count(),
             "resolved to the more specific class": self.count("more specific class"),
             "several names of one variety": self.count("same variety"),
-            "resolved to what is narrower than each": self.count("narrower than each"),
+            "resolved to a class narrower than each": self.count("narrower than each"),
             "true conflicts": self.count("conflict"),
-            "under unknown classes alone": self.count("unknown"),
+            "only under unknown classes": self.count("unknown"),
         }
 
 
-def double_listings(links: list[Link], taxonomy: Taxonomy) -> DoubleListings:
-    """Resolve every image URL that stands under several classes."""
+def resolve_multi_listed(links: list[Link], taxonomy: Taxonomy) -> MultiListedImages:
+    """Resolve every image URL listed under several classes."""
     classes: defaultdict[str, set[str]] = defaultdict(set)
     for link in links:
         classes[link.image_url].add(link.store_class)
@@ -57,8 +57,8 @@ def double_listings(links: list[Link], taxonomy: Taxonomy) -> DoubleListings:
     listings = []
     for names, images in sorted(together.items(), key=lambda item: (-item[1], item[0])):
         label = taxonomy.resolve(names)
-        listings.append(Listing(names, images, label, _outcome(label, names, taxonomy)))
-    return DoubleListings(len(classes), listings)
+        listings.append(MultiListing(names, images, label, _outcome(label, names, taxonomy)))
+    return MultiListedImages(len(classes), listings)
 
 
 def _outcome(label: Label, names: tuple[str, ...], taxonomy: Taxonomy) -> Outcome:

@@ -1,4 +1,4 @@
-"""The format of `labels/taxonomy.toml`, and everything that can be wrong in it."""
+"""The schema of `labels/taxonomy.toml` and its validation."""
 
 import tomllib
 from collections.abc import Iterable, Iterator
@@ -31,7 +31,7 @@ class Synonym(StrictModel):
 
 
 class Species(StrictModel):
-    """What a stone is made of; `refractive_index` is empty where light does not pass through."""
+    """What a stone is made of; `refractive_index` is empty for an opaque material."""
 
     name: Text
     group: Key
@@ -41,10 +41,10 @@ class Species(StrictModel):
 
 
 class Variety(StrictModel):
-    """What stores sell under one name. What it leaves out is as in its parents and its species.
+    """What stores sell under one name. Missing properties are inherited from its parents and its species.
 
-    One whose species its name does not tell has a `group` instead, or neither ('Jade'). `parents` are the
-    broader varieties, `regions` the names that also tell the origin.
+    A variety whose name leaves the species open has a `group` instead, or neither ('Jade'). `parents` are the
+    broader varieties, `regions` the names that also state the origin.
     """
 
     name: Text
@@ -61,7 +61,7 @@ class Variety(StrictModel):
 
 
 class Meaning(NamedTuple):
-    """What a name stands for: a variety by its key, from a region where the name tells; `kind` of name."""
+    """What a name stands for: a variety by its key, and a region if the name states one; `kind` of name."""
 
     name: str
     variety: str
@@ -70,7 +70,7 @@ class Meaning(NamedTuple):
 
 
 class Content(StrictModel):
-    """The whole file. `group` holds names, `ignored` the reason why a name stands for no variety."""
+    """The whole file. `group`: key → name; `ignored`: name → reason why it stands for no variety."""
 
     group: dict[Key, Text]
     species: dict[Key, Species]
@@ -86,22 +86,22 @@ class Content(StrictModel):
                 yield Meaning(synonym.name, key, None, kind)
             for name, region in variety.regions.items():
                 if name != variety.name:
-                    yield Meaning(name, key, region, "synonym that tells the region")
+                    yield Meaning(name, key, region, "synonym that states the region")
 
     def ancestors(self, key: str) -> list[str]:
-        """The broader varieties, nearest first; ends even where parents lead round in a circle."""
+        """The broader varieties, nearest first; terminates even if the parents form a cycle."""
         found = list(self.variety[key].parents)
         for parent in found:
             found += [other for other in self.variety[parent].parents if other not in found]
         return found
 
     def group_of(self, key: str) -> str | None:
-        """The group of a variety: its species', or its own where only that is known."""
+        """The group of a variety: its species', or its own if it has no species."""
         variety = self.variety[key]
         return self.species[variety.species].group if variety.species else variety.group
 
     def properties(self, key: str) -> "Properties":
-        """What a variety says itself, else the broader ones of its species, else the species."""
+        """A variety's own properties, else those of broader varieties of its species, else the species'."""
         variety = self.variety[key]
         broader = (self.variety[parent] for parent in self.ancestors(key))
         sources: list[Variety | Species] = [
@@ -119,7 +119,7 @@ class Content(StrictModel):
 
 
 class Properties(NamedTuple):
-    """Mohs hardness and refractive index (lowest and highest; empty where opaque), typical colours."""
+    """Mohs hardness and refractive index (lowest and highest; empty if opaque), typical colours."""
 
     mohs: Span | None
     refractive_index: Span | None
@@ -127,7 +127,7 @@ class Properties(NamedTuple):
 
 
 def load(path: Path) -> tuple[Content | None, list[str]]:
-    """The content of the file, where it can be read as such, and a sentence for each thing that is wrong."""
+    """The content of the file, None if it is invalid, and one sentence for each problem."""
     try:
         with path.open("rb") as file:
             content = Content.model_validate(tomllib.load(file))
@@ -150,7 +150,7 @@ def _sentence(where: Iterable[int | str], kind: str, message: str) -> str:
     if kind == "missing":
         return f"'{key}' is missing."
     if kind == "extra_forbidden":
-        return f"'{key}' is no key of such an entry."
+        return f"'{key}' is not a key of this kind of entry."
     return f"'{key}': {message}."
 
 
@@ -211,7 +211,7 @@ def _names(content: Content) -> Iterator[str]:
 def _relations(content: Content) -> Iterator[str]:
     for key, variety in content.variety.items():
         if variety.species and variety.group:
-            yield f"variety.{key}: its species tells the group; leave the group out."
+            yield f"variety.{key}: its species determines the group; leave the group out."
         for parent in variety.parents:
             broader = content.variety[parent]
             if broader.species and broader.species != variety.species:
@@ -219,13 +219,13 @@ def _relations(content: Content) -> Iterator[str]:
             elif broader.group and broader.group != content.group_of(key):
                 yield f"variety.{key}: its parent '{parent}' is of another group."
         if key in content.ancestors(key):
-            yield f"variety.{key}: its parents form a circle."
+            yield f"variety.{key}: its parents form a cycle."
     parents = {parent for variety in content.variety.values() for parent in variety.parents}
     for key, variety in content.variety.items():
         if not (variety.species or variety.group or key in parents):
             yield f"variety.{key}: it has no species, no group and no narrower varieties."
     used = {variety.species for variety in content.variety.values()}
-    yield from (f"species.{key}: no variety is of it." for key in content.species if key not in used)
+    yield from (f"species.{key}: no variety belongs to it." for key in content.species if key not in used)
     groups = {species.group for species in content.species.values()}
     groups.update(variety.group for variety in content.variety.values() if variety.group)
     yield from (f"group.{key}: no species is in it." for key in content.group if key not in groups)

@@ -1,24 +1,24 @@
-"""How stores spell names: the form in which names are compared, the parts of a name, the nearest spelling."""
+"""Normalise store names, split them into parts, and find the nearest spelling."""
 
 import difflib
 import re
 import unicodedata
 from collections.abc import Collection
 
-#: Marks that stand inside a word: 'Cat’s' is 'Cats', 'Zultanite™' is 'Zultanite'.
+#: Marks inside words, which are removed: 'Cat’s' is 'Cats', 'Zultanite™' is 'Zultanite'.
 _INSIDE_WORDS = dict.fromkeys(map(ord, "'’‘ʼ`´™®©"))
 
 _SPELLINGS = {"color": "colour", "bicolor": "bicolour", "gray": "grey"}
 
-#: Words that stores add and that say nothing of the material.
+#: Words that stores add and that say nothing about the material.
 _EMPTY_WORDS = frozenset(["cabochon", "faceted", "gem", "gemstone", "genuine", "loose", "natural", "stone"])
 
-#: How alike two words must be to count as one misspelt, of 1 (`difflib`): one letter in seven may differ.
+#: Minimum `difflib` ratio of two words to count as one word misspelt: one letter in seven may differ.
 _SAME_WORD = 0.85
 
 
 def normalise(name: str) -> str:
-    """The form in which names are compared: no case, accents, punctuation, plural or order of the words.
+    """The form in which names are compared: without case, accents, punctuation, plural or word order.
 
     'Cat’s Eye' is 'Cats Eye', 'Sapphire Blue' is 'Blue Sapphire'; normalise(normalise(x)) == normalise(x).
     """
@@ -34,19 +34,19 @@ def _singular(word: str) -> str:
 
 
 def without_empty_words(form: str) -> str:
-    """A normalised name without the words that say nothing of the material ('natural', 'gemstone')."""
+    """A normalised name without the words that say nothing about the material ('natural', 'gemstone')."""
     return " ".join(word for word in form.split() if word not in _EMPTY_WORDS)
 
 
 def parts(name: str) -> list[str]:
-    """The names in 'Hessonite (Gomed)', 'Sapphire - Pukhraj' and 'A/B'; a plain name is its only part."""
+    """The names in 'Hessonite (Gomed)', 'Sapphire - Pukhraj' and 'A/B'; a simple name is its only part."""
     return [part for part in re.split(r"[()\[\]/|_]|\s[-–—]\s", name) if normalise(part)]
 
 
 def correct(form: str, known: Collection[str]) -> str | None:
-    """The normalised name of `known` that comes out when each misspelt word is replaced; None if none does.
+    """Correct the spelling word by word; returns a normalised name of `known`, or None.
 
-    Words are compared one by one: 'black saphire' is a black sapphire, and not the like of 'peach sapphire'.
+    Words are compared one by one, so 'black saphire' becomes 'black sapphire' and not 'peach sapphire'.
     """
     words = sorted({word for other in known for word in other.split()})
     replaced = []
@@ -60,5 +60,5 @@ def correct(form: str, known: Collection[str]) -> str | None:
 
 
 def nearest(form: str, known: Collection[str], count: int) -> list[str]:
-    """The normalised names of `known` that are spelt most alike, nearest first."""
+    """The normalised names of `known` with the most similar spelling, nearest first."""
     return difflib.get_close_matches(form, sorted(known), count, cutoff=0)

@@ -1,4 +1,4 @@
-"""What the stores' class names mean: `labels/taxonomy.toml` maps them to variety, species and region."""
+"""Resolve the stores' class names: `labels/taxonomy.toml` maps them to variety, species and region."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ from gemkit.errors import UserError
 
 @dataclass(frozen=True)
 class Label:
-    """What the names of an image come to; `problem` says why `variety` is None.
+    """The label that an image's names resolve to; `problem` says why `variety` is None.
 
-    `species` is None where a name leaves it open, as 'Garnet' and 'Cat's Eye' do.
+    `species` is None where the name leaves it open, as 'Garnet' and 'Cat's Eye' do.
     """
 
     variety: str | None
@@ -24,7 +24,7 @@ class Label:
 
 
 class Taxonomy:
-    """Names → varieties; `merged` varieties take in all that are narrower."""
+    """Names → varieties; `merged` varieties absorb all narrower ones."""
 
     def __init__(self, content: Content, merged: Collection[str] = ()):
         self.content = content
@@ -45,7 +45,7 @@ class Taxonomy:
     def meanings(self, name: str) -> list[Meaning]:
         """The varieties that a store's class name stands for, as a whole or part by part.
 
-        Empty where the name, or any of its parts, is unknown: 'Ruby (Synthetic)' is no ruby.
+        Empty if the name, or any of its parts, is unknown: 'Ruby (Synthetic)' is not a ruby.
         """
         for names in ([name], spelling.parts(name)):
             found = [self._meaning(normalise(part)) for part in names]
@@ -54,28 +54,28 @@ class Taxonomy:
         return []
 
     def ignored(self, name: str) -> str | None:
-        """Why a name stands for no variety, where the taxonomy says so."""
+        """The reason why a name stands for no variety, if the taxonomy gives one."""
         return self._ignored.get(normalise(name))
 
     def misspelt(self, name: str) -> Meaning | None:
-        """The known name that an unknown one is a misspelling of. Never used for labels: only to tell."""
+        """The known name that an unknown one misspells. Only shown to people, never used for labels."""
         form = spelling.correct(normalise(name), self._meanings)
         return self._meanings[form] if form else None
 
     def nearest(self, name: str, count: int) -> list[Meaning]:
-        """The known names that are spelt most like an unknown one."""
+        """The known names with the spelling most similar to an unknown one."""
         return [self._meanings[form] for form in spelling.nearest(normalise(name), self._meanings, count)]
 
     def label(self, key: str, region: str | None = None) -> Label:
-        """The label of a variety by its key."""
+        """The label of the variety with this key."""
         key = self._merged[key]
         return Label(key, self.varieties[key].species, region)
 
     def resolve(self, names: Collection[str]) -> Label:
-        """The variety that all names agree on; names that stand for none (a sale) don't count.
+        """The variety that all names agree on; names that stand for no variety (a sale) are ignored.
 
-        'Opal' and 'Fire Opal' agree on the narrower, 'Moonstone' and 'Cat's Eye' on the cat's eye moonstone,
-        'Emerald' and 'Colombian Emerald' on an emerald of Colombia; 'Ruby' and 'Spinel' are a conflict.
+        'Opal' and 'Fire Opal' agree on the narrower one, 'Moonstone' and 'Cat's Eye' on the cat's eye
+        moonstone, 'Emerald' and 'Colombian Emerald' on one from Colombia; 'Ruby' and 'Spinel' conflict.
         """
         meanings = [meaning for name in names for meaning in self.meanings(name)]
         if not meanings:
@@ -102,18 +102,18 @@ class Taxonomy:
         return f"'{name}'"
 
     def _merge_into(self, key: str, merged: Collection[str]) -> str:
-        """The broadest merged variety above, or the variety itself."""
+        """The broadest merged variety that contains this one, or the variety itself."""
         above = {other for other in (key, *self._ancestors[key]) if other in merged}
         broadest = sorted(other for other in above if above.isdisjoint(self._ancestors[other]))
         if len(broadest) > 1:
             raise UserError(
-                f"clean.merge: '{broadest[0]}' and '{broadest[1]}' both take in '{key}'; name one of them."
+                f"clean.merge: '{broadest[0]}' and '{broadest[1]}' both contain '{key}'; merge only one."
             )
         return broadest[0] if broadest else key
 
 
 def read_taxonomy(path: Path, merged: Collection[str] = ()) -> Taxonomy:
-    """Read and check the file. Raises UserError with the first problem in one sentence."""
+    """Read and validate the file. Raises UserError with the first problem."""
     content, findings = load(path)
     if content is None or findings:
         raise UserError(f"'{path}': {findings[0]}")
@@ -124,5 +124,5 @@ def read_taxonomy(path: Path, merged: Collection[str] = ()) -> Taxonomy:
 
 
 def check_taxonomy(path: Path) -> list[str]:
-    """A sentence for each thing that is wrong in the file."""
+    """One sentence for each problem in the file."""
     return load(path)[1]

@@ -92,7 +92,7 @@ def crop_settings(metadata: dict[str, Any]) -> "CropParams | None":
         return None
     try:
         from curation.cropping.crop import VERSION
-        from curation.cropping.rembg_weights import at_hand, fetch
+        from curation.cropping.rembg_weights import fetch, local_weights
         from curation.params import CropParams
     except ImportError as error:
         raise UserError(
@@ -105,7 +105,7 @@ def crop_settings(metadata: dict[str, Any]) -> "CropParams | None":
             "the dataset and the model again (dvc repro)."
         )
     settings = CropParams(**{key: value for key, value in recorded.items() if key != "version"})
-    if settings.removal != "classical" and at_hand(settings.model) is None:
+    if settings.removal != "classical" and local_weights(settings.model) is None:
         fetch(settings.model)
     return settings
 
@@ -138,9 +138,8 @@ def _uncropped(file: Path) -> tuple[bytes, None, None] | str:
 
 
 def _cropped(file: Path, settings: "CropParams") -> tuple[bytes, Box, str] | str:
-    """The visible centre of a file's crop as in `gemcurate balance`, its box and method; or an error."""
-    from curation.cropping.crop import Photo as SourcePhoto
-    from curation.cropping.crop import crop_photo
+    """The visible centre of a file's crop as `gemcurate balance` keeps it, its box and method; or why not."""
+    from curation.cropping.crop import KeptImage, crop_file
     from curation.imaging.centre_crop import cut_centre
     from gemkit.image_codec import ImageError, decode, decode_rgb, encode_jpeg
 
@@ -150,6 +149,6 @@ def _cropped(file: Path, settings: "CropParams") -> tuple[bytes, Box, str] | str
         return str(error)
     except OSError as error:
         return error.strerror or str(error)
-    cropped = crop_photo(SourcePhoto("", file, ""), settings)
+    cropped = crop_file(KeptImage("", file, ""), settings)
     centre = cut_centre(decode_rgb(cropped.content), settings.size)
     return encode_jpeg(centre), cropped.record["crop_box"], cropped.record["method"]

@@ -35,7 +35,7 @@ def double(item: Any) -> Any:
 
 
 def measure_or_crash(image: Any, settings: Any) -> dict[str, Any]:
-    """Like `measure_image`, with a decoder that crashes on files that end with "crash"."""
+    """`measure_image`, with a decoder that crashes on files that end in "crash"."""
     from curation.measurement.measure import measure_image
 
     if image.path.read_bytes().endswith(b"crash"):
@@ -43,10 +43,10 @@ def measure_or_crash(image: Any, settings: Any) -> dict[str, Any]:
     return measure_image(image, settings)
 
 
-def crop_or_crash(photo: Any, params: Any) -> Any:
-    """Like `crop_photo`, with a segmentation that crashes on files that end with "crash"."""
-    from curation.cropping.crop import crop_photo
+def crop_or_crash(image: Any, params: Any) -> Any:
+    """`crop_file`, with a segmentation that crashes on files that end in "crash"."""
+    from curation.cropping.crop import crop_file
 
-    if photo.path.read_bytes().endswith(b"crash"):
+    if image.path.read_bytes().endswith(b"crash"):
         ctypes.string_at(0)
-    return crop_photo(photo, params)
+    return crop_file(image, params)

@@ -1,4 +1,4 @@
-"""A shop of made-up measurements, for what follows the stage `measure`."""
+"""A store with synthetic tables, for the stages after `measure`."""
 
 import hashlib
 from pathlib import Path
@@ -13,19 +13,19 @@ from curation.measurement.pixel_statistics import measure_pixels
 from curation.tables import CLEAN, MEASURED
 from gemkit.tables import read_table, write_table
 from scraper.tables import IMAGES
-from tests.helpers.stone_pictures import stone_picture
+from tests.helpers.stone_images import stone_image
 
 GOOD = {"error": None, "format": "JPEG", "mode": "RGB", "text_boxes": 1, "text_area": 0.5}
 
 
-def picture(seed: int, side: int = 240) -> np.ndarray:
-    """A stone of its own, of a colour and facets that no other seed has; the same picture at every side."""
+def photo(seed: int, side: int = 240) -> np.ndarray:
+    """A stone with a colour and facets unique to the seed; the same image at every side length."""
     red, green, blue = np.random.default_rng(seed).integers(20, 200, 3).tolist()
-    return cv2.resize(stone_picture((red, green, blue), seed), (side, side), interpolation=cv2.INTER_AREA)
+    return cv2.resize(stone_image((red, green, blue), seed), (side, side), interpolation=cv2.INTER_AREA)
 
 
 class Shop:
-    """Raw and measured tables of made-up sites in the current folder."""
+    """Raw and measured tables of synthetic sites in the current folder."""
 
     def __init__(self) -> None:
         self.raw: dict[str, list[dict[str, Any]]] = {}
@@ -35,7 +35,7 @@ class Shop:
         self, pixels: np.ndarray | None, classes: list[str], products: list[str], site: str = "shop",
         key: str = "", name: str = "photo.jpg", **measured: Any,
     ) -> str:  # fmt: skip
-        """List one image; gives its sha256. Equal pixels and `key` are the same file."""
+        """List one image; returns its sha256. Equal pixels and `key` are the same file."""
         content = b"broken" if pixels is None else pixels.tobytes() + repr(pixels.shape).encode()
         sha256 = hashlib.sha256(content + key.encode()).hexdigest()
         rows = self.raw.setdefault(site, [])
@@ -66,7 +66,7 @@ class Shop:
         )
 
     def clean(self, sites: list[str] | None = None) -> dict[str, dict[str, Any]]:
-        """Run the stage; rows by sha256, with the names of the rules as `rules`."""
+        """Run the stage; returns the rows by sha256, with the names of their rules as `rules`."""
         self.write(sites)
         clean(Path("params.yaml"))
         rows = read_table(Path("data/clean.parquet"), CLEAN).to_pylist()

@@ -1,15 +1,15 @@
-"""Names of the file that say it shows no stone: a certificate, a hand, a size chart, a banner."""
+"""Files whose name says that they do not show a stone: a certificate, a hand, a size chart, a banner."""
 
 import re
 from collections.abc import Iterator
 
-from curation.cleaning.image_table import Inventory
+from curation.cleaning.image_table import ImageTable
 from curation.cleaning.rules import Reason
 from gemkit.strict_model import StrictModel
 
 
 class Settings(StrictModel):
-    """Words and phrases, in small letters; they match whole words only, so that 'handmade' is no hand."""
+    """Lower-case words and phrases. They match whole words only, so that 'handmade' does not match 'hand'."""
 
     words: tuple[str, ...] = (
         "cert", "certi", "certificate", "certificates", "lab report", "hand", "hands",
@@ -17,7 +17,7 @@ class Settings(StrictModel):
     )  # fmt: skip
 
 
-def find(images: Inventory, settings: Settings) -> Iterator[Reason]:
+def find(images: ImageTable, settings: Settings) -> Iterator[Reason]:
     phrases = re.compile("|".join(rf"\b{re.escape(word)}\b" for word in settings.words))
     for row, names in enumerate(images.file_names):
         for name in names:

@@ -1,8 +1,8 @@
-"""Images whose class names are unknown, or name two varieties that exclude each other."""
+"""Images whose class names are unknown, or name two mutually exclusive varieties."""
 
 from collections.abc import Iterator
 
-from curation.cleaning.image_table import Inventory
+from curation.cleaning.image_table import ImageTable
 from curation.cleaning.rules import Reason
 from gemkit.strict_model import StrictModel
 
@@ -13,7 +13,7 @@ class Settings(StrictModel):
     pass
 
 
-def find(images: Inventory, settings: Settings) -> Iterator[Reason]:
+def find(images: ImageTable, settings: Settings) -> Iterator[Reason]:
     for row, label in enumerate(images.labels):
         if label.problem is not None:
             yield Reason(row, None, None, label.problem)

@@ -1,33 +1,35 @@
-"""Pictures that show something else than a stone: a box, a pouch, tweezers, cloth, a shop.
+"""Images that show something other than a stone: a box, a pouch, tweezers, cloth, a shop.
 
-Told by what the measurements know of a stone: it stands out, is no stick, is convex or has facets, is shaded,
-and lies on a neutral backdrop. Few of these signs are believed alone: the whole look (`kinds`) must allow it.
+A stone stands out, is not elongated, is convex or has facets, is shaded, and is on a neutral backdrop. A
+violation counts only if the content classifier gives the class `no_stone` enough probability.
 """
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 from pydantic import Field
 
-from curation.cleaning.image_table import Inventory
-from curation.cleaning.rules import KindSettings, Reason, alike
+from curation.cleaning.image_table import ImageTable
+from curation.cleaning.rules import ClassifierSettings, Reason, classified_as
 
-#: What stands out over more of the image than this is a picture in a frame.
+#: A foreground that covers more of the image than this is a picture in a frame.
 _FRAMED = 0.7
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class Settings(KindSettings):
-    """`share`: least share of the image that stands out where nothing does so by as much `contrast` (Lab);
-    `elongation`: largest of one stone.
+class Settings(ClassifierSettings):
+    """`share`: minimum share of the image that stands out where the contrast is below `contrast` (Lab);
+    `elongation`: maximum elongation of a stone.
 
-    `solidity`: of its convex hull, that a surface as flat as `flatness` fills at least; `chroma`:
-    colourfulness (Lab) of a background that nothing as flat as `matte` lies on; `plain`: flatness of what is
-    all of one colour, within `spread` (Lab). What comes in over so much of the `border`, with a colour within
-    `limb_spread`, is a hand.
+    `solidity`: minimum share of its convex hull that a surface with a flatness above `flatness` fills;
+    `chroma`: maximum chroma (Lab) of a background under something with a flatness above `matte`; `plain`:
+    maximum flatness of a component whose colours are within `spread` (Lab). A component whose run along the
+    border exceeds `border` and whose colours are within `border_component_spread` is a hand.
     """
+
+    renamed_keys: ClassVar = {**ClassifierSettings.renamed_keys, "limb_spread": "border_component_spread"}
 
     share: Share = 0.012
     contrast: Annotated[float, Field(ge=0)] = 16.0
@@ -39,18 +41,18 @@ class Settings(KindSettings):
     plain: Share = 0.55
     spread: Annotated[float, Field(ge=0)] = 1.0
     border: Share = 0.045
-    limb_spread: Annotated[float, Field(ge=0)] = 8.0
-    doubt: Share = 0.35
+    border_component_spread: Annotated[float, Field(ge=0)] = 8.0
+    veto_probability: Share = 0.35
 
 
-def find(images: Inventory, settings: Settings) -> Iterator[Reason]:
-    share, elongation = images.numbers("stone_share"), images.numbers("stone_elongation")
-    solidity, flatness = images.numbers("stone_solidity"), images.numbers("stone_flatness")
-    chroma = np.hypot(*images.lists("background_lab").T[1:])
-    is_one = (images.numbers("stones") < 2) & (share < _FRAMED)
+def find(images: ImageTable, settings: Settings) -> Iterator[Reason]:
+    share, elongation = images.floats("stone_share"), images.floats("stone_elongation")
+    solidity, flatness = images.floats("stone_solidity"), images.floats("stone_flatness")
+    chroma = np.hypot(*images.vectors("background_lab").T[1:])
+    is_one = (images.floats("stones") < 2) & (share < _FRAMED)
     is_ragged = is_one & (solidity < settings.solidity) & (flatness > settings.flatness)
-    is_plain = is_one & (flatness > settings.plain) & (images.numbers("stone_spread") < settings.spread)
-    is_empty = (share < settings.share) & (images.numbers("stone_contrast") < settings.contrast)
+    is_plain = is_one & (flatness > settings.plain) & (images.floats("stone_spread") < settings.spread)
+    is_empty = (share < settings.share) & (images.floats("stone_contrast") < settings.contrast)
     signs = (
         (is_empty, share, settings.share, "hardly anything stands out"),
         (is_one & (elongation > settings.elongation), elongation, settings.elongation, "slender as a tool"),
@@ -61,13 +63,13 @@ def find(images: Inventory, settings: Settings) -> Iterator[Reason]:
         ),
         (is_plain, flatness, settings.plain, "flat and of one colour"),
     )  # fmt: skip
-    is_limb = (images.numbers("limb_border") > settings.border) & (
-        images.numbers("limb_spread") < settings.limb_spread
+    is_hand = (images.floats("border_component_run") > settings.border) & (
+        images.floats("border_component_spread") < settings.border_component_spread
     )
-    believed = ~is_limb & (images.kinds.share("no_stone") > settings.doubt)
-    told = np.zeros(len(images), bool)
-    for found, value, threshold, detail in signs:
-        for row in np.flatnonzero(found & believed & ~told):
+    allowed = ~is_hand & (images.content_predictions.probability("no_stone") > settings.veto_probability)
+    found = np.zeros(len(images), bool)
+    for sign, value, threshold, detail in signs:
+        for row in np.flatnonzero(sign & allowed & ~found):
             yield Reason(int(row), value[row], threshold, detail)
-        told |= found & believed
-    yield from alike(images, "no_stone", settings, ~told, "like no stone")
+        found |= sign & allowed
+    yield from classified_as("no_stone", images, settings, ~found, "does not look like a stone")

@@ -1,6 +1,6 @@
-"""Several stones in one picture: pairs, parcels, layouts. `several: false` in params.yaml keeps them.
+"""Several stones in one image: pairs, parcels, layouts. `several: false` in params.yaml keeps them.
 
-Fingers, burnt-out stones and letters are several things as well, but no stones.
+Fingers, overexposed stones and letters also form several components, but they are not several stones.
 """
 
 from collections.abc import Iterator
@@ -9,33 +9,37 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field, PositiveInt
 
-from curation.cleaning.image_table import Inventory
-from curation.cleaning.rules import KindSettings, Reason, alike
+from curation.cleaning.image_table import ImageTable
+from curation.cleaning.rules import ClassifierSettings, Reason, classified_as
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class Settings(KindSettings):
-    """`stones`: how many of about one size an image may show, unless something comes in over that much of its
-    `border`, so much of its middle is burnt out (`clipped`), or something is printed on it.
+class Settings(ClassifierSettings):
+    """`stones`: maximum number of stones of similar size in an image.
+
+    The count is ignored if a component's run along the border exceeds `border`, if more than `clipped` of the
+    middle is overexposed, or if the image has readable text.
     """
 
     stones: PositiveInt = 1
     border: Share = 0.045
     clipped: Share = 0.4
-    doubt: Share = 0.2
+    veto_probability: Share = 0.2
 
 
-def find(images: Inventory, settings: Settings) -> Iterator[Reason]:
-    stones = images.numbers("stones")
+def find(images: ImageTable, settings: Settings) -> Iterator[Reason]:
+    stones = images.floats("stones")
     is_something_else = (
-        (images.numbers("limb_border") > settings.border)
-        | (images.numbers("clipped_share") > settings.clipped)
-        | images.printed
+        (images.floats("border_component_run") > settings.border)
+        | (images.floats("clipped_share") > settings.clipped)
+        | images.has_text
     )
-    believed = images.kinds.share("several") > settings.doubt
-    told = (stones > settings.stones) & ~is_something_else & believed
-    for row in np.flatnonzero(told):
+    allowed = images.content_predictions.probability("several") > settings.veto_probability
+    found = (stones > settings.stones) & ~is_something_else & allowed
+    for row in np.flatnonzero(found):
         yield Reason(int(row), stones[row], settings.stones, f"{stones[row]:.0f} stones")
-    if settings.stones == 1:  # the likeness tells several from one, but does not count
-        yield from alike(images, "several", settings, ~images.printed & ~told, "like several stones")
+    if settings.stones == 1:  # the classifier tells several stones from one, but does not count them
+        yield from classified_as(
+            "several", images, settings, ~images.has_text & ~found, "looks like several stones"
+        )

@@ -1,7 +1,7 @@
-"""Printed text: certificates, cards, charts, screenshots, placeholders.
+"""Images of printed text: certificates, cards, charts, screenshots, placeholders.
 
-The detector sees a box on almost every stone, so something must be read too: two lines of letters, one among
-several boxes, or one that names a laboratory, a report, a chart.
+The detector finds a box on almost every stone, so text must be read too: two lines, one line among several
+boxes, or one line that names a laboratory, a report or a chart.
 """
 
 import re
@@ -10,13 +10,15 @@ from collections.abc import Iterator
 import numpy as np
 from pydantic import PositiveInt
 
-from curation.cleaning.image_table import Inventory
+from curation.cleaning.image_table import ImageTable
 from curation.cleaning.rules import Reason
 from gemkit.strict_model import StrictModel
 
 
 class Settings(StrictModel):
-    """How many `lines` must be read, or `boxes` found beside one line, or which of the `words` be in it."""
+    """`lines`: how many must be read; `boxes`: how many are enough besides one line; `words`: any of them is
+    enough in one line.
+    """
 
     boxes: PositiveInt = 3
     lines: PositiveInt = 2
@@ -28,9 +30,9 @@ class Settings(StrictModel):
     )  # fmt: skip
 
 
-def find(images: Inventory, settings: Settings) -> Iterator[Reason]:
-    boxes, area, texts = images.numbers("text_boxes"), images.numbers("text_area"), images.words("text")
-    # Readers drop the space between words now and then.
+def find(images: ImageTable, settings: Settings) -> Iterator[Reason]:
+    boxes, area, texts = images.floats("text_boxes"), images.floats("text_area"), images.strings("text")
+    # OCR sometimes drops the space between words.
     words = re.compile("|".join(rf"\b{re.escape(word)}\b".replace(r"\ ", r"\s*") for word in settings.words))
     for row in np.flatnonzero(boxes > 0):
         lines = (texts[row] or "").splitlines()
@@ -38,9 +40,9 @@ def find(images: Inventory, settings: Settings) -> Iterator[Reason]:
             continue
         quoted = "; ".join(f"'{line}'" for line in lines)
         if boxes[row] >= settings.boxes:
-            detail = f"text boxes over {area[row]:.0%} of the image, which read {quoted}"
+            detail = f"text boxes over {area[row]:.0%} of the image, reading {quoted}"
             yield Reason(int(row), boxes[row], settings.boxes, detail)
         elif len(lines) >= settings.lines:
-            yield Reason(int(row), float(len(lines)), settings.lines, f"lines that read {quoted}")
+            yield Reason(int(row), float(len(lines)), settings.lines, f"lines reading {quoted}")
         elif settings.words and words.search(" ".join(lines).lower()):
             yield Reason(int(row), None, None, f"reads {quoted}")

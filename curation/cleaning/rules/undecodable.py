@@ -1,8 +1,8 @@
-"""Files that are no complete image: truncated, of another type, too large to decode."""
+"""Files that are not a complete image: truncated, of another type, or too large to decode."""
 
 from collections.abc import Iterator
 
-from curation.cleaning.image_table import Inventory
+from curation.cleaning.image_table import ImageTable
 from curation.cleaning.rules import Reason
 from gemkit.strict_model import StrictModel
 
@@ -11,7 +11,7 @@ class Settings(StrictModel):
     pass
 
 
-def find(images: Inventory, settings: Settings) -> Iterator[Reason]:
-    for row, error in enumerate(images.words("error")):
+def find(images: ImageTable, settings: Settings) -> Iterator[Reason]:
+    for row, error in enumerate(images.strings("error")):
         if error is not None:
             yield Reason(row, None, None, error)

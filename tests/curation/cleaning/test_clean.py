@@ -1,15 +1,14 @@
-"""One decision per picture: its label, its group, what stays of its copies, and what a person decided."""
+"""Cleaning gives each image a label and a group, and keeps one of several copies."""
 
-import csv
 import json
 from pathlib import Path
 
 import pytest
 
-from curation.cleaning.clean import BY_HAND, clean
+from curation.cleaning.clean import clean
 from gemkit.errors import UserError
 from tests.helpers.commands import command
-from tests.helpers.measured_shop import Shop, picture
+from tests.helpers.measured_shop import Shop, photo
 
 
 @pytest.fixture
@@ -18,9 +17,9 @@ def shop(workspace: Path) -> Shop:
 
 
 def test_one_row_per_image_with_its_label(shop: Shop) -> None:
-    ruby = shop.add(picture(1), ["Burmese Ruby"], ["p1"])
-    shop.add(picture(1), ["Ruby"], ["p2"])
-    shop.add(picture(1), ["Ruby"], ["q1"], site="attic")
+    ruby = shop.add(photo(1), ["Burmese Ruby"], ["p1"])
+    shop.add(photo(1), ["Ruby"], ["p2"])
+    shop.add(photo(1), ["Ruby"], ["q1"], site="attic")
     rows = shop.clean()
     assert len(rows) == 1
     row = rows[ruby]
@@ -29,18 +28,18 @@ def test_one_row_per_image_with_its_label(shop: Shop) -> None:
     assert (row["site"], row["path"], row["keep"]) == ("attic", f"attic/images/{ruby}.jpg", True)
 
 
-def test_a_site_taken_out_of_the_list_is_out(shop: Shop) -> None:
-    ruby = shop.add(picture(1), ["Ruby"], ["p1"])
-    shop.add(picture(2), ["Ruby"], ["q1"], site="attic")
+def test_a_site_removed_from_the_list_is_ignored(shop: Shop) -> None:
+    ruby = shop.add(photo(1), ["Ruby"], ["p1"])
+    shop.add(photo(2), ["Ruby"], ["q1"], site="attic")
     assert set(shop.clean(["shop"])) == {ruby}
 
 
-def test_groups_join_products_and_copies(shop: Shop) -> None:
-    a1 = shop.add(picture(1), ["Ruby"], ["a"])
-    a2 = shop.add(picture(2), ["Ruby"], ["a"])
-    small_a2 = shop.add(picture(2, 180), ["Ruby"], ["b"])
-    b2 = shop.add(picture(3), ["Ruby"], ["b"])
-    alone = shop.add(picture(4), ["Ruby"], ["c"])
+def test_groups_join_images_of_a_product_and_copies(shop: Shop) -> None:
+    a1 = shop.add(photo(1), ["Ruby"], ["a"])
+    a2 = shop.add(photo(2), ["Ruby"], ["a"])
+    small_a2 = shop.add(photo(2, 180), ["Ruby"], ["b"])
+    b2 = shop.add(photo(3), ["Ruby"], ["b"])
+    alone = shop.add(photo(4), ["Ruby"], ["c"])
     rows = shop.clean()
     assert rows[small_a2]["rules"] == {"near_duplicate"}
     joined = {a1, a2, small_a2, b2}
@@ -55,24 +54,24 @@ def test_groups_join_products_and_copies(shop: Shop) -> None:
     ]
 
 
-def test_the_largest_copy_stays_and_has_all_names(shop: Shop) -> None:
-    small = shop.add(picture(1, 180), ["Swiss Blue Topaz", "Blue Sapphire"], ["a"])
-    large = shop.add(picture(1, 300), ["Sapphire"], ["b"])
-    same = shop.add(picture(1, 300), ["Pink Sapphire"], ["b"], key="other metadata")
+def test_the_largest_copy_is_kept_and_gets_all_names(shop: Shop) -> None:
+    small = shop.add(photo(1, 180), ["Swiss Blue Topaz", "Blue Sapphire"], ["a"])
+    large = shop.add(photo(1, 300), ["Sapphire"], ["b"])
+    same = shop.add(photo(1, 300), ["Pink Sapphire"], ["b"], key="other metadata")
     rows = shop.clean()
     kept = large if large < same else same
     assert rows[small]["rules"] >= {"near_duplicate"}
     assert "exact_duplicate" in (rows[large]["rules"] | rows[same]["rules"])
-    # Sapphire and topaz exclude each other, whichever copy says it.
+    # Sapphire and topaz are mutually exclusive, whichever copy has the name.
     assert rows[kept]["rules"] == {"label"}
     assert not any(row["keep"] for row in rows.values())
 
 
-def test_a_stock_photo_is_of_no_product_and_joins_nothing(shop: Shop) -> None:
+def test_a_stock_photo_has_no_product_and_joins_no_group(shop: Shop) -> None:
     products = ["a", "b", "c", "d"]
-    stock = shop.add(picture(9), ["Ruby"], products)
-    own = [shop.add(picture(seed), ["Ruby"], [product]) for seed, product in enumerate(products)]
-    shared = shop.add(picture(10), ["Ruby"], products[:3])
+    stock = shop.add(photo(9), ["Ruby"], products)
+    own = [shop.add(photo(seed), ["Ruby"], [product]) for seed, product in enumerate(products)]
+    shared = shop.add(photo(10), ["Ruby"], products[:3])
     rows = shop.clean()
     assert rows[stock]["keep"]
     assert (rows[stock]["products"], rows[stock]["group_id"]) == ([], stock)
@@ -82,16 +81,16 @@ def test_a_stock_photo_is_of_no_product_and_joins_nothing(shop: Shop) -> None:
 
 def test_dropped_images_join_no_groups(shop: Shop) -> None:
     for seed, product in enumerate("abc"):
-        shop.add(picture(seed), ["Ruby"], [product])
-        shop.add(picture(50, 200 + seed), ["Ruby"], [product], name=f"certificate-{seed}.jpg")
+        shop.add(photo(seed), ["Ruby"], [product])
+        shop.add(photo(50, 200 + seed), ["Ruby"], [product], name=f"certificate-{seed}.jpg")
     rows = shop.clean()
     assert len({row["group_id"] for row in rows.values() if row["keep"]}) == 3
     assert all(row["rules"] == {"file_name"} for row in rows.values() if not row["keep"])
 
 
-def test_reasons_carry_numbers(shop: Shop) -> None:
-    small = shop.add(picture(1, 60), ["Ruby"], ["a"])
-    text = shop.add(picture(2), ["Ruby"], ["b"], text_boxes=7, text_area=0.25, text="REPORT\nRUBY")
+def test_a_reason_holds_value_and_threshold(shop: Shop) -> None:
+    small = shop.add(photo(1, 60), ["Ruby"], ["a"])
+    text = shop.add(photo(2), ["Ruby"], ["b"], text_boxes=7, text_area=0.25, text="REPORT\nRUBY")
     broken = shop.add(None, ["Ruby"], ["c"])
     rows = shop.clean()
     [reason] = rows[small]["reasons"]
@@ -106,52 +105,10 @@ def test_reasons_carry_numbers(shop: Shop) -> None:
     }  # fmt: skip
 
 
-def decide(*lines: tuple[str, str, str]) -> None:
-    with Path("labels/decisions.csv").open("a", newline="") as file:
-        csv.writer(file).writerows([*line, "seen"] for line in lines)
-
-
-def test_people_override_rules(shop: Shop) -> None:
-    texted = shop.add(picture(1), ["Ruby"], ["a"], text_boxes=9, text="REPORT")
-    good = shop.add(picture(2), ["Ruby"], ["b"])
-    wrong = shop.add(picture(3), ["Ruby", "Red Spinel"], ["c"])
-    wrong_copy = shop.add(picture(3, 180), ["Ruby"], ["d"])
-    broken = shop.add(None, ["Ruby"], ["e"])
-    decide(
-        (texted, "keep", ""), (good, "drop", ""), (wrong_copy, "relabel", "red_spinel"), (broken, "keep", "")
-    )
-    rows = shop.clean()
-    assert rows[texted]["keep"]
-    assert rows[texted]["rules"] == {"text"}
-    assert not rows[good]["keep"]
-    assert rows[good]["rules"] == {BY_HAND}
-    assert rows[good]["reasons"][0]["detail"] == "seen"
-    assert (rows[wrong]["variety"], rows[wrong]["keep"]) == ("red_spinel", True)
-    assert not rows[broken]["keep"]
-
-
-@pytest.mark.parametrize(
-    ("line", "words"),
-    [
-        (("abc", "drop", ""), "no SHA-256"),
-        (("a" * 64, "burn", ""), "'burn' is no decision"),
-        (("a" * 64, "relabel", "unobtainium"), "no variety 'unobtainium'"),
-        (("a" * 64, "relabel", ""), "belongs to 'relabel'"),
-        (("a" * 64, "drop", "ruby"), "belongs to 'relabel'"),
-    ],
-)
-def test_wrong_decisions_are_named(shop: Shop, line: tuple[str, str, str], words: str) -> None:
-    shop.add(picture(1), ["Ruby"], ["a"])
-    decide(line)
-    with pytest.raises(UserError, match="line 2") as error:
-        shop.clean()
-    assert words in str(error.value)
-
-
-def test_the_same_bytes_every_time(shop: Shop) -> None:
+def test_the_output_does_not_depend_on_row_order(shop: Shop) -> None:
     for seed in range(6):
-        shop.add(picture(seed), ["Ruby"], [f"p{seed // 2}"])
-        shop.add(picture(seed, 200), ["Ruby"], [f"q{seed}"])
+        shop.add(photo(seed), ["Ruby"], [f"p{seed // 2}"])
+        shop.add(photo(seed, 200), ["Ruby"], [f"q{seed}"])
     shop.clean()
     outputs = [Path("data/clean.parquet"), Path("metrics/clean.json")]
     first = [path.read_bytes() for path in outputs]
@@ -161,16 +118,16 @@ def test_the_same_bytes_every_time(shop: Shop) -> None:
     assert [path.read_bytes() for path in outputs] == first
 
 
-def test_an_image_that_was_not_measured(shop: Shop) -> None:
-    sha256 = shop.add(picture(1), ["Ruby"], ["a"])
+def test_an_image_that_was_not_measured_is_an_error(shop: Shop) -> None:
+    sha256 = shop.add(photo(1), ["Ruby"], ["a"])
     shop.measured["shop"].pop(sha256)
     shop.write()
     said = command("gemcurate", "clean", cwd=Path.cwd(), expect=2).stderr
     assert "gemcurate measure --site shop" in said
 
 
-def test_a_cut_off_table(shop: Shop) -> None:
-    shop.add(picture(1), ["Ruby"], ["a"])
+def test_a_truncated_table_is_an_error(shop: Shop) -> None:
+    shop.add(photo(1), ["Ruby"], ["a"])
     shop.write()
     table = Path("data/measured/shop.parquet")
     table.write_bytes(table.read_bytes()[:-40])
@@ -183,8 +140,8 @@ def test_an_empty_crawl_gives_an_empty_table(shop: Shop) -> None:
     assert shop.clean() == {}
 
 
-def test_the_label_rule_stays(shop: Shop) -> None:
-    shop.add(picture(1), ["Ruby"], ["a"])
+def test_the_label_rule_cannot_be_switched_off(shop: Shop) -> None:
+    shop.add(photo(1), ["Ruby"], ["a"])
     params = Path("params.yaml")
     params.write_text(params.read_text().replace("label: {}", "label: false"))
     with pytest.raises(UserError, match=r"clean\.rules\.label"):

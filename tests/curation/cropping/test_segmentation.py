@@ -1,13 +1,11 @@
-"""The whole stone and nothing but the stone is found, whatever lies around it."""
+"""The whole stone and nothing else is found, whatever is around it."""
 
 import numpy as np
 import pytest
 
-from curation.cropping import segmentation as stone_module
-from curation.cropping.edges import bounding_box, canny_edges
-from curation.cropping.matting import pieces
+from curation.cropping import segmentation as segmentation
 from curation.cropping.segmentation import Stone, find_stone
-from tests.helpers.stone_pictures import (
+from tests.helpers.stone_images import (
     CENTRE,
     RADIUS,
     SIDE,
@@ -19,32 +17,32 @@ from tests.helpers.stone_pictures import (
     draw_stone,
     grey_backdrop,
     mirror_below,
-    stone_picture,
+    stone_image,
     white_backdrop,
 )
 
 COLOURS = {"ruby": (180, 20, 50), "pale": (200, 210, 235), "onyx": (30, 30, 32), "smoky": (110, 95, 85)}
 RUBY, SAPPHIRE = COLOURS["ruby"], (30, 80, 190)
 TRUE_BOX = np.array([CENTRE[0] - RADIUS, CENTRE[1] - RADIUS, CENTRE[0] + RADIUS, CENTRE[1] + RADIUS])
-#: A little over three pixels of what the stone is looked for in: a letter's stroke may hang on to it.
+#: Tolerance, slightly more than three pixels at the search resolution: a letter's stroke may be attached.
 PIXELS = 8
 
 AROUND = {
-    "nothing": lambda colour: stone_picture(colour),
+    "nothing": lambda colour: stone_image(colour),
     "shadow": lambda colour: draw_stone(cast_shadow(grey_backdrop()), colour),
-    "mirror image": lambda colour: mirror_below(stone_picture(colour)),
-    "texture": lambda colour: add_texture(stone_picture(colour), strength=6),
-    "watermark": lambda colour: add_watermark(stone_picture(colour)),
-    "frame": lambda colour: add_frame(stone_picture(colour)),
+    "mirror image": lambda colour: mirror_below(stone_image(colour)),
+    "texture": lambda colour: add_texture(stone_image(colour), strength=6),
+    "watermark": lambda colour: add_watermark(stone_image(colour)),
+    "frame": lambda colour: add_frame(stone_image(colour)),
 }
 
 
 def no_network(view: np.ndarray, model: str) -> np.ndarray:
-    raise AssertionError("the network was asked")
+    raise AssertionError("the network was used")
 
 
 def overlap(stone: Stone, truth: np.ndarray) -> float:
-    """IoU of the mask, enlarged to the picture, with the true pixels."""
+    """IoU of the mask, resized to the image, with the true pixels."""
     assert stone.mask is not None
     rows = np.arange(truth.shape[0]) * stone.mask.shape[0] // truth.shape[0]
     columns = np.arange(truth.shape[1]) * stone.mask.shape[1] // truth.shape[1]
@@ -54,10 +52,10 @@ def overlap(stone: Stone, truth: np.ndarray) -> float:
 
 @pytest.mark.parametrize("colour", COLOURS)
 @pytest.mark.parametrize("around", AROUND)
-def test_only_the_stone_is_found_and_without_the_network(
+def test_the_stone_alone_is_found_without_the_network(
     around: str, colour: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stone_module, "soft_mask", no_network)
+    monkeypatch.setattr(segmentation, "soft_mask", no_network)
     stone = find_stone(AROUND[around](COLOURS[colour]), "auto")
     assert stone.method == "classical+canny"
     assert stone.box is not None
@@ -68,38 +66,31 @@ def test_only_the_stone_is_found_and_without_the_network(
 
 
 def test_a_near_white_stone_on_white_is_found() -> None:
-    picture = draw_stone(white_backdrop(), (238, 240, 242), shades=(0.9, 1.03))
-    stone = find_stone(picture, "classical")
+    image = draw_stone(white_backdrop(), (238, 240, 242), shades=(0.9, 1.03))
+    stone = find_stone(image, "classical")
     assert stone.box is not None
     assert np.abs(np.array(stone.box) - TRUE_BOX).max() <= PIXELS
     assert overlap(stone, disc()) > 0.95
 
 
-def test_a_window_in_the_stone_is_filled() -> None:
-    picture = stone_picture(RUBY)
-    picture[disc(45)] = grey_backdrop()[disc(45)]
-    assert overlap(find_stone(picture, "classical"), disc()) > 0.95
+def test_a_hole_in_the_stone_is_filled() -> None:
+    image = stone_image(RUBY)
+    image[disc(45)] = grey_backdrop()[disc(45)]
+    assert overlap(find_stone(image, "classical"), disc()) > 0.95
 
 
-def test_of_several_stones_the_largest_or_all() -> None:
-    picture = draw_stone(draw_stone(white_backdrop(), RUBY, (90, 170), 70), SAPPHIRE, (260, 170), 60)
+def test_the_largest_or_all_of_several_stones() -> None:
+    image = draw_stone(draw_stone(white_backdrop(), RUBY, (90, 170), 70), SAPPHIRE, (260, 170), 60)
     ruby, sapphire = disc(70, (90, 170)), disc(60, (260, 170))
-    largest, both = (find_stone(picture, "classical", stones=stones) for stones in ("largest", "all"))
+    largest, both = (find_stone(image, "classical", stones=stones) for stones in ("largest", "all"))
     assert overlap(largest, ruby) > 0.95
     assert overlap(both, ruby | sapphire) > 0.95
     assert np.abs(np.array(largest.box) - (20, 100, 160, 240)).max() <= PIXELS
     assert np.abs(np.array(both.box) - (20, 100, 320, 240)).max() <= PIXELS
 
 
-def test_crumbs_are_never_stones() -> None:
-    crumbs = disc()
-    crumbs[2:6, 2:6] = True
-    assert not pieces(crumbs, "all")[:10].any()
-    assert not pieces(np.zeros((10, 10), bool), "all").any()
-
-
 @pytest.mark.parametrize(
-    "picture",
+    "image",
     [
         grey_backdrop(),
         cast_shadow(grey_backdrop()),
@@ -108,13 +99,13 @@ def test_crumbs_are_never_stones() -> None:
     ],
     ids=["blank", "shadow", "texture", "frame"],
 )
-def test_where_no_stone_is_the_original_stays(picture: np.ndarray) -> None:
-    stone = find_stone(picture, "classical")
+def test_an_image_without_a_stone_has_no_mask_and_no_box(image: np.ndarray) -> None:
+    stone = find_stone(image, "classical")
     assert (stone.method, stone.box, stone.mask, stone.quality) == ("original", None, None, None)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (2, 7), (9, 9), (30, 400), (3, 3000)])
-def test_any_size_is_looked_at(shape: tuple[int, int]) -> None:
+def test_any_size_is_accepted(shape: tuple[int, int]) -> None:
     stone = find_stone(np.full((*shape, 3), 128, np.uint8), "classical")
     assert stone.method == "original"
     noise = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
@@ -122,53 +113,34 @@ def test_any_size_is_looked_at(shape: tuple[int, int]) -> None:
 
 
 @pytest.mark.heavy
-def test_the_network_is_asked_where_the_background_is_not_uniform() -> None:
+def test_the_network_is_used_if_the_background_is_not_uniform() -> None:
     stripes = grey_backdrop()
     stripes[:, :120], stripes[:, 240:] = (150, 190, 120), (120, 70, 60)
-    picture = draw_stone(stripes, SAPPHIRE)
-    assert find_stone(picture, "classical").method != "classical+canny"
-    stone = find_stone(picture, "auto")
+    image = draw_stone(stripes, SAPPHIRE)
+    assert find_stone(image, "classical").method != "classical+canny"
+    stone = find_stone(image, "auto")
     assert stone.method == "rembg+canny"
     assert overlap(stone, disc()) > 0.85
 
 
 @pytest.mark.parametrize("found", [0, 255])
-def test_a_network_that_finds_nothing_or_all_is_not_believed(
-    found: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_empty_or_full_network_mask_is_rejected(found: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        stone_module, "soft_mask", lambda view, model: np.full(view.shape[:2], found, np.uint8)
+        segmentation, "soft_mask", lambda view, model: np.full(view.shape[:2], found, np.uint8)
     )
-    stone = find_stone(stone_picture(RUBY), "rembg")
+    stone = find_stone(stone_image(RUBY), "rembg")
     assert (stone.method, stone.mask) == ("canny", None)
     assert stone.box is not None
     assert np.abs(np.array(stone.box) - TRUE_BOX).max() <= PIXELS
 
 
-def test_a_networks_loose_mask_is_drawn_in_to_the_stone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_loose_network_mask_is_tightened_to_the_stone(monkeypatch: pytest.MonkeyPatch) -> None:
     def loose(view: np.ndarray, model: str) -> np.ndarray:
         scale = view.shape[0] / SIDE
         y, x = np.mgrid[: view.shape[0], : view.shape[1]]
         return np.where(np.hypot(x - 200 * scale, y - 170 * scale) < 94 * scale, 255, 0).astype(np.uint8)
 
-    monkeypatch.setattr(stone_module, "soft_mask", loose)
-    stone = find_stone(stone_picture(RUBY), "rembg")
+    monkeypatch.setattr(segmentation, "soft_mask", loose)
+    stone = find_stone(stone_image(RUBY), "rembg")
     assert overlap(stone, disc()) > 0.96
     assert np.abs(np.array(stone.box) - TRUE_BOX).max() <= 2
-
-
-def test_a_shadow_has_no_edges_a_stone_has() -> None:
-    lab = np.zeros((100, 120, 3), np.float32)
-    lab[..., 0] = 80 - 20 / (1 + np.exp(-(np.arange(120) - 60) / 8))
-    assert not canny_edges(lab).any()
-    lab[30:60, 20:90] += (0, 30, -10)
-    box = bounding_box(canny_edges(lab))
-    assert box is not None
-    assert np.abs(np.array(box) - (20, 30, 90, 60)).max() <= 1
-
-
-def test_the_box_is_exact() -> None:
-    pixels = np.zeros((10, 12), bool)
-    assert bounding_box(pixels) is None
-    pixels[3:5, 4:9] = True
-    assert bounding_box(pixels) == (4, 3, 9, 5)

@@ -1,4 +1,4 @@
-"""No group on two sides, shares as asked, and a split that stays put as the store grows."""
+"""A group is in one split, the shares are as configured, and the split is stable as the store grows."""
 
 import hashlib
 from collections import Counter
@@ -16,7 +16,7 @@ from gemkit.errors import UserError
 from gemkit.tables import read_table, write_table
 
 PARAMS = SplitParams()
-STRENGTH = {"test": 0, "validation": 1, "train": 2}
+PRECEDENCE = {"test": 0, "validation": 1, "train": 2}
 
 
 def sha(number: int) -> str:
@@ -38,7 +38,7 @@ def store(groups: int, photos: int = 3, variety: str = "ruby", first: int = 0) -
     ]
 
 
-def sides(rows: list[dict]) -> dict[str, str]:
+def splits(rows: list[dict]) -> dict[str, str]:
     return {row["sha256"]: row["split"] for row in assign(rows, PARAMS)}
 
 
@@ -51,7 +51,7 @@ photos = st.lists(
 
 @settings(max_examples=60, deadline=None)
 @given(photos, st.integers(0, 3))
-def test_a_group_is_on_one_side_and_in_one_fold(drawn: list[tuple[int, str, int]], seed: int) -> None:
+def test_a_group_is_in_one_split_and_one_fold(drawn: list[tuple[int, str, int]], seed: int) -> None:
     rows = [
         photo(number, group, variety, [f"shop/{product}"] if product else [])
         for number, (group, variety, product) in enumerate(drawn)
@@ -70,13 +70,13 @@ def test_shares_hold_in_every_variety() -> None:
     for variety, tolerance in (("ruby", 0.01), ("opal", 0.04)):
         members = [row for row in found if row["variety"] == variety]
         counts = Counter(row["split"] for row in members)
-        for side, share in (("test", 0.15), ("validation", 0.15), ("train", 0.7)):
-            assert abs(counts[side] / len(members) - share) <= tolerance
+        for name, share in (("test", 0.15), ("validation", 0.15), ("train", 0.7)):
+            assert abs(counts[name] / len(members) - share) <= tolerance
         for count in Counter(row["fold"] for row in members).values():
             assert abs(count / len(members) - 0.2) <= tolerance
 
 
-def test_folds_are_no_copy_of_the_sides() -> None:
+def test_folds_are_independent_of_the_splits() -> None:
     folds = {row["fold"] for row in assign(store(100), PARAMS) if row["split"] == "test"}
     assert folds == {0, 1, 2, 3, 4}
 
@@ -86,38 +86,38 @@ def test_folds_are_no_copy_of_the_sides() -> None:
 def test_one_percent_of_new_products_moves_about_one_percent(start: int) -> None:
     before = store(500)
     after = before + store(5, variety="ruby", first=10**7 + start * 10**4)
-    old, new = sides(before), sides(after)
+    old, new = splits(before), splits(after)
     assert sum(old[key] != new[key] for key in old) <= 0.012 * len(old)
 
 
-def test_new_photos_of_a_product_stay_with_it() -> None:
+def test_a_new_photo_of_a_product_joins_its_split() -> None:
     before = store(40)
     group = before[0]["group_id"]
-    # The group's id is its smallest sha256, so that a new photo may rename it.
+    # The group's id is its smallest sha256, so a new photo may rename it.
     after = [{**row, "group_id": "0" * 64} if row["group_id"] == group else row for row in before]
     added = {**after[0], "sha256": "0" * 64}
-    old, new = sides(before), sides([*after, added])
+    old, new = splits(before), splits([*after, added])
     assert new[added["sha256"]] == old[before[0]["sha256"]]
     assert sum(old[key] != new[key] for key in old) <= 2 * 3  # a group at either of the two boundaries
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(3, 30), st.data())
-def test_merged_groups_go_to_the_strongest_side(groups: int, data: st.DataObject) -> None:
+def test_merged_groups_take_the_split_of_highest_precedence(groups: int, data: st.DataObject) -> None:
     rows = store(groups, 2) + store(groups, 1, "spinel", first=10**6)
     names = sorted({row["group_id"] for row in rows})
     merged = data.draw(st.sets(st.sampled_from(names), min_size=2, max_size=3))
     after = [{**row, "group_id": min(merged)} if row["group_id"] in merged else row for row in rows]
-    old, new = sides(rows), sides(after)
+    old, new = splits(rows), splits(after)
     members = [row["sha256"] for row in rows if row["group_id"] in merged]
-    (side,) = {new[member] for member in members}
-    assert STRENGTH[side] <= min(STRENGTH[old[member]] for member in members)
+    (name,) = {new[member] for member in members}
+    assert PRECEDENCE[name] <= min(PRECEDENCE[old[member]] for member in members)
 
 
-def test_dropping_a_photo_leaves_the_rest_of_its_group() -> None:
+def test_dropping_a_photo_does_not_move_the_rest_of_its_group() -> None:
     rows = [photo(number, number // 2, products=[]) for number in range(200)]
     dropped = [{**row, "keep": number % 40 != 0} for number, row in enumerate(rows)]
-    old, new = sides(rows), sides(dropped)
+    old, new = splits(rows), splits(dropped)
     assert sum(old[key] != new[key] for key in new) <= 3
 
 
@@ -132,13 +132,13 @@ def test_the_stage_writes_its_table_and_reports_small_varieties(
     table = read_table(Path("data/split.parquet"), SPLIT)
     assert table.num_rows == len(rows) == sum(summary["images"].values())
     assert summary["too few groups"] == ["opal"]
-    assert sum(side["groups"] for side in summary["varieties"]["ruby"].values()) == 30
+    assert sum(counts["groups"] for counts in summary["varieties"]["ruby"].values()) == 30
     content = Path("data/split.parquet").read_bytes()
     split(Path("params.yaml"))
     assert Path("data/split.parquet").read_bytes() == content
 
 
-def test_nothing_kept_and_no_variety_are_one_sentence() -> None:
+def test_invalid_input_is_reported() -> None:
     with pytest.raises(UserError, match="keeps no image"):
         assign([{**photo(1, 1), "keep": False}], PARAMS)
     with pytest.raises(UserError, match="without a variety"):

@@ -1,93 +1,13 @@
-"""Each rule drops its dirt and nothing else: on made-up measurements, and on a sample of the demo store."""
+"""Each rule drops what it should and nothing else, on synthetic measurements."""
 
-from pathlib import Path
-
-import cv2
-import pyarrow as pa
 import pytest
 
-from benchmarks.curation.cleaning import choose_cases, judge_cases, score_labels
-from curation.cleaning.image_table import Inventory
 from curation.cleaning.rules import load_rules, rule_names
-from curation.cleaning.rules.file_name import words_of
-from curation.measurement.pixel_statistics import measure_pixels
-from curation.measurement.shape_features import NAMES
-from curation.tables import MEASURED
-from curation.taxonomy.taxonomy import read_taxonomy
 from gemkit.errors import UserError
-from scraper.demo_store.rendering.stones import photograph
-from tests.helpers.commands import ROOT
+from tests.helpers.synthetic_measurements import findings, synthetic_images
 
-GOOD: dict[str, object] = {
-    "width": 500, "height": 400, "bytes": 20_000, "darkest": 20.0, "brightest": 95.0, "clipped_share": 0.0,
-    "sharpness": 25.0, "background_uniformity": 0.6, "background_lab": [80.0, 0.0, 0.0],
-    "background_residual": 1.0, "skin_region_share": 0.0, "skin_border_share": 0.0, "limb_share": 0.0,
-    "limb_border": 0.0, "limb_spread": 0.0, "stones": 1, "stone_contrast": 50.0, "stone_share": 0.3,
-    "stone_solidity": 0.97, "stone_elongation": 1.2, "stone_flatness": 0.1, "stone_spread": 5.0,
-    "text_boxes": 1, "text_area": 0.6, "text_over_stone": 0, "text_look": 0.1,
-    "stone_box": [0.2, 0.2, 0.8, 0.8], "traits": [0.0] * len(NAMES),
-}  # fmt: skip
-#: Settings with which a rule goes by its own signs alone, whatever the whole picture looks like.
-SIGNS = {rule: {"doubt": 0.0, "likeness": 1.0} for rule in ("hand", "several", "no_stone")}
-HAND = {"limb_share": 0.3, "limb_border": 0.2, "limb_spread": 4.0}
+HAND = {"border_component_share": 0.3, "border_component_run": 0.2, "border_component_spread": 4.0}
 SKIN = {"skin_region_share": 0.3, "skin_border_share": 0.2}
-
-
-def images(*measured: dict[str, object], file_names: list[list[str]] | None = None) -> Inventory:
-    count = len(measured)
-    keys = [f"{row:064x}" for row in range(count)]
-    rows = [
-        {"sha256": key, **(values if "error" in values else GOOD | values)}
-        for key, values in zip(keys, measured, strict=True)
-    ]
-    return Inventory(
-        keys,
-        ["shop"] * count,
-        [f"shop/{key}" for key in keys],
-        [frozenset({"Ruby"})] * count,
-        file_names or [[]] * count,
-        [[]] * count,
-        pa.Table.from_pylist(rows, MEASURED),
-    )
-
-
-def found(
-    rule: str, inventory: Inventory, **settings: object
-) -> list[tuple[int, float | None, float | None]]:
-    [chosen] = [
-        candidate
-        for candidate in load_rules({rule: SIGNS.get(rule, {}) | settings})
-        if candidate.name == rule
-    ]
-    return [(reason.row, reason.value, reason.threshold) for reason in chosen.find(inventory)]
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "certi12345.jpg", "certificate-77.jpg", "GP123-certi-4.jpg", "hand10.jpg", "hand-gp4-1.jpg",
-        "gp4_Hand_2.JPG", "sizeChart.png", "size-chart-ring.png", "banner_2024.webp", "placeholder.jpg",
-        "no-image.gif", "noImage.gif", "ruby-watermark.jpg", "LabReport.jpg",
-    ],
-)  # fmt: skip
-def test_telling_file_names(name: str) -> None:
-    assert found("file_name", images({}, file_names=[["gp1-1.jpg", name]])) == [(0, None, None)]
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "product-ruby-1.jpg", "handmade-ruby.jpg", "handpicked.jpg", "perfect.jpg", "collection-2.jpg",
-        "gp12-1-010122.jpg", "exact-colour.jpg", "certified-ruby.jpg", "thailand.jpg", "", ".jpg",
-        "2.30ct.jpg", "urbanner.jpg",
-    ],
-)  # fmt: skip
-def test_innocent_file_names(name: str) -> None:
-    assert found("file_name", images({}, file_names=[[name]])) == []
-
-
-def test_words_of_a_file_name() -> None:
-    assert words_of("GP12-sizeChart_EU.final.jpg") == "gp size chart eu final"
 
 
 @pytest.mark.parametrize(
@@ -103,8 +23,8 @@ def test_words_of_a_file_name() -> None:
         ("exposure", {"brightest": 9.0}, {"brightest": 40.0, "darkest": 0.0}, 9, 30),
         ("exposure", {"darkest": 90.0}, {"darkest": 70.0, "brightest": 100.0}, 90, 83),
         ("exposure", {"clipped_share": 0.7}, {"clipped_share": 0.3}, 0.7, 0.4),
-        ("hand", HAND, HAND | {"limb_spread": 20.0}, 0.2, 0.045),
-        ("hand", HAND, HAND | {"limb_border": 0.04}, 0.2, 0.045),
+        ("hand", HAND, HAND | {"border_component_spread": 20.0}, 0.2, 0.045),
+        ("hand", HAND, HAND | {"border_component_run": 0.04}, 0.2, 0.045),
         ("hand", SKIN, SKIN | {"skin_border_share": 0.04}, 0.3, 0.2),
         ("hand", SKIN, SKIN | {"background_uniformity": 0.95}, 0.3, 0.2),
         ("hand", {"background_residual": 4.0, "stone_share": 0.1}, {"background_residual": 4.0}, 4, 2.35),
@@ -122,36 +42,38 @@ def test_words_of_a_file_name() -> None:
         ("no_stone", {"stone_flatness": 0.7, "stone_spread": 0.5}, {"stone_flatness": 0.7}, 0.7, 0.55),
     ],
 )
-def test_thresholds(
+def test_each_threshold_is_applied(
     rule: str, dirty: dict[str, object], clean: dict[str, object], value: float, threshold: float
 ) -> None:
-    hits = found(rule, images(dirty, clean, {"error": "truncated"}))
+    hits = findings(rule, synthetic_images(dirty, clean, {"error": "truncated"}))
     assert [row for row, *_ in hits] == [0]
     assert hits[0][1:] == (pytest.approx(value), pytest.approx(threshold))
 
 
 @pytest.mark.parametrize("line", ["GIA Report", "SIZE CHART", "Image coming soon", "IGI"])
-def test_one_line_that_names_a_laboratory_or_a_chart_is_enough(line: str) -> None:
-    assert [row for row, *_ in found("text", images({"text": line}, {"text": "Giant Igloo"}))] == [0]
+def test_one_line_naming_a_laboratory_or_a_chart_is_enough(line: str) -> None:
+    assert [
+        row for row, *_ in findings("text", synthetic_images({"text": line}, {"text": "Giant Igloo"}))
+    ] == [0]
 
 
-def test_a_reason_quotes_what_was_read() -> None:
+def test_a_reason_quotes_the_text_that_was_read() -> None:
     [rule] = [rule for rule in load_rules({}) if rule.name == "text"]
-    [reason] = rule.find(images({"text_boxes": 5, "text": "GIA Report\n3.20 carat"}))
+    [reason] = rule.find(synthetic_images({"text_boxes": 5, "text": "GIA Report\n3.20 carat"}))
     assert "'GIA Report'; '3.20 carat'" in reason.detail
 
 
 def test_several_stones_can_be_kept() -> None:
     assert "several" not in {rule.name for rule in load_rules({"several": False})}
-    assert found("several", images({"stones": 2}), stones=2) == []
+    assert findings("several", synthetic_images({"stones": 2}), stones=2) == []
 
 
-def test_a_setting_moves_the_threshold() -> None:
-    assert found("small", images({"width": 99}), side=50) == []
+def test_a_setting_changes_the_threshold() -> None:
+    assert findings("small", synthetic_images({"width": 99}), side=50) == []
 
 
-def test_undecodable() -> None:
-    assert found("undecodable", images({}, {"error": "truncated"})) == [(1, None, None)]
+def test_an_undecodable_image_is_dropped() -> None:
+    assert findings("undecodable", synthetic_images({}, {"error": "truncated"})) == [(1, None, None)]
 
 
 def test_all_rules_run_unless_switched_off() -> None:
@@ -171,40 +93,22 @@ def test_all_rules_run_unless_switched_off() -> None:
         ({"hand": {"colour": 1}}, "clean.rules.hand.colour"),
     ],
 )
-def test_wrong_settings_are_named(settings: dict[str, dict[str, object]], words: str) -> None:
+def test_an_invalid_setting_is_named(settings: dict[str, dict[str, object]], words: str) -> None:
     with pytest.raises(UserError) as error:
         load_rules(settings)
     assert words in str(error.value)
 
 
-@pytest.mark.parametrize("grey", [0, 60, 255])
-@pytest.mark.parametrize("depth", [0.03, 0.08])
-def test_a_frame_is_left_out(grey: int, depth: float) -> None:
-    photo = photograph("Ruby", (3, 1), 0)
-    height, width = photo.shape[:2]
-    edge = round(depth * width)
-    framed = cv2.copyMakeBorder(photo, *[edge] * 4, cv2.BORDER_CONSTANT, value=[grey] * 3)
-    bare, inside = measure_pixels(photo), measure_pixels(framed)
-    for name in ("stones", "stone_share", "stone_elongation", "limb_border", "background_uniformity"):
-        assert inside[name] == pytest.approx(bare[name], abs=0.08), name
-    sides = [width, height] * 2
-    place = [side * share + edge for side, share in zip(sides, bare["stone_box"], strict=True)]
-    around = [(side + 2 * edge) * share for side, share in zip(sides, inside["stone_box"], strict=True)]
-    assert around == pytest.approx(place, abs=0.04 * width)
-
-
-@pytest.mark.heavy
-def test_the_rules_hold_on_the_demo_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from scraper.demo_store.catalogue import build
-
-    monkeypatch.chdir(tmp_path)
-    taxonomy = read_taxonomy(ROOT / "labels/taxonomy.toml", ["sapphire", "blue_topaz"])
-    catalogue = build(11, 0.2, dirt=3)
-    result = judge_cases(catalogue, choose_cases(catalogue, 6, 18), ROOT / "params.yaml", taxonomy)
-    labels, right, everything = score_labels(taxonomy, build(11, 4, dirt=0.01))
-    for score in [*result.scores, labels]:
-        assert score.cases >= 6, score
-        assert score.precision >= 0.8, score
-        assert score.recall >= 0.65, score
-    assert len(result.lost) <= 0.02 * result.good, result.lost
-    assert right == everything
+@pytest.mark.parametrize(
+    ("rule", "old", "new"),
+    [
+        *((rule, "likeness", "min_probability") for rule in ("hand", "several", "no_stone")),
+        *((rule, "doubt", "veto_probability") for rule in ("hand", "several", "no_stone")),
+        ("no_stone", "limb_spread", "border_component_spread"),
+        ("near_duplicate", "unexplained", "residual_variance"),
+    ],
+)
+def test_an_old_setting_names_its_new_name(rule: str, old: str, new: str) -> None:
+    with pytest.raises(UserError) as error:
+        load_rules({rule: {old: 0.5}})
+    assert f"in 'clean.rules.{rule}' '{old}' is now '{new}'; rename the key" in str(error.value)

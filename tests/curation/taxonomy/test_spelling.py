@@ -1,0 +1,9 @@
+"""Normalisation is idempotent."""
+
+from curation.taxonomy.spelling import normalise
+
+
+def test_normalising_is_idempotent() -> None:
+    for code in range(0x20000):
+        form = normalise(f"a{chr(code)}s")
+        assert normalise(form) == form, hex(code)
