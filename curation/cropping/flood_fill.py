@@ -78,13 +78,13 @@ def flood_fill_mask(background: Background, edges: np.ndarray, stones: Stones) -
     far = background.distance[background.distance > max(10.0, 5 * background.residual)]
     typical = float(np.median(far)) if far.size else 0.0
     limit = max(_LEAST, 5 * background.residual, _STONE * typical)
-    beside = np.ones((3, 3), np.uint8)
-    strong = edges & (cv2.dilate(background.distance, beside) >= _WALL * typical)
-    wall = cv2.dilate(strong.astype(np.uint8), beside)
+    neighbourhood = np.ones((3, 3), np.uint8)
+    strong = edges & (cv2.dilate(background.distance, neighbourhood) >= _WALL * typical)
+    wall = cv2.dilate(strong.astype(np.uint8), neighbourhood)
     free = ((background.distance < limit) & (wall == 0)).astype(np.uint8)
     padded = cv2.copyMakeBorder(free, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=1)
     cv2.floodFill(padded, None, (0, 0), 2)
-    flooded = cv2.dilate((padded == 2).astype(np.uint8), beside)[1:-1, 1:-1]
+    flooded = cv2.dilate((padded == 2).astype(np.uint8), neighbourhood)[1:-1, 1:-1]
     left = components(opened(flooded == 0, _THINNEST), stones)
     return without_shadow(background, fill_concavities(left), stones)
 

@@ -106,7 +106,7 @@ def make_plan(photos: list[Row], settings: DatasetParams, orientation_count: int
     for row in photos:
         if row["split"] == "train":
             training[row["variety"]].append(row)
-    turns = orientations(orientation_count)
+    all_orientations = orientations(orientation_count)
     classes, excluded, views = [], {}, defaultdict[str, list[Orientation]](list)
     for variety, members in sorted(training.items()):
         if reason := _too_few(len(members), settings, orientation_count):
@@ -117,8 +117,8 @@ def make_plan(photos: list[Row], settings: DatasetParams, orientation_count: int
         if settings.kind == "plain":
             views.update({sha256: [IDENTITY] for sha256 in order})
         else:
-            for photo, turn in islice(balanced_pairs(len(order), orientation_count), settings.target):
-                views[order[photo]].append(turns[turn])
+            for photo, orientation in islice(balanced_pairs(len(order), orientation_count), settings.target):
+                views[order[photo]].append(all_orientations[orientation])
     kept = set(classes)
     views.update(
         {row["sha256"]: [IDENTITY] for row in photos if row["split"] != "train" and row["variety"] in kept}

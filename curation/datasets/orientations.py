@@ -26,8 +26,8 @@ class Orientation(NamedTuple):
 
 def orientations(count: int) -> list[Orientation]:
     """`count` orientations: up to 8 evenly spaced rotations, and with 16 also their mirror images."""
-    turns = min(count, 8)
-    return [Orientation(index % turns * 360 // turns, index >= turns) for index in range(count)]
+    rotations = min(count, 8)
+    return [Orientation(index % rotations * 360 // rotations, index >= rotations) for index in range(count)]
 
 
 def orient(stored: np.ndarray, size: int, wanted: Iterable[Orientation]) -> Iterator[np.ndarray]:
@@ -72,5 +72,7 @@ def balanced_pairs(photos: int, count: int) -> Iterator[tuple[int, int]]:
 
 def _dissimilar_order(count: int) -> list[int]:
     """Indices of `orientations(count)`: every rotation once before any repeats, every other one mirrored."""
-    turns = min(count, 8)
-    return [(3 * view + view // turns) % turns + count // 16 * 8 * (view % 2) for view in range(count)]
+    rotations = min(count, 8)
+    return [
+        (3 * view + view // rotations) % rotations + count // 16 * 8 * (view % 2) for view in range(count)
+    ]

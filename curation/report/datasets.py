@@ -85,11 +85,11 @@ class Orientations:
 
 @dataclass(frozen=True)
 class Datasets:
-    """All datasets in the parameters. `turns`: orientations, `across` per row, each `side` pixels."""
+    """All datasets in the parameters; orientations are shown `across` per row, with `side` pixels each."""
 
     missing: str | None
     datasets: list[Dataset]
-    turns: list[Orientation]
+    all_orientations: list[Orientation]
     across: int
     side: int
     orientations: list[Orientations]
@@ -98,7 +98,7 @@ class Datasets:
     @property
     def rows(self) -> int:
         """Rows of an image of orientations."""
-        return len(self.turns) // self.across
+        return len(self.all_orientations) // self.across
 
     @property
     def made(self) -> list[Dataset]:
@@ -121,9 +121,9 @@ class _Split:
         for file in self.files:
             table = read_table(file, DATASET, ["variety", "sha256", "rotation", "mirrored"])
             columns = {name: table[name].to_pylist() for name in table.column_names}
-            turns = map(Orientation, columns["rotation"], columns["mirrored"])
+            views = map(Orientation, columns["rotation"], columns["mirrored"])
             self.varieties += columns["variety"]
-            self.images += zip(columns["sha256"], turns, strict=True)
+            self.images += zip(columns["sha256"], views, strict=True)
         self.classes = Counter(self.varieties)
 
 
@@ -141,16 +141,18 @@ def describe_datasets(images: Images, params: BalanceParams, size: int) -> Datas
         for variety, sha256 in sorted(_photos(splits[name]["train"])):
             photos.setdefault(variety, sha256)
     missing = ". ".join(dataset.missing for dataset in datasets if dataset.missing) or None
-    no_turns = crops_missing(size) or (None if photos else missing or "No dataset has a training image")
-    turns = orientations(params.orientations)
+    no_orientations = crops_missing(size) or (
+        None if photos else missing or "No dataset has a training image"
+    )
+    all_orientations = orientations(params.orientations)
     return Datasets(
         missing=missing,
         datasets=datasets,
-        turns=turns,
-        across=min(_ACROSS, len(turns)),
+        all_orientations=all_orientations,
+        across=min(_ACROSS, len(all_orientations)),
         side=_SIDE,
-        orientations=[] if no_turns else _rotated(photos, images, turns, size),
-        orientations_missing=no_turns,
+        orientations=[] if no_orientations else _rotated(photos, images, all_orientations, size),
+        orientations_missing=no_orientations,
     )
 
 
@@ -184,7 +186,7 @@ def _dataset(
             for variety in sorted(found, key=lambda key: (-train.classes[key], -photos[key], key))
         ],
         left_out=sorted(images.variety_name(variety) for variety in kept - found if variety),
-        per_orientation=_extremes(Counter(turn for _, turn in train.images)),
+        per_orientation=_extremes(Counter(orientation for _, orientation in train.images)),
         views=_extremes(views),
         shared=shared,
         examples=_examples(train, images),
@@ -197,21 +199,23 @@ def _extremes(counts: Counter) -> tuple[int, int]:
 
 def _examples(split: _Split, images: Images) -> list[Example]:
     """One image each of some classes, in orientations as different as possible."""
-    turns = sorted({turn for _, turn in split.images})
+    all_orientations = sorted({orientation for _, orientation in split.images})
     first: dict[tuple[str, Orientation], int] = {}
-    for row, (variety, (_, turn)) in enumerate(zip(split.varieties, split.images, strict=True)):
-        first.setdefault((variety, turn), row)
+    for row, (variety, (_, orientation)) in enumerate(zip(split.varieties, split.images, strict=True)):
+        first.setdefault((variety, orientation), row)
     wanted = [
-        (variety, turns[_STRIDE * number % len(turns)])
+        (variety, all_orientations[_STRIDE * number % len(all_orientations)])
         for number, variety in enumerate(evenly(sorted(split.classes), _EXAMPLES))
     ]
     chosen = {first[key]: key for key in wanted if key in first}
     contents = _contents(split.files, set(chosen))
     return [
         Example(
-            images.variety_name(variety), describe_orientation(turn), thumbnail_uri(decode_rgb(contents[row]))
+            images.variety_name(variety),
+            describe_orientation(orientation),
+            thumbnail_uri(decode_rgb(contents[row])),
         )
-        for row, (variety, turn) in chosen.items()
+        for row, (variety, orientation) in chosen.items()
     ]
 
 
@@ -228,22 +232,27 @@ def _contents(files: list[Path], wanted: set[int]) -> dict[int, bytes]:
     return found
 
 
-def describe_orientation(turn: Orientation) -> str:
+def describe_orientation(orientation: Orientation) -> str:
     """An orientation as text."""
-    done = ["mirrored"] if turn.mirrored else []
-    return ", ".join(done + ([f"rotated by {turn.rotation}°"] if turn.rotation else [])) or "unchanged"
+    done = ["mirrored"] if orientation.mirrored else []
+    return (
+        ", ".join(done + ([f"rotated by {orientation.rotation}°"] if orientation.rotation else []))
+        or "unchanged"
+    )
 
 
 def _rotated(
-    photos: dict[str, str], images: Images, turns: list[Orientation], size: int
+    photos: dict[str, str], images: Images, all_orientations: list[Orientation], size: int
 ) -> list[Orientations]:
     rows = first_crops(set(photos.values()))
-    across = min(_ACROSS, len(turns))
+    across = min(_ACROSS, len(all_orientations))
     sheets = []
     for variety, sha256 in sorted(photos.items()):
         if sha256 in rows:
-            sheet = Image.new("RGB", (across * _SIDE, len(turns) // across * _SIDE))
-            for index, view in enumerate(orient(decode_rgb(rows[sha256]["image"]["bytes"]), size, turns)):
+            sheet = Image.new("RGB", (across * _SIDE, len(all_orientations) // across * _SIDE))
+            for index, view in enumerate(
+                orient(decode_rgb(rows[sha256]["image"]["bytes"]), size, all_orientations)
+            ):
                 row, column = divmod(index, across)
                 small = Image.fromarray(view).resize((_SIDE, _SIDE), Image.Resampling.BOX)
                 sheet.paste(small, (column * _SIDE, row * _SIDE))

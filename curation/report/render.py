@@ -1,4 +1,4 @@
-"""Render the page from `page.html` and `parts.html` with Jinja; all text is escaped."""
+"""Render the page from `page.html` and the templates next to it with Jinja; all text is escaped."""
 
 import math
 from collections.abc import Mapping

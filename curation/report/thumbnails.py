@@ -29,7 +29,10 @@ class Frame(NamedTuple):
 
 @dataclass(frozen=True)
 class Thumbnail:
-    """A thumbnail with its captions. If it could not be made, `source` is None and `error` says why."""
+    """A thumbnail with its captions; `width` and `height` are those of the original image.
+
+    If it could not be made, `source` is None and `error` says why.
+    """
 
     sha256: str
     title: str
