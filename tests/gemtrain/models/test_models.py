@@ -459,6 +459,7 @@ def test_any_model_of_timm() -> None:
         build("timm/vgg11", 2, 20)
 
 
+@pytest.mark.heavy
 def test_every_layer_that_sees_the_image_takes_its_channels(tmp_path: Path) -> None:
     with torch.device("meta"):
         colour, grey = (build("timm/mobileone_s0", 2, 64, channels) for channels in (3, 1))

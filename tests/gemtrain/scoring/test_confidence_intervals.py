@@ -28,6 +28,7 @@ def clustered(rng: np.random.Generator, groups: int = 100) -> tuple[np.ndarray, 
     return rng.random(len(chance)) < chance, np.arange(groups).repeat(sizes).astype(str).tolist()
 
 
+@pytest.mark.heavy
 def test_the_bootstrap_by_group_covers_the_truth_and_one_by_photo_does_not() -> None:
     rng = np.random.default_rng(7)
     covered = {"group": 0, "photo": 0}
@@ -49,6 +50,7 @@ def test_the_bootstrap_is_the_same_again_and_as_wide_as_theory_says() -> None:
     assert GroupBootstrap(["a", "b"]).mean(np.ones(2)) == (1, 1)
 
 
+@pytest.mark.heavy
 def test_2000_draws_of_20000_photos_and_100_classes_take_less_than_two_seconds() -> None:
     rng = np.random.default_rng(0)
     labels, probabilities = rng.integers(100, size=20_000), rng.random((20_000, 100))
@@ -103,6 +105,7 @@ def model_of(
     )  # fmt: skip
 
 
+@pytest.mark.heavy
 def test_a_difference_that_is_there_is_found_and_one_that_is_not_is_not() -> None:
     rng = np.random.default_rng(2)
     found = {"same": 0, "better": 0}
