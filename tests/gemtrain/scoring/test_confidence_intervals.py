@@ -12,6 +12,7 @@ from gemtrain.scoring.confidence_intervals import GroupBootstrap, interval, sign
 from tests.helpers.clustered_hits import clustered
 
 
+@pytest.mark.heavy
 def test_the_bootstrap_by_group_covers_the_truth_and_one_by_photo_does_not() -> None:
     rng = np.random.default_rng(7)
     covered = {"group": 0, "photo": 0}
@@ -33,6 +34,7 @@ def test_the_bootstrap_is_reproducible_and_as_wide_as_in_theory() -> None:
     assert GroupBootstrap(["a", "b"]).mean(np.ones(2)) == (1, 1)
 
 
+@pytest.mark.heavy
 def test_2000_draws_of_20000_photos_and_100_classes_take_less_than_two_seconds() -> None:
     rng = np.random.default_rng(0)
     labels, probabilities = rng.integers(100, size=20_000), rng.random((20_000, 100))

@@ -114,6 +114,7 @@ def test_the_ground_truth_is_consistent(seed: int, scale: float) -> None:
     assert listed == set(catalogue.products)
 
 
+@pytest.mark.heavy
 def test_rendering_is_reproducible(catalogue: Catalogue) -> None:
     for kind in ("stone", "certificate", "hand", "near_duplicate", "watermark", "no_stone", "size_chart"):
         photo = first(catalogue, kind)
