@@ -20,7 +20,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 #: Tasks per worker: the current one and the next, so that it does not wait for the parent.
-_TASKS = 2
+_TASKS_PER_WORKER = 2
 
 #: Default number of items in a task: sending a message costs as much as a small image.
 _BATCH = 16
@@ -107,7 +107,7 @@ class _WorkerPool:
     def __init__(self, function: Callable[[Any], Any], workers: int | None, limits: Limits | None):
         self._function, self._limits = function, limits
         self._size = workers or worker_count()
-        self.capacity = _TASKS * self._size
+        self.capacity = _TASKS_PER_WORKER * self._size
         self._workers: list[Worker] = []
         self._waiting: deque[Task] = deque()
 
@@ -183,7 +183,7 @@ class _WorkerPool:
         best = min(ready, key=lambda worker: len(worker.tasks), default=None)
         if (best is None or best.tasks) and len(self._workers) < self._size:
             return self._start()
-        return best if best and len(best.tasks) < _TASKS else None
+        return best if best and len(best.tasks) < _TASKS_PER_WORKER else None
 
     def _reap(self, worker: Worker) -> Task | None:
         """Remove a dead worker and requeue its tasks. Returns the task of an item given up, if any."""

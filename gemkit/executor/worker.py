@@ -31,7 +31,7 @@ _ENVIRONMENT = {
 
 #: Exit code of a worker that ran out of memory, and the messages of libraries that do not raise MemoryError.
 _OUT_OF_MEMORY = 77
-_OUT_OF_MEMORY_WORDS = ("Insufficient memory", "bad_alloc", "Failed to allocate memory")
+_OUT_OF_MEMORY_MESSAGES = ("Insufficient memory", "bad_alloc", "Failed to allocate memory")
 
 _SPAWN = multiprocessing.get_context("spawn")
 
@@ -54,7 +54,7 @@ class Worker:
         self.connection, far_end = _SPAWN.Pipe()
         self._item = _SPAWN.RawValue("q", -1)
         arguments = (function, limits, far_end, self._item)
-        self._process = _SPAWN.Process(target=_work, args=arguments, daemon=True)
+        self._process = _SPAWN.Process(target=_run_tasks, args=arguments, daemon=True)
         with _environment(), _ctrl_c_blocked():
             self._process.start()
         far_end.close()
@@ -123,7 +123,9 @@ def _ctrl_c_blocked() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, previous)
 
 
-def _work(function: Callable[[Any], Any], limits: Limits | None, connection: Connection, at: Any) -> None:
+def _run_tasks(
+    function: Callable[[Any], Any], limits: Limits | None, connection: Connection, current: Any
+) -> None:
     """Main loop of a worker: receive tasks, report the current item, send back the results or the error."""
     tasks: queue.SimpleQueue[list[Any]] = queue.SimpleQueue()
     threading.Thread(target=_receive, args=(connection, tasks), daemon=True).start()
@@ -131,12 +133,12 @@ def _work(function: Callable[[Any], Any], limits: Limits | None, connection: Con
         hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
         resource.setrlimit(resource.RLIMIT_DATA, (limits.memory_mb * 2**20, hard))
     seconds = limits.seconds if limits else 0  # 0 s disables the timer
-    at.value = 0
+    current.value = 0
     while True:
         results: list[Any] = []
         try:
             for number, item in enumerate(tasks.get(), 1):
-                at.value = number
+                current.value = number
                 # Its signal ends the process even in C code that never returns to Python.
                 signal.setitimer(signal.ITIMER_REAL, seconds)
                 results.append(function(item))
@@ -147,7 +149,7 @@ def _work(function: Callable[[Any], Any], limits: Limits | None, connection: Con
             error.add_note(f"In a worker process, at {repr(item)[:200]}:\n{traceback.format_exc()}")
             message = pickle.dumps(error)
         signal.setitimer(signal.ITIMER_REAL, 0)
-        at.value = 0
+        current.value = 0
         with suppress(ConnectionError):  # `_receive` also notices, and ends the process
             connection.send_bytes(message)
 
@@ -161,4 +163,4 @@ def _receive(connection: Connection, tasks: queue.SimpleQueue[list[Any]]) -> Non
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    return isinstance(error, MemoryError) or any(words in str(error) for words in _OUT_OF_MEMORY_WORDS)
+    return isinstance(error, MemoryError) or any(message in str(error) for message in _OUT_OF_MEMORY_MESSAGES)
