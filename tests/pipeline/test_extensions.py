@@ -1,6 +1,6 @@
 """One new file is one new store or cleaning rule.
 
-tests/gemtrain/test_gemtrain.py shows it of networks and recipes.
+tests/gemtrain/test_cli.py shows it of networks and recipes.
 """
 
 import shutil
