@@ -1,10 +1,10 @@
-"""What training and ONNX Runtime lose beside other work, by how long their waiting threads spin.
+"""What training and ONNX Runtime lose on a busy machine, by how long their waiting threads spin.
 
     python -m benchmarks.training.busy_machine [--seconds 8]
 
-OpenMP's threads wait for the next loop in a loop of their own. On a core that others want too, this spinning
-takes their time and ours. Each row is EfficientNet-Lite0 learning from images of 96 pixels, in a process of
-its own, idle, beside one busy process and beside six.
+OpenMP's threads spin while they wait for the next parallel loop. On a core that other processes need too, this
+costs time that nobody gets back. Each row is EfficientNet-Lite0 on images of 96 pixels, with two threads, next to
+no, one and six busy processes.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from contextlib import contextmanager
 
 from benchmarks._commands import table
 
-#: Processes that keep a core busy beside the one that is measured.
+#: Number of busy processes next to the measured one.
 LOADS = (0, 1, 6)
 
 TRAINING: dict[str, dict[str, str]] = {
@@ -25,7 +25,7 @@ TRAINING: dict[str, dict[str, str]] = {
     **{f"GOMP_SPINCOUNT={count}": {"GOMP_SPINCOUNT": str(count)} for count in (100, 1_000, 10_000)},
 }
 
-#: Imports and the first step are not measured: the load begins once the program has said that it is ready.
+#: Imports and the first step are not measured: the load starts when the program reports that it is ready.
 _READY = """
 import sys
 
@@ -89,7 +89,7 @@ print(count / passed)
 
 @contextmanager
 def load(processes: int) -> Iterator[None]:
-    """Keep so many processes busy."""
+    """Run busy processes for the duration of the block."""
     busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(processes)]
     try:
         yield
@@ -100,7 +100,7 @@ def load(processes: int) -> Iterator[None]:
 
 
 def measured(program: str, environment: Mapping[str, str], *arguments: str) -> list[str]:
-    """Images a second beside each number of busy processes."""
+    """Images a second next to each number of busy processes."""
     kept = {
         name: value for name, value in os.environ.items() if name not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
     }
@@ -124,7 +124,7 @@ def main() -> None:
     )
     parser.add_argument("--seconds", type=float, default=8)
     seconds = str(parser.parse_args().seconds)
-    head = ["images a second", *(f"beside {processes}" for processes in LOADS)]
+    head = ["images a second", *(f"{processes} busy" for processes in LOADS)]
     rows = [[f"training, {name}", *measured(_TRAIN, changes, seconds)] for name, changes in TRAINING.items()]
     rows += [[f"ONNX Runtime, allow_spinning={on}", *measured(_ONNX, {}, seconds, on)] for on in ("1", "0")]
     print(table(head, rows))

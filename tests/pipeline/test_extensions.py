@@ -1,6 +1,6 @@
 """A new store or cleaning rule is one new file.
 
-tests/gemtrain/test_gemtrain.py shows the same for networks and recipes.
+tests/gemtrain/test_cli.py shows the same for networks and recipes.
 """
 
 import shutil

@@ -61,7 +61,7 @@ def test_schedules_match_the_publications() -> None:
         elif name.startswith("pasley2022"):
             assert (stages, recipe.batch_size, recipe.optimiser) == ([("all", 30, 3e-4)], 48, "adam")
         elif name.startswith("jin2022"):
-            assert (stages, recipe.optimiser, recipe.keep) == ([("all", 100, 0.1)], "adam", "closest")
+            assert (stages, recipe.optimiser, recipe.monitor) == ([("all", 100, 0.1)], "adam", "closest")
         elif name.startswith("mwakifwamba"):
             assert [stage.epochs for stage in recipe.stages] == [70]
             assert (recipe.batch_size, recipe.optimiser) == (32, "adam")
