@@ -67,7 +67,7 @@ def test_published_weights_fit_by_name(name: str, tmp_path: Path) -> None:
     "name",
     [
         "timm/tresnet_m",  # its own modules are called "body"
-        "timm/caformer_s18",  # several last layers, beside a norm that stays
+        "timm/caformer_s18",  # several last layers, next to a norm that stays
     ],
 )
 def test_files_of_timm_and_own_ones_fit_with_any_names_of_modules(name: str, tmp_path: Path) -> None:
