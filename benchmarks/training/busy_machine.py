@@ -2,9 +2,9 @@
 
     python -m benchmarks.training.busy_machine [--seconds 8]
 
-OpenMP's threads spin while they wait for the next parallel loop. On a core that other processes need too, this
-costs time that nobody gets back. Each row is EfficientNet-Lite0 on images of 96 pixels, with two threads, next to
-no, one and six busy processes.
+OpenMP's threads spin while they wait for the next parallel loop. On a core that other processes need too,
+this costs time that nobody gets back. Each row is EfficientNet-Lite0 on images of 96 pixels, with two
+threads, next to no, one and six busy processes.
 """
 
 import argparse
