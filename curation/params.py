@@ -88,7 +88,7 @@ class SplitParams(StrictModel):
 
 
 class DatasetParams(StrictModel):
-    """One dataset. `plain` uses the photos unchanged; `balanced` needs `target` and `minimum`."""
+    """One dataset. `plain` uses the images unchanged; `balanced` needs `target` and `minimum`."""
 
     kind: Literal["balanced", "plain"] = "balanced"
     target: PositiveInt | None = None

@@ -109,7 +109,7 @@ def compare(
     first: Annotated[str, typer.Argument(help="An evaluated model, <dataset>/<recipe>.")],
     second: Annotated[str, typer.Argument(help="An evaluated model, <dataset>/<recipe>.")],
 ) -> None:
-    """Compare two models on the test photos and classes that both have, paired, with intervals."""
+    """Compare two models on the test images and classes that both have, paired, with intervals."""
     from gemtrain.evaluation.compare import compare_models
 
     for line in compare_models(first, second):
@@ -120,17 +120,17 @@ def compare(
 def predict(
     images: Annotated[
         list[Path],
-        typer.Argument(help="Photos (JPEG, PNG, WebP, …), or folders, searched recursively."),
+        typer.Argument(help="Images (JPEG, PNG, WebP, …), or folders, searched recursively."),
     ],
     model: Annotated[str, typer.Option("--model", help="A trained model, <dataset>/<recipe>.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array, for programs.")] = False,
     device: Device = None,
 ) -> None:
-    """Predict the varieties of the stones on photos, with probabilities and whether the model is sure."""
+    """Predict the varieties of the stones on images, with probabilities and whether the model is sure."""
     from gemtrain.device import choose_device
-    from gemtrain.inference.predict import predict_photos
+    from gemtrain.inference.predict import predict_images
 
-    for line in predict_photos(images, model, as_json, choose_device(device)):
+    for line in predict_images(images, model, as_json, choose_device(device)):
         print(line, flush=True)
 
 

@@ -116,6 +116,6 @@ def read_trained(dataset: Dataset, recipe: str) -> tuple[Classifier, dict[str, A
     if metadata["dataset_version"] != dataset.version:
         raise UserError(
             f"The model in '{model_folder(dataset.name, recipe)}' was trained on another version of "
-            f"the dataset '{dataset.name}', so it may have seen the test photos; train it again."
+            f"the dataset '{dataset.name}', so it may have seen the test images; train it again."
         )
     return model, metadata

@@ -26,8 +26,8 @@ class Stage:
     * `head_learning_rate`: the last layer's own rate, if given.
     * `warmup`, `decay`: the rate rises linearly over the first `warmup` share of the stage's steps, then
       stays constant or falls along a cosine.
-    * `each_photo_once`: train on one orientation of every photo, which is enough where the features hardly
-      depend on it.
+    * `each_photo_once`: train on one orientation of every source image, which is enough where the
+      features hardly depend on it.
     * `freeze_batchnorm`: batch normalisation keeps the means and variances that the network came with, as it
       did for the features that the head was trained on.
     * `image_size`: that of the training images, if it differs from the recipe's, at which the network is
@@ -115,8 +115,8 @@ class Recipe:
     * `max_steps`: caps the optimiser steps of all stages that train the whole network; each is shortened by
       the same share and keeps its number of epochs, as long as it has that many steps. Stages on frozen
       features are cheap and are not counted.
-    * `tta_views`: the probabilities of a photo are the mean over this many of its orientations: the photo and
-      its mirror image, each in evenly spaced rotations.
+    * `tta_views`: the probabilities of an image are the mean over this many of its orientations: the image
+      and its mirror image, each in evenly spaced rotations.
     * `bf16_on_cpu`: train in bfloat16 on a CPU that supports it, which is faster only for some networks.
     """
 

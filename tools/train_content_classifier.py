@@ -4,7 +4,7 @@
 
 Besides the store's images it is fitted to altered images of single stones: cropped closely, so that the stone
 meets the border; with the outline and steps of a square cut; stretched, polished, recoloured or on white.
-Real stores have such photos, the demo store does not. Evaluate the rules on other seeds.
+Real stores have such images, the demo store does not. Evaluate the rules on other seeds.
 """
 
 import argparse
@@ -195,7 +195,7 @@ def main() -> None:
     )
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 3])
     parser.add_argument("--cases", type=int, default=300, help="images that each rule must drop")
-    parser.add_argument("--stones", type=int, default=700, help="good photos")
+    parser.add_argument("--stones", type=int, default=700, help="good images")
     options = parser.parse_args()
     found: list[Example] = []
     for seed in options.seeds:

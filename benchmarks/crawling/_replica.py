@@ -15,8 +15,8 @@ from html import escape
 from math import ceil
 from urllib.parse import urlsplit
 
-from benchmarks._photos import photo, template
 from benchmarks._shared import SHARED
+from benchmarks._unique_jpegs import template, with_comment
 
 LISTS = SHARED / "gempundit"
 
@@ -80,7 +80,7 @@ class Replica:
 
     def image(self, path: str) -> bytes:
         """The bytes of an image."""
-        return photo(self._template, path)
+        return with_comment(self._template, path)
 
     def _index(self) -> bytes:
         cards = (

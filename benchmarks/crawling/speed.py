@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks._commands import GEMSCRAPE, finish, output_tail, running, table
-from benchmarks._photos import Gallery, template
+from benchmarks._unique_jpegs import Gallery, template
 from benchmarks.crawling._server import Server, serve
 from benchmarks.peers._peers import IMG2DATASET, SCRAPY, peers
 

@@ -1,8 +1,8 @@
-"""Ground truth: which kinds of the demo store's photos each cleaning rule must drop, and which it may drop.
+"""Ground truth: which kinds of the demo store's images each cleaning rule must drop, and which it may drop.
 
 A rule must drop its `kinds`. `tolerated` kinds also have what it looks for, but another rule is responsible:
-dropping one is neither right nor wrong. Everything else it drops is wrong: a good photo, a copy of one, or a
-bad photo of another kind.
+dropping one is neither right nor wrong. Everything else it drops is wrong: a good image, a copy of one, or a
+bad image of another kind.
 """
 
 import math
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 
 class Scope(NamedTuple):
-    """The kinds of photo that a rule must drop, and those that it may drop."""
+    """The kinds of image that a rule must drop, and those that it may drop."""
 
     kinds: tuple[str, ...]
     tolerated: tuple[str, ...] = ()
@@ -20,7 +20,7 @@ class Scope(NamedTuple):
 _PRINTED = ("certificate", "size_chart", "banner", "placeholder", "screenshot")
 
 #: The rules on the image itself. `file_name` is scored on file names that name other content, of any kind of
-#: photo; the rules on copies and labels are scored on groups.
+#: image; the rules on copies and labels are scored on groups.
 SCOPES = {
     "undecodable": Scope(("truncated",)),
     "small": Scope(("tiny",)),
@@ -38,11 +38,11 @@ SCOPES = {
     "hand": Scope(("hand", "glove")),
     # The slots of a tray and laid-out tools are several things of similar size.
     "several": Scope(("several",), ("no_stone",)),
-    # Printed matter is not a photo of a stone; without content there is no stone.
+    # Printed matter is not an image of a stone; without content there is no stone.
     "no_stone": Scope(("no_stone",), ("blank", "blurred", "dark", "bright", *_PRINTED)),
 }
 
-#: Kinds of bad photos that are not copies, each with the rules that must drop it.
+#: Kinds of bad images that are not copies, each with the rules that must drop it.
 RULES_FOR = {
     kind: [rule for rule, scope in SCOPES.items() if kind in scope.kinds]
     for kind in dict.fromkeys(kind for scope in SCOPES.values() for kind in scope.kinds)
@@ -53,7 +53,7 @@ NEAR_COPIES = ("near_duplicate", "edited_duplicate")
 
 
 def needed(kind: str, cases: int) -> int:
-    """Number of photos of a kind: each rule gets `cases` of all its kinds, and a third of that of each."""
+    """Number of images of a kind: each rule gets `cases` of all its kinds, and a third of that of each."""
     if kind in NEAR_COPIES:
         shares = [len(NEAR_COPIES)]
     else:

@@ -92,7 +92,7 @@ def _measured(sha256: np.ndarray, thumbnails: np.ndarray, random: np.random.Gene
 
 
 def _like(good: dict[str, object], field: pa.Field) -> object:
-    """The measurement of a good photo, without text."""
+    """The measurement of a good image, without text."""
     number = pa.types.is_integer(field.type) or pa.types.is_floating(field.type)
     return good.get(field.name, 0 if number else None)
 

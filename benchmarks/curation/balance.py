@@ -52,13 +52,13 @@ balance: {{datasets: {{all: {{kind: balanced, target: {target}, minimum: 1}}}}}}
 """
 
 
-def write_project(folder: Path, contents: Sequence[bytes], size: int, photos: int) -> None:
-    """Write parameters and the tables that `balance` reads, with `photos` training photos in two classes."""
+def write_project(folder: Path, contents: Sequence[bytes], size: int, sources: int) -> None:
+    """Write parameters and the tables that `balance` reads, with `sources` training images in two classes."""
     clean, crops, split = [], [], []
-    for number in range(photos + 4):
+    for number in range(sources + 4):
         sha256 = hashlib.sha256(str(number).encode()).hexdigest()
         common = {"sha256": sha256, "variety": _CLASSES[number % 2], "group_id": sha256}
-        split_name = "train" if number < photos else SPLITS[1 + (number - photos) // 2]
+        split_name = "train" if number < sources else SPLITS[1 + (number - sources) // 2]
         clean.append({**common, "keep": True})
         crops.append({"sha256": sha256, "image": {"bytes": contents[number % len(contents)]}})
         split.append({**common, "split": split_name})
@@ -70,7 +70,7 @@ def write_project(folder: Path, contents: Sequence[bytes], size: int, photos: in
         rows.sort(key=lambda row: str(row["sha256"]))
         write_table(folder / path, pa.Table.from_pylist(rows, schema), row_group_size=256)
     (folder / CROPS_FOLDER / CROP_RECORD).write_text("null")
-    target = photos // 2 * len(_TURNS)
+    target = sources // 2 * len(_TURNS)
     (folder / "params.yaml").write_text(_PARAMS.format(size=size, target=target))
 
 
@@ -90,56 +90,56 @@ def published_loop(source: Path, target: Path) -> None:
         list(pool.map(one, sorted(source.iterdir())))
 
 
-def cost_of(work: Callable[[], object], photos: int) -> Cost:
-    """Cost per photo, on all cores."""
+def cost_of(work: Callable[[], object], sources: int) -> Cost:
+    """Cost per source image, on all cores."""
     cpu, wall = cpu_seconds(), time.perf_counter()
     work()
     cpu, wall = cpu_seconds() - cpu, (time.perf_counter() - wall) * worker_count()
-    return Cost(cpu * 1000 / photos, wall * 1000 / photos)
+    return Cost(cpu * 1000 / sources, wall * 1000 / sources)
 
 
 class Crops(NamedTuple):
-    """Stored crops with `size` visible pixels, repeated until there are `photos` of them."""
+    """Stored crops with `size` visible pixels, repeated until there are `sources` of them."""
 
     contents: Sequence[bytes]
     size: int
-    photos: int
+    sources: int
 
 
 def decode_and_encode(crops: Crops) -> Cost:
-    """Cost per photo, in this process, of decoding it and encoding its orientations, rendered beforehand."""
+    """Cost per source image, in this process, of decoding it and encoding its rendered orientations."""
     rendered = [
         [np.ascontiguousarray(view) for view in orient(decode_rgb(content), crops.size, _TURNS)]
         for content in crops.contents
     ]
     cpu, wall = time.process_time(), time.perf_counter()
-    for content, views in islice(cycle(zip(crops.contents, rendered, strict=True)), crops.photos):
+    for content, views in islice(cycle(zip(crops.contents, rendered, strict=True)), crops.sources):
         decode_rgb(content)
         for view in views:
             encode_jpeg(view)
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
-    return Cost(cpu * 1000 / crops.photos, wall * 1000 / crops.photos)
+    return Cost(cpu * 1000 / crops.sources, wall * 1000 / crops.sources)
 
 
-def costs(contents: Sequence[bytes], size: int, photos: int, rounds: int) -> dict[str, Cost]:
-    """Milliseconds per photo of each part."""
+def costs(contents: Sequence[bytes], size: int, sources: int, rounds: int) -> dict[str, Cost]:
+    """Milliseconds per source image of each part."""
     cores = worker_count()
     found: defaultdict[str, list[Cost]] = defaultdict(list)
     for _ in range(rounds):
-        each = list(map_shards(decode_and_encode, [Crops(contents, size, photos // cores)] * cores))
+        each = list(map_shards(decode_and_encode, [Crops(contents, size, sources // cores)] * cores))
         found["alone"].append(Cost(*(sum(figures) / cores for figures in zip(*each, strict=True))))
         with tempfile.TemporaryDirectory() as name, contextlib.chdir(name):
-            for run, count in (("few", photos // 3), ("many", photos)):
+            for run, count in (("few", sources // 3), ("many", sources)):
                 write_project(Path(name), contents, size, count)
                 found[run].append(cost_of(lambda: balance(Path("params.yaml"), "all"), 1))
             for folder in ("source", "target"):
                 Path(folder).mkdir()
-            for number in range(photos):
+            for number in range(sources):
                 visible = cut_centre(decode_rgb(contents[number % len(contents)]), size)
                 Path("source", f"{number}.jpg").write_bytes(encode_jpeg(visible))
-            found["loop"].append(cost_of(partial(published_loop, Path("source"), Path("target")), photos))
+            found["loop"].append(cost_of(partial(published_loop, Path("source"), Path("target")), sources))
     least = {part: best(seen) for part, seen in found.items()}
-    more = photos - photos // 3
+    more = sources - sources // 3
     return {
         "decode and encode alone": least["alone"],
         "the stage": Cost(*((b - a) / more for a, b in zip(least["few"], least["many"], strict=True))),
@@ -147,11 +147,11 @@ def costs(contents: Sequence[bytes], size: int, photos: int, rounds: int) -> dic
     }
 
 
-def memory_of_stage(contents: Sequence[bytes], size: int, photos: int) -> float:
+def memory_of_stage(contents: Sequence[bytes], size: int, sources: int) -> float:
     """Peak memory of all processes of the command, megabytes."""
     peak = 0
     with tempfile.TemporaryDirectory() as name:
-        write_project(Path(name), contents, size, photos)
+        write_project(Path(name), contents, size, sources)
         with running([_GEMCURATE, "balance", "--dataset", "all"], Path(name)) as process:
             parent = psutil.Process(process.pid)
             while process.poll() is None:

@@ -1,8 +1,8 @@
-"""Accuracy of the stone's box on real photos, compared with published boxes, and its speed.
+"""Accuracy of the stone's box on real images, compared with published boxes, and its speed.
 
     python -m benchmarks.curation.boxes [--share 1.0] [--out FOLDER]
 
-The photos are gems68's, with the boxes of its authors' masks, which cover all stones of a photo. One half,
+The images are gems68's, with the boxes of its authors' masks, which cover all stones of an image. One half,
 chosen by the hash of the name, was used for tuning. Our three methods are compared with the published bare
 Canny (fixed thresholds, the rectangle around all edges) and the rectangle around the bare u2netp mask.
 
@@ -48,8 +48,8 @@ _PANEL, _COLUMNS = 200, 8
 METHODS = ("bare Canny", "bare u2netp", "rembg", "classical", "auto")
 
 
-class Photo(NamedTuple):
-    """A photo with its published box, and the box and CPU milliseconds of each method.
+class BoxedImage(NamedTuple):
+    """An image with its published box, and the box and CPU milliseconds of each method.
 
     `trusted`: the classical method accepted its mask.
     """
@@ -83,8 +83,8 @@ def iou(left: Box, right: Box) -> float:
     return both / (sum(areas) - both)
 
 
-def find(file: str, published: Box) -> Photo:
-    """All methods on one photo. The network runs once; its time counts for each method that needs it."""
+def find(file: str, published: Box) -> BoxedImage:
+    """All methods on one image. The network runs once; its time counts for each method that needs it."""
     image = decode((GEMS68 / "train" / file).read_bytes()).pixels
     whole = (0, 0, image.shape[1], image.shape[0])
     boxes, ms = {}, {}
@@ -111,7 +111,7 @@ def find(file: str, published: Box) -> Photo:
     boxes["classical"] = classical.box or whole
     boxes["auto"] = boxes["classical" if trusted else "rembg"]
     ms["auto"] = ms["classical"] + (0 if trusted else ms["rembg"])
-    return Photo(file, published, boxes, ms, trusted)
+    return BoxedImage(file, published, boxes, ms, trusted)
 
 
 def bare_canny(image: np.ndarray) -> Box | None:
@@ -126,8 +126,8 @@ def _in_source(box: Box | None, view: tuple[int, ...], source: tuple[int, ...]) 
     return round(box[0] * x), round(box[1] * y), round(box[2] * x), round(box[3] * y)
 
 
-def photos(share: float) -> Iterator[tuple[str, Box]]:
-    """File and published box of that share of the photos, chosen by their hashes."""
+def select(share: float) -> Iterator[tuple[str, Box]]:
+    """File and published box of that share of the images, chosen by their hashes."""
     with (GEMS68 / "train_boxes.csv").open() as lines:
         for row in csv.DictReader(lines):
             digest = hashlib.sha256(b"share" + row["file"].encode()).digest()
@@ -135,46 +135,46 @@ def photos(share: float) -> Iterator[tuple[str, Box]]:
                 yield row["file"], (int(row["x0"]), int(row["y0"]), int(row["x1"]), int(row["y1"]))
 
 
-def report(found: list[Photo]) -> str:
-    """Mean IoU and share of good boxes of each method, on all photos and on parts of them."""
-    undisputed = [photo for photo in found if not photo.is_disputed]
+def report(found: list[BoxedImage]) -> str:
+    """Mean IoU and share of good boxes of each method, on all images and on parts of them."""
+    undisputed = [boxed for boxed in found if not boxed.is_disputed]
     parts = {
         "all": found,
-        "not tuned on": [photo for photo in found if not photo.is_tuning],
+        "not tuned on": [boxed for boxed in found if not boxed.is_tuning],
         "undisputed": undisputed,
-        "undisputed, not tuned on": [photo for photo in undisputed if not photo.is_tuning],
-        "classical mask accepted": [photo for photo in found if photo.trusted],
+        "undisputed, not tuned on": [boxed for boxed in undisputed if not boxed.is_tuning],
+        "classical mask accepted": [boxed for boxed in found if boxed.trusted],
     }
     lines = []
     for name, part in parts.items():
         for method in METHODS if part else ():
-            scores = np.array([photo.iou(method) for photo in part])
+            scores = np.array([boxed.iou(method) for boxed in part])
             good = f"{np.mean(scores >= _GOOD):.1%}"
             lines.append(
                 [name, str(len(part)), method, f"{scores.mean():.3f}", good, f"{np.median(scores):.3f}"]
             )
-    return table(["photos", "count", "method", "mean IoU", f"IoU >= {_GOOD}", "median"], lines)
+    return table(["images", "count", "method", "mean IoU", f"IoU >= {_GOOD}", "median"], lines)
 
 
-def times(found: list[Photo]) -> str:
-    """Median CPU milliseconds per photo of each method, and their ratio to the network alone."""
-    medians = {method: float(np.median([photo.ms[method] for photo in found])) for method in METHODS[:-1]}
-    medians["auto (mean)"] = float(np.mean([photo.ms["auto"] for photo in found]))
+def times(found: list[BoxedImage]) -> str:
+    """Median CPU milliseconds per image of each method, and their ratio to the network alone."""
+    medians = {method: float(np.median([boxed.ms[method] for boxed in found])) for method in METHODS[:-1]}
+    medians["auto (mean)"] = float(np.mean([boxed.ms["auto"] for boxed in found]))
     network = medians["bare u2netp"]
     lines = [[method, f"{ms:.1f}", f"{ms / network:.3f}"] for method, ms in medians.items()]
     return table(["method", "CPU ms", "/ u2netp"], lines)
 
 
-def draw(found: list[Photo]) -> np.ndarray:
-    """A montage, RGB, of photos with the published, the u2netp and the classical box."""
+def draw(found: list[BoxedImage]) -> np.ndarray:
+    """A montage, RGB, of images with the published, the u2netp and the classical box."""
     panels = []
-    for photo in found:
-        view = shrink_for_model(decode((GEMS68 / "train" / photo.file).read_bytes()).pixels)
-        source = _size(photo)
+    for boxed in found:
+        view = shrink_for_model(decode((GEMS68 / "train" / boxed.file).read_bytes()).pixels)
+        source = _size(boxed)
         for box, colour in (
-            (photo.boxes["bare u2netp"], (40, 60, 255)),
-            (photo.boxes["classical"], (0, 190, 60)),
-            (photo.published, (255, 0, 0)),
+            (boxed.boxes["bare u2netp"], (40, 60, 255)),
+            (boxed.boxes["classical"], (0, 190, 60)),
+            (boxed.published, (255, 0, 0)),
         ):
             left, top, right, bottom = _in_source(box, source, view.shape) or (0, 0, 1, 1)
             cv2.rectangle(view, (left, top), (right - 1, bottom - 1), colour, 2)
@@ -182,7 +182,7 @@ def draw(found: list[Photo]) -> np.ndarray:
         small = cv2.resize(view, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)[:_PANEL, :_PANEL]
         panel = np.full((_PANEL + 16, _PANEL, 3), 255, np.uint8)
         panel[16 : 16 + small.shape[0], : small.shape[1]] = small
-        caption = f"{photo.file.split('/')[-1]} {photo.iou('auto'):.2f}"
+        caption = f"{boxed.file.split('/')[-1]} {boxed.iou('auto'):.2f}"
         cv2.putText(panel, caption, (2, 12), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (0, 0, 0), 1, cv2.LINE_AA)
         panels.append(panel)
     while len(panels) % _COLUMNS:
@@ -191,10 +191,10 @@ def draw(found: list[Photo]) -> np.ndarray:
     return np.concatenate(rows)
 
 
-def _size(photo: Photo) -> tuple[int, int]:
+def _size(boxed: BoxedImage) -> tuple[int, int]:
     from PIL import Image
 
-    with Image.open(GEMS68 / "train" / photo.file) as image:
+    with Image.open(GEMS68 / "train" / boxed.file) as image:
         return image.height, image.width
 
 
@@ -231,8 +231,8 @@ def _photograph(name: str, number: int) -> tuple[np.ndarray, np.ndarray]:
 
     cast_shadow = rendering._cast_shadow
     with mock.patch.object(rendering, "_cast_shadow", cast):
-        photo = rendering.photograph(name, (77, number), number % 3)
-    jpeg = cv2.imencode(".jpg", np.ascontiguousarray(photo[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, 88])[1]
+        rgb = rendering.photograph(name, (77, number), number % 3)
+    jpeg = cv2.imencode(".jpg", np.ascontiguousarray(rgb[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, 88])[1]
     return decode(jpeg.tobytes()).pixels, outline["truth"]
 
 
@@ -241,7 +241,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--share", type=float, default=1.0, help="of the photos")
+    parser.add_argument("--share", type=float, default=1.0, help="of the images")
     parser.add_argument("--out", type=Path, help="folder for the drawing of the disputed boxes")
     options = parser.parse_args()
     cv2.setNumThreads(1)
@@ -249,7 +249,7 @@ def main() -> None:
     if not GEMS68.exists():
         print(NO_GEMS68)
         return
-    chosen = list(photos(options.share))
+    chosen = list(select(options.share))
     found = []
     with Progress("boxes", len(chosen)) as progress:
         for file, published in chosen:
@@ -257,11 +257,11 @@ def main() -> None:
             progress.advance(1)
     print(report(found))
     print(times(found))
-    disputed = sorted((photo for photo in found if photo.is_disputed), key=lambda photo: photo.iou("auto"))
+    disputed = sorted((boxed for boxed in found if boxed.is_disputed), key=lambda boxed: boxed.iou("auto"))
     print(f"disputed: {len(disputed)}")
-    for photo in disputed:
-        ours = photo.boxes["auto"]
-        print(f"  {photo.file}: published {photo.published}, ours {ours}, IoU {photo.iou('auto'):.2f}")
+    for boxed in disputed:
+        ours = boxed.boxes["auto"]
+        print(f"  {boxed.file}: published {boxed.published}, ours {ours}, IoU {boxed.iou('auto'):.2f}")
     if options.out and disputed:
         options.out.mkdir(parents=True, exist_ok=True)
         cv2.imwrite(str(options.out / "disputed.png"), np.ascontiguousarray(draw(disputed)[..., ::-1]))

@@ -2,9 +2,9 @@
 
     python -m benchmarks.curation.cleaning [--seed 2] [--cases 300] [--stones 1000]
 
-The rules were tuned on the photos of seed 1; the default here is another seed. Photos are rendered and
+The rules were tuned on the images of seed 1; the default here is another seed. Images are rendered and
 measured without a crawl. Precision: the share of a rule's drops that it must drop (`_ground_truth` defines
-these, and the drops that do not count). Recall: the share of these that it drops. A good photo of which no
+these, and the drops that do not count). Recall: the share of these that it drops. A good image of which no
 copy is kept counts as wrongly dropped.
 """
 
@@ -52,7 +52,7 @@ class Case(NamedTuple):
 class Score(NamedTuple):
     """The score of a rule: `cases` it must drop, `found` it dropped, `right` in both.
 
-    `missed` and `wrong` count the failures by kind of photo, or by the change made to a copy.
+    `missed` and `wrong` count the failures by kind of image, or by the change made to a copy.
     """
 
     rule: str
@@ -74,7 +74,7 @@ class Score(NamedTuple):
 
 
 class Result(NamedTuple):
-    """`good`: number of good photos; `lost`: those with no file kept, and the rules that dropped them."""
+    """`good`: number of good images; `lost`: those with no file kept, and the rules that dropped them."""
 
     scores: list[Score]
     good: int
@@ -82,7 +82,7 @@ class Result(NamedTuple):
 
 
 def choose_cases(catalogue: Catalogue, cases: int, stones: int) -> list[Case]:
-    """Bad photos that give each rule `cases`, the originals of the copies, and `stones` good photos."""
+    """Bad images that give each rule `cases`, the originals of the copies, and `stones` good images."""
     kinds: defaultdict[str, list[Photo]] = defaultdict(list)
     for photo in catalogue.photos:
         kinds[photo.kind].append(photo)
@@ -101,7 +101,7 @@ def choose_cases(catalogue: Catalogue, cases: int, stones: int) -> list[Case]:
 
 
 def _spread(photos: list[Photo], count: int) -> list[Photo]:
-    """`count` evenly spaced photos of the list, in which neighbours are often views of one stone."""
+    """`count` evenly spaced images of the list, in which neighbours are often views of one stone."""
     step = max(1.0, len(photos) / max(1, count))
     return [photos[int(index * step)] for index in range(min(count, len(photos)))]
 
@@ -134,7 +134,7 @@ def _score(
     expected: set[str],
     tolerated: tuple[str, ...] = (),
 ) -> Score:
-    """The score of a rule that must drop `expected`, on single photos; `found`: rules that dropped each."""
+    """The score of a rule that must drop `expected`, on single images; `found`: rules that dropped each."""
     right = 0
     missed, wrong = Counter[str](), Counter[str]()
     for sha256, case in truth.items():
@@ -148,7 +148,7 @@ def _score(
 
 
 def _score_copies(truth: dict[str, Case], found: dict[str, set[str]]) -> list[Score]:
-    """Of several files of one photo all but one are copies, whichever of them is kept."""
+    """Of several files of one image all but one are copies, whichever of them is kept."""
     files: defaultdict[str, list[str]] = defaultdict(list)
     for sha256, case in truth.items():
         if case.photo.kind not in RULES_FOR:
@@ -235,8 +235,8 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seed", type=int, default=2)
-    parser.add_argument("--cases", type=int, default=300, help="photos that each rule must drop")
-    parser.add_argument("--stones", type=int, default=1000, help="good photos")
+    parser.add_argument("--cases", type=int, default=300, help="images that each rule must drop")
+    parser.add_argument("--stones", type=int, default=1000, help="good images")
     options = parser.parse_args()
     params_path = DEFAULT_PATH.resolve()
     settings = read_clean(params_path)
@@ -254,7 +254,7 @@ def main() -> None:
         print(f"  {score.precision:>9.3f}  {score.recall:>6.3f}", end="")
         print(_counts("missed", score.missed) + _counts("wrong", score.wrong))
     share = len(result.lost) / result.good
-    print(f"\ngood photos wrongly dropped: {len(result.lost)} of {result.good} ({share:.2%})")
+    print(f"\ngood images wrongly dropped: {len(result.lost)} of {result.good} ({share:.2%})")
     for path, rules in result.lost.items():
         print(f"  {path}: {', '.join(rules)}")
     print(f"labels right: {labels_right} of {labels_all}")

@@ -2,8 +2,8 @@
 
     python -m benchmarks.curation.crop [--stones 24] [--images 1200] [--network 96] [--rounds 3]
 
-The photos are the demo store's stones as JPEG, and the visible crops have 112 pixels. Classical: the stage's
-own decode and encode alone (of the whole photo, and of an image of the stored size, in the stage's own
+The images are the demo store's stones as JPEG, and the visible crops have 112 pixels. Classical: the stage's
+own decode and encode alone (of the whole image, and of an image of the stored size, in the stage's own
 workers), the published loop (read with OpenCV, Canny, box, resize, write, with one thread per core), and the
 stage itself. Network: the `run` of u2netp alone in one process per core, and the stage with `removal: rembg`.
 Process start-up is excluded: the cost is the difference of two runs. The parts alternate, and the best round
@@ -29,7 +29,7 @@ import psutil
 import pyarrow as pa
 
 from benchmarks._commands import GEMSCRAPE, running, table
-from benchmarks._photos import photo
+from benchmarks._unique_jpegs import with_comment
 from benchmarks.curation.balance import cost_of
 from benchmarks.curation.measure import Cost, best, stones
 from curation.cropping.crop import CLEAN_TABLE, RAW, crop
@@ -45,20 +45,20 @@ from gemkit.tables import write_table
 SIDES = (300, 600, 1200)
 SIZE = 112
 MODEL = "u2netp"
-_PHOTOS = RAW / "shop/images"
-#: Photos per shard.
+_IMAGES = RAW / "shop/images"
+#: Images per shard.
 _SHARD = 32
 _GEMCURATE = GEMSCRAPE.with_name("gemcurate")
 
 
 def write_project(contents: Sequence[bytes], count: int, removal: str) -> None:
-    """Write parameters, photos and the table that `crop` reads into the working directory."""
+    """Write parameters, images and the table that `crop` reads into the working directory."""
     Path("params.yaml").write_text(f"crop: {{size: {SIZE}, removal: {removal}, model: {MODEL}}}")
-    _PHOTOS.mkdir(parents=True)
+    _IMAGES.mkdir(parents=True)
     rows = []
     for number in range(count):
-        content = photo(contents[number % len(contents)], str(number))
-        path = _PHOTOS / f"{number}.jpg"
+        content = with_comment(contents[number % len(contents)], str(number))
+        path = _IMAGES / f"{number}.jpg"
         path.write_bytes(content)
         sha256 = hashlib.sha256(content).hexdigest()
         rows.append({"sha256": sha256, "path": str(path.relative_to(RAW)), "variety": "ruby", "keep": True})
@@ -67,7 +67,7 @@ def write_project(contents: Sequence[bytes], count: int, removal: str) -> None:
 
 
 def published_loop(images: int) -> None:
-    """Cut out, scale and write the box around all edges of each photo."""
+    """Cut out, scale and write the box around all edges of each image."""
     target = Path("cut")
     target.mkdir()
 
@@ -80,11 +80,11 @@ def published_loop(images: int) -> None:
         cv2.imwrite(str(target / path.name), cv2.resize(image, (stored_side(SIZE),) * 2))
 
     with ThreadPoolExecutor(worker_count()) as pool:
-        list(pool.map(one, sorted(_PHOTOS.iterdir())[:images]))
+        list(pool.map(one, sorted(_IMAGES.iterdir())[:images]))
 
 
 def codec(paths: Sequence[Path]) -> int:
-    """Decode each photo and encode as many pixels as its stored crop has; returns the number of photos."""
+    """Decode each image and encode as many pixels as its stored crop has; returns the number of images."""
     side = stored_side(SIZE)
     for path in paths:
         encode_jpeg(np.ascontiguousarray(decode(path.read_bytes()).pixels[:side, :side]))
@@ -92,8 +92,8 @@ def codec(paths: Sequence[Path]) -> int:
 
 
 def codecs(images: int) -> None:
-    """The codec alone on `images` photos, in one process per core like the stage."""
-    paths = sorted(_PHOTOS.iterdir())[:images]
+    """The codec alone on `images` images, in one process per core like the stage."""
+    paths = sorted(_IMAGES.iterdir())[:images]
     list(map_shards(codec, (paths[at : at + _SHARD] for at in range(0, len(paths), _SHARD))))
 
 
@@ -176,7 +176,7 @@ def _rows(costs: dict[str, Cost], title: str) -> Iterator[list[str]]:
 
 
 def main() -> None:
-    """Print milliseconds per photo, their ratio to the first part, and memory."""
+    """Print milliseconds per image, their ratio to the first part, and memory."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -187,7 +187,7 @@ def main() -> None:
     options = parser.parse_args()
     cv2.setNumThreads(1)
     fetch(MODEL)
-    head = ["part", "photo", "CPU ms", "wall ms", "CPU ratio", "wall ratio"]
+    head = ["part", "image", "CPU ms", "wall ms", "CPU ratio", "wall ratio"]
     lines = []
     for side in SIDES:
         contents = stones(options.stones, side)

@@ -2,8 +2,8 @@
 
     python -m benchmarks.curation.duplicates [recall] [search] [peer] [hashing] [clean]
 
-recall: every photo of gems68 (../shared/data or GEMSCRAPE_SHARED_DATA; skipped without it) together with a
-copy of each photo, for each kind of copy; pairs of different photos are counted among the originals. search:
+recall: every image of gems68 (../shared/data or GEMSCRAPE_SHARED_DATA; skipped without it) together with a
+copy of each image, for each kind of copy; pairs of different images are counted among the originals. search:
 all pairs within 16 bits among 1,000,000 codes of 256 bits. peer: compared with imagededup on 50,000 codes of
 64 bits (its default search, on a sample of the queries, as all of them take too long). hashing: compared with
 its encoder. clean: the stage on the tables of a synthetic store.
@@ -105,7 +105,7 @@ def _hashes(pixels: np.ndarray) -> dict[str, str]:
 
 
 def recall(step: int = 1) -> None:
-    """Print the share of copies found, and list the pairs of photos that are taken for copies."""
+    """Print the share of copies found, and list the pairs of images that are taken for copies."""
     files = sorted((GEMS68 / "train").rglob("*.jpg"))[::step]
     if not files:
         print(f"recall: skipped, {NO_GEMS68}")
@@ -133,7 +133,7 @@ def recall(step: int = 1) -> None:
         len(pairs) for pairs in mirrored_pairs_within(table.codes, table.mirrored, settings.radius)
     )
     pairs, shares, shifts = confirm(table.codes, table.mirrored, table.thumbnails, settings)
-    print(f"\n{count} photos, {candidates} candidate pairs, {len(pairs)} of them taken for copies:")
+    print(f"\n{count} images, {candidates} candidate pairs, {len(pairs)} of them taken for copies:")
     for (one, other), share, shift in sorted(
         zip(pairs.tolist(), shares, shifts, strict=True), key=lambda row: row[1]
     ):
@@ -239,7 +239,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("parts", nargs="*", default=[], metavar="PART", help=", ".join(PARTS))
-    parser.add_argument("--step", type=int, default=1, help="recall: use every n-th photo")
+    parser.add_argument("--step", type=int, default=1, help="recall: use every n-th image")
     options = parser.parse_args()
     if set(options.parts) - set(PARTS):
         parser.error(f"the parts are {', '.join(PARTS)}")

@@ -1,8 +1,8 @@
-"""Cost of measuring compared with decoding, for photos of 300 and of 1,200 pixels.
+"""Cost of measuring compared with decoding, for images of 300 and of 1,200 pixels.
 
     python -m benchmarks.curation.measure [--stones 24] [--images 1500] [--rounds 5]
 
-The photos are the demo store's stones as JPEG. In memory: Pillow's decode alone, the decode of `gemcurate`
+The images are the demo store's stones as JPEG. In memory: Pillow's decode alone, the decode of `gemcurate`
 (upright, in sRGB), and the same with all pixel measurements. From files: the stage `measure` without text
 detection, with memo and table; process start-up is excluded (the difference of two runs). The parts
 alternate, and the best round counts. Wall time is given per core.
@@ -25,7 +25,7 @@ import pyarrow as pa
 from PIL import Image
 
 from benchmarks._commands import table
-from benchmarks._photos import photo
+from benchmarks._unique_jpegs import with_comment
 from curation.measurement.measure import RAW, measure
 from curation.measurement.pixel_statistics import measure_pixels
 from gemkit.executor.base import worker_count
@@ -113,7 +113,7 @@ def _run_stage(contents: Sequence[bytes], images: int) -> Cost:
         store.mkdir(parents=True)
         rows = []
         for number in range(images):
-            content = photo(contents[number % len(contents)], str(number))
+            content = with_comment(contents[number % len(contents)], str(number))
             (store / f"{number}.jpg").write_bytes(content)
             sha256 = hashlib.sha256(content).hexdigest()
             rows.append({"site": "stones", "sha256": sha256, "path": f"images/{number}.jpg"})

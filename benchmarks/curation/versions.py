@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks._commands import table
-from benchmarks._photos import photo
+from benchmarks._unique_jpegs import with_comment
 from curation.datasets.balance import DATASETS_FOLDER
 from curation.tables import DATASET
 from gemkit.shards import ShardWriter
@@ -34,7 +34,7 @@ def rows(folder: Path, count: int) -> Iterator[dict[str, Any]]:
     """Rows of DATASET, no two with the same bytes."""
     known = [row for file in table_files(folder) for row in read_table(file, DATASET).to_pylist()]
     for number, row in enumerate(islice(cycle(known), count)):
-        content = photo(row["image"]["bytes"], str(number))
+        content = with_comment(row["image"]["bytes"], str(number))
         yield {**row, "image": {"bytes": content, "path": f"{number:06}.jpg"}}
 
 

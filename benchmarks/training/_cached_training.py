@@ -1,6 +1,6 @@
 """Cached trainings of benchmarks: a finished one is repeated only if its recipe, seed or dataset has changed.
 
-For each, `<dataset>-<name>.parquet` holds the model's outputs for the test photos, and the `.json` next to it
+For each, `<dataset>-<name>.parquet` holds the model's outputs for the test images, and the `.json` next to it
 the training, the fitted confidence, and the minutes it took. The model itself is not kept.
 """
 
@@ -32,7 +32,7 @@ from gemtrain.scoring.selective_prediction import Confidence
 from gemtrain.settings import from_mapping
 from gemtrain.training.train import train
 
-#: One row per test photo; logarithms of the probabilities, in order of label, before calibration.
+#: One row per test image; logarithms of the probabilities, in order of label, before calibration.
 _OUTPUTS = pa.schema(
     [
         ("sha256", pa.string()),
@@ -56,7 +56,7 @@ class Training(NamedTuple):
 
 
 class TrainingResult(NamedTuple):
-    """The outputs for the test photos, the confidence fitted on the validation photos, and the minutes."""
+    """The outputs for the test images, the confidence fitted on the validation images, and the minutes."""
 
     predictions: Predictions
     confidence: Confidence
@@ -195,7 +195,7 @@ def _model_metadata(training: Training) -> dict[str, Any]:
 
 
 def _predict(training: Training, dataset: Dataset, cache: Path, device: torch.device) -> dict[str, Any]:
-    """Write the model's outputs for the test photos; returns its confidence."""
+    """Write the model's outputs for the test images; returns its confidence."""
     model, metadata = read_model(training.dataset, training.name)
     test = dataset.splits["test"]
     probabilities, _ = predict_split(model, metadata, test, device)

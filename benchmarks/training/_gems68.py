@@ -1,7 +1,7 @@
 """gems68 in five folds, made by the pipeline's own stages below `.cache/folds/`.
 
-Every distinct photo counts: cleaning finds labels and groups of near copies, but a decision keeps each photo,
-however bad. Photos of one group are in one fold. The photos of a fold are the test split of its dataset; some
+Every distinct image counts: cleaning finds labels and groups of near copies, but a decision keeps each image,
+however bad. Images of one group are in one fold. The images of a fold are the test split of its dataset; some
 groups of every class among the others are its validation split, and the rest is the training split.
 """
 
@@ -58,7 +58,7 @@ def gems68(croppings: Iterable[str]) -> Iterator[None]:
         _write_params(CROPS_OF["black"])
         run("gemscrape crawl --site gems68", WORK)
         run("gemcurate measure --site gems68", WORK)
-        _keep_every_photo()
+        _keep_every_image()
         run("gemcurate clean", WORK)
         for crops in dict.fromkeys(croppings):
             _make_datasets(crops)
@@ -86,7 +86,7 @@ def _write_params(crop: CropParams) -> None:
     write_text(Path("params.yaml"), yaml.safe_dump(params, sort_keys=False))
 
 
-def _keep_every_photo() -> None:
+def _keep_every_image() -> None:
     names = read_table(Path("data/measured/gems68.parquet"), MEASURED, ["sha256"])["sha256"].to_pylist()
     lines = ["sha256,decision,variety,note", *(f"{sha256},keep,," for sha256 in sorted(names))]
     write_text(Path("decisions.csv"), "\n".join(lines) + "\n")
@@ -130,19 +130,19 @@ def fold_splits(rows: list[dict[str, Any]], fold: int) -> list[dict[str, Any]]:
 
 
 def _crop_by_canny(params: CropParams) -> None:
-    """The stage `crop` as the published loop has it; the whole photo where there is no edge."""
-    photos = kept_images()
+    """The stage `crop` as the published loop has it; the whole image where there is no edge."""
+    kept = kept_images()
     with (
-        Progress("bare Canny", len(photos)) as progress,
+        Progress("bare Canny", len(kept)) as progress,
         replaced_folder(CROPS_FOLDER) as folder,
         ShardWriter(folder, CROPS) as writer,
     ):
         (folder / CROP_RECORD).write_text("null")  # not made by the pipeline
-        for photo in photos:
-            pixels = read_image(photo.path).pixels
+        for original in kept:
+            pixels = read_image(original.path).pixels
             box = bare_canny(pixels)
             stone = Stone(None, np.zeros((1, 1), bool), box, "canny" if box else "original", None)
             cut = cut_stone(SegmentedImage(pixels, stone, 1), params)._asdict()
-            image = {"bytes": encode_jpeg(cut.pop("image")), "path": f"{photo.sha256}.jpg"}
-            writer.write({"image": image, "sha256": photo.sha256, **cut})
+            image = {"bytes": encode_jpeg(cut.pop("image")), "path": f"{original.sha256}.jpg"}
+            writer.write({"image": image, "sha256": original.sha256, **cut})
             progress.advance()

@@ -1,4 +1,4 @@
-"""A training as in PyTorch's tutorials: `python _imagefolder.py RECIPE PHOTOS PIXELS EPOCHS WORKERS`.
+"""A training as in PyTorch's tutorials: `python _imagefolder.py RECIPE IMAGES PIXELS EPOCHS WORKERS`.
 
 Writes the empty file `trained` when the model is finished, then its test accuracy to `accuracy`.
 """
@@ -19,12 +19,12 @@ from gemtrain.recipe import load_recipe
 
 
 def main() -> None:
-    """Train on PHOTOS/train, validate on PHOTOS/validation after every epoch, evaluate on PHOTOS/test."""
-    recipe, photos = load_recipe(sys.argv[1]), Path(sys.argv[2])
+    """Train on IMAGES/train, validate on IMAGES/validation after every epoch, evaluate on IMAGES/test."""
+    recipe, folder = load_recipe(sys.argv[1]), Path(sys.argv[2])
     pixels, epochs, workers = map(int, sys.argv[3:])
     (stage,) = recipe.stages
     torch.manual_seed(0)
-    classes = len(ImageFolder(photos / "train").classes)
+    classes = len(ImageFolder(folder / "train").classes)
     ours = build_model(recipe.network, classes, pixels)
     weights = weights_file(recipe.network, recipe.weights)
     assert weights is not None
@@ -43,7 +43,7 @@ def main() -> None:
     ]
 
     def loader(split: str, *steps: object) -> DataLoader[object]:
-        data = ImageFolder(photos / split, transforms.Compose(steps))
+        data = ImageFolder(folder / split, transforms.Compose(steps))
         is_training = split == "train"
         return DataLoader(
             data,
@@ -77,13 +77,13 @@ def main() -> None:
 
 @torch.inference_mode()
 def accuracy(network: nn.Module, loader: DataLoader[object]) -> float:
-    """The share of photos whose first class is correct."""
+    """The share of images whose first class is correct."""
     network.eval()
-    correct = photos = 0
+    correct = total = 0
     for images, labels in loader:
         correct += int((network(images).argmax(1) == labels).sum())
-        photos += len(labels)
-    return correct / photos
+        total += len(labels)
+    return correct / total
 
 
 if __name__ == "__main__":

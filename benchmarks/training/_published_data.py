@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import yaml
 
-from benchmarks._commands import GEMSCRAPE, last_words, running
+from benchmarks._commands import GEMSCRAPE, output_tail, running
 from benchmarks._shared import GEMS68, NO_GEMS68, ROOT
 from benchmarks.training._scaled_schedule import Sizes
 from gemkit.errors import UserError
@@ -69,7 +69,7 @@ def run(command: str, folder: Path) -> None:
     os.environ.setdefault("U2NET_HOME", str(ROOT / ".cache/models"))
     with running([GEMSCRAPE.with_name(name), *arguments], folder) as process:
         code = process.wait()
-    words = last_words(folder)
+    words = output_tail(folder)
     if code == UserError.exit_code:
         raise UserError(words.rpartition("error: ")[2].strip())
     if code:
@@ -83,7 +83,10 @@ def sizes_of(folder: Path, dataset: str) -> Sizes:
         files = sorted((folder / "data/datasets" / dataset).glob(f"{split}-*.parquet"))
         return [value for file in files for value in pq.read_table(file, columns=[name])[name].to_pylist()]
 
-    photos = column("train", "sha256")
+    sources = column("train", "sha256")
     return Sizes(
-        len(set(column("train", "label"))), len(photos), len(set(photos)), len(column("validation", "label"))
+        len(set(column("train", "label"))),
+        len(sources),
+        len(set(sources)),
+        len(column("validation", "label")),
     )

@@ -28,11 +28,11 @@ _FEATURE_BATCH = 64
 
 
 class Sizes(NamedTuple):
-    """The size of a dataset: classes, training rows, the distinct photos in them, validation rows."""
+    """The size of a dataset: classes, training rows, the distinct source images in them, validation rows."""
 
     classes: int
     rows: int
-    photos: int
+    sources: int
     validation: int
 
 
@@ -119,9 +119,9 @@ def _seconds(work: Callable[[], object], device: torch.device) -> float:
 def plan(recipe: Recipe, sizes: Sizes, times: StepTimes, seconds: float) -> Plan:
     """The changes with which a training takes about `seconds` seconds.
 
-    A pass of a frozen network over the data may take half of them: longer passes see each photo once, those
-    of a classifier smaller images. A stage on frozen features gets as many epochs as fit into that half, the
-    stages of the whole network get the rest, by `max_steps`.
+    A pass of a frozen network over the data may take half of them: longer passes see each source image once,
+    those of a classifier smaller images. A stage on frozen features gets as many epochs as fit into that
+    half, the stages of the whole network get the rest, by `max_steps`.
     """
     if recipe.classifier:
         least = find_network(recipe.network).least_side
@@ -149,7 +149,8 @@ def plan(recipe: Recipe, sizes: Sizes, times: StepTimes, seconds: float) -> Plan
         words.append(f"{changes['max_steps']:,} of {sum(steps):,} steps")
     for stage, published in zip(stages, recipe.stages, strict=True):
         if stage.train != "all":
-            once = " of each photo once" if stage.each_photo_once and not published.each_photo_once else ""
+            is_shortened = stage.each_photo_once and not published.each_photo_once
+            once = " of each source image once" if is_shortened else ""
             words.insert(0, f"{stage.train} {stage.epochs} of {published.epochs} epochs{once}")
     return Plan(changes | {"stages": [asdict(stage) for stage in stages]}, ", ".join(words))
 
@@ -168,13 +169,13 @@ def _frozen(
 
 def _costs(stage: Stage, recipe: Recipe, sizes: Sizes, times: StepTimes) -> tuple[float, float]:
     """Seconds for computing a stage's frozen features, and for one of its epochs."""
-    rows = sizes.photos if stage.each_photo_once else sizes.rows
+    rows = sizes.sources if stage.each_photo_once else sizes.rows
     return times.forward * (rows + sizes.validation), _steps(stage, recipe, sizes) * times.part_step
 
 
 def _steps(stage: Stage, recipe: Recipe, sizes: Sizes) -> int:
     """The steps of an epoch."""
-    return max(1, round((sizes.photos if stage.each_photo_once else sizes.rows) / recipe.batch_size))
+    return max(1, round((sizes.sources if stage.each_photo_once else sizes.rows) / recipe.batch_size))
 
 
 def _epochs(stages: list[Stage], share: float, most: float) -> list[int]:

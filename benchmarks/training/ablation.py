@@ -5,7 +5,7 @@
 
 Like benchmarks.training.folds, but on gems68's first fold only, at 128 pixels and for `--steps` steps, at
 most five minutes a run. What helps here may not help in a full training (`--pixels 224 --steps 9999`). Mean ±
-deviation over seeds, of top-1 and of the log loss after calibration, which is the finer measure: one photo is
+deviation over seeds, of top-1 and of the log loss after calibration, which is the finer measure: one image is
 0.25 % of top-1. An interrupted run continues; finished trainings are not repeated.
 """
 

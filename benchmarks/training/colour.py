@@ -1,4 +1,4 @@
-"""Baselines of colour and texture: top-1 of random forests on the test photos of a dataset.
+"""Baselines of colour and texture: top-1 of random forests on the test images of a dataset.
 
 python -m benchmarks.training.colour [DATASET …]
 """
@@ -23,7 +23,7 @@ def main() -> None:
         dataset = Dataset(name)
         test = dataset.splits["test"]
         bootstrap = GroupBootstrap(test.groups)
-        print(f"{name}, version {dataset.version}: {len(test)} test photos of {len(set(test.groups))} groups")
+        print(f"{name}, version {dataset.version}: {len(test)} test images of {len(set(test.groups))} groups")
         for words, features in FEATURES.items():
             hits = ranks(test.labels.numpy(), forest(dataset, 0, features)) < 1
             low, high = bootstrap.mean(hits)

@@ -2,14 +2,14 @@
 
     python -m benchmarks.training.epochs [--pixels 128] [--epochs 8] [--rounds 2]
 
-Both train on the same class folders of JPEG files, the demo's photos as in d1k without its rotated copies,
+Both train on the same class folders of JPEG files, the demo's images as in d1k without its rotated copies,
 from the same weights of EfficientNet-Lite0, with the same augmentation (any angle, mirrored), batch size,
 optimiser and schedule: `gemtrain train` with the recipe plain-efficientnet_lite0, and `_imagefolder.py`,
 which loads in its own process, in one loader process or in one per core, all on the CPU. The plain loop is as
 in tutorials: its images are in PyTorch's usual order of axes, and the corners of a rotated image are black,
 like the background. They take turns, and the best round counts. The time of an epoch, validation included, is
 the difference between a long and a short run; "whole" is the long run from its start to the finished model.
-Accuracies are those of the test photos.
+Accuracies are those of the test images.
 """
 
 import argparse
@@ -42,8 +42,8 @@ _SHORT = 1
 
 
 def write_folders(root: Path) -> int:
-    """Write the unrotated photos as <split>/<class>/ files; returns the number of training photos."""
-    training_photos = 0
+    """Write the unrotated images as <split>/<class>/ files; returns the number of training images."""
+    training_images = 0
     for file in table_files(_DATASET):
         split = next(split for split in SPLITS if file.name.startswith(split))
         for row in pq.read_table(file).to_pylist():
@@ -52,28 +52,28 @@ def write_folders(root: Path) -> int:
             path = root / split / row["variety"] / f"{row['sha256']}.jpg"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(row["image"]["bytes"])
-            training_photos += split == "train"
-    return training_photos
+            training_images += split == "train"
+    return training_images
 
 
-def ours(photos: Path, pixels: int, epochs: int, folder: Path) -> tuple[float, float]:
+def ours(images: Path, pixels: int, epochs: int, folder: Path) -> tuple[float, float]:
     """Seconds of `gemtrain train` in an empty folder, and the accuracy of its model."""
     stage = _STAGE.format(epochs=epochs)
     (folder / "params.yaml").write_text(_PARAMS.format(recipe=RECIPE, pixels=pixels, stage=stage))
-    options: list[str | Path] = ["--dataset", photos, "--recipe", RECIPE, "--device", "cpu"]
+    options: list[str | Path] = ["--dataset", images, "--recipe", RECIPE, "--device", "cpu"]
     start = time.perf_counter()
     with running([GEMSCRAPE.with_name("gemtrain"), "train", *options], folder) as process:
         finish(process, folder, _LONGEST_SECONDS)
     seconds = time.perf_counter() - start
     with running([GEMSCRAPE.with_name("gemtrain"), "evaluate", *options], folder) as process:
         finish(process, folder, _LONGEST_SECONDS)
-    return seconds, json.loads((folder / f"metrics/{photos.name}/{RECIPE}.json").read_text())["top1"]
+    return seconds, json.loads((folder / f"metrics/{images.name}/{RECIPE}.json").read_text())["top1"]
 
 
-def plain(workers: int, photos: Path, pixels: int, epochs: int, folder: Path) -> tuple[float, float]:
+def plain(workers: int, images: Path, pixels: int, epochs: int, folder: Path) -> tuple[float, float]:
     """Seconds of the plain loop, and the accuracy of its model, which is measured afterwards."""
     numbers = [str(number) for number in (pixels, epochs, workers)]
-    command: list[str | Path] = [sys.executable, _PLAIN, RECIPE, photos, *numbers]
+    command: list[str | Path] = [sys.executable, _PLAIN, RECIPE, images, *numbers]
     start = time.perf_counter()
     with running(command, folder) as process:
         seconds = 0.0
@@ -104,15 +104,15 @@ def main() -> None:
     if options.epochs <= _SHORT:
         parser.error(f"--epochs must be more than {_SHORT}")
     with tempfile.TemporaryDirectory() as name:
-        photos, folders = Path(name) / "photos", (Path(name) / str(number) for number in count())
-        training_photos = write_folders(photos)
+        images, folders = Path(name) / "images", (Path(name) / str(number) for number in count())
+        training_images = write_folders(images)
         found: dict[str, dict[int, list[tuple[float, float]]]] = {}
         for _ in range(options.rounds):
             for loop, run in LOOPS.items():
                 for epochs in (_SHORT, options.epochs):
                     folder = next(folders)
                     folder.mkdir()
-                    result = run(photos, options.pixels, epochs, folder)
+                    result = run(images, options.pixels, epochs, folder)
                     found.setdefault(loop, {}).setdefault(epochs, []).append(result)
     rows, first = [], 0.0
     for loop, runs in found.items():
@@ -124,14 +124,14 @@ def main() -> None:
             [
                 loop,
                 f"{epoch:.1f}",
-                f"{training_photos / epoch:.0f}",
+                f"{training_images / epoch:.0f}",
                 f"{epoch / first:.2f}",
                 f"{long:.0f}",
                 accuracies,
             ]
         )
-    head = ["loop", "seconds an epoch", "photos/s", "times ours", "seconds, whole", "top-1"]
-    print(f"{training_photos} photos of {options.pixels} pixels, {options.epochs} epochs\n")
+    head = ["loop", "seconds an epoch", "images/s", "times ours", "seconds, whole", "top-1"]
+    print(f"{training_images} training images of {options.pixels} pixels, {options.epochs} epochs\n")
     print(table(head, rows))
 
 

@@ -1,21 +1,21 @@
-"""Cross-validated accuracy of recipes on gems68: no model has seen the photos it predicts, nor copies.
+"""Cross-validated accuracy of recipes on gems68: no model has seen the images it predicts, nor copies.
 
     python -m benchmarks.training.folds [--models RECIPE[:CROPS] ...] [--folds 5] [--one-by-one]
                                         [--table-only]
 
-Grouped five-fold cross-validation on all distinct photos; CROPS are `black` (the pipeline's crops, the
+Grouped five-fold cross-validation on all distinct images; CROPS are `black` (the pipeline's crops, the
 default), `kept` (the same with their background) or `canny` (the published bare Canny). Some groups of every
-class among a fold's training photos are set aside to fit the temperature and the confidence threshold. Scores
-are those of the test photos of all folds together; 95 % intervals and differences by the paired bootstrap
+class among a fold's training images are set aside to fit the temperature and the confidence threshold. Scores
+are those of the test images of all folds together; 95 % intervals and differences by the paired bootstrap
 over groups. The ingredients of our recipe were chosen on the first three folds, so top-1 and differences on
 the last two are listed separately. The calibration error has 15 bins of equal mass.
 
 Without a GPU one training per core runs at a time, which is faster overall than one after the other on all
 cores, but slower for a single training: `--one-by-one` times that.
 
-The models' outputs for the photos are kept in `benchmarks/folds/`, everything else in `.cache/folds/`. An
-interrupted run continues; a finished fold is repeated only if its recipe or its photos have changed.
-`--table-only` prints the finished folds, even without the photos.
+The models' outputs for the images are kept in `benchmarks/folds/`, everything else in `.cache/folds/`. An
+interrupted run continues; a finished fold is repeated only if its recipe or its images have changed.
+`--table-only` prints the finished folds, even without the images.
 """
 
 import argparse
@@ -44,7 +44,7 @@ _CHOSEN_ON = 3
 _CACHE = ROOT / "benchmarks/folds"
 _LAST = f"folds {_CHOSEN_ON} to {FOLDS - 1}"
 HEAD = (
-    "recipe", "crops", "folds", "photos / groups", *(f"top-{k} [95 %]" for k in TOP), f"top-1, {_LAST}",
+    "recipe", "crops", "folds", "images / groups", *(f"top-{k} [95 %]" for k in TOP), f"top-1, {_LAST}",
     "ECE", "accepted", "accuracy of these", "minutes a fold",
 )  # fmt: skip
 DIFFERENCES = ("against", *(f"top-{k} [95 %]" for k in TOP), "p of top-1")
@@ -55,7 +55,7 @@ Folds = dict[int, TrainingResult]
 
 
 def pooled(folds: Iterable[TrainingResult]) -> Predictions:
-    """The test photos of all folds, each with the calibrated probabilities of its own fold's model."""
+    """The test images of all folds, each with the calibrated probabilities of its own fold's model."""
     folds = list(folds)
     parts = [fold.predictions for fold in folds]
     return Predictions(
@@ -97,7 +97,7 @@ def row(model: str, folds: Folds) -> list[str]:
 
 
 def top1(fold: TrainingResult) -> np.ndarray:
-    """Which photos the model classifies correctly, [N] bool."""
+    """Which images the model classifies correctly, [N] bool."""
     return ranks(fold.predictions.labels, fold.predictions.probabilities) < 1
 
 

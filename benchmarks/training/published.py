@@ -5,7 +5,7 @@
 
 Trains and evaluates every published recipe, and ours for comparison, with `gemtrain train` and `evaluate`: on
 the demo's d1k, which the pipeline made in this repository, and on gems68, made here by the pipeline's stages
-from the photos in ../shared/data with params/gems68.yaml, split by group. The published schedules would take
+from the images in ../shared/data with params/gems68.yaml, split by group. The published schedules would take
 days without a GPU, so each is cut to the steps that this machine takes in the given minutes, as measured
 beforehand, at no more than the given pixels. Where pretrained weights are not available, training starts
 without them, and the table says so.
@@ -38,7 +38,7 @@ OURS = ("efficientnet_lite0", "gemnet")
 PUBLISHED = tuple(name for name in recipe_names() if load_recipe(name).source)
 HEAD = (
     "dataset", "recipe", "network", "weights", "pixels", "schedule done", "top-1 [95 %]", "top-3", "top-5",
-    "macro F1", "forest", "photos / groups", "version", "published",
+    "macro F1", "forest", "images / groups", "version", "published",
 )  # fmt: skip
 #: Words in errors that are due to the disk, not to the recipe.
 _DISK = ("Cannot write", "has room for")
@@ -172,9 +172,9 @@ def page(jobs: list[Job]) -> str:
         "# All published recipes on the same data",
         f"`{command}`. Each trained within about {jobs[0].minutes:g} minutes on {worker_count()} cores, at "
         f"no more than {pixels} (or as many as the network needs): {len(done)} of {len(jobs)} done. Top-1 to "
-        "top-5 and macro F1 are of the test photos; 95 % intervals by bootstrap over groups; BELOW: worse "
+        "top-5 and macro F1 are of the test images; 95 % intervals by bootstrap over groups; BELOW: worse "
         "than a random forest on colour and texture that saw the same training images. The published figures "
-        "come from other photos, of 15 to 170 classes, whole schedules and, where stated, pretrained "
+        "come from other images, of 15 to 170 classes, whole schedules and, where stated, pretrained "
         "weights.",
     ]
     lines += [f"## {title}\n\n{markdown_table(HEAD, rows)}" for title, rows in tables if rows]

@@ -28,7 +28,7 @@ class ImageTable:
     `classes`, `file_names` and `products` ("site/product_id") hold everything under which stores list an
     image. Cleaning records its findings in `dropped` (by a person or by a rule on the image alone), `copy_of`
     (index of the better copy that is kept instead, its own if it is kept), `duplicate_pairs` (pairs that show
-    the same picture) and, for the rules on labels, `labels`.
+    the same image) and, for the rules on labels, `labels`.
     """
 
     def __init__(

@@ -7,7 +7,7 @@ import numpy as np
 
 Stones = Literal["largest", "all"]
 
-#: Reject masks outside this coverage range. Stones cover 0.12 to 0.66 of a store photo, but a background
+#: Reject masks outside this coverage range. Stones cover 0.12 to 0.66 of a store's image, but a background
 #: model finds something in every image.
 COVERAGE = (0.03, 0.9)
 #: Minimum area of another stone as a share of the largest component, if all stones are wanted.

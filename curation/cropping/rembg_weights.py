@@ -14,7 +14,7 @@ from gemkit.errors import UserError
 from gemkit.memo import CACHE
 from gemkit.tables import write_bytes
 
-#: The rembg models for general photos, without the half-precision model, which is converted, not fetched.
+#: The rembg models for general images, without the half-precision model, which is converted, not fetched.
 _MODELS = ("u2netp", "u2net", "silueta", "isnet-general-use", "birefnet-*")
 _EXCLUDED = ("birefnet-general-fp16",)
 

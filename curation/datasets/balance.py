@@ -33,7 +33,7 @@ Row = dict[str, Any]
 
 
 class Plan(NamedTuple):
-    """The classes of a dataset, in order of label, and the orientations in which it uses each photo."""
+    """The classes of a dataset, in order of label, and each source image's orientations in it."""
 
     classes: list[str]
     excluded: dict[str, str]  # variety → reason
@@ -73,13 +73,13 @@ def balance(params_path: Path, dataset: str) -> dict[str, Any]:
             f"'{params_path}': 'balance.datasets' has no dataset '{dataset}'; the datasets are {known}."
         )
     settings = params.datasets[dataset]
-    photos = {row["sha256"]: row for row in read_table(SPLIT_TABLE, SPLIT).to_pylist()}
-    plan = make_plan(list(photos.values()), settings, params.orientations)
-    _check_classes(plan, photos.values(), dataset)
+    sources = {row["sha256"]: row for row in read_table(SPLIT_TABLE, SPLIT).to_pylist()}
+    plan = make_plan(list(sources.values()), settings, params.orientations)
+    _check_classes(plan, sources.values(), dataset)
     species, crop_record = _species(plan.classes), _crop_record()
     with replaced_folder(DATASETS_FOLDER / dataset) as folder:
         with Progress(f"balance {dataset}", _images(plan)) as progress:
-            _write_images(folder, plan, photos, species, crop.size, progress)
+            _write_images(folder, plan, sources, species, crop.size, progress)
         classes = [{"variety": variety, "species": species[variety]} for variety in plan.classes]
         description = {
             "dataset": dataset,
@@ -89,7 +89,7 @@ def balance(params_path: Path, dataset: str) -> dict[str, Any]:
             "classes": classes,
         }
         write_text(folder / "classes.json", json.dumps(description, indent=2, ensure_ascii=False) + "\n")
-    metrics = describe(plan, photos.values())
+    metrics = describe(plan, sources.values())
     write_text(Path("metrics") / dataset / "dataset.json", json.dumps(metrics, indent=2) + "\n")
     write_text(Path("plots") / dataset / "classes.csv", _distribution(metrics))
     return {
@@ -100,10 +100,10 @@ def balance(params_path: Path, dataset: str) -> dict[str, Any]:
     }
 
 
-def make_plan(photos: list[Row], settings: DatasetParams, orientation_count: int) -> Plan:
-    """Choose classes and orientations from the rows of SPLIT. Only training photos are augmented."""
-    training: dict[str, list[Row]] = {row["variety"]: [] for row in photos}
-    for row in photos:
+def make_plan(sources: list[Row], settings: DatasetParams, orientation_count: int) -> Plan:
+    """Choose classes and orientations from the rows of SPLIT. Only training images are augmented."""
+    training: dict[str, list[Row]] = {row["variety"]: [] for row in sources}
+    for row in sources:
         if row["split"] == "train":
             training[row["variety"]].append(row)
     all_orientations = orientations(orientation_count)
@@ -117,32 +117,32 @@ def make_plan(photos: list[Row], settings: DatasetParams, orientation_count: int
         if settings.kind == "plain":
             views.update({sha256: [IDENTITY] for sha256 in order})
         else:
-            for photo, orientation in islice(balanced_pairs(len(order), orientation_count), settings.target):
-                views[order[photo]].append(all_orientations[orientation])
+            for source, orientation in islice(balanced_pairs(len(order), orientation_count), settings.target):
+                views[order[source]].append(all_orientations[orientation])
     kept = set(classes)
     views.update(
-        {row["sha256"]: [IDENTITY] for row in photos if row["split"] != "train" and row["variety"] in kept}
+        {row["sha256"]: [IDENTITY] for row in sources if row["split"] != "train" and row["variety"] in kept}
     )
     return Plan(classes, excluded, {sha256: sorted(views[sha256]) for sha256 in sorted(views)})
 
 
-def _too_few(photos: int, settings: DatasetParams, orientation_count: int) -> str | None:
-    if not photos:
-        return "no training photo"
-    possible = photos * orientation_count
+def _too_few(sources: int, settings: DatasetParams, orientation_count: int) -> str | None:
+    if not sources:
+        return "no training image"
+    possible = sources * orientation_count
     if settings.minimum is not None and possible < settings.minimum:
         return (
-            f"{photos} training photos in {orientation_count} orientations make {possible}, "
+            f"{sources} training images in {orientation_count} orientations make {possible}, "
             f"fewer than {settings.minimum}"
         )
     return None
 
 
 def _interleaved_groups(members: list[Row]) -> list[str]:
-    """The photos of a class with its groups interleaved, the smallest group first.
+    """The training images of a class with its groups interleaved, the smallest group first.
 
-    If some photos get one more view than others, no group gets a second extra view before every other group
-    with photos left has one.
+    If some images get one more view than others, no group gets a second extra view before every other group
+    with images left has one.
     """
     sizes = Counter(row["group_id"] for row in members)
     ranks: Counter[str] = Counter()
@@ -158,14 +158,14 @@ def _shuffled(sha256: str) -> bytes:
     return hashlib.sha256(f"order {sha256}".encode()).digest()
 
 
-def _check_classes(plan: Plan, photos: Iterable[Row], dataset: str) -> None:
+def _check_classes(plan: Plan, sources: Iterable[Row], dataset: str) -> None:
     if len(plan.classes) < 2:
         left_out = "; ".join(f"{variety}: {reason}" for variety, reason in list(plan.excluded.items())[:3])
         raise UserError(
             f"Dataset '{dataset}' would have {len(plan.classes)} of the two classes that it needs "
             f"({left_out or 'no other variety is kept'}); lower its minimum or crawl more."
         )
-    found = {(row["variety"], row["split"]) for row in photos}
+    found = {(row["variety"], row["split"]) for row in sources}
     for variety in plan.classes:
         for split in SPLITS:
             if (variety, split) not in found:
@@ -187,7 +187,7 @@ def _species(varieties: list[str]) -> dict[str, str | None]:
 def _write_images(
     folder: Path,
     plan: Plan,
-    photos: dict[str, Row],
+    sources: dict[str, Row],
     species: dict[str, str | None],
     size: int,
     progress: Progress,
@@ -198,21 +198,21 @@ def _write_images(
         writers = {name: stack.enter_context(ShardWriter(folder, DATASET, f"{name}-")) for name in SPLITS}
         for shard in map_shards(render_shard, _shards(plan, size)):
             for sha256, contents in shard:
-                photo, views = photos[sha256], plan.augmented_views[sha256]
+                source, views = sources[sha256], plan.augmented_views[sha256]
                 common = {
-                    "label": labels[photo["variety"]],
-                    "species": species[photo["variety"]],
-                    **{column: photo[column] for column in ("variety", "group_id", "sha256")},
+                    "label": labels[source["variety"]],
+                    "species": species[source["variety"]],
+                    **{column: source[column] for column in ("variety", "group_id", "sha256")},
                 }
                 for view, content in zip(views, contents, strict=True):
                     name = f"{sha256}-{view.rotation}{'m' if view.mirrored else ''}.jpg"
                     image = {"bytes": content, "path": name}
-                    writers[photo["split"]].write({"image": image, **common, **view._asdict()})
+                    writers[source["split"]].write({"image": image, **common, **view._asdict()})
                 progress.advance(len(views))
 
 
 def _crop_record() -> dict[str, Any] | None:
-    """The settings the crops were made with, so that other photos can be cropped alike; None if unknown."""
+    """The settings the crops were made with, so that other images can be cropped alike; None if unknown."""
     path = CROPS_FOLDER / CROP_RECORD
     try:
         return json.loads(path.read_text(encoding="utf-8"))
@@ -256,12 +256,12 @@ def render_shard(shard: Shard) -> list[tuple[str, list[bytes]]]:
     return images
 
 
-def describe(plan: Plan, photos: Iterable[Row]) -> dict[str, Any]:
-    """Photos, groups and images of each class, images by split, and the excluded classes with reasons."""
+def describe(plan: Plan, sources: Iterable[Row]) -> dict[str, Any]:
+    """Source images, groups and images of each class, images by split, and why classes are excluded."""
     images: dict[str, Counter[str]] = defaultdict(Counter)
     groups: dict[str, set[str]] = defaultdict(set)
     used: Counter[str] = Counter()
-    for row in photos:
+    for row in sources:
         if row["sha256"] in plan.augmented_views:
             images[row["variety"]][row["split"]] += len(plan.augmented_views[row["sha256"]])
             groups[row["variety"]].add(row["group_id"])

@@ -55,19 +55,20 @@ def _rotated(image: np.ndarray, size: int, degrees: int) -> np.ndarray:
     return cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
 
 
-def balanced_pairs(photos: int, count: int) -> Iterator[tuple[int, int]]:
-    """All distinct (photo, orientation) indices of a class, ordered so that every prefix is balanced.
+def balanced_pairs(sources: int, count: int) -> Iterator[tuple[int, int]]:
+    """All distinct (source image, orientation) indices of a class, ordered so that every prefix is balanced.
 
-    Photos repeat round after round, so their numbers of views differ by at most one. The k-th pair takes
-    position k mod `count` on a ring of orientations, so the orientations' counts also differ by at most one.
-    Where a photo would repeat an orientation, because `photos` and `count` share a divisor, the position
-    advances by one. The ring is ordered so that consecutive views of a photo differ as much as possible.
+    Source images repeat round after round, so their numbers of views differ by at most one. The k-th pair
+    takes position k mod `count` on a ring of orientations, so the orientations' counts also differ by at most
+    one. Where a source image would repeat an orientation, because `sources` and `count` share a divisor, the
+    position advances by one. The ring is ordered so that consecutive views of a source image differ as much
+    as possible.
     """
-    period = count // math.gcd(photos, count)
-    steps = [(view * photos + view // period) % count for view in range(count)]
+    period = count // math.gcd(sources, count)
+    steps = [(view * sources + view // period) % count for view in range(count)]
     ring = dict(zip(steps, _dissimilar_order(count), strict=True))
-    for view, photo in product(range(count), range(photos)):
-        yield photo, ring[(photo + steps[view]) % count]
+    for view, source in product(range(count), range(sources)):
+        yield source, ring[(source + steps[view]) % count]
 
 
 def _dissimilar_order(count: int) -> list[int]:

@@ -39,7 +39,7 @@ def assign(rows: list[dict[str, Any]], params: SplitParams) -> list[dict[str, An
     """The rows of SPLIT for those of CLEAN, sorted by sha256.
 
     The groups of a variety are ordered by the smallest hash of their split keys: a group's products, or each
-    image without a product. The share of images before a group determines its split. New photos of a product
+    image without a product. The share of images before a group determines its split. New images of a product
     do not move its group, and a merged group takes the place of the first of its parts, so that 1 % of new
     images moves about 1 %.
     """
@@ -70,7 +70,7 @@ def assign(rows: list[dict[str, Any]], params: SplitParams) -> list[dict[str, An
 
 
 def _split_keys(rows: list[dict[str, Any]], groups: set[str]) -> dict[str, set[str]]:
-    # Dropped images count too: a rule that drops one more photo must not move the rest of its group.
+    # Dropped images count too: a rule that drops one more image must not move the rest of its group.
     split_keys: dict[str, set[str]] = defaultdict(set)
     for row in rows:
         if row["group_id"] in groups:

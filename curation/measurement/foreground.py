@@ -1,8 +1,9 @@
 """Separate an image from its background: its connected components, and the one that enters over the border.
 
-Works on an image of about 64 pixels. A store photo's background is a plane of colour: even, or lit from one
-side. The plane is fitted to the outermost pixels. Pixels that differ from it form connected components:
-stones, and a border component, which meets a long part of the border, as a hand, gloved or bare, does.
+Works on an image of about 64 pixels. The background of a store's image is a plane of colour: even, or lit
+from one side. The plane is fitted to the outermost pixels. Pixels that differ from it form connected
+components: stones, and a border component, which meets a long part of the border, as a hand, gloved or bare,
+does.
 """
 
 import functools

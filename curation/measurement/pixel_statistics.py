@@ -37,7 +37,7 @@ _BORDER_SPREAD = 40.0
 _CLIPPED = 99.0
 
 #: Skin in Cr and Cb (Chai and Ngan, IEEE Trans. CSVT 9(4), 1999), and in hue (degrees, around red) and
-#: saturation (after Sobottka and Pitas, ICIP 1996). The limits were adjusted on 1,000 photos of stones:
+#: saturation (after Sobottka and Pitas, ICIP 1996). The limits were adjusted on 1,000 images of stones:
 #: pinkish white paper is paler than skin, a citrine more vivid.
 _SKIN_CR, _SKIN_CB = (135, 173), (77, 127)
 _SKIN_HUE, _SKIN_SATURATION = (-30, 50), (0.12, 0.70)

@@ -1,4 +1,4 @@
-"""The datasets section: images per class and split, shared images, examples, a photo in all orientations."""
+"""The datasets section: images per class and split, shared images, examples, an image in all orientations."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from curation.tables import DATASET, SPLITS
 from gemkit.image_codec import decode_rgb
 from gemkit.tables import read_rows, read_table
 
-#: Side in pixels of a thumbnail among a photo's orientations, and thumbnails per row.
+#: Side in pixels of a thumbnail among an image's orientations, and thumbnails per row.
 _SIDE, _ACROSS = 64, 8
 _EXAMPLES = 8
 #: Step from one example's orientation to the next; coprime to the number of orientations.
@@ -27,10 +27,10 @@ _STRIDE = 5
 
 @dataclass(frozen=True)
 class ClassImages:
-    """`photos`: distinct photos in the training split; `images`: images by split."""
+    """`sources`: distinct source images in the training split; `images`: images by split."""
 
     name: str
-    photos: int
+    sources: int
     images: dict[str, int]
 
     @property
@@ -53,15 +53,15 @@ class Dataset:
     """The content of a dataset, in detail for its training split.
 
     `left_out`: classes of kept images that the dataset lacks. `per_orientation`: training images in one
-    orientation; `views`: training images made from one photo; each as (least, most). `shared`: number of
-    training images that another dataset also has, by its name.
+    orientation; `views`: training images made from one source image; each as (least, most). `shared`: number
+    of training images that another dataset also has, by its name.
     """
 
     name: str
     settings: DatasetParams
     missing: str | None
     images: dict[str, int]
-    photos: int
+    sources: int
     classes: list[ClassImages]
     left_out: list[str]
     per_orientation: tuple[int, int]
@@ -77,7 +77,7 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Orientations:
-    """All orientations of one training photo in one image (a data URI), row by row."""
+    """All orientations of one training image in one figure (a data URI), row by row."""
 
     name: str
     source: str
@@ -112,7 +112,7 @@ class Datasets:
 
 
 class _Split:
-    """The images in one split of a dataset, in order of its files: variety, photo and orientation of each."""
+    """Variety, source image and orientation of each image in one split of a dataset, in the files' order."""
 
     def __init__(self, dataset: str, split: str):
         self.files = sorted((DATASETS_FOLDER / dataset).glob(f"{split}-*.parquet"))
@@ -128,21 +128,21 @@ class _Split:
 
 
 def describe_datasets(images: Images, params: BalanceParams, size: int) -> Datasets:
-    """Count the datasets' images, choose examples, and rotate one training photo of each class."""
+    """Count the datasets' images, choose examples, and rotate one training image of each class."""
     splits = {name: {split: _Split(name, split) for split in SPLITS} for name in params.datasets}
     trained = {name: set(found["train"].images) for name, found in splits.items()}
     datasets = []
-    photos: dict[str, str] = {}
+    sources: dict[str, str] = {}
     for name, settings in params.datasets.items():
         shared = {
             other: len(trained[name] & trained[other]) for other in splits if other != name and trained[other]
         }
         datasets.append(_dataset(name, settings, splits[name], shared, images))
-        for variety, sha256 in sorted(_photos(splits[name]["train"])):
-            photos.setdefault(variety, sha256)
+        for variety, sha256 in sorted(_sources(splits[name]["train"])):
+            sources.setdefault(variety, sha256)
     missing = ". ".join(dataset.missing for dataset in datasets if dataset.missing) or None
     no_orientations = crops_missing(size) or (
-        None if photos else missing or "No dataset has a training image"
+        None if sources else missing or "No dataset has a training image"
     )
     all_orientations = orientations(params.orientations)
     return Datasets(
@@ -151,13 +151,13 @@ def describe_datasets(images: Images, params: BalanceParams, size: int) -> Datas
         all_orientations=all_orientations,
         across=min(_ACROSS, len(all_orientations)),
         side=_SIDE,
-        orientations=[] if no_orientations else _rotated(photos, images, all_orientations, size),
+        orientations=[] if no_orientations else _rotated(sources, images, all_orientations, size),
         orientations_missing=no_orientations,
     )
 
 
-def _photos(split: _Split) -> Counter[tuple[str, str]]:
-    """Number of images in a split made from each (variety, photo)."""
+def _sources(split: _Split) -> Counter[tuple[str, str]]:
+    """Number of images in a split made from each (variety, source image)."""
     return Counter(
         (variety, sha256) for variety, (sha256, _) in zip(split.varieties, split.images, strict=True)
     )
@@ -167,8 +167,8 @@ def _dataset(
     name: str, settings: DatasetParams, splits: dict[str, _Split], shared: dict[str, int], images: Images
 ) -> Dataset:
     train = splits["train"]
-    views = _photos(train)
-    photos = Counter(variety for variety, _ in views)
+    views = _sources(train)
+    sources = Counter(variety for variety, _ in views)
     found = {variety for split in splits.values() for variety in split.classes}
     kept = {images.variety[row] for row in np.flatnonzero(images.keep).tolist()}
     return Dataset(
@@ -176,14 +176,14 @@ def _dataset(
         settings=settings,
         missing=None if found else absent([DATASETS_FOLDER / name], f"gemcurate balance --dataset {name}"),
         images={name: len(split.images) for name, split in splits.items()},
-        photos=photos.total(),
+        sources=sources.total(),
         classes=[
             ClassImages(
                 images.variety_name(variety),
-                photos[variety],
+                sources[variety],
                 {name: split.classes[variety] for name, split in splits.items()},
             )
-            for variety in sorted(found, key=lambda key: (-train.classes[key], -photos[key], key))
+            for variety in sorted(found, key=lambda key: (-train.classes[key], -sources[key], key))
         ],
         left_out=sorted(images.variety_name(variety) for variety in kept - found if variety),
         per_orientation=_extremes(Counter(orientation for _, orientation in train.images)),
@@ -242,12 +242,12 @@ def describe_orientation(orientation: Orientation) -> str:
 
 
 def _rotated(
-    photos: dict[str, str], images: Images, all_orientations: list[Orientation], size: int
+    sources: dict[str, str], images: Images, all_orientations: list[Orientation], size: int
 ) -> list[Orientations]:
-    rows = first_crops(set(photos.values()))
+    rows = first_crops(set(sources.values()))
     across = min(_ACROSS, len(all_orientations))
     sheets = []
-    for variety, sha256 in sorted(photos.items()):
+    for variety, sha256 in sorted(sources.items()):
         if sha256 in rows:
             sheet = Image.new("RGB", (across * _SIDE, len(all_orientations) // across * _SIDE))
             for index, view in enumerate(

@@ -71,8 +71,8 @@ class Split:
     def __len__(self) -> int:
         return len(self.sha256s)
 
-    def one_row_a_photo(self) -> Tensor:
-        """The first row of every photo, [photos] int64."""
+    def one_row_per_source(self) -> Tensor:
+        """The first row of every source image, [source images] int64."""
         return torch.tensor(
             sorted({sha256: row for row, sha256 in reversed(list(enumerate(self.sha256s)))}.values())
         )
@@ -122,7 +122,7 @@ class Dataset:
             if label not in found:
                 raise UserError(
                     f"The class '{variety}' of the dataset '{self.name}' has no image in its {split.name} "
-                    "split; give it more photos or leave it out."
+                    "split; give it more images or leave it out."
                 )
 
     @property
@@ -133,7 +133,7 @@ class Dataset:
 
     @property
     def crop(self) -> dict[str, Any] | None:
-        """The version and settings of `gemcurate crop` that its photos were made with; None if they are not
+        """The version and settings of `gemcurate crop` that its images were made with; None if they are not
         cropped.
 
         Raises UserError.
@@ -145,24 +145,24 @@ class Dataset:
             return json.loads(path.read_text(encoding="utf-8"))["crop"]
         except (ValueError, KeyError, TypeError):
             raise UserError(
-                f"'{path}' does not say how its photos were cropped; run 'gemcurate balance' again."
+                f"'{path}' does not say how its images were cropped; run 'gemcurate balance' again."
             ) from None
 
     def check_leaks(self) -> None:
         """Raise UserError if scores would be meaningless.
 
-        That is when a photo, or photos of one group, are in two splits, or the validation or test split is
+        That is when an image, or images of one group, are in two splits, or the validation or test split is
         augmented.
         """
         split_of: dict[tuple[str, str], str] = {}
         for split in self.splits.values():
             if split.name != "train" and split.has_rotated:
                 raise UserError(
-                    f"The dataset '{self.name}' has rotated or mirrored photos in its {split.name} split, "
-                    "which must hold the original photos; make it again (gemcurate balance)."
+                    f"The dataset '{self.name}' has rotated or mirrored images in its {split.name} split, "
+                    "which must hold the unchanged source images; make it again (gemcurate balance)."
                 )
             names = [("group", group) for group in split.groups]
-            names += [("photo", sha256) for sha256 in split.sha256s]
+            names += [("image", sha256) for sha256 in split.sha256s]
             for kind, name in names:
                 if split_of.setdefault((kind, name), split.name) != split.name:
                     raise UserError(

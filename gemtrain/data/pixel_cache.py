@@ -21,7 +21,7 @@ from gemtrain.tables import DATASET
 #: Version of decoding and resizing: raising it invalidates the cached pixels.
 _VERSION = 2
 
-#: Images in memory at a time: they may be full-size camera photos.
+#: Images in memory at a time: they may be full-size photos from a camera.
 _BATCH = 64
 
 #: What Pillow raises for bytes that are not a complete image.

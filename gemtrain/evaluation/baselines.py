@@ -26,13 +26,13 @@ Features = Callable[[Tensor], np.ndarray]
 
 
 def majority(dataset: Dataset) -> float:
-    """Test accuracy of always predicting the class with the most training photos, the first of equals.
+    """Test accuracy of always predicting the class with the most training images, the first of equals.
 
-    Photos are counted, not rows: balancing gives every class the same number of rows.
+    Source images are counted, not rows: balancing gives every class the same number of rows.
     """
     train, test = dataset.splits["train"], dataset.splits["test"]
-    photos = torch.bincount(train.labels[train.one_row_a_photo()])
-    return (test.labels == photos.argmax()).float().mean().item()
+    sources = torch.bincount(train.labels[train.one_row_per_source()])
+    return (test.labels == sources.argmax()).float().mean().item()
 
 
 def colour_histograms(images: Tensor) -> np.ndarray:
@@ -97,7 +97,7 @@ def forest(dataset: Dataset, seed: int, features: tuple[Features, ...] = COLOUR_
     """Test probabilities [N, classes] float32 of a random forest of 200 trees; cached in `.cache/`.
 
     It is trained on the same rows as a network, at 64 pixels. Colour and texture are the features that Chow
-    and Reyes-Aldasoro, Minerals 12(1), 2022, found to work best on photos of gemstones.
+    and Reyes-Aldasoro, Minerals 12(1), 2022, found to work best on images of gemstones.
     """
     splits = [dataset.splits["train"], dataset.splits["test"]]
     key = hashlib.sha256(" ".join(split.fingerprint for split in splits).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""`gemtrain compare`: two models on the same photos, with the interval of their difference."""
+"""`gemtrain compare`: two models on the same images, with the interval of their difference."""
 
 from dataclasses import dataclass
 
@@ -28,34 +28,34 @@ class Score:
 class Comparison:
     """Top-1, top-3 and top-5 of two models, and the data they were evaluated on."""
 
-    photos: int
+    images: int
     groups: int
     classes: int
     scores: tuple[Score, ...]
 
 
 def compare(first: Predictions, second: Predictions) -> Comparison | None:
-    """Compare two models on the test photos and classes that both have; None if there is nothing to compare.
+    """Compare two models on the test images and classes that both have; None if there is nothing to compare.
 
-    A photo counts when both have it under the same variety. Each model chooses only among the shared classes,
-    so that both answer the same question. Intervals and p are from the paired bootstrap over groups.
+    An image counts when both have it under the same variety. Each model chooses only among the shared
+    classes, so that both answer the same question. Intervals and p are from the paired bootstrap over groups.
     """
     shared = [variety for variety in first.varieties if variety in second.varieties]
-    first_photos = _photos(first, shared)
-    second_photos = _photos(second, shared)
-    photos = [
+    first_rows = _rows(first, shared)
+    second_rows = _rows(second, shared)
+    images = [
         sha256
-        for sha256, (_, label) in first_photos.items()
-        if sha256 in second_photos and second_photos[sha256][1] == label
+        for sha256, (_, label) in first_rows.items()
+        if sha256 in second_rows and second_rows[sha256][1] == label
     ]
-    if len(shared) < 2 or not photos:
+    if len(shared) < 2 or not images:
         return None
-    labels = np.array([first_photos[sha256][1] for sha256 in photos])
+    labels = np.array([first_rows[sha256][1] for sha256 in images])
     places = [
-        ranks(labels, _columns(model, shared)[[rows[sha256][0] for sha256 in photos]])
-        for model, rows in ((first, first_photos), (second, second_photos))
+        ranks(labels, _columns(model, shared)[[rows[sha256][0] for sha256 in images]])
+        for model, rows in ((first, first_rows), (second, second_rows))
     ]
-    groups = [first.groups[first_photos[sha256][0]] for sha256 in photos]
+    groups = [first.groups[first_rows[sha256][0]] for sha256 in images]
     bootstrap = GroupBootstrap(groups)
     scores = []
     for k in TOP:
@@ -74,7 +74,7 @@ def compare(first: Predictions, second: Predictions) -> Comparison | None:
                 sign_probability(difference),
             )
         )
-    return Comparison(len(photos), len(set(groups)), len(shared), tuple(scores))
+    return Comparison(len(images), len(set(groups)), len(shared), tuple(scores))
 
 
 def compare_models(first: str, second: str) -> list[str]:
@@ -82,11 +82,11 @@ def compare_models(first: str, second: str) -> list[str]:
     found = compare(_named(first), _named(second))
     if found is None:
         raise UserError(
-            f"'{first}' and '{second}' do not share two classes with a common test photo; "
-            "compare models of the same photos."
+            f"'{first}' and '{second}' do not share two classes with a common test image; "
+            "compare models of the same images."
         )
     lines = [
-        f"{second} against {first}, test split: {found.photos} photos of {found.groups} groups "
+        f"{second} against {first}, test split: {found.images} images of {found.groups} groups "
         f"and {found.classes} classes that both have; 95 % intervals, paired by group"
     ]
     for score in found.scores:
@@ -105,8 +105,8 @@ def _named(model: str) -> Predictions:
     return read_predictions(dataset, recipe)
 
 
-def _photos(model: Predictions, shared: list[str]) -> dict[str, tuple[int, int]]:
-    """Row and label (an index into `shared`) of each photo of a shared class, by sha256."""
+def _rows(model: Predictions, shared: list[str]) -> dict[str, tuple[int, int]]:
+    """Row and label (an index into `shared`) of each image of a shared class, by sha256."""
     index = {variety: label for label, variety in enumerate(shared)}
     return {
         sha256: (row, index[model.varieties[label]])

@@ -1,4 +1,4 @@
-"""`gemtrain evaluate`: evaluate a model on photos of stones that it was not trained on."""
+"""`gemtrain evaluate`: evaluate a model on images of stones that it was not trained on."""
 
 import json
 from collections.abc import Sequence
@@ -133,7 +133,7 @@ def _summary(
     lines = [
         f"{title}: {scores}",
         f"on the test split of {metrics['dataset']['name']}, version {metrics['dataset']['version']}: "
-        f"{metrics['test_images']} photos of {metrics['test_groups']} groups, {metrics['classes']} classes; "
+        f"{metrics['test_images']} images of {metrics['test_groups']} groups, {metrics['classes']} classes; "
         "[95 % intervals, bootstrap by group]",
         f"{metrics['species']} species: top-1 {metrics['species_top1']:.3f} "
         f"{_range(intervals['species_top1'])}; macro F1 {metrics['macro_f1']:.3f} "

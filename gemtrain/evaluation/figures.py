@@ -84,7 +84,7 @@ def draw_confusion(
     axes.set_yticks(
         range(count), [f"{name} ({n})" for name, n in zip(names, images, strict=True)], fontsize=size
     )
-    axes.set(xlabel="predicted", ylabel="actual (test photos)", title=plain(f"{title}, % of each class"))
+    axes.set(xlabel="predicted", ylabel="actual (test images)", title=plain(f"{title}, % of each class"))
     if many:
         axes.set_xticks(np.arange(count + 1) - 0.5, minor=True)
         axes.set_yticks(np.arange(count + 1) - 0.5, minor=True)
@@ -124,7 +124,7 @@ def draw_extremes(path: Path, table: list[dict[str, Any]], varieties: list[str],
         axes.set_xlim(-0.02, 1.02)
         axes.xaxis.set_major_formatter(PercentFormatter(1))
         axes.grid(axis="x", alpha=0.25)
-        axes.set_title(f"{end} {len(chosen)} classes (test photos)", fontsize=10)
+        axes.set_title(f"{end} {len(chosen)} classes (test images)", fontsize=10)
     figure.legend(
         *figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False
     )
@@ -135,7 +135,7 @@ def draw_extremes(path: Path, table: list[dict[str, Any]], varieties: list[str],
 def draw_reliability(
     path: Path, labels: np.ndarray, before: np.ndarray, after: np.ndarray, title: str
 ) -> None:
-    """Accuracy against confidence in bins of equally many photos, before and after the temperature."""
+    """Accuracy against confidence in bins of equally many images, before and after the temperature."""
     figure = Figure(figsize=(5.2, 5.7), layout="constrained")
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color="black", linestyle="--", linewidth=0.8, label="perfectly calibrated")
@@ -153,7 +153,7 @@ def draw_reliability(
     axes.set(xlabel="confidence", ylabel="accuracy", xlim=(0, 1.02), ylim=(0, 1.02), aspect="equal")
     axes.grid(alpha=0.25)
     figure.legend(loc="outside lower center", frameon=False, fontsize=9)
-    axes.set_title(plain(f"{title}, {len(bins)} bins of {len(labels)} test photos"), fontsize=10)
+    axes.set_title(plain(f"{title}, {len(bins)} bins of {len(labels)} test images"), fontsize=10)
     save(figure, path)
 
 

@@ -1,4 +1,4 @@
-"""Galleries of test photos with a model's predictions, as JPEG files."""
+"""Galleries of test images with a model's predictions, as JPEG files."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -20,10 +20,10 @@ _RIGHT, _WRONG = "#1f6f43", "#a3341a"
 def draw_galleries(
     folder: Path, test: Split, images: Tensor, probabilities: np.ndarray, varieties: list[str], title: str
 ) -> None:
-    """Write misclassified.jpg, correct.jpg and random.jpg: up to 16 test photos each, 4 × 4.
+    """Write misclassified.jpg, correct.jpg and random.jpg: up to 16 test images each, 4 × 4.
 
     The mistakes are the most confident ones; the correct predictions range evenly from the most to the least
-    confident; each group of photos of one stone is in either of these at most once. `probabilities` [N,
+    confident; each group of images of one stone is in either of these at most once. `probabilities` [N,
     classes] are the calibrated ones of uint8 RGB `images` [N, H, W, 3].
     """
     is_correct = probabilities.argmax(1) == test.labels.numpy()
@@ -35,7 +35,7 @@ def draw_galleries(
     for name, what, rows in (
         ("misclassified", "most confident mistakes (→ prediction)", wrong),
         ("correct", "correct, from the most to the least confident", correct),
-        ("random", "test photos at random", chosen),
+        ("random", "test images at random", chosen),
     ):
         captions = [
             words(varieties[test.labels[row]], _MAX_NAME)

@@ -57,7 +57,7 @@ def macro(table: list[dict[str, Any]]) -> dict[str, float]:
 def macro_intervals(
     labels: np.ndarray, probabilities: np.ndarray, bootstrap: GroupBootstrap
 ) -> dict[str, Interval]:
-    """The intervals of `macro`; a draw without photos of a class averages over the others."""
+    """The intervals of `macro`; a draw without images of a class averages over the others."""
     known = np.eye(probabilities.shape[1], dtype=np.float32)
     actual, predicted = known[labels], known[probabilities.argmax(1)]
     images, predictions = bootstrap.sums(actual), bootstrap.sums(predicted)

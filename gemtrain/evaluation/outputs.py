@@ -31,7 +31,7 @@ def draw_figures(
     """Draw a model's training curves, confusion matrix, best and worst classes, reliability and galleries.
 
     `history` is that of the training, `metadata` the model.json. `probabilities` and `calibrated` [N,
-    classes] are those of the test photos before and after calibration, `table` is `per_class`.
+    classes] are those of the test images before and after calibration, `table` is `per_class`.
     """
     from gemtrain.evaluation import figures, gallery
 
@@ -72,7 +72,7 @@ def write_tables(
     table: list[dict[str, Any]],
     confused: list[dict[str, Any]],
 ) -> None:
-    """Write confusion.csv, per_class.csv and confused.csv of the test photos, with classes by name.
+    """Write confusion.csv, per_class.csv and confused.csv of the test images, with classes by name.
 
     `probabilities` are [N, classes], `table` is `per_class`, `confused` is `confused_classes`.
     """
@@ -83,12 +83,12 @@ def write_tables(
         folder / "confusion.csv",
         [{"actual": varieties[actual], "predicted": varieties[predicted]} for actual, predicted in pairs],
     )
-    photos = np.bincount(train.labels[train.one_row_a_photo()].numpy(), minlength=len(varieties))
+    sources = np.bincount(train.labels[train.one_row_per_source()].numpy(), minlength=len(varieties))
     write_csv(
         folder / "per_class.csv",
         [
             {"variety": variety, "species": species, "training_photos": int(seen), **row}
-            for variety, species, seen, row in zip(varieties, dataset.species, photos, table, strict=True)
+            for variety, species, seen, row in zip(varieties, dataset.species, sources, table, strict=True)
         ],
     )
     named = [

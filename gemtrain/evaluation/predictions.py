@@ -1,4 +1,4 @@
-"""A model's predictions for the photos that it was not trained on, in memory and on disk."""
+"""A model's predictions for the images that it was not trained on, in memory and on disk."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ PREDICTIONS_FOLDER = Path("data/predictions")
 
 @dataclass(frozen=True)
 class Predictions:
-    """Predictions for N photos of one split: lists and arrays of N; `varieties` and `species` by label.
+    """Predictions for N images of one split: lists and arrays of N; `varieties` and `species` by label.
 
     `probabilities` [N, classes] float32 as the network outputs them.
     """
@@ -57,7 +57,7 @@ def write_predictions(path: Path, splits: list[tuple[Split, np.ndarray, np.ndarr
 
 
 def read_predictions(dataset: str, recipe: str) -> Predictions:
-    """A model's predictions for the test photos, in order of sha256. Raises UserError."""
+    """A model's predictions for the test images, in order of sha256. Raises UserError."""
     path = predictions_path(dataset, recipe)
     if not path.exists():
         raise UserError(
@@ -73,7 +73,7 @@ def read_predictions(dataset: str, recipe: str) -> Predictions:
     first = {int(label): row for row, label in reversed(list(enumerate(labels)))}
     if not len(table) or sorted(first) != list(range(classes)) or len(probabilities) != classes * len(table):
         raise UserError(
-            f"'{path}' does not contain test photos of every class; "
+            f"'{path}' does not contain test images of every class; "
             f"run 'gemtrain evaluate --dataset {dataset} --recipe {recipe}' again."
         )
     return Predictions(

@@ -1,4 +1,4 @@
-"""Benchmark the exported files on the test photos against PyTorch: accuracy and latency."""
+"""Benchmark the exported files on the test images against PyTorch: accuracy and latency."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -33,8 +33,8 @@ class Share(NamedTuple):
 class Measured:
     """The measurements of a file, or of PyTorch itself (`bytes` is None).
 
-    `agreement`: the share of photos with the same first class as PyTorch. `loss`: how much lower its top-1 is
-    than that of PyTorch. `calibration_error` as in `gemtrain.scoring.calibration`. `milliseconds` per photo,
+    `agreement`: the share of images with the same first class as PyTorch. `loss`: how much lower its top-1 is
+    than that of PyTorch. `calibration_error` as in `gemtrain.scoring.calibration`. `milliseconds` per image,
     by number of threads.
     """
 
@@ -52,16 +52,16 @@ def measure(
     contents: Mapping[str, bytes],
     probabilities: Mapping[str, np.ndarray],
     calibrated: Calibrated,
-    photo: Tensor,
+    image: Tensor,
 ) -> list[Measured]:
     """Measure PyTorch and the files with the given names and `contents`, from the probabilities [N, classes]
     of each.
 
-    The latency is that of one `photo` [1, side, side, channels], for PyTorch that of `calibrated`.
+    The latency is that of one `image` [1, side, side, channels], for PyTorch that of `calibrated`.
     """
     labels, expected = test.labels.numpy(), probabilities[PYTORCH].argmax(1)
     bootstrap, sizes = GroupBootstrap(test.groups), Counter(test.groups).values()
-    milliseconds = _time(calibrated, contents, photo)
+    milliseconds = _time(calibrated, contents, image)
     measured = []
     for name, found in probabilities.items():
         first = found.argmax(1)
@@ -72,7 +72,7 @@ def measure(
                 name,
                 len(contents[name]) if name in contents else None,
                 Share(float(correct.mean()), bootstrap.mean(correct)),
-                # Wilson's interval has a positive width even if all photos agree.
+                # Wilson's interval has a positive width even if all images agree.
                 Share(float(same.mean()), wilson(float(same.mean()), sizes)),
                 Share(float(lost.mean()), bootstrap.mean(lost)),
                 calibration_error(labels, found),
@@ -83,16 +83,16 @@ def measure(
 
 
 def _time(
-    calibrated: Calibrated, contents: Mapping[str, bytes], photo: Tensor
+    calibrated: Calibrated, contents: Mapping[str, bytes], image: Tensor
 ) -> dict[str, dict[int, float]]:
-    """Median milliseconds per photo by name and number of threads: one, and as many as PyTorch uses."""
+    """Median milliseconds per image by name and number of threads: one, and as many as PyTorch uses."""
     most = torch.get_num_threads()
     calls: dict[tuple[str, int], Callable[[], object]] = {}
     for threads in sorted({1, most}):
-        calls[PYTORCH, threads] = partial(_run_pytorch, calibrated, photo, threads)
+        calls[PYTORCH, threads] = partial(_run_pytorch, calibrated, image, threads)
         for name, content in contents.items():
             session = open_session(content, threads)
-            calls[name, threads] = partial(session.run, None, {INPUT: photo.numpy()})
+            calls[name, threads] = partial(session.run, None, {INPUT: image.numpy()})
     try:
         taken = median_milliseconds(calls)
     finally:
@@ -104,6 +104,6 @@ def _time(
 
 
 @torch.inference_mode()
-def _run_pytorch(calibrated: Calibrated, photo: Tensor, threads: int) -> None:
+def _run_pytorch(calibrated: Calibrated, image: Tensor, threads: int) -> None:
     torch.set_num_threads(threads)
-    calibrated(photo)
+    calibrated(image)

@@ -23,11 +23,11 @@ from gemtrain.scoring.selective_prediction import Confidence
 EXPORTS = Path("exports")
 FLOAT, INT8, CARD = "model.onnx", "model.int8.onnx", "README.md"
 
-#: Training photos whose activations set the scales of the int8 file.
-_SCALE_PHOTOS = 256
-#: The least share of test photos on which the float file and PyTorch agree; one photo may always differ.
+#: Training images whose activations set the scales of the int8 file.
+_SCALE_IMAGES = 256
+#: The least share of test images on which the float file and PyTorch agree; one image may always differ.
 _LEAST_AGREEMENT = 0.99
-#: How much a score may differ on another processor, or by one photo; more means another model was evaluated.
+#: How much a score may differ on another processor, or by one image; more means another model was evaluated.
 _TOLERANCE = 0.01
 
 
@@ -109,7 +109,7 @@ def _check_agreement(expected: np.ndarray, found: np.ndarray, dataset: str) -> N
     different = int((expected.argmax(1) != found.argmax(1)).sum())
     if different > max(1, (1 - _LEAST_AGREEMENT) * len(expected)):
         raise UserError(
-            f"Nothing was written: on {different} of {len(expected)} test photos of '{dataset}' the ONNX "
+            f"Nothing was written: on {different} of {len(expected)} test images of '{dataset}' the ONNX "
             "file and PyTorch predict different classes; install versions of torch, onnxscript and "
             "onnxruntime that were released around the same time."
         )
@@ -120,9 +120,9 @@ def _pixels(split: Split, metadata: dict[str, Any]) -> torch.Tensor:
 
 
 def _spread(split: Split) -> torch.Tensor:
-    """Rows of photos, evenly spaced over a split."""
-    rows = split.one_row_a_photo()
-    return rows[torch.linspace(0, len(rows) - 1, min(_SCALE_PHOTOS, len(rows))).long()]
+    """Rows of different source images, evenly spaced over a split."""
+    rows = split.one_row_per_source()
+    return rows[torch.linspace(0, len(rows) - 1, min(_SCALE_IMAGES, len(rows))).long()]
 
 
 def _properties(metadata: dict[str, Any], confidence: Confidence) -> dict[str, str]:
@@ -142,6 +142,6 @@ def _properties(metadata: dict[str, Any], confidence: Confidence) -> dict[str, s
 def _line(row: Measured) -> str:
     parts = [f"top-1 {row.top1}"]
     if row.bytes is not None:
-        parts.append(f"{row.loss} less than PyTorch, in agreement on {row.agreement} of the photos")
+        parts.append(f"{row.loss} less than PyTorch, in agreement on {row.agreement} of the images")
     times = (f"{taken:.1f} on {threads}" for threads, taken in row.milliseconds.items())
-    return f"{row.name}: {', '.join(parts)}; ms per photo, by threads: {', '.join(times)}"
+    return f"{row.name}: {', '.join(parts)}; ms per image, by threads: {', '.join(times)}"

@@ -14,11 +14,11 @@ from gemtrain.export.latency import processor
 from gemtrain.export.onnx_graph import INPUT, OUTPUT
 from gemtrain.scoring.selective_prediction import Confidence
 
-#: By number of channels: how Pillow reads a photo, and how to make it the input.
+#: By number of channels: how Pillow reads an image, and how to make it the input.
 _READ = {
-    1: ('Image.open("crop.jpg").convert("L").resize({size})', "np.asarray(photo)[None, ..., None]"),
-    3: ('Image.open("crop.jpg").convert("RGB").resize({size})', "np.asarray(photo)[None]"),
-    4: ('[band.resize({size}) for band in Image.open("crop.png").split()]', "np.dstack(photo)[None]"),
+    1: ('Image.open("crop.jpg").convert("L").resize({size})', "np.asarray(image)[None, ..., None]"),
+    3: ('Image.open("crop.jpg").convert("RGB").resize({size})', "np.asarray(image)[None]"),
+    4: ('[band.resize({size}) for band in Image.open("crop.png").split()]', "np.dstack(image)[None]"),
 }
 
 _EXAMPLE = """\
@@ -29,7 +29,7 @@ import onnxruntime
 from PIL import Image
 session = onnxruntime.InferenceSession("model.onnx")
 varieties = json.loads(session.get_modelmeta().custom_metadata_map["varieties"])
-photo = {photo}
+image = {image}
 probabilities = session.run(None, {{"{input}": {pixels}}})[0][0]
 for label in probabilities.argsort()[::-1][:5]:
     print(f"{{probabilities[label]:.1%}} {{varieties[label]}}")
@@ -46,7 +46,7 @@ def model_card(
 ) -> str:
     """The text of the card of the model that `metadata` (model.json) describes.
 
-    `metrics` is what `evaluate` wrote, `calibrated` the probabilities [N, classes] of the test photos.
+    `metrics` is what `evaluate` wrote, `calibrated` the probabilities [N, classes] of the test images.
     """
     sections = {
         "What it is for": _purpose(metadata),
@@ -66,12 +66,12 @@ def model_card(
 def _purpose(metadata: dict[str, Any]) -> str:
     text = (
         f"A network (`{metadata['network']}`) that predicts which of {len(metadata['varieties'])} classes a "
-        "photo shows, with probabilities: for sorting, searching and checking photos like those it was "
+        "image shows, with probabilities: for sorting, searching and checking images like those it was "
         "trained on."
     )
     if any(metadata["species"]):
         text += (
-            " The classes are varieties of gemstones. No photo shows whether a stone is natural, treated, "
+            " The classes are varieties of gemstones. No image shows whether a stone is natural, treated, "
             "synthetic or glass, or what it is worth: that takes a gemmologist's instruments."
         )
     return text
@@ -79,14 +79,14 @@ def _purpose(metadata: dict[str, Any]) -> str:
 
 def _use(metadata: dict[str, Any]) -> str:
     side, channels = metadata["image_size"], metadata["settings"]["channels"]
-    photo, pixels = _READ[channels]
+    image, pixels = _READ[channels]
     colours = {1: "grey", 3: "RGB", 4: "RGB and a fourth band"}[channels]
     return (
-        _EXAMPLE.format(photo=photo.format(size=(side, side)), pixels=pixels, input=INPUT)
+        _EXAMPLE.format(image=image.format(size=(side, side)), pixels=pixels, input=INPUT)
         + f"""
 
-* Input `{INPUT}`: uint8 [N, {side}, {side}, {channels}], {colours}, 0 to 255, any N: the square of the photo
-  that shows the object, cropped like the training photos and resized to {side} pixels. All other steps are
+* Input `{INPUT}`: uint8 [N, {side}, {side}, {channels}], {colours}, 0 to 255, any N: the square of the image
+  that shows the object, cropped like the training images and resized to {side} pixels. All other steps are
   part of the graph.
 * Output `{OUTPUT}`: float32 [N, {len(metadata["varieties"])}], in the order of `varieties`.
 * Metadata: `dataset`, `dataset_version`, `recipe`, `network`; as JSON `image_size`, `channels`,
@@ -100,9 +100,9 @@ def _data(dataset: Dataset) -> str:
         for split in dataset.splits.values()
     ]
     return (
-        f"Dataset `{dataset.name}`, version `{dataset.version}`. A group, photos of one product or near "
-        "copies, is in one split only; images are photos in one or more orientations.\n\n"
-        + markdown_table(("split", "photos", "groups", "images"), rows)
+        f"Dataset `{dataset.name}`, version `{dataset.version}`. A group, images of one product or near "
+        "copies, is in one split only; images are source images in one or more orientations.\n\n"
+        + markdown_table(("split", "source images", "groups", "images"), rows)
     )
 
 
@@ -134,7 +134,7 @@ def _training(metadata: dict[str, Any]) -> str:
         if stages
         else "",
         "seed": metadata["seed"],
-        "probabilities": f"the mean over {views} orientations of a photo" if views > 1 else "",
+        "probabilities": f"the mean over {views} orientations of an image" if views > 1 else "",
     }
     return "\n".join(f"* {name}: {fact}" for name, fact in facts.items() if fact not in ("", None))
 
@@ -152,7 +152,7 @@ def _scores(metrics: dict[str, Any]) -> str:
         ("always the most frequent class", f"{baselines['majority']:.3f}", ""),
     ]
     return (
-        f"On {metrics['test_images']:,} test photos of {metrics['test_groups']:,} groups that it has never "
+        f"On {metrics['test_images']:,} test images of {metrics['test_groups']:,} groups that it has never "
         "seen; 95 % intervals by bootstrap over groups.\n\n"
         + markdown_table(("score", "value", "95 % interval"), rows)
     )
@@ -178,8 +178,8 @@ def _files(measured: Sequence[Measured]) -> str:
     ]
     return (
         markdown_table(columns, rows)
-        + "\n\nMeasured on the test photos. Milliseconds are the median of one photo at a time, measured in "
-        f"turns, on: {processor()}. The scales of the int8 file come from training photos; its weights have "
+        + "\n\nMeasured on the test images. Milliseconds are the median of one image at a time, measured in "
+        f"turns, on: {processor()}. The scales of the int8 file come from training images; its weights have "
         "seven bits, so that its outputs are the same on processors with and without VNNI instructions."
     )
 
@@ -188,34 +188,34 @@ def _calibration(metrics: dict[str, Any], confidence: Confidence) -> str:
     values = metrics["calibration"]
     text = (
         f"The temperature, {confidence.temperature:.3f}, was fitted on the validation split and is inside "
-        f"the files. On the test photos the expected calibration error is {values['ece']:.3f} with it and "
+        f"the files. On the test images the expected calibration error is {values['ece']:.3f} with it and "
         f"{values['ece_before']:.3f} without (15 bins of equal mass)."
     )
     if confidence.threshold is None:
-        return f"{text} No probability threshold was accurate enough on the validation photos."
+        return f"{text} No probability threshold was accurate enough on the validation images."
     return (
         f"{text} At a probability of {confidence.threshold:.2f} (`acceptance_threshold`) or more, 95 % or "
-        "more of its predictions on validation photos were correct; below, treat them as guesses."
+        "more of its predictions on validation images were correct; below, treat them as guesses."
     )
 
 
 def _limits(metadata: dict[str, Any], metrics: dict[str, Any]) -> str:
     limits = [
         f"It knows {len(metadata['varieties'])} classes and predicts one of them for any image.",
-        "On photos that differ from the training photos (light, camera, background, crop) it may be less "
-        "accurate than on the test photos, and too confident.",
-        f"It was tested on {metrics['test_groups']:,} groups of photos; the intervals show what that proves.",
+        "On images that differ from the training images (light, camera, background, crop) it may be less "
+        "accurate than on the test images, and too confident.",
+        f"It was tested on {metrics['test_groups']:,} groups of images; the intervals show what that proves.",
     ]
     if metrics["blind_spots"]:
         limits.append(f"It recognises fewer than 20 % of: {', '.join(metrics['blind_spots'])}.")
     if metrics["baselines"]["below_forest"]:
-        limits.append("A random forest on colour and texture does better on the same photos.")
+        limits.append("A random forest on colour and texture does better on the same images.")
     return "\n".join(f"* {limit}" for limit in limits)
 
 
 def _classes(dataset: Dataset, calibrated: np.ndarray) -> str:
     test, train = dataset.splits["test"], dataset.splits["train"]
-    photos = np.bincount(train.labels[train.one_row_a_photo()].numpy(), minlength=len(dataset.varieties))
+    sources = np.bincount(train.labels[train.one_row_per_source()].numpy(), minlength=len(dataset.varieties))
     found = per_class(test.labels.numpy(), calibrated, test.groups)
     rows = [
         (
@@ -226,10 +226,12 @@ def _classes(dataset: Dataset, calibrated: np.ndarray) -> str:
             f"{row['recall']:.3f}",
             _range((row["recall_low"], row["recall_high"])),
         )
-        for variety, species, seen, row in zip(dataset.varieties, dataset.species, photos, found, strict=True)
+        for variety, species, seen, row in zip(
+            dataset.varieties, dataset.species, sources, found, strict=True
+        )
     ]
     return markdown_table(
-        ("class", "species", "training photos", "test photos", "recognised", "95 % interval"), rows
+        ("class", "species", "training source images", "test images", "recognised", "95 % interval"), rows
     )
 
 

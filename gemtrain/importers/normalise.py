@@ -14,7 +14,7 @@ from gemtrain.importers.tiff import four_bands
 #: Widely supported formats (MPO is a JPEG with further images appended); others become PNG.
 _COMMON = ("JPEG", "MPO", "PNG", "WEBP")
 
-#: zlib's level, 0 to 9: higher ones take far longer and hardly shrink photos.
+#: zlib's level, 0 to 9: higher ones take far longer and hardly shrink photographic images.
 _PNG_LEVEL = 3
 
 
@@ -33,7 +33,7 @@ def normalise(content: Path | bytes | np.ndarray) -> NormalisedImage | str:
     """The normalised image, or why there is none. An array is [H, W, 1, 3 or 4] of uint8.
 
     Colours become sRGB, transparency is drawn on white, the EXIF orientation is applied, and 16 bits are
-    reduced to the higher 8 (`gemkit.image_codec`); the fourth band of a TIFF does not change. A photo that
+    reduced to the higher 8 (`gemkit.image_codec`); the fourth band of a TIFF does not change. An image that
     needs no change keeps its bytes, anything else becomes PNG.
     """
     if isinstance(content, np.ndarray):

@@ -1,1 +1,1 @@
-"""Predict the classes of user-supplied photos with a trained model."""
+"""Predict the classes of user-supplied images with a trained model."""

@@ -1,4 +1,4 @@
-"""`gemtrain predict`: the varieties of the stones on user-supplied photos, and whether the model is sure."""
+"""`gemtrain predict`: the varieties of the stones on user-supplied images, and whether the model is sure."""
 
 import json
 import sys
@@ -14,16 +14,23 @@ from gemkit.errors import UserError
 from gemkit.progress import Progress
 from gemtrain.evaluation.metrics import by_species
 from gemtrain.importers.source import tidy
-from gemtrain.inference.prepare_photos import Box, Photo, Skipped, crop_settings, find_photos, prepare_photos
+from gemtrain.inference.prepare_images import (
+    Box,
+    PreparedImage,
+    Skipped,
+    crop_settings,
+    find_images,
+    prepare_images,
+)
 from gemtrain.model_store import read_model
 from gemtrain.scoring.model_outputs import predict
 from gemtrain.scoring.selective_prediction import Confidence
 
-#: The crop method of a whole photo, when no stone was found.
+#: The crop method of a whole image, when no stone was found.
 NOTHING_FOUND = "original"
 
 _TOP = 5
-#: Photos in a batch of the network; the next ones are cropped in the meantime.
+#: Images in a batch of the network; the next ones are cropped in the meantime.
 _BATCH = 16
 
 
@@ -36,10 +43,10 @@ class ClassProbability(NamedTuple):
 
 
 class Prediction(NamedTuple):
-    """A model's prediction for one photo: the most probable varieties, whether the first is `accepted` as
+    """A model's prediction for one image: the most probable varieties, whether the first is `accepted` as
     sure, and the most probable species (None if open) with the total probability of its varieties.
 
-    A photo in which no stone was found is never accepted: the model was trained on stones.
+    An image in which no stone was found is never accepted: the model was trained on stones.
     """
 
     file: Path
@@ -52,7 +59,7 @@ class Prediction(NamedTuple):
 
 
 class Predictor:
-    """A trained model, <dataset>/<recipe>, and everything needed to predict the class of a photo.
+    """A trained model, <dataset>/<recipe>, and everything needed to predict the class of an image.
 
     Raises UserError when there is no such model, or something that it needs is missing.
     """
@@ -79,26 +86,26 @@ class Predictor:
             ) from None
 
     def predict(self, files: Sequence[Path]) -> Iterator[Prediction | Skipped]:
-        """The predictions for the files, in order; only a few photos are in memory at a time."""
-        prepared = prepare_photos(files, self.image_size, self.channels, self.crop)
-        with Progress("predict", len(files), "photos") as progress:
+        """The predictions for the files, in order; only a few images are in memory at a time."""
+        prepared = prepare_images(files, self.image_size, self.channels, self.crop)
+        with Progress("predict", len(files), "images") as progress:
             while batch := list(islice(prepared, _BATCH)):
                 predictions = iter(
-                    self._predict_batch([photo for photo in batch if isinstance(photo, Photo)])
+                    self._predict_batch([image for image in batch if isinstance(image, PreparedImage)])
                 )
-                yield from (photo if isinstance(photo, Skipped) else next(predictions) for photo in batch)
+                yield from (image if isinstance(image, Skipped) else next(predictions) for image in batch)
                 progress.advance(len(batch))
 
-    def _predict_batch(self, photos: list[Photo]) -> list[Prediction]:
-        if not photos:
+    def _predict_batch(self, images: list[PreparedImage]) -> list[Prediction]:
+        if not images:
             return []
-        images = torch.from_numpy(np.stack([photo.pixels for photo in photos]))
-        calibrated = self.confidence.calibrated(predict(self.model, images, self.device, self.views)[0])
+        pixels = torch.from_numpy(np.stack([image.pixels for image in images]))
+        calibrated = self.confidence.calibrated(predict(self.model, pixels, self.device, self.views)[0])
         accepted = self.confidence.is_accepted(calibrated)
         labels = np.arange(len(self.varieties))
         species_of_label, species_probabilities = by_species(labels, calibrated, self.varieties, self.species)
         predictions = []
-        for row, photo in enumerate(photos):
+        for row, image in enumerate(images):
             species = species_probabilities[row].argmax()
             top = [
                 ClassProbability(self.varieties[label], float(calibrated[row, label]), self.species[label])
@@ -106,25 +113,25 @@ class Predictor:
             ]
             predictions.append(
                 Prediction(
-                    file=photo.file,
-                    crop_box=photo.crop_box,
-                    method=photo.method,
+                    file=image.file,
+                    crop_box=image.crop_box,
+                    method=image.method,
                     top=top,
                     species=self.species[labels[species_of_label == species][0]],
                     species_probability=float(species_probabilities[row, species]),
-                    accepted=bool(accepted[row]) and photo.method != NOTHING_FOUND,
+                    accepted=bool(accepted[row]) and image.method != NOTHING_FOUND,
                 )
             )
         return predictions
 
 
-def predict_photos(paths: Sequence[Path], model: str, as_json: bool, device: torch.device) -> Iterator[str]:
-    """The lines to print about the photos in files and folders, as they become available.
+def predict_images(paths: Sequence[Path], model: str, as_json: bool, device: torch.device) -> Iterator[str]:
+    """The lines to print about the images in files and folders, as they become available.
 
-    Skipped photos are named on standard error. Raises UserError when a path or the model is missing, and
-    after the last photo when none could be used.
+    Skipped images are named on standard error. Raises UserError when a path or the model is missing, and
+    after the last image when none could be used.
     """
-    files = find_photos(paths)
+    files = find_images(paths)
     predictor = Predictor(model, device)
     predictions = _without_skipped(predictor.predict(files))
     return (_as_json if as_json else _as_text)(predictions, predictor.confidence.threshold)
@@ -132,17 +139,17 @@ def predict_photos(paths: Sequence[Path], model: str, as_json: bool, device: tor
 
 def _without_skipped(found: Iterable[Prediction | Skipped]) -> Iterator[Prediction]:
     predicted = skipped = 0
-    for photo in found:
-        if isinstance(photo, Prediction):
+    for result in found:
+        if isinstance(result, Prediction):
             predicted += 1
-            yield photo
+            yield result
         else:
             skipped += 1
-            print(f"skipped '{tidy(photo.file)}': {photo.reason}", file=sys.stderr, flush=True)
+            print(f"skipped '{tidy(result.file)}': {result.reason}", file=sys.stderr, flush=True)
     if skipped:
-        print(f"{skipped:,} of {predicted + skipped:,} photos skipped", file=sys.stderr)
+        print(f"{skipped:,} of {predicted + skipped:,} images skipped", file=sys.stderr)
     if not predicted:
-        raise UserError("No photo could be used; give JPEG, PNG or WebP files that other programs can open.")
+        raise UserError("No image could be used; give JPEG, PNG or WebP files that other programs can open.")
 
 
 def _as_json(predictions: Iterable[Prediction], threshold: float | None) -> Iterator[str]:
@@ -186,7 +193,7 @@ def as_lines(prediction: Prediction) -> Iterator[str]:
         verdict += f", species {prediction.species} {prediction.species_probability:.0%}"
     if not prediction.accepted:
         reason = (
-            " (no stone found, so the whole photo was used)" if prediction.method == NOTHING_FOUND else ""
+            " (no stone found, so the whole image was used)" if prediction.method == NOTHING_FOUND else ""
         )
         verdict = f"not sure{reason}; perhaps {verdict}"
     yield f"{tidy(prediction.file)}: {verdict}"
@@ -197,10 +204,10 @@ def as_lines(prediction: Prediction) -> Iterator[str]:
 
 
 def summary(accepted: Sequence[bool], threshold: float | None) -> str:
-    """The number of photos that the model is sure of, and its confidence threshold."""
+    """The number of images that the model is sure of, and its confidence threshold."""
     if threshold is None:
         return (
-            "This model is never sure: it has too few predictions on validation photos, or too few correct "
+            "This model is never sure: it has too few predictions on validation images, or too few correct "
             "ones, to fit the confidence threshold above which it can be trusted."
         )
     return (

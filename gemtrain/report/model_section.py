@@ -27,7 +27,7 @@ def model_section(number: int, result: Result) -> Html:
         called=_called_out(result),
         curves=figure(
             result.folder / "curves.png",
-            "Accuracy and loss on training and validation photos after each epoch",
+            "Accuracy and loss on training and validation images after each epoch",
             "After each epoch; dashed lines mark the start of the schedule's next stage.",
         ),
         classes=fill(
@@ -35,8 +35,8 @@ def model_section(number: int, result: Result) -> Html:
             figure=figure(
                 result.folder / "classes.png",
                 "Accuracy and precision of the best and of the worst classes",
-                "Accuracy: the share of a class's photos that are recognised, with its 95 % interval. "
-                "Precision: the share of correct ones among the photos predicted as this class.",
+                "Accuracy: the share of a class's images that are recognised, with its 95 % interval. "
+                "Precision: the share of correct ones among the images predicted as this class.",
             ),
             blind=_blind_spots(result),
         ),
@@ -44,7 +44,7 @@ def model_section(number: int, result: Result) -> Html:
         confusion=figure(
             result.folder / "confusion.png",
             "Confusion matrix",
-            "Each row is a class; numbers or colours show the share of its photos predicted as each class. "
+            "Each row is a class; numbers or colours show the share of its images predicted as each class. "
             "Classes that are confused with each other are next to each other.",
             large=True,
         ),
@@ -86,7 +86,7 @@ def _called_out(result: Result) -> Html:
     low, high = (-100 * end for end in reversed(intervals["over_forest"]))
     return fill(
         '<p class="called-out"><b>Below the random forest</b> by {points} points of top-1 (95&nbsp;% '
-        "interval {low} to {high}, paired): counts of colours and textures alone classify more photos "
+        "interval {low} to {high}, paired): counts of colours and textures alone classify more images "
         "correctly.</p>\n",
         points=f"{-100 * baselines['over_forest']:.1f}",
         low=f"{low:.1f}",
@@ -97,9 +97,9 @@ def _called_out(result: Result) -> Html:
 def _blind_spots(result: Result) -> Html:
     names = result.metrics["blind_spots"]
     if not names:
-        return Html("<p>No blind spot: at least 20&nbsp;% of the photos of every class are recognised.</p>\n")
+        return Html("<p>No blind spot: at least 20&nbsp;% of the images of every class are recognised.</p>\n")
     return fill(
-        '<p class="called-out"><b>{count}</b>, classes with fewer than 20&nbsp;% of the photos recognised: '
+        '<p class="called-out"><b>{count}</b>, classes with fewer than 20&nbsp;% of the images recognised: '
         "{names}.</p>\n",
         count=counted(len(names), "blind spot"),
         names=", ".join(words(name) for name in names),
@@ -118,10 +118,10 @@ def _confused(result: Result) -> Html:
         for row in result.table("confused.csv")
     ]
     if not rows:
-        return Html("<p>No test photo was misclassified.</p>\n")
+        return Html("<p>No test image was misclassified.</p>\n")
     return fill(
-        "<h3>Most often confused</h3>\n<p>Shares are of the class's test photos.</p>\n{table}",
-        table=table(["Class", "Test photos", "Misclassified", "Mostly as", "Then as"], rows, (1, 2)),
+        "<h3>Most often confused</h3>\n<p>Shares are of the class's test images.</p>\n{table}",
+        table=table(["Class", "Test images", "Misclassified", "Mostly as", "Then as"], rows, (1, 2)),
     )
 
 
@@ -134,14 +134,14 @@ def _calibration(result: Result) -> Html:
     rows = [
         [words, f"{found[f'{key}_before']:.3f}", f"{found[key]:.3f}"]
         for key, words in (
-            ("ece", "Calibration error (15 bins of equally many photos)"),
+            ("ece", "Calibration error (15 bins of equally many images)"),
             ("nll", "Negative log likelihood, nats"),
             ("brier", "Brier score, 0 to 2"),
         )
     ]
     return fill(
         '<h3>Calibration</h3>\n<div class="plots">{figure}<div>{table}'
-        '<p class="note">The temperature, {temperature}, was fitted on the validation photos; above 1 it '
+        '<p class="note">The temperature, {temperature}, was fitted on the validation images; above 1 it '
         "lowers the confidence, below 1 it raises it. It does not change any prediction.</p></div></div>\n",
         figure=figure(
             result.folder / "reliability.png", "Accuracy against confidence, before and after the temperature"
@@ -159,10 +159,10 @@ def _galleries(result: Result) -> Html:
             "Mistakes with high confidence are often wrong labels: check them.",
         ),
         ("correct", "Correct predictions, from the most to the least confident", ""),
-        ("random", "Random test photos", ""),
+        ("random", "Random test images", ""),
     )
     return fill(
-        "<h3>Photos</h3>\n<p>The name is the class; the confidence is calibrated. Each group of photos "
+        "<h3>Images</h3>\n<p>The name is the class; the confidence is calibrated. Each group of images "
         'is in the first two at most once.</p>\n<div class="plots">{figures}</div>\n',
         figures=[
             figure(result.folder / f"{name}.jpg", title, f"{title}. {more}") for name, title, more in shown
@@ -187,7 +187,7 @@ def _per_class(result: Result) -> Html:
         for row in found
     ]
     header = ["Class", *["Species"] * has_species]
-    header += ["Training photos", "Test photos", "Groups", "Accuracy", "Precision", "F1"]
+    header += ["Training source images", "Test images", "Groups", "Accuracy", "Precision", "F1"]
     return fill(
         "<details><summary>All {count}</summary>\n{table}</details>\n",
         count=counted(len(rows), "class", "classes"),

@@ -21,7 +21,7 @@ from gemtrain.report.results import Result, evaluated_datasets, read_results
 REPORTS = Path("reports")
 
 _TO_BEST = (
-    " “To the best” is top-1 minus that of the best model, on the same photos: if its interval does not "
+    " “To the best” is top-1 minus that of the best model, on the same images: if its interval does not "
     "contain 0, the difference is more than chance."
 )
 
@@ -69,7 +69,7 @@ def _report(name: str, results: dict[str, list[Result]]) -> list[str]:
         fill(
             '<section id="datasets"><h2>The same recipes on other datasets</h2>\n{content}</section>\n',
             content=[other for other in others if other]
-            or Html("<p>No other dataset has a model of the same recipe and test photos in common.</p>\n"),
+            or Html("<p>No other dataset has a model of the same recipe and test images in common.</p>\n"),
         ),
         Html("</main>\n"),
     ]
@@ -110,11 +110,11 @@ def _models_title(results: list[Result]) -> str:
 
 def _head(name: str, results: list[Result]) -> Html:
     metrics, best, several = results[0].metrics, results[0], len(results) > 1
-    photos = sum(int(row["training_photos"]) for row in best.table("per_class.csv"))
+    sources = sum(int(row["training_photos"]) for row in best.table("per_class.csv"))
     tiles = [
         (f"{metrics['classes']:,}", "classes to distinguish"),
-        (f"{photos:,}", "different training photos"),
-        (f"{metrics['test_images']:,}", f"test photos of {counted(metrics['test_groups'], 'group')}"),
+        (f"{sources:,}", "training source images"),
+        (f"{metrics['test_images']:,}", f"test images of {counted(metrics['test_groups'], 'group')}"),
         (percent(metrics["top1"]), f"of them classified correctly by the {'best ' if several else ''}model"),
         (percent(metrics["baselines"]["forest"]), "by a random forest on colour and texture"),
         (percent(metrics["baselines"]["majority"]), "by always predicting the most common class"),
@@ -128,7 +128,7 @@ def _head(name: str, results: list[Result]) -> Html:
     return fill(
         "<header>\n<h1>How well {models} {classes} apart</h1>\n"
         '<p class="lead">{subject} the dataset {name}, version {version}. {each} was trained on the training '
-        "photos, selected on the validation photos, and is evaluated here on the test photos, none of whose "
+        "images, selected on the validation images, and is evaluated here on the test images, none of whose "
         "groups it has seen.{best}</p>\n"
         '<dl class="tiles">{tiles}</dl>\n<nav aria-label="Contents"><ol>{entries}</ol></nav>\n</header>\n',
         models=f"{len(results)} models tell" if several else f"{best.recipe} tells",
@@ -231,13 +231,13 @@ def _datasets(name: str, pair: tuple[str, str], results: dict[str, list[Result]]
     measured = compared[0][1]
     versions = " and ".join(f"{key} version {results[key][0].metrics['dataset']['version']}" for key in pair)
     return fill(
-        "<h3>{second} against {first}</h3>\n<p>On the {photos} of {groups} in the {classes} that both test "
+        "<h3>{second} against {first}</h3>\n<p>On the {images} of {groups} in the {classes} that both test "
         "splits have ({versions}). Each model chooses only among these classes, so that both answer the "
         "same question; differences are paired, with 95&nbsp;% intervals by bootstrap over the groups.</p>\n"
         "{table}{figure}",
         first=pair[0],
         second=pair[1],
-        photos=counted(measured.photos, "photo"),
+        images=counted(measured.images, "image"),
         groups=counted(measured.groups, "group"),
         classes=counted(measured.classes, "class", "classes"),
         versions=versions,

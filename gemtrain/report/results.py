@@ -24,7 +24,7 @@ _DATASET_METRICS = "dataset"
 
 @dataclass(frozen=True)
 class Result:
-    """An evaluated model: its metrics, its predictions for the test photos, and the folder of its plots."""
+    """An evaluated model: its metrics, its predictions for the test images, and the folder of its plots."""
 
     dataset: str
     recipe: str
@@ -41,7 +41,7 @@ class Result:
         metrics = self.metrics
         return (
             f"test split of {self.dataset}, version {metrics['dataset']['version']}: "
-            f"{counted(metrics['test_images'], 'photo')} of {counted(metrics['test_groups'], 'group')}, "
+            f"{counted(metrics['test_images'], 'image')} of {counted(metrics['test_groups'], 'group')}, "
             f"{counted(metrics['classes'], 'class', 'classes')}"
         )
 
@@ -52,7 +52,7 @@ class Result:
 
     @cached_property
     def predictions(self) -> Predictions:
-        """Those for the test photos. Raises UserError."""
+        """Those for the test images. Raises UserError."""
         return read_predictions(self.dataset, self.recipe)
 
     def table(self, name: str) -> list[dict[str, str]]:

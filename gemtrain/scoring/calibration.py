@@ -32,7 +32,7 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 def fit_temperature(labels: np.ndarray, probabilities: np.ndarray) -> float:
     """The `best_temperature` of a network, fitted on the validation split.
 
-    1 if it is at an end of its range, as when all photos are correct: there are too few errors to fit it.
+    1 if it is at an end of its range, as when all images are correct: there are too few errors to fit it.
     """
     temperature = best_temperature(labels, probabilities)
     return temperature if _MIN_TEMPERATURE * 1.01 < temperature < _MAX_TEMPERATURE / 1.01 else 1.0

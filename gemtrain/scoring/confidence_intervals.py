@@ -1,4 +1,4 @@
-"""95 % intervals of shares and means, when photos of one group (of one stone) are not independent."""
+"""95 % intervals of shares and means, when images of one group (of one stone) are not independent."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -20,7 +20,7 @@ class Interval(NamedTuple):
 class GroupBootstrap:
     """The percentile bootstrap over groups: as many groups as there are are drawn with replacement.
 
-    `groups` is the group of each of N photos. All scores of one object share the same draws, so that their
+    `groups` is the group of each of N images. All scores of one object share the same draws, so that their
     differences are paired. A score that is the same in every group (all correct, all wrong) has an interval
     of width zero. Source: Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13; whole
     clusters are drawn as in Davison and Hinkley, Bootstrap Methods and their Application, 1997, section 3.8.
@@ -31,7 +31,7 @@ class GroupBootstrap:
         self._order = np.argsort(group, kind="stable")
         self._starts = np.searchsorted(group[self._order], np.arange(len(names)))
         rng = np.random.default_rng(seed)
-        # How often each group occurs in each draw: sums over photos become one matrix product.
+        # How often each group occurs in each draw: sums over images become one matrix product.
         self._counts = np.empty((draws, len(names)), np.float32)
         for row in self._counts:
             row[:] = np.bincount(rng.integers(len(names), size=len(names)), minlength=len(names))
@@ -42,7 +42,7 @@ class GroupBootstrap:
         return (self._counts @ per_group).astype(np.float64)
 
     def means(self, values: np.ndarray) -> np.ndarray:
-        """The mean of values [N] over the photos of each draw: [draws]."""
+        """The mean of values [N] over the images of each draw: [draws]."""
         return self.sums(values) / self.sums(np.ones(len(values)))
 
     def mean(self, values: np.ndarray) -> Interval:
@@ -63,11 +63,11 @@ def sign_probability(draws: np.ndarray) -> float:
 
 
 def wilson(share: float, group_sizes: Iterable[int]) -> Interval:
-    """The score interval of a share of photos that come in groups of these sizes.
+    """The score interval of a share of images that come in groups of these sizes.
 
-    Photos of one group count as fully dependent: as (Σ m)² / Σ m² independent ones (Kish, Survey Sampling,
+    Images of one group count as fully dependent: as (Σ m)² / Σ m² independent ones (Kish, Survey Sampling,
     1965), which is the number of groups when they are equal. Unlike the bootstrap it has a positive width
-    even when all photos of a rare class are correct. Source: Wilson, JASA 22, 1927.
+    even when all images of a rare class are correct. Source: Wilson, JASA 22, 1927.
     """
     sizes = np.array(list(group_sizes), dtype=float)
     if not sizes.size:

@@ -13,7 +13,7 @@ from gemtrain.scoring.calibration import apply_temperature, fit_temperature
 from gemtrain.scoring.confidence_intervals import wilson
 from gemtrain.scoring.model_outputs import predict
 
-#: The least accuracy on accepted validation photos, and the least lower end of its 95 % interval.
+#: The least accuracy on accepted validation images, and the least lower end of its 95 % interval.
 _MIN_ACCURACY, _MIN_LOWER_END = 0.95, 0.85
 
 
@@ -33,7 +33,7 @@ class Confidence:
         return apply_temperature(probabilities, self.temperature)
 
     def is_accepted(self, calibrated: np.ndarray) -> np.ndarray:
-        """Which photos the model is sure of, [N] bool."""
+        """Which images the model is sure of, [N] bool."""
         return calibrated.max(axis=1) >= (np.inf if self.threshold is None else self.threshold)
 
 
@@ -48,14 +48,14 @@ def fit_model_confidence(
 
 def fit_confidence(labels: np.ndarray, probabilities: np.ndarray, groups: Sequence[str]) -> Confidence:
     """Fit temperature and threshold to the labels [N], probabilities [N, classes] and groups of validation
-    photos.
+    images.
 
-    The threshold is the lowest at which 95 % of the photos of that confidence or more are correct, and 85 %
-    at the lower end of the share's Wilson interval, in which photos of one group count as dependent. It is
+    The threshold is the lowest at which 95 % of the images of that confidence or more are correct, and 85 %
+    at the lower end of the share's Wilson interval, in which images of one group count as dependent. It is
     not lower than the whole per cent below the lowest confidence seen, because nothing is known about lower
-    ones. On new photos the share is a little below 95 %, because the threshold is the best of many. The idea
+    ones. On new images the share is a little below 95 %, because the threshold is the best of many. The idea
     is that of Geifman and El-Yaniv, Selective Classification for Deep Neural Networks, NeurIPS 2017, whose
-    bound needs thousands of photos.
+    bound needs thousands of images.
     """
     temperature = fit_temperature(labels, probabilities)
     calibrated = apply_temperature(probabilities, temperature)

@@ -33,7 +33,7 @@ def plan_stages(recipe: Recipe, dataset: Dataset) -> list[PlannedStage]:
     split = dataset.splits["train"]
     plan = []
     for number, stage in enumerate(recipe.stages, start=1):
-        rows = split.one_row_a_photo() if stage.each_photo_once else torch.arange(len(split))
+        rows = split.one_row_per_source() if stage.each_photo_once else torch.arange(len(split))
         steps = max(1, round(len(rows) / recipe.batch_size))
         plan.append(PlannedStage(number, stage, rows, [steps] * stage.epochs))
     counted = [planned for planned in plan if planned.stage.train == "all"]

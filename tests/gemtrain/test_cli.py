@@ -18,7 +18,7 @@ from gemkit.tables import read_table
 from gemtrain.recipe import load_settings
 from gemtrain.tables import PREDICTIONS
 from tests.helpers.commands import ROOT, command, cpu_seconds
-from tests.helpers.textures import PHOTOS, VARIETIES, gemtrain, write_params, write_rows
+from tests.helpers.textures import SOURCES, VARIETIES, gemtrain, write_params, write_rows
 
 
 def test_train_and_evaluate_write_their_files(gems: Path) -> None:
@@ -33,7 +33,7 @@ def test_train_and_evaluate_write_their_files(gems: Path) -> None:
     assert metadata["varieties"] == list(VARIETIES) and metadata["settings"]["batch_size"] == 8
     predictions = read_table(gems / "data/predictions/gems/gemnet.parquet", PREDICTIONS)
     assert predictions["sha256"].to_pylist() == sorted(predictions["sha256"].to_pylist())
-    assert predictions["split"].to_pylist().count("validation") == 3 * PHOTOS["validation"]
+    assert predictions["split"].to_pylist().count("validation") == 3 * SOURCES["validation"]
     predictions = predictions.filter(pc.equal(predictions["split"], "test"))
     probabilities = np.array(predictions["probabilities"].to_pylist())
     correct = probabilities.argmax(1) == predictions["label"].to_numpy()

@@ -18,7 +18,7 @@ from tests.helpers.stone_images import stone_image
 GOOD = {"error": None, "format": "JPEG", "mode": "RGB", "text_boxes": 1, "text_area": 0.5}
 
 
-def photo(seed: int, side: int = 240) -> np.ndarray:
+def faceted_stone(seed: int, side: int = 240) -> np.ndarray:
     """A stone with a colour and facets unique to the seed; the same image at every side length."""
     red, green, blue = np.random.default_rng(seed).integers(20, 200, 3).tolist()
     return cv2.resize(stone_image((red, green, blue), seed), (side, side), interpolation=cv2.INTER_AREA)

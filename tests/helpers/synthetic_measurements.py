@@ -7,7 +7,7 @@ from curation.cleaning.rules import load_rules
 from curation.measurement.shape_features import FEATURE_NAMES
 from curation.tables import MEASURED
 
-#: Measurements of a photo that no rule drops.
+#: Measurements of an image that no rule drops.
 GOOD: dict[str, object] = {
     "width": 500, "height": 400, "bytes": 20_000, "darkest": 20.0, "brightest": 95.0, "clipped_share": 0.0,
     "sharpness": 25.0, "background_uniformity": 0.6, "background_lab": [80.0, 0.0, 0.0],

@@ -16,7 +16,7 @@ from tests.helpers.commands import called
 VARIETIES = ("Beryl", "Garnet", "Topaz")
 
 
-PHOTOS = {"train": 12, "validation": 4, "test": 5}
+SOURCES = {"train": 12, "validation": 4, "test": 5}
 
 
 STEPS = 12
@@ -56,13 +56,13 @@ def write_rows(name: str, split: str, rows: list[dict[str, object]]) -> None:
 
 
 def make_dataset(name: str = "gems", classes: int = 3) -> None:
-    """Write a dataset into the current folder: every training photo in two orientations."""
-    for offset, (split, photos) in enumerate(PHOTOS.items()):
+    """Write a dataset into the current folder: every training image in two orientations."""
+    for offset, (split, sources) in enumerate(SOURCES.items()):
         rotations = (0, 90) if split == "train" else (0,)
         rows = [
             row_of(label, 100 * offset + number, split, rotation)
             for label in range(classes)
-            for number in range(photos)
+            for number in range(sources)
             for rotation in rotations
         ]
         write_rows(name, split, rows)

@@ -13,7 +13,7 @@ from pydantic import Field
 from curation.cleaning.image_table import ImageTable
 from curation.cleaning.rules import ClassifierSettings, Reason, classified_as
 
-#: A foreground that covers more of the image than this is a picture in a frame.
+#: A foreground that covers more of the image than this is a framed image.
 _FRAMED = 0.7
 
 Share = Annotated[float, Field(ge=0, le=1)]

@@ -124,15 +124,15 @@ def test_a_killed_clock_loses_only_the_last_seconds(tmp_path: Path, monkeypatch:
         assert 0.1 <= float(path.read_text()) <= time.monotonic() - start
 
 
-def photo(number: int, group: int) -> dict[str, object]:
+def clean_row(number: int, group: int) -> dict[str, object]:
     return {
         "sha256": f"{number:064x}", "group_id": f"{group:064x}", "variety": VARIETIES[group % 3],
         "products": [], "keep": True,
     }  # fmt: skip
 
 
-def test_every_photo_is_tested_once_and_no_group_is_in_two_splits() -> None:
-    rows = [photo(number, number // 2) for number in range(240)]
+def test_every_image_is_tested_once_and_no_group_is_in_two_splits() -> None:
+    rows = [clean_row(number, number // 2) for number in range(240)]
     tested = []
     for fold in range(FOLDS):
         found = fold_splits(rows, fold)
@@ -148,7 +148,7 @@ def test_every_photo_is_tested_once_and_no_group_is_in_two_splits() -> None:
 
 
 def fold_of(number: int, right: list[bool], temperature: float = 1.0) -> TrainingResult:
-    """Photos of three classes, each its own group; `right` are predicted correctly."""
+    """Images of three classes, each its own group; `right` are predicted correctly."""
     count = len(right)
     labels = np.arange(count) % 3
     probabilities = np.full((count, 3), 0.1, np.float32)
@@ -167,7 +167,7 @@ def test_the_tables_pool_all_folds() -> None:
     head, _, first, second, *_ = [line.split(" | ") for line in page.splitlines()]
     row = dict(zip(head, second, strict=True))
     assert row["| recipe"] == "| ours" and row["crops"] == "black" and first[1] == "canny"
-    assert row["photos / groups"] == "48 / 48" and row["top-1 [95 %]"].startswith("0.875 [0.")
+    assert row["images / groups"] == "48 / 48" and row["top-1 [95 %]"].startswith("0.875 [0.")
     assert row["top-1, folds 3 to 4"] == "1.000" and row["minutes a fold |"].startswith("3.5, at most 5.0")
     sharpened = 0.8**2 / (0.8**2 + 2 * 0.1**2)
     assert folds.pooled(ours.values()).probabilities.max(axis=1) == pytest.approx(sharpened)
@@ -186,7 +186,7 @@ def test_the_difference_is_of_the_folds_of_both() -> None:
     assert page.count("| ours − plain:canny") == 2 and page.count("| +0.250 [") == 2
 
 
-def test_cached_results_can_be_read_without_the_photos(gems: Path) -> None:
+def test_cached_results_can_be_read_without_the_images(gems: Path) -> None:
     training = Training("gems", "short", SHORT, 0)
     assert _cached_training.read_cached(training, CACHE) is None
     done = train_cached(training, CACHE, CPU)

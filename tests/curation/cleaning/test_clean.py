@@ -8,7 +8,7 @@ import pytest
 from curation.cleaning.clean import clean
 from gemkit.errors import UserError
 from tests.helpers.commands import command
-from tests.helpers.measured_shop import Shop, photo
+from tests.helpers.measured_shop import Shop, faceted_stone
 
 
 @pytest.fixture
@@ -17,9 +17,9 @@ def shop(workspace: Path) -> Shop:
 
 
 def test_one_row_per_image_with_its_label(shop: Shop) -> None:
-    ruby = shop.add(photo(1), ["Burmese Ruby"], ["p1"])
-    shop.add(photo(1), ["Ruby"], ["p2"])
-    shop.add(photo(1), ["Ruby"], ["q1"], site="attic")
+    ruby = shop.add(faceted_stone(1), ["Burmese Ruby"], ["p1"])
+    shop.add(faceted_stone(1), ["Ruby"], ["p2"])
+    shop.add(faceted_stone(1), ["Ruby"], ["q1"], site="attic")
     rows = shop.clean()
     assert len(rows) == 1
     row = rows[ruby]
@@ -29,17 +29,17 @@ def test_one_row_per_image_with_its_label(shop: Shop) -> None:
 
 
 def test_a_site_removed_from_the_list_is_ignored(shop: Shop) -> None:
-    ruby = shop.add(photo(1), ["Ruby"], ["p1"])
-    shop.add(photo(2), ["Ruby"], ["q1"], site="attic")
+    ruby = shop.add(faceted_stone(1), ["Ruby"], ["p1"])
+    shop.add(faceted_stone(2), ["Ruby"], ["q1"], site="attic")
     assert set(shop.clean(["shop"])) == {ruby}
 
 
 def test_groups_join_images_of_a_product_and_copies(shop: Shop) -> None:
-    a1 = shop.add(photo(1), ["Ruby"], ["a"])
-    a2 = shop.add(photo(2), ["Ruby"], ["a"])
-    small_a2 = shop.add(photo(2, 180), ["Ruby"], ["b"])
-    b2 = shop.add(photo(3), ["Ruby"], ["b"])
-    alone = shop.add(photo(4), ["Ruby"], ["c"])
+    a1 = shop.add(faceted_stone(1), ["Ruby"], ["a"])
+    a2 = shop.add(faceted_stone(2), ["Ruby"], ["a"])
+    small_a2 = shop.add(faceted_stone(2, 180), ["Ruby"], ["b"])
+    b2 = shop.add(faceted_stone(3), ["Ruby"], ["b"])
+    alone = shop.add(faceted_stone(4), ["Ruby"], ["c"])
     rows = shop.clean()
     assert rows[small_a2]["rules"] == {"near_duplicate"}
     joined = {a1, a2, small_a2, b2}
@@ -55,9 +55,9 @@ def test_groups_join_images_of_a_product_and_copies(shop: Shop) -> None:
 
 
 def test_the_largest_copy_is_kept_and_gets_all_names(shop: Shop) -> None:
-    small = shop.add(photo(1, 180), ["Swiss Blue Topaz", "Blue Sapphire"], ["a"])
-    large = shop.add(photo(1, 300), ["Sapphire"], ["b"])
-    same = shop.add(photo(1, 300), ["Pink Sapphire"], ["b"], key="other metadata")
+    small = shop.add(faceted_stone(1, 180), ["Swiss Blue Topaz", "Blue Sapphire"], ["a"])
+    large = shop.add(faceted_stone(1, 300), ["Sapphire"], ["b"])
+    same = shop.add(faceted_stone(1, 300), ["Pink Sapphire"], ["b"], key="other metadata")
     rows = shop.clean()
     kept = large if large < same else same
     assert rows[small]["rules"] >= {"near_duplicate"}
@@ -69,9 +69,9 @@ def test_the_largest_copy_is_kept_and_gets_all_names(shop: Shop) -> None:
 
 def test_a_stock_photo_has_no_product_and_joins_no_group(shop: Shop) -> None:
     products = ["a", "b", "c", "d"]
-    stock = shop.add(photo(9), ["Ruby"], products)
-    own = [shop.add(photo(seed), ["Ruby"], [product]) for seed, product in enumerate(products)]
-    shared = shop.add(photo(10), ["Ruby"], products[:3])
+    stock = shop.add(faceted_stone(9), ["Ruby"], products)
+    own = [shop.add(faceted_stone(seed), ["Ruby"], [product]) for seed, product in enumerate(products)]
+    shared = shop.add(faceted_stone(10), ["Ruby"], products[:3])
     rows = shop.clean()
     assert rows[stock]["keep"]
     assert (rows[stock]["products"], rows[stock]["group_id"]) == ([], stock)
@@ -81,16 +81,16 @@ def test_a_stock_photo_has_no_product_and_joins_no_group(shop: Shop) -> None:
 
 def test_dropped_images_join_no_groups(shop: Shop) -> None:
     for seed, product in enumerate("abc"):
-        shop.add(photo(seed), ["Ruby"], [product])
-        shop.add(photo(50, 200 + seed), ["Ruby"], [product], name=f"certificate-{seed}.jpg")
+        shop.add(faceted_stone(seed), ["Ruby"], [product])
+        shop.add(faceted_stone(50, 200 + seed), ["Ruby"], [product], name=f"certificate-{seed}.jpg")
     rows = shop.clean()
     assert len({row["group_id"] for row in rows.values() if row["keep"]}) == 3
     assert all(row["rules"] == {"file_name"} for row in rows.values() if not row["keep"])
 
 
 def test_a_reason_holds_value_and_threshold(shop: Shop) -> None:
-    small = shop.add(photo(1, 60), ["Ruby"], ["a"])
-    text = shop.add(photo(2), ["Ruby"], ["b"], text_boxes=7, text_area=0.25, text="REPORT\nRUBY")
+    small = shop.add(faceted_stone(1, 60), ["Ruby"], ["a"])
+    text = shop.add(faceted_stone(2), ["Ruby"], ["b"], text_boxes=7, text_area=0.25, text="REPORT\nRUBY")
     broken = shop.add(None, ["Ruby"], ["c"])
     rows = shop.clean()
     [reason] = rows[small]["reasons"]
@@ -107,8 +107,8 @@ def test_a_reason_holds_value_and_threshold(shop: Shop) -> None:
 
 def test_the_output_does_not_depend_on_row_order(shop: Shop) -> None:
     for seed in range(6):
-        shop.add(photo(seed), ["Ruby"], [f"p{seed // 2}"])
-        shop.add(photo(seed, 200), ["Ruby"], [f"q{seed}"])
+        shop.add(faceted_stone(seed), ["Ruby"], [f"p{seed // 2}"])
+        shop.add(faceted_stone(seed, 200), ["Ruby"], [f"q{seed}"])
     shop.clean()
     outputs = [Path("data/clean.parquet"), Path("metrics/clean.json")]
     first = [path.read_bytes() for path in outputs]
@@ -119,7 +119,7 @@ def test_the_output_does_not_depend_on_row_order(shop: Shop) -> None:
 
 
 def test_an_image_that_was_not_measured_is_an_error(shop: Shop) -> None:
-    sha256 = shop.add(photo(1), ["Ruby"], ["a"])
+    sha256 = shop.add(faceted_stone(1), ["Ruby"], ["a"])
     shop.measured["shop"].pop(sha256)
     shop.write()
     said = command("gemcurate", "clean", cwd=Path.cwd(), expect=2).stderr
@@ -127,7 +127,7 @@ def test_an_image_that_was_not_measured_is_an_error(shop: Shop) -> None:
 
 
 def test_a_truncated_table_is_an_error(shop: Shop) -> None:
-    shop.add(photo(1), ["Ruby"], ["a"])
+    shop.add(faceted_stone(1), ["Ruby"], ["a"])
     shop.write()
     table = Path("data/measured/shop.parquet")
     table.write_bytes(table.read_bytes()[:-40])
@@ -141,7 +141,7 @@ def test_an_empty_crawl_gives_an_empty_table(shop: Shop) -> None:
 
 
 def test_the_label_rule_cannot_be_switched_off(shop: Shop) -> None:
-    shop.add(photo(1), ["Ruby"], ["a"])
+    shop.add(faceted_stone(1), ["Ruby"], ["a"])
     params = Path("params.yaml")
     params.write_text(params.read_text().replace("label: {}", "label: false"))
     with pytest.raises(UserError, match=r"clean\.rules\.label"):

@@ -7,7 +7,7 @@ import pytest
 
 from curation.cleaning.clean import BY_HAND
 from gemkit.errors import UserError
-from tests.helpers.measured_shop import Shop, photo
+from tests.helpers.measured_shop import Shop, faceted_stone
 
 
 @pytest.fixture
@@ -21,10 +21,10 @@ def decide(*lines: tuple[str, str, str]) -> None:
 
 
 def test_people_override_rules(shop: Shop) -> None:
-    texted = shop.add(photo(1), ["Ruby"], ["a"], text_boxes=9, text="REPORT")
-    good = shop.add(photo(2), ["Ruby"], ["b"])
-    wrong = shop.add(photo(3), ["Ruby", "Red Spinel"], ["c"])
-    wrong_copy = shop.add(photo(3, 180), ["Ruby"], ["d"])
+    texted = shop.add(faceted_stone(1), ["Ruby"], ["a"], text_boxes=9, text="REPORT")
+    good = shop.add(faceted_stone(2), ["Ruby"], ["b"])
+    wrong = shop.add(faceted_stone(3), ["Ruby", "Red Spinel"], ["c"])
+    wrong_copy = shop.add(faceted_stone(3, 180), ["Ruby"], ["d"])
     broken = shop.add(None, ["Ruby"], ["e"])
     decide(
         (texted, "keep", ""), (good, "drop", ""), (wrong_copy, "relabel", "red_spinel"), (broken, "keep", "")
@@ -52,7 +52,7 @@ def test_people_override_rules(shop: Shop) -> None:
 def test_an_invalid_decision_is_named_with_its_line(
     shop: Shop, line: tuple[str, str, str], words: str
 ) -> None:
-    shop.add(photo(1), ["Ruby"], ["a"])
+    shop.add(faceted_stone(1), ["Ruby"], ["a"])
     decide(line)
     with pytest.raises(UserError, match="line 2") as error:
         shop.clean()

@@ -121,7 +121,7 @@ def test_the_square_has_the_longer_side_of_the_box() -> None:
     assert square_around(None, (50, 30, 3), 0.1) == (-10, 0, 40, 50)
 
 
-@pytest.mark.skipif(not (GEMS68 / "train_boxes.csv").exists(), reason="the real photos are missing")
+@pytest.mark.skipif(not (GEMS68 / "train_boxes.csv").exists(), reason="the real images are missing")
 def test_boxes_of_real_stones_match_published_boxes() -> None:
     with (GEMS68 / "train_boxes.csv").open() as file:
         rows = random.Random(9).sample(list(csv.DictReader(file)), 24)

@@ -1,4 +1,4 @@
-"""Images do not reveal how common their class is: two classes of the same stones, one with fewer photos."""
+"""Images do not reveal how common their class is: two classes of the same stones, one with fewer images."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -23,7 +23,7 @@ balance: {datasets: {both: {kind: balanced, target: 300, minimum: 300}}}
 """
 
 
-def photos_of_stones(rendered: Path) -> dict[str, list[np.ndarray]]:
+def images_of_stones(rendered: Path) -> dict[str, list[np.ndarray]]:
     """The demo store's stones with several photos: the centre of each photo, at the size of a stored crop."""
     stones: dict[str, list[np.ndarray]] = {}
     for photo in build(SEED, SCALE).photos:
@@ -34,7 +34,7 @@ def photos_of_stones(rendered: Path) -> dict[str, list[np.ndarray]]:
             side = stored_side(SIZE)
             small = cv2.resize(square, (side, side), interpolation=cv2.INTER_AREA)
             stones.setdefault(str(photo.stone), []).append(small)
-    return {stone: photos for stone, photos in stones.items() if len(photos) > 1}
+    return {stone: images for stone, images in stones.items() if len(images) > 1}
 
 
 def cut_centre_square(pixels: np.ndarray) -> np.ndarray:
@@ -76,11 +76,11 @@ class TrainingImages:
 
 @pytest.fixture(scope="module")
 def training_images(tmp_path_factory: pytest.TempPathFactory, rendered: Path) -> TrainingImages:
-    """All photos of some stones form one class, one photo of each forms the other."""
+    """All images of some stones form one class, one image of each forms the other."""
     crops: list[Crop] = []
-    for number, (stone, photos) in enumerate(photos_of_stones(rendered).items()):
-        crops += [("common", stone, "train", photo) for photo in photos]
-        crops.append(("rare", stone, "train", photos[number % len(photos)]))
+    for number, (stone, images) in enumerate(images_of_stones(rendered).items()):
+        crops += [("common", stone, "train", image) for image in images]
+        crops.append(("rare", stone, "train", images[number % len(images)]))
     splits = ("validation", "test")
     crops += [(name, split, split, crops[0][3]) for name in ("common", "rare") for split in splits]
     with pytest.MonkeyPatch.context() as patch:
@@ -136,12 +136,12 @@ def test_neither_corners_nor_scale_reveal_the_rare_class(
 
 
 def test_colours_are_unchanged(training_images: TrainingImages, rendered: Path) -> None:
-    """The radially weighted mean colour of an image equals that of its photo."""
+    """The radially weighted mean colour of an image equals that of its source image."""
     y, x = np.mgrid[:SIZE, :SIZE] - (SIZE - 1) / 2
     weight = np.clip(1 - np.hypot(x, y) / (SIZE / 2), 0, None)[..., None]
     untouched: dict[str, list[np.ndarray]] = {}
-    for stone, photos in photos_of_stones(rendered).items():
-        centres = [cut_centre(photo, SIZE) for photo in photos]
+    for stone, images in images_of_stones(rendered).items():
+        centres = [cut_centre(image, SIZE) for image in images]
         untouched[stone] = [(centre * weight).sum(axis=(0, 1)) / weight.sum() for centre in centres]
     orientations = set()
     for image, row in zip(training_images.pixels, training_images.rows, strict=True):

@@ -1,4 +1,4 @@
-"""Each class gets exactly its target from evenly used photos; validation and test photos are unchanged."""
+"""Each class gets its exact target from evenly used source images; validation and test stay unchanged."""
 
 import json
 from collections import Counter
@@ -33,7 +33,7 @@ balance:
     greedy: {kind: balanced, target: 9000, minimum: 9000}
     asis: {kind: plain}
 """
-#: Training photos of each variety, in colours that are far apart and not grey.
+#: Training images of each variety, in colours that are far apart and not grey.
 VARIETIES = {"aquamarine": (12, (20, 140, 220)), "ruby": (50, (200, 20, 60)), "opal": (1, (220, 200, 30))}
 
 
@@ -43,10 +43,10 @@ def spread(counts: Counter, keys: Iterable) -> int:
 
 @settings(deadline=None)
 @given(st.integers(1, 60), st.integers(1, 300), st.integers(0, 300), st.sampled_from([8, 16]))
-def test_a_class_gets_its_target_or_all_it_has(photos: int, target: int, more: int, count: int) -> None:
+def test_a_class_gets_its_target_or_all_it_has(sources: int, target: int, more: int, count: int) -> None:
     rows = [
         {"sha256": f"{number:064x}", "group_id": f"{number % 7}", "variety": "ruby", "split": "train"}
-        for number in range(photos)
+        for number in range(sources)
     ]
 
     def pairs_of(goal: int) -> set[tuple[str, Orientation]]:
@@ -54,7 +54,7 @@ def test_a_class_gets_its_target_or_all_it_has(photos: int, target: int, more: i
         return {(sha256, turn) for sha256, turns in plan.augmented_views.items() for turn in turns}
 
     smaller, larger = pairs_of(target), pairs_of(target + more)
-    assert len(smaller) == min(target, photos * count)
+    assert len(smaller) == min(target, sources * count)
     assert smaller <= larger
 
 
@@ -88,7 +88,7 @@ def test_extra_views_go_round_the_groups_smallest_first(sizes: list[int], share:
 
 @settings(deadline=None)
 @given(st.lists(st.sampled_from(SPLITS), min_size=1, max_size=60), st.integers(1, 200))
-def test_only_training_photos_are_augmented(splits: list[str], target: int) -> None:
+def test_only_training_images_are_augmented(splits: list[str], target: int) -> None:
     rows = [
         {"sha256": f"{number:03}", "group_id": f"{number:03}", "variety": "ruby", "split": split}
         for number, split in enumerate(splits)
@@ -125,7 +125,7 @@ def test_a_balanced_dataset(curated: Path) -> None:
     summary = balance(Path("params.yaml"), "small")
     rows = dataset_rows("small")
     assert Counter(row["variety"] for row in rows["train"]) == {"aquamarine": 40, "ruby": 40}
-    assert summary["excluded"] == {"opal": "1 training photos in 16 orientations make 16, fewer than 20"}
+    assert summary["excluded"] == {"opal": "1 training images in 16 orientations make 16, fewer than 20"}
     described = json.loads(Path("data/datasets/small/classes.json").read_text())
     assert [entry["variety"] for entry in described["classes"]] == ["aquamarine", "ruby"]
     assert (described["dataset"], described["kind"], described["size"]) == ("small", "balanced", SIZE)
@@ -147,7 +147,7 @@ def test_a_balanced_dataset(curated: Path) -> None:
     assert not (groups[0] & groups[1] or groups[0] & groups[2] or groups[1] & groups[2])
 
 
-def test_validation_and_test_photos_are_unchanged(curated: Path) -> None:
+def test_validation_and_test_images_are_unchanged(curated: Path) -> None:
     balance(Path("params.yaml"), "small")
     crops = {
         row["sha256"]: row["image"]["bytes"] for row in read_table(Path("data/crops"), CROPS).to_pylist()

@@ -20,15 +20,15 @@ def spread(counts: Counter, keys: Iterable) -> int:
 
 @settings(deadline=None)
 @given(st.integers(1, 80), st.sampled_from([1, 2, 4, 8, 16]), st.data())
-def test_every_prefix_of_the_pairs_is_balanced(photos: int, count: int, data: st.DataObject) -> None:
-    every = list(balanced_pairs(photos, count))
-    assert len(set(every)) == len(every) == photos * count
+def test_every_prefix_of_the_pairs_is_balanced(sources: int, count: int, data: st.DataObject) -> None:
+    every = list(balanced_pairs(sources, count))
+    assert len(set(every)) == len(every) == sources * count
     first = every[: data.draw(st.integers(1, len(every)))]
-    assert spread(Counter(photo for photo, _ in first), range(photos)) <= 1
+    assert spread(Counter(source for source, _ in first), range(sources)) <= 1
     assert spread(Counter(turn for _, turn in first), range(count)) <= 1
     if count == 16:
-        mirrored = Counter((photo, orientations(count)[turn].mirrored) for photo, turn in first)
-        assert all(abs(mirrored[photo, True] - mirrored[photo, False]) <= 1 for photo in range(photos))
+        mirrored = Counter((source, orientations(count)[turn].mirrored) for source, turn in first)
+        assert all(abs(mirrored[source, True] - mirrored[source, False]) <= 1 for source in range(sources))
 
 
 def test_orientations_are_distinct_views_of_the_same_image() -> None:

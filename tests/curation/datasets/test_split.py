@@ -23,18 +23,18 @@ def sha(number: int) -> str:
     return hashlib.sha256(str(number).encode()).hexdigest()
 
 
-def photo(number: int, group: int, variety: str = "ruby", products: list[str] | None = None) -> dict:
+def clean_row(number: int, group: int, variety: str = "ruby", products: list[str] | None = None) -> dict:
     names = [f"shop/{group}"] if products is None else products
     return {
         "sha256": sha(number), "group_id": sha(group), "variety": variety, "products": names, "keep": True,
     }  # fmt: skip
 
 
-def store(groups: int, photos: int = 3, variety: str = "ruby", first: int = 0) -> list[dict]:
+def store(groups: int, images: int = 3, variety: str = "ruby", first: int = 0) -> list[dict]:
     return [
-        photo(first + group * 1000 + index, first + group * 1000, variety)
+        clean_row(first + group * 1000 + index, first + group * 1000, variety)
         for group in range(groups)
-        for index in range(photos)
+        for index in range(images)
     ]
 
 
@@ -42,7 +42,7 @@ def splits(rows: list[dict]) -> dict[str, str]:
     return {row["sha256"]: row["split"] for row in assign(rows, PARAMS)}
 
 
-photos = st.lists(
+some_images = st.lists(
     st.tuples(st.integers(0, 25), st.sampled_from(["ruby", "spinel", "opal"]), st.integers(0, 3)),
     min_size=1,
     max_size=80,
@@ -50,10 +50,10 @@ photos = st.lists(
 
 
 @settings(max_examples=60, deadline=None)
-@given(photos, st.integers(0, 3))
+@given(some_images, st.integers(0, 3))
 def test_a_group_is_in_one_split_and_one_fold(drawn: list[tuple[int, str, int]], seed: int) -> None:
     rows = [
-        photo(number, group, variety, [f"shop/{product}"] if product else [])
+        clean_row(number, group, variety, [f"shop/{product}"] if product else [])
         for number, (group, variety, product) in enumerate(drawn)
     ]
     found = assign(rows, SplitParams(seed=seed))
@@ -90,10 +90,10 @@ def test_one_percent_of_new_products_moves_about_one_percent(start: int) -> None
     assert sum(old[key] != new[key] for key in old) <= 0.012 * len(old)
 
 
-def test_a_new_photo_of_a_product_joins_its_split() -> None:
+def test_a_new_image_of_a_product_joins_its_split() -> None:
     before = store(40)
     group = before[0]["group_id"]
-    # The group's id is its smallest sha256, so a new photo may rename it.
+    # The group's id is its smallest sha256, so a new image may rename it.
     after = [{**row, "group_id": "0" * 64} if row["group_id"] == group else row for row in before]
     added = {**after[0], "sha256": "0" * 64}
     old, new = splits(before), splits([*after, added])
@@ -114,8 +114,8 @@ def test_merged_groups_take_the_split_of_highest_precedence(groups: int, data: s
     assert PRECEDENCE[name] <= min(PRECEDENCE[old[member]] for member in members)
 
 
-def test_dropping_a_photo_does_not_move_the_rest_of_its_group() -> None:
-    rows = [photo(number, number // 2, products=[]) for number in range(200)]
+def test_dropping_an_image_does_not_move_the_rest_of_its_group() -> None:
+    rows = [clean_row(number, number // 2, products=[]) for number in range(200)]
     dropped = [{**row, "keep": number % 40 != 0} for number, row in enumerate(rows)]
     old, new = splits(rows), splits(dropped)
     assert sum(old[key] != new[key] for key in new) <= 3
@@ -140,6 +140,6 @@ def test_the_stage_writes_its_table_and_reports_small_varieties(
 
 def test_invalid_input_is_reported() -> None:
     with pytest.raises(UserError, match="keeps no image"):
-        assign([{**photo(1, 1), "keep": False}], PARAMS)
+        assign([{**clean_row(1, 1), "keep": False}], PARAMS)
     with pytest.raises(UserError, match="without a variety"):
-        assign([{**photo(1, 1), "variety": None}], PARAMS)
+        assign([{**clean_row(1, 1), "variety": None}], PARAMS)

@@ -41,11 +41,11 @@ def test_the_smallest_images_are_measured(shape: tuple[int, int]) -> None:
 @pytest.mark.parametrize("grey", [0, 60, 255])
 @pytest.mark.parametrize("depth", [0.03, 0.08])
 def test_a_frame_is_ignored(grey: int, depth: float) -> None:
-    photo = photograph("Ruby", (3, 1), 0)
-    height, width = photo.shape[:2]
+    image = photograph("Ruby", (3, 1), 0)
+    height, width = image.shape[:2]
     edge = round(depth * width)
-    framed = cv2.copyMakeBorder(photo, *[edge] * 4, cv2.BORDER_CONSTANT, value=[grey] * 3)
-    bare, inside = measure_pixels(photo), measure_pixels(framed)
+    framed = cv2.copyMakeBorder(image, *[edge] * 4, cv2.BORDER_CONSTANT, value=[grey] * 3)
+    bare, inside = measure_pixels(image), measure_pixels(framed)
     for name in (
         "stones",
         "stone_share",

@@ -24,7 +24,7 @@ from gemkit.errors import UserError
 from gemkit.image_codec import ImageError, decode, encode_jpeg
 from gemkit.tables import read_table, write_table
 from tests.helpers.browser import Visit
-from tests.helpers.measured_shop import Shop, photo
+from tests.helpers.measured_shop import Shop, faceted_stone
 from tests.helpers.project import set_up
 
 SCRIPT = "<script>alert(1)</script>"
@@ -62,18 +62,18 @@ def cleaned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
         def add(what: str, *image: Any, **more: Any) -> None:
             images[what] = stock(shop, *image, **more)
 
-        add("ruby", photo(1), ["Ruby"], ["a"])
-        add("emerald", photo(2, 300), ["Emerald", "Colombian Emerald"], ["b"])
-        add("copy", photo(2, 180), ["Panna"], ["c"])
-        add("conflict", photo(3), ["Ruby", "Red Spinel"], ["d"])
-        add("long", photo(4), ["Ruby"], ["e"], width=1200)
-        add("small", photo(5, 60), ["Ruby"], ["f"])
+        add("ruby", faceted_stone(1), ["Ruby"], ["a"])
+        add("emerald", faceted_stone(2, 300), ["Emerald", "Colombian Emerald"], ["b"])
+        add("copy", faceted_stone(2, 180), ["Panna"], ["c"])
+        add("conflict", faceted_stone(3), ["Ruby", "Red Spinel"], ["d"])
+        add("long", faceted_stone(4), ["Ruby"], ["e"], width=1200)
+        add("small", faceted_stone(5, 60), ["Ruby"], ["f"])
         add("broken", None, ["Ruby"], ["g"])
-        add("script", photo(6), [SCRIPT], ["h"])
-        add("markup", photo(7), ["Ruby", MARKUP], ["i"], name=f"certificate {MARKUP}.jpg")
-        add("gone", photo(8), ["Ruby"], ["j"], name="hand.jpg")
-        add("spoilt", photo(9), ["Amethyst"], ["k"], name="hand.jpg")
-        add("by hand", photo(10), ["Ruby"], ["l"])
+        add("script", faceted_stone(6), [SCRIPT], ["h"])
+        add("markup", faceted_stone(7), ["Ruby", MARKUP], ["i"], name=f"certificate {MARKUP}.jpg")
+        add("gone", faceted_stone(8), ["Ruby"], ["j"], name="hand.jpg")
+        add("spoilt", faceted_stone(9), ["Amethyst"], ["k"], name="hand.jpg")
+        add("by hand", faceted_stone(10), ["Ruby"], ["l"])
         shop.raw["shop"].append(
             {**shop.raw["shop"][0], "sha256": None, "path": None, "status": "failed", "reason": SCRIPT}
         )
@@ -112,15 +112,15 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setattr("curation.datasets.balance.map_shards", map)
         shop = Shop()
         for seed in range(24):
-            stock(shop, photo(seed), [("Ruby", "Emerald")[seed % 2]], [f"p{seed // 3}"])
+            stock(shop, faceted_stone(seed), [("Ruby", "Emerald")[seed % 2]], [f"p{seed // 3}"])
         for seed in range(24, 27):
-            stock(shop, photo(seed, 70 + seed), ["Ruby"], [f"p{seed}"])
-        stock(shop, photo(27, 104), ["Ruby"], [])
+            stock(shop, faceted_stone(seed, 70 + seed), ["Ruby"], [f"p{seed}"])
+        stock(shop, faceted_stone(27, 104), ["Ruby"], [])
         kept = [sha256 for sha256, row in shop.clean().items() if row["keep"]]
         side = stored_side(64)
         crops = [
             {
-                "image": {"bytes": encode_jpeg(photo(seed, side)), "path": f"{sha256}.jpg"},
+                "image": {"bytes": encode_jpeg(faceted_stone(seed, side)), "path": f"{sha256}.jpg"},
                 "sha256": sha256, "stone_box": [60, 80, 180, 160], "crop_box": [50, 50, 190, 190],
                 "method": "rembg+canny", "mask_area": 0.3,
             }
@@ -129,7 +129,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_table(Path("data/crops/00000.parquet"), pa.Table.from_pylist(crops, CROPS))
         Path("data/crops/crop.json").write_text("null")
         Path("plots").mkdir()
-        Image.fromarray(photo(1)).save("plots/canny_steps.png")
+        Image.fromarray(faceted_stone(1)).save("plots/canny_steps.png")
         split(Path("params.yaml"))
         for dataset in datasets:
             balance(Path("params.yaml"), dataset)
@@ -158,7 +158,7 @@ def test_after_clean_each_section_is_there_or_names_its_stage(parsed: Any) -> No
     assert "Run 'gemcurate split'" in text_of(parsed, "split")
     assert "Run 'gemcurate balance --dataset d1k'" in text_of(parsed, "datasets")
     assert "Only cleaning is done so far" in parsed.text_content()
-    assert "A model is trained on the training photos" in text_of(parsed, "split")
+    assert "A model is trained on the training images" in text_of(parsed, "split")
 
 
 def test_counts_of_images_by_source_and_rule(parsed: Any, cleaned: dict[str, str]) -> None:
@@ -280,7 +280,7 @@ def test_it_is_legible_in_light_and_dark_mode(browser: Any, finished: Path) -> N
 def test_every_section_of_a_finished_dataset(finished: Path) -> None:
     parsed = html.fromstring(finished.read_text(encoding="utf-8"))
     assert parsed.find_class("missing") == []
-    assert "1 photo has no product" in text_of(parsed, "groups")
+    assert "1 image has no product" in text_of(parsed, "groups")
     assert "no group is in more than one split" in text_of(parsed, "split")
     assert "rembg+canny" in text_of(parsed, "crops")
     assert parsed.xpath("//section[@id='crops']//img[@class='steps']")
@@ -344,7 +344,7 @@ def test_a_dataset_without_images_has_a_page(workspace: Path) -> None:
     shop.clean()
     report(Path("params.yaml"))
     parsed = html.fromstring(Path("reports/curation.html").read_text(encoding="utf-8"))
-    assert "0 gemstone photos in 0 classes" in parsed.text_content()
+    assert "0 gemstone images in 0 classes" in parsed.text_content()
 
 
 def test_each_threshold_of_a_rule_has_its_samples(
@@ -364,4 +364,4 @@ def test_each_threshold_of_a_rule_has_its_samples(
     assert "1 image" in rule.find_class("tag")[0].text_content()
     assert "threshold of 2.5," in rule.xpath("h4")[0].text
     assert "threshold of 3," in rule.xpath("h4")[1].text
-    assert [len(figures_of(photos, cleaned["long"])) for photos in rule.find_class("photos")] == [1, 1]
+    assert [len(figures_of(gallery, cleaned["long"])) for gallery in rule.find_class("photos")] == [1, 1]

@@ -20,7 +20,7 @@ MERGED = read_taxonomy(PATH, ["sapphire", "blue_topaz"])
 
 #: Class names of real stores, which are next to the project on some machines.
 CATEGORIES = SHARED / "gempundit/category_pages.csv.gz"
-PHOTOS = GEMS68 / "train"
+IMAGES = GEMS68 / "train"
 
 OF_NO_VARIETY = {"Navratna", "Sang-E-Maryam"}
 
@@ -118,12 +118,12 @@ def test_a_misspelt_name_never_gives_a_label(name: str, data: st.DataObject) -> 
 
 
 def test_every_real_name_is_resolved_or_ignored_with_a_reason() -> None:
-    if not (CATEGORIES.exists() and PHOTOS.exists()):
+    if not (CATEGORIES.exists() and IMAGES.exists()):
         pytest.skip(f"no class names of stores in {SHARED}")
     with gzip.open(CATEGORIES, "rt", encoding="utf-8") as file:
         names = {row["class"] for row in csv.DictReader(file)}
     assert len(names) == 222
-    folders = {folder.name for folder in PHOTOS.iterdir()}
+    folders = {folder.name for folder in IMAGES.iterdir()}
     assert len(folders) == 68
     for name in names | folders:
         label = TAXONOMY.resolve({name})

@@ -12,10 +12,10 @@ from tests.helpers.textures import write_rows
 
 @pytest.mark.parametrize("change", [{"rotation": 45}, {"mirrored": True}])
 @pytest.mark.parametrize("split", ["validation", "test"])
-def test_augmented_validation_or_test_photos_are_refused(
+def test_augmented_validation_or_test_images_are_refused(
     gems: Path, split: str, change: dict[str, object]
 ) -> None:
     rows = pq.read_table(f"data/datasets/gems/{split}-00000.parquet").to_pylist()
     write_rows("gems", split, [{**rows[0], **change}, *rows[1:]])
-    with pytest.raises(UserError, match=f"rotated or mirrored photos in its {split} split"):
+    with pytest.raises(UserError, match=f"rotated or mirrored images in its {split} split"):
         Dataset("gems").check_leaks()

@@ -70,7 +70,7 @@ def test_an_undecodable_image_in_a_dataset_is_skipped_and_named(
 ) -> None:
     make_dataset("gems")
     rows = pq.read_table("data/datasets/gems/train-00000.parquet").to_pylist()
-    many = [{**row, "sha256": f"photo {number}"} for number, row in enumerate(3 * rows)]
+    many = [{**row, "sha256": f"image {number}"} for number, row in enumerate(3 * rows)]
     many[4] = {**many[4], "image": {"bytes": many[4]["image"]["bytes"][:60], "path": None}}
     write_rows("gems", "train", many)
     split = Split("gems", "train")

@@ -86,8 +86,8 @@ def stripes(label: int, number: int, salt: int) -> dict[str, object]:
     return {"bytes": content.getvalue(), "path": "stripes.png"}
 
 
-def test_majority_counts_photos_not_copies(gems: Path) -> None:
-    """Class 1 has most rows, class 2 most photos; of the 8 test photos they have 4 and 3."""
+def test_majority_counts_source_images_not_copies(gems: Path) -> None:
+    """Class 1 has most rows, class 2 most source images; of the 8 test images they have 4 and 3."""
     train = [row_of(0, 0, "train")] + [
         row_of(1, number // 4, "train", 90 * (number % 4)) for number in range(8)
     ]

@@ -9,7 +9,7 @@ from tests.helpers.clustered_hits import clustered
 
 
 def model_of(
-    hits: np.ndarray, groups: list[str], labels: np.ndarray, varieties: list[str], prefix: str = "photo"
+    hits: np.ndarray, groups: list[str], labels: np.ndarray, varieties: list[str], prefix: str = "image"
 ) -> Predictions:
     """A model that is correct where `hits` is true, and otherwise predicts the next class."""
     taken = np.where(hits, labels, (labels + 1) % len(varieties))
@@ -41,17 +41,17 @@ def test_real_differences_are_found_and_others_are_not() -> None:
 def test_models_are_compared_on_what_they_share() -> None:
     labels = np.array([0, 1, 2, 0, 1, 2])
     first = model_of(np.array([1, 0, 1, 0, 1, 1], bool), list("aabbcc"), labels, ["ruby", "topaz", "opal"])
-    # The same photos in other order, without topaz; photo 5 is called ruby here.
+    # The same images in other order, without topaz; image 5 is called ruby here.
     rows = [5, 3, 2, 0]
     second = Predictions(
-        [f"photo {row}" for row in rows], list("cbba"), np.array([1, 1, 0, 1]),
+        [f"image {row}" for row in rows], list("cbba"), np.array([1, 1, 0, 1]),
         np.array([[0.1, 0.9], [0.2, 0.8], [0.4, 0.6], [0.7, 0.3]], np.float32),
         ["opal", "ruby"], [None, None],
     )  # fmt: skip
     compared = compare(first, second)
     assert compared is not None
-    assert (compared.photos, compared.groups, compared.classes) == (3, 2, 2)
-    # Photos 0, 2, 3. The first predicts topaz for 3, which is not shared: the first of equals wins.
+    assert (compared.images, compared.groups, compared.classes) == (3, 2, 2)
+    # Images 0, 2, 3. The first predicts topaz for 3, which is not shared: the first of equals wins.
     assert compared.scores[0].first == 1 and compared.scores[0].second == pytest.approx(1 / 3)
     assert compared.scores[1].difference == 0
     assert (

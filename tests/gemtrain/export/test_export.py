@@ -75,7 +75,7 @@ def evaluated(pipeline: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def pixels_of_test(pipeline: Path) -> np.ndarray:
-    """The test photos, in order of sha256."""
+    """The test images, in order of sha256."""
     with chdir(pipeline):
         test = Dataset("d1k").splits["test"]
         return test.pixels(SIDE).numpy()[np.argsort(test.sha256s)]
@@ -141,7 +141,7 @@ def test_the_card_and_the_command_state_what_was_measured(exported: tuple[Path, 
     metrics = json.loads((pipeline / "metrics/d1k/gemnet.json").read_text())
     low, high = metrics["intervals"]["top1"]
     assert f"| top-1 | {metrics['top1']:.3f} | {low:.3f} to {high:.3f} |" in card
-    assert metrics["dataset"]["version"] in card and f"{metrics['test_images']} test photos" in card
+    assert metrics["dataset"]["version"] in card and f"{metrics['test_images']} test images" in card
     for variety in json.loads((pipeline / "models/d1k/gemnet/model.json").read_text())["varieties"]:
         assert f"| {variety} |" in card
     rows = {row.split(" | ")[0]: row.split(" | ") for row in card.replace("| ", "", 1).splitlines()}

@@ -177,7 +177,7 @@ def test_train_and_evaluate_a_folder_of_tiffs(inline: Path) -> None:
     recipe, seed = load_settings(Path("params.yaml"), "gemnet")
     train(name, "gemnet", recipe, seed, torch.device("cpu"))
     lines = evaluate(name, "gemnet", torch.device("cpu"))
-    assert lines[0].startswith("UC-Merced / gemnet: top-1") and "9 photos of 9 groups" in lines[1]
+    assert lines[0].startswith("UC-Merced / gemnet: top-1") and "9 images of 9 groups" in lines[1]
 
 
 def test_a_missing_path_is_an_error_of_one_sentence(here: Path) -> None:

@@ -42,10 +42,10 @@ def test_formats_preserve_the_pixels_and_copies_are_recognised(
     assert result.pixel_hash == normalised(pixels)[1].pixel_hash
 
 
-def test_common_photos_keep_their_bytes_and_unusual_ones_are_normalised() -> None:
+def test_common_images_keep_their_bytes_and_unusual_ones_are_normalised() -> None:
     pixels = coloured_image(1, 1, 32)
-    photo = encoded(pixels, "JPEG", quality=95)
-    assert normalised(photo)[1].content == photo
+    image = encoded(pixels, "JPEG", quality=95)
+    assert normalised(image)[1].content == image
     assert normalised(encoded(Image.fromarray(pixels).convert("L"), "JPEG"))[0].ndim == 2
 
     turned = Image.Exif()

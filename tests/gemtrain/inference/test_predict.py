@@ -1,4 +1,4 @@
-"""`gemtrain predict`: photos are prepared like the training photos, and uncertainty is reported."""
+"""`gemtrain predict`: images are prepared like the training images, and uncertainty is reported."""
 
 import io
 import json
@@ -19,8 +19,8 @@ from curation.cropping.crop import VERSION
 from curation.tables import CLEAN
 from gemkit.tables import read_table
 from gemtrain.cli import main
-from gemtrain.inference.predict import predict_photos
-from gemtrain.inference.prepare_photos import Photo, Skipped, prepare_photos
+from gemtrain.inference.predict import predict_images
+from gemtrain.inference.prepare_images import PreparedImage, Skipped, prepare_images
 from gemtrain.scoring.calibration import apply_temperature, fit_temperature
 from gemtrain.tables import PREDICTIONS
 
@@ -69,7 +69,7 @@ def model_alone(pipeline: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def describe(crop: dict[str, object] | None, threshold: float | None) -> None:
-    """Write into model.json how the photos were cropped, and the confidence threshold."""
+    """Write into model.json how the images were cropped, and the confidence threshold."""
     rewrite(crop=crop, confidence={"temperature": 1.0, "threshold": threshold})
 
 
@@ -79,15 +79,15 @@ def rewrite(**changes: object) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
-def photo(folder: Path) -> Image.Image:
-    """A photo of the store in which a stone is found."""
+def store_image(folder: Path) -> Image.Image:
+    """An image of the store in which a stone is found."""
     rows = read_table(folder / "data/clean.parquet", CLEAN).to_pylist()
     path = next(row["path"] for row in rows if row["keep"])
     with Image.open(folder / "data/raw" / path) as image:
         return image.convert("RGB")
 
 
-def test_raw_photos_get_the_predictions_of_the_dataset(
+def test_raw_images_get_the_predictions_of_the_dataset(
     pipeline: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(pipeline)
@@ -114,27 +114,27 @@ def test_raw_photos_get_the_predictions_of_the_dataset(
         assert record["accepted"] == (threshold is not None and values.max() >= threshold)
 
 
-def test_rotated_transparent_tiny_and_undecodable_photos(model_alone: Path, pipeline: Path) -> None:
+def test_rotated_transparent_tiny_and_undecodable_images(model_alone: Path, pipeline: Path) -> None:
     describe({"version": VERSION, "size": 64, "removal": "classical"}, 0.0)
-    photos = model_alone / "photos"
-    (photos / "deeper").mkdir(parents=True)
-    image = photo(pipeline)
+    folder = model_alone / "images"
+    (folder / "deeper").mkdir(parents=True)
+    image = store_image(pipeline)
     turned = image.getexif()
     turned[ORIENTATION] = 6
-    image.save(photos / "upright.png")
-    image.transpose(Image.Transpose.ROTATE_90).save(photos / "turned.png", exif=turned)
-    image.save(photos / "photo.webp", lossless=True)
+    image.save(folder / "upright.png")
+    image.transpose(Image.Transpose.ROTATE_90).save(folder / "turned.png", exif=turned)
+    image.save(folder / "photo.webp", lossless=True)
     see_through = image.convert("RGBA")
     see_through.paste((0, 0, 0, 0), (0, 0, image.width, 12))
-    see_through.save(photos / "transparent.png")
+    see_through.save(folder / "transparent.png")
     image.paste((255, 255, 255), (0, 0, image.width, 12))
-    image.save(photos / "deeper" / "white.png")
-    Image.new("RGB", (7, 3), (90, 20, 20)).save(photos / "tiny.jpg")
-    (photos / "broken.JPG").write_bytes((photos / "upright.png").read_bytes()[:2000])
-    (photos / "._upright.png").write_bytes(b"of the file system")
-    (photos / "notes.txt").write_text("not a photo")
+    image.save(folder / "deeper" / "white.png")
+    Image.new("RGB", (7, 3), (90, 20, 20)).save(folder / "tiny.jpg")
+    (folder / "broken.JPG").write_bytes((folder / "upright.png").read_bytes()[:2000])
+    (folder / "._upright.png").write_bytes(b"of the file system")
+    (folder / "notes.txt").write_text("not an image")
 
-    said, complained = predict(photos, photos / "tiny.jpg", "--json")
+    said, complained = predict(folder, folder / "tiny.jpg", "--json")
     found = {Path(row.pop("file")).name: row for row in json.loads(said)}
     names = ["white.png", "photo.webp", "tiny.jpg", "transparent.png", "turned.png", "upright.png"]
     assert list(found) == names
@@ -142,11 +142,11 @@ def test_rotated_transparent_tiny_and_undecodable_photos(model_alone: Path, pipe
     assert found["transparent.png"] == found["white.png"]
     assert found["upright.png"]["method"] == "classical+canny" and found["upright.png"]["accepted"]
     assert found["tiny.jpg"]["method"] == "original" and not found["tiny.jpg"]["accepted"]
-    assert "broken.JPG" in complained and "1 of 7 photos skipped" in complained
+    assert "broken.JPG" in complained and "1 of 7 images skipped" in complained
 
 
 def test_a_model_folder_suffices_and_uncertainty_is_reported(model_alone: Path, pipeline: Path) -> None:
-    photo(pipeline).save("stone.png")
+    store_image(pipeline).save("stone.png")
     describe(None, 0.0)
     ((_, record),) = records_of("stone.png").items()
     assert record["accepted"] and record["crop_box"] is None and record["method"] is None
@@ -169,11 +169,11 @@ def test_refusals(model_alone: Path) -> None:
         (["nowhere.jpg"], "'nowhere.jpg'"),
         (["x" * 300], "no file or folder"),
         (["empty"], "'empty' contains no image"),
-        (["empty.png", "letter.png"], "No photo could be used"),
+        (["empty.png", "letter.png"], "No image could be used"),
     ):
         _, complained = predict(*arguments, expect=2)
         assert words in complained and "Traceback" not in complained
-    assert "2 of 2 photos skipped" in complained and "HTML" in complained
+    assert "2 of 2 images skipped" in complained and "HTML" in complained
     assert "models/d1k/gamenet" in predict("empty.png", model="d1k/gamenet", expect=2)[1]
     assert "<dataset>/<recipe>" in predict("empty.png", model="gemnet", expect=2)[1]
     describe({"version": 0, "size": 64}, None)
@@ -201,33 +201,35 @@ def test_predictions_are_streamed(
         file.touch()
     taken = []
 
-    def prepared(files: Sequence[Path], *_: object) -> Iterator[Photo | Skipped]:
+    def prepared(files: Sequence[Path], *_: object) -> Iterator[PreparedImage | Skipped]:
         for file in files:
             taken.append(file)
             broken = file.name == "b.png"
             pixels = np.zeros((64, 64, 3), np.uint8)
-            yield Skipped(file, "it is broken") if broken else Photo(file, pixels, None, None)
+            yield Skipped(file, "it is broken") if broken else PreparedImage(file, pixels, None, None)
 
-    monkeypatch.setattr("gemtrain.inference.predict.prepare_photos", prepared)
+    monkeypatch.setattr("gemtrain.inference.predict.prepare_images", prepared)
     monkeypatch.setattr("gemtrain.inference.predict._BATCH", 1)
-    lines = predict_photos(files, "d1k/gemnet", True, torch.device("cpu"))
+    lines = predict_images(files, "d1k/gemnet", True, torch.device("cpu"))
     first = next(lines)
     assert taken == files[:1] and not capsys.readouterr().err
     second = next(lines)
     assert taken == files[:3] and capsys.readouterr().err == "skipped 'b.png': it is broken\n"
     records = json.loads("\n".join([first, second, *lines]))
     assert [record["file"] for record in records] == ["a.png", "c.png", "d.png"]
-    assert capsys.readouterr().err == "1 of 4 photos skipped\n"
-    words = predict_photos(files, "d1k/gemnet", False, torch.device("cpu"))
+    assert capsys.readouterr().err == "1 of 4 images skipped\n"
+    words = predict_images(files, "d1k/gemnet", False, torch.device("cpu"))
     assert next(words).startswith("a.png: ") and taken[4:] == files[:1]
     assert [*words][-1].startswith("sure of 3 of 3")
 
 
-def test_a_photo_without_the_band_that_a_model_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_image_without_the_band_that_a_model_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(
-        "gemtrain.inference.prepare_photos.map_in_order",
+        "gemtrain.inference.prepare_images.map_in_order",
         lambda function, items, *_, **__: map(function, items),
     )
     Image.new("RGB", (40, 30)).save(tmp_path / "three.png")
-    (found,) = prepare_photos([tmp_path / "three.png"], 34, 4, None)
+    (found,) = prepare_images([tmp_path / "three.png"], 34, 4, None)
     assert found == Skipped(tmp_path / "three.png", "it has no fourth band, which this model needs")

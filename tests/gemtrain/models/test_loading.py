@@ -67,7 +67,7 @@ def test_published_weights_fit_by_name(name: str, tmp_path: Path) -> None:
     "name",
     [
         "timm/tresnet_m",  # its own modules are called "body"
-        "timm/caformer_s18",  # several last layers, beside a norm that stays
+        "timm/caformer_s18",  # several last layers, next to a norm that stays
     ],
 )
 def test_files_of_timm_and_own_ones_fit_with_any_names_of_modules(name: str, tmp_path: Path) -> None:
@@ -99,12 +99,12 @@ def test_published_weights_give_the_published_outputs(tmp_path: Path) -> None:
 @torch.no_grad()
 @pytest.mark.parametrize("name", ["efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2"])
 def test_imagenet_weights_know_a_palace(name: str) -> None:
-    """scikit-learn's sample photo shows class 698 of ImageNet, a palace."""
+    """scikit-learn's sample image shows class 698 of ImageNet, a palace."""
     from sklearn.datasets import load_sample_image
 
     side = find_network(name).image_size
-    photo = Image.fromarray(load_sample_image("china.jpg")).crop((106, 0, 533, 427)).resize((side, side))
-    image = torch.from_numpy(np.array(photo)).permute(2, 0, 1)[None]
+    palace = Image.fromarray(load_sample_image("china.jpg")).crop((106, 0, 533, 427)).resize((side, side))
+    image = torch.from_numpy(np.array(palace)).permute(2, 0, 1)[None]
     model = build(name, 1000, side).eval()
     path = weights_file(name, "pretrained")
     assert path is not None

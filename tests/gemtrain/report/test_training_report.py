@@ -29,7 +29,7 @@ from gemtrain.report.report import report
 from gemtrain.tables import DATASET, PREDICTIONS
 from gemtrain.training.train import train
 from tests.helpers.browser import Visit
-from tests.helpers.textures import PHOTOS, row_of, write_params, write_rows
+from tests.helpers.textures import SOURCES, row_of, write_params, write_rows
 
 CPU = torch.device("cpu")
 
@@ -42,13 +42,13 @@ SPECIES = ("beryl", None, "beryl")
 
 
 def make(name: str, labels: tuple[int, ...]) -> None:
-    """A dataset of some of the classes, whose photos are the same in every dataset."""
-    for offset, (split, photos) in enumerate(PHOTOS.items()):
+    """A dataset of some of the classes, whose images are the same in every dataset."""
+    for offset, (split, sources) in enumerate(SOURCES.items()):
         rows = []
         for number_of_label, label in enumerate(labels):
-            for number in range(photos):
+            for number in range(sources):
                 names = {"variety": VARIETIES[label], "species": SPECIES[label], "label": number_of_label}
-                # Two photos a group.
+                # Two images a group.
                 group = f"{split} {label} {number // 2}"
                 rows.append({**row_of(label, 100 * offset + number, split), **names, "group_id": group})
         write_rows(name, split, rows)
@@ -97,7 +97,7 @@ def metrics_of(dataset: str, recipe: str) -> dict[str, Any]:
 
 def test_every_number_states_what_it_was_measured_on(project: Path, parsed: Any) -> None:
     dataset = Dataset("three")
-    stated = f"test split of three, version {dataset.version}: 15 photos of 9 groups"
+    stated = f"test split of three, version {dataset.version}: 15 images of 9 groups"
     assert stated in text_of(parsed, "models")
     for number, recipe in enumerate(("efficientnet_lite0", "gemnet")):
         metrics = metrics_of("three", recipe)
@@ -110,7 +110,7 @@ def test_every_number_states_what_it_was_measured_on(project: Path, parsed: Any)
 
 
 def test_a_network_below_the_forest_is_called_out(project: Path, parsed: Any) -> None:
-    """Two steps are not enough for `gemnet`, but the colours of these photos are for the forest."""
+    """Two steps are not enough for `gemnet`, but the colours of these images are for the forest."""
     baselines = metrics_of("three", "gemnet")["baselines"]
     assert baselines["below_forest"] and baselines["over_forest"] < -0.2
     assert "\nwarning: below the random-forest baseline" in Path("three-gemnet.txt").read_text()
@@ -135,7 +135,7 @@ def test_metrics_agree_with_the_predictions(project: Path) -> None:
         rows = list(csv.DictReader(table_of_classes.splitlines()))
         assert [row["variety"] for row in rows] == predictions.varieties
         assert all(int(row["images"]) == 5 and int(row["groups"]) == 3 for row in rows)
-        assert all(int(row["training_photos"]) == PHOTOS["train"] for row in rows)
+        assert all(int(row["training_photos"]) == SOURCES["train"] for row in rows)
         blind = [row["variety"] for row in rows if float(row["recall"]) < 0.2]
         assert sorted(metrics["blind_spots"]) == sorted(blind)
 
@@ -160,10 +160,10 @@ def test_values_are_escaped_unless_they_are_html() -> None:
 def test_datasets_are_compared_on_what_they_share(project: Path, parsed: Any) -> None:
     words = text_of(parsed, "datasets")
     assert "two against three" in words
-    assert "On the 10 photos of 6 groups in the 2 classes that both test splits have" in words
+    assert "On the 10 images of 6 groups in the 2 classes that both test splits have" in words
     assert Path("plots/three/against-two.png").exists() and Path("plots/two/against-three.png").exists()
     lines = compare_models("three/gemnet", "two/gemnet")
-    assert "10 photos of 6 groups and 2 classes" in lines[0] and lines[1].startswith("top-1: ")
+    assert "10 images of 6 groups and 2 classes" in lines[0] and lines[1].startswith("top-1: ")
 
 
 def test_the_same_results_give_the_same_bytes(project: Path) -> None:
@@ -232,14 +232,14 @@ def test_errors_name_what_is_missing(copy: Path) -> None:
         report()
 
 
-def test_a_photo_in_two_splits_is_a_leak(copy: Path) -> None:
+def test_an_image_in_two_splits_is_a_leak(copy: Path) -> None:
     seen, test = (
         read_table(Path(f"data/datasets/three/{split}-00000.parquet"), DATASET).to_pylist()
         for split in ("train", "test")
     )
     test[0]["sha256"] = seen[3]["sha256"]
     write_rows("three", "test", test)
-    with pytest.raises(UserError, match=f"leaks: photo '{test[0]['sha256']}'"):
+    with pytest.raises(UserError, match=f"leaks: image '{test[0]['sha256']}'"):
         Dataset("three").check_leaks()
 
 

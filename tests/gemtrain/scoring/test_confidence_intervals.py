@@ -13,16 +13,16 @@ from tests.helpers.clustered_hits import clustered
 
 
 @pytest.mark.heavy
-def test_the_bootstrap_by_group_covers_the_truth_and_one_by_photo_does_not() -> None:
+def test_the_bootstrap_by_group_covers_the_truth_and_one_by_image_does_not() -> None:
     rng = np.random.default_rng(7)
-    covered = {"group": 0, "photo": 0}
+    covered = {"group": 0, "image": 0}
     for _ in range(150):
         hits, groups = clustered(rng)
-        for kind, names in (("group", groups), ("photo", [str(row) for row in range(len(hits))])):
+        for kind, names in (("group", groups), ("image", [str(row) for row in range(len(hits))])):
             low, high = GroupBootstrap(names, draws=200).mean(hits)
             covered[kind] += low <= 0.6 <= high
     assert 0.89 <= covered["group"] / 150 <= 0.99
-    assert covered["photo"] / 150 < 0.80
+    assert covered["image"] / 150 < 0.80
 
 
 def test_the_bootstrap_is_reproducible_and_as_wide_as_in_theory() -> None:
@@ -35,7 +35,7 @@ def test_the_bootstrap_is_reproducible_and_as_wide_as_in_theory() -> None:
 
 
 @pytest.mark.heavy
-def test_2000_draws_of_20000_photos_and_100_classes_take_less_than_two_seconds() -> None:
+def test_2000_draws_of_20000_images_and_100_classes_take_less_than_two_seconds() -> None:
     rng = np.random.default_rng(0)
     labels, probabilities = rng.integers(100, size=20_000), rng.random((20_000, 100))
     start = time.process_time()

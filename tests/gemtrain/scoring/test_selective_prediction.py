@@ -8,14 +8,14 @@ from gemtrain.scoring.selective_prediction import Confidence, fit_confidence
 
 
 def drawn(
-    seed: int, photos: int, spread: float, a_group: int = 1
+    seed: int, images: int, spread: float, a_group: int = 1
 ) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """Labels, probabilities of an overconfident network, and groups of photos with one label.
+    """Labels, probabilities of an overconfident network, and groups of images with one label.
 
-    The larger the spread of the logits, the easier the photos.
+    The larger the spread of the logits, the easier the images.
     """
     rng = np.random.default_rng(seed)
-    logits = rng.normal(0, spread, (photos // a_group, 9))
+    logits = rng.normal(0, spread, (images // a_group, 9))
     # The largest of logits and Gumbel noise is drawn with their softmax.
     labels = (logits + rng.gumbel(size=logits.shape)).argmax(1)
     names = np.arange(len(labels)).astype(str)
@@ -23,12 +23,12 @@ def drawn(
     return labels.repeat(a_group), probabilities.repeat(a_group, axis=0), names.repeat(a_group).tolist()
 
 
-@pytest.mark.parametrize(("photos", "spread"), [(300, 8), (400, 4), (150, 6)])
-def test_accepted_predictions_are_correct(photos: int, spread: float) -> None:
+@pytest.mark.parametrize(("images", "spread"), [(300, 8), (400, 4), (150, 6)])
+def test_accepted_predictions_are_correct(images: int, spread: float) -> None:
     labels, probabilities, _ = drawn(1000, 10_000, spread)
     accuracies, shares, temperatures = [], [], []
     for seed in range(12):
-        confidence = fit_confidence(*drawn(seed, photos, spread))
+        confidence = fit_confidence(*drawn(seed, images, spread))
         calibrated = confidence.calibrated(probabilities)
         accepted = confidence.is_accepted(calibrated)
         accuracies.append((calibrated.argmax(1) == labels)[accepted].mean())
@@ -45,7 +45,7 @@ def test_no_threshold_without_evidence_on_validation() -> None:
     assert fit_confidence(*hopeless).threshold is None
     few = drawn(0, 12, 20)
     assert fit_confidence(*few).threshold is None
-    # As many photos, but all of a few stones.
+    # As many images, but all of a few stones.
     labels, probabilities, groups = drawn(0, 300, 20, a_group=30)
     assert fit_confidence(labels, probabilities, groups).threshold is None
     assert fit_confidence(labels, probabilities, [str(row) for row in range(300)]).threshold is not None

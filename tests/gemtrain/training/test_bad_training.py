@@ -51,7 +51,7 @@ def test_a_class_that_is_missing_in_one_split(gems: Path, split: str) -> None:
 
 def test_more_than_one_undecodable_image_in_a_hundred_is_an_error(gems: Path) -> None:
     rows = rows_of("test")
-    many = [{**rows[number % 15], "sha256": f"photo {number}"} for number in range(199)]
+    many = [{**rows[number % 15], "sha256": f"image {number}"} for number in range(199)]
     for number in (5, 150):
         many[number] = row_of(0, number, "test") | {"image": {"bytes": b"\xff\xd8\xff", "path": None}}
     write_rows("gems", "test", many)

@@ -8,7 +8,7 @@ import torch
 from gemtrain.data.dataset import Dataset
 from gemtrain.recipe import Stage, load_settings
 from gemtrain.training.schedule import plan_stages, rate_factor, row_batches
-from tests.helpers.textures import PHOTOS, write_params
+from tests.helpers.textures import SOURCES, write_params
 
 
 def test_averaging_is_for_the_whole_network() -> None:
@@ -21,7 +21,7 @@ def test_averaging_is_for_the_whole_network() -> None:
 def test_steps_are_capped_and_stages_shrink_equally(gems: Path) -> None:
     write_params(gemnet={"max_steps": None})
     whole, _ = load_settings(Path("params.yaml"), "gemnet")
-    steps = round(3 * 2 * PHOTOS["train"] / 8)
+    steps = round(3 * 2 * SOURCES["train"] / 8)
     assert [planned.steps for planned in plan_stages(whole, Dataset("gems"))] == [15 * steps, 5 * steps]
     write_params(gemnet={"max_steps": 40})
     capped, _ = load_settings(Path("params.yaml"), "gemnet")

@@ -19,7 +19,7 @@ from gemtrain.recipe import Recipe
 from gemtrain.scoring.model_outputs import predict
 from gemtrain.training.schedule import selection_score
 from gemtrain.training.train import train
-from tests.helpers.textures import PHOTOS, make_dataset, write_rows
+from tests.helpers.textures import SOURCES, make_dataset, write_rows
 from tests.helpers.training import CPU, files_of, run
 
 
@@ -66,7 +66,7 @@ def test_the_monitor_selects_the_epoch(gems: Path) -> None:
 @pytest.mark.parametrize("channels", [1, 4])
 def test_images_of_other_channels(gems: Path, channels: int) -> None:
     rows = {}
-    for split in PHOTOS:
+    for split in SOURCES:
         path = f"data/datasets/gems/{split}-00000.parquet"
         rows[split] = pq.read_table(path).to_pylist()
         for row in rows[split]:

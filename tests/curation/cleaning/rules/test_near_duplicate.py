@@ -1,4 +1,4 @@
-"""Copies of a photo are found, whatever was changed, and photos of other stones are not."""
+"""Copies of an image are found, whatever was changed, and images of other stones are not."""
 
 import io
 from collections.abc import Callable
@@ -54,7 +54,7 @@ COPIES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 @lru_cache
 def stones() -> list[np.ndarray]:
-    """Photos of stones of two varieties of similar colour, several of each."""
+    """Images of stones of two varieties of similar colour, several of each."""
     return [photograph(name, (7, number), 0) for name in ("Ruby", "Red Spinel") for number in range(4)]
 
 
@@ -71,16 +71,16 @@ def copies(images: list[np.ndarray]) -> list[tuple[int, int]]:
 
 @pytest.mark.parametrize("change", COPIES)
 def test_copies_are_found_and_other_stones_are_not(change: str) -> None:
-    photos = stones()
-    found = copies([*photos, *(COPIES[change](photo) for photo in photos)])
-    assert found == [(number, number + len(photos)) for number in range(len(photos))]
+    images = stones()
+    found = copies([*images, *(COPIES[change](image) for image in images)])
+    assert found == [(number, number + len(images)) for number in range(len(images))]
 
 
 def test_a_stone_of_another_colour_is_not_a_copy() -> None:
-    photo = stones()[0]
-    assert copies([photo, photo[..., ::-1].copy()]) == []
+    image = stones()[0]
+    assert copies([image, image[..., ::-1].copy()]) == []
 
 
-def test_a_blank_image_is_not_a_copy_of_a_photo() -> None:
+def test_a_blank_image_is_not_a_copy_of_a_stone() -> None:
     blank = np.full((200, 200, 3), 200, np.uint8)
     assert copies([stones()[0], blank]) == []

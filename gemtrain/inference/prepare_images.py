@@ -1,4 +1,4 @@
-"""Prepare user-supplied photos like the training photos of a model: cropped, resized and encoded alike.
+"""Prepare user-supplied images like the training images of a model: cropped, resized and encoded alike.
 
 Runs in worker processes, so it avoids torch; cropping code is imported only where needed.
 """
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 #: Left, top, right, bottom.
 Box = tuple[int, int, int, int]
 
-#: Limits of one photo; enough for the largest background model.
+#: Limits of one image; enough for the largest background model.
 _LIMITS = Limits(seconds=120, memory_mb=8192)
 
-#: Photos that may wait for a slow one ahead of them.
+#: Images that may wait for a slow one ahead of them.
 _MOST_WAITING = 128
 
 
-class Photo(NamedTuple):
+class PreparedImage(NamedTuple):
     """The pixels of a file as a network takes them, uint8 [size, size, channels].
 
     `crop_box` is in pixels of the upright file, `method` as in data/crops; None if nothing is cropped.
@@ -49,7 +49,7 @@ class Skipped(NamedTuple):
     reason: str
 
 
-def find_photos(paths: Sequence[Path]) -> list[Path]:
+def find_images(paths: Sequence[Path]) -> list[Path]:
     """The given files and the images below the given folders, each once.
 
     Raises UserError for a missing path, and for a folder without images.
@@ -83,9 +83,9 @@ def _is_image(file: Path, folder: Path) -> bool:
 
 
 def crop_settings(metadata: dict[str, Any]) -> "CropParams | None":
-    """How the training photos of a model, given by its `metadata`, were cropped; None if they were not.
+    """How the training images of a model, given by its `metadata`, were cropped; None if they were not.
 
-    Raises UserError if photos cannot be cropped like that here.
+    Raises UserError if images cannot be cropped like that here.
     """
     recorded = metadata["crop"]
     if recorded is None:
@@ -96,12 +96,12 @@ def crop_settings(metadata: dict[str, Any]) -> "CropParams | None":
         from curation.params import CropParams
     except ImportError as error:
         raise UserError(
-            f"This model needs cropped photos, and the package '{error.name}' that crops them is missing; "
+            f"This model needs cropped images, and the package '{error.name}' that crops them is missing; "
             "install the whole project ('pip install --editable .')."
         ) from None
     if recorded["version"] != VERSION:
         raise UserError(
-            f"The photos of '{metadata['dataset']}' were cropped by another version of this program; make "
+            f"The images of '{metadata['dataset']}' were cropped by another version of this program; make "
             "the dataset and the model again (dvc repro)."
         )
     settings = CropParams(**{key: value for key, value in recorded.items() if key != "version"})
@@ -110,23 +110,25 @@ def crop_settings(metadata: dict[str, Any]) -> "CropParams | None":
     return settings
 
 
-def prepare_photos(
+def prepare_images(
     files: Sequence[Path], image_size: int, channels: int, crop: "CropParams | None"
-) -> Iterator[Photo | Skipped]:
-    """The photos of files, in order, a few at a time, with pixels like those of `Images.pixels`."""
+) -> Iterator[PreparedImage | Skipped]:
+    """The images of files, in order, a few at a time, with pixels like those of `Images.pixels`."""
     prepare = partial(_prepare, image_size=image_size, channels=channels, crop=crop)
-    photos = map_in_order(prepare, files, _LIMITS, _MOST_WAITING, batch=1)
-    for file, photo in zip(files, photos, strict=True):
-        yield Skipped(file, f"it {photo.reason}") if isinstance(photo, GivenUp) else photo
+    prepared = map_in_order(prepare, files, _LIMITS, _MOST_WAITING, batch=1)
+    for file, image in zip(files, prepared, strict=True):
+        yield Skipped(file, f"it {image.reason}") if isinstance(image, GivenUp) else image
 
 
-def _prepare(file: Path, image_size: int, channels: int, crop: "CropParams | None") -> Photo | Skipped:
+def _prepare(
+    file: Path, image_size: int, channels: int, crop: "CropParams | None"
+) -> PreparedImage | Skipped:
     found = _cropped(file, crop) if crop else _uncropped(file)
     if isinstance(found, str):
         return Skipped(file, found)
     content, crop_box, method = found
     try:
-        return Photo(file, decode_one(content, image_size, channels), crop_box, method)
+        return PreparedImage(file, decode_one(content, image_size, channels), crop_box, method)
     except ValueError:
         return Skipped(file, "it has no fourth band, which this model needs")
 

@@ -20,7 +20,7 @@ def template(side: int) -> bytes:
     return out.getvalue()
 
 
-def photo(jpeg: bytes, comment: str) -> bytes:
+def with_comment(jpeg: bytes, comment: str) -> bytes:
     """The same image with other bytes."""
     text = comment.encode()
     start = 4 + int.from_bytes(jpeg[4:6])  # after the JFIF header, which some readers expect first
@@ -37,7 +37,7 @@ class Gallery:
     def find(self, path: str) -> tuple[str, bytes] | None:
         """Content type and body; None if there is nothing at the path."""
         if path.startswith("/photos/"):
-            return "image/jpeg", photo(template(self._side), path)
+            return "image/jpeg", with_comment(template(self._side), path)
         if path == "/gemstones":
             return "text/html", b'<a class="category" href="/gemstones/all">All</a>'
         if path == "/gemstones/all":
