@@ -14,6 +14,7 @@ def import_closure(module: str) -> set[Path]:
 
     Importing `a.b.c` runs `a/__init__.py` and `a/b/__init__.py`, so they and their imports count too. Imports
     under TYPE_CHECKING do not count. Modules that are only named at run time (importlib) are not found.
+    Raises ValueError for a relative import.
     """
     found: set[Path] = set()
     waiting = [module]
@@ -49,8 +50,12 @@ def _imported(tree: ast.AST) -> Iterator[str]:
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
+        elif isinstance(node, ast.ImportFrom):
+            if node.level:
+                raise ValueError(f"line {node.lineno}: relative imports are not followed")
+            yield str(node.module)
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
-        elif not (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)):
+        elif isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING"):
+            yield from _imported(ast.Module(node.orelse, []))
+        else:
             yield from _imported(node)

@@ -64,9 +64,11 @@ def validate_section(path: Path, params: dict[str, Any], key: str, model: Any) -
         return model.model_validate(params.get(key) or {})
     except ValidationError as error:
         problem = error.errors()[0]
-        where = ".".join([key, *(str(part) for part in problem["loc"])])
+        # Pydantic names the members of a union by their type, as in dict[str,any].
+        where = ".".join([key, *(str(part) for part in problem["loc"] if "[" not in str(part))])
         if problem["type"] == "extra_forbidden":
             raise UserError(f"'{path}': unknown key '{where}'; remove it or correct its spelling.") from None
         if problem["type"] == RENAMED:
-            raise UserError(f"'{path}': in '{where}' {problem['msg']}; rename the key.") from None
+            verb = "move" if "." in problem["ctx"]["new"] else "rename"
+            raise UserError(f"'{path}': in '{where}' {problem['msg']}; {verb} the key.") from None
         raise UserError(f"'{path}': '{where}': {problem['msg']} (found {problem['input']!r}).") from None

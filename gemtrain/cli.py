@@ -110,7 +110,7 @@ def compare(
     second: Annotated[str, typer.Argument(help="An evaluated model, <dataset>/<recipe>.")],
 ) -> None:
     """Compare two models on the test images and classes that both have, paired, with intervals."""
-    from gemtrain.evaluation.compare import compare_models
+    from gemtrain.report.compare import compare_models
 
     for line in compare_models(first, second):
         print(line)

@@ -1,10 +1,10 @@
 """What training and ONNX Runtime lose on a busy machine, by how long their waiting threads spin.
 
-    python -m benchmarks.training.busy_machine [--seconds 8]
+    python -m benchmarks.training.busy_machine [--seconds 5] [--rounds 3]
 
 OpenMP's threads spin while they wait for the next parallel loop. On a core that other processes need too,
 this costs time that nobody gets back. Each row is EfficientNet-Lite0 on images of 96 pixels, with two
-threads, next to no, one and six busy processes.
+threads, next to no, one and six busy processes: the median of rounds.
 """
 
 import argparse
@@ -13,17 +13,14 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from statistics import median
+from types import MappingProxyType
+from typing import NamedTuple
 
 from benchmarks._commands import table
 
 #: Number of busy processes next to the measured one.
 LOADS = (0, 1, 6)
-
-TRAINING: dict[str, dict[str, str]] = {
-    "default": {},
-    "OMP_WAIT_POLICY=PASSIVE": {"OMP_WAIT_POLICY": "PASSIVE"},
-    **{f"GOMP_SPINCOUNT={count}": {"GOMP_SPINCOUNT": str(count)} for count in (100, 1_000, 10_000)},
-}
 
 #: Imports and the first step are not measured: the load starts when the program reports that it is ready.
 _READY = """
@@ -87,6 +84,27 @@ print(count / passed)
 """
 
 
+class Case(NamedTuple):
+    """A program, its arguments, and the environment that it runs in."""
+
+    name: str
+    program: str
+    environment: Mapping[str, str] = MappingProxyType({})
+    arguments: tuple[str, ...] = ()
+
+
+CASES = (
+    Case("training, default", _TRAIN),
+    Case("training, OMP_WAIT_POLICY=PASSIVE", _TRAIN, {"OMP_WAIT_POLICY": "PASSIVE"}),
+    *(
+        Case(f"training, GOMP_SPINCOUNT={count}", _TRAIN, {"GOMP_SPINCOUNT": str(count)})
+        for count in (100, 1_000, 10_000)
+    ),
+    Case("ONNX Runtime, spinning", _ONNX, arguments=("1",)),
+    Case("ONNX Runtime, not spinning", _ONNX, arguments=("0",)),
+)
+
+
 @contextmanager
 def load(processes: int) -> Iterator[None]:
     """Run busy processes for the duration of the block."""
@@ -99,35 +117,50 @@ def load(processes: int) -> Iterator[None]:
             process.wait()
 
 
-def measured(program: str, environment: Mapping[str, str], *arguments: str) -> list[str]:
-    """Images a second next to each number of busy processes."""
+def measured(case: Case, processes: int, seconds: float) -> float:
+    """Images a second next to busy processes."""
     kept = {
         name: value for name, value in os.environ.items() if name not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
     }
-    rates = []
-    for processes in LOADS:
-        command = [sys.executable, "-c", _READY + program, *arguments]
-        with subprocess.Popen(
-            command, env={**kept, **environment}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        ) as process:
-            assert process.stdin is not None and process.stdout is not None
-            process.stdout.readline()
-            with load(processes):
-                said, _ = process.communicate("go\n")
-        rates.append(f"{float(said):.1f}")
-    return rates
+    with subprocess.Popen(
+        [sys.executable, "-c", _READY + case.program, str(seconds), *case.arguments],
+        env={**kept, **case.environment},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin is not None and process.stdout is not None
+        process.stdout.readline()
+        with load(processes):
+            said, _ = process.communicate("go\n")
+    return float(said)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--seconds", type=float, default=8)
-    seconds = str(parser.parse_args().seconds)
-    head = ["images a second", *(f"{processes} busy" for processes in LOADS)]
-    rows = [[f"training, {name}", *measured(_TRAIN, changes, seconds)] for name, changes in TRAINING.items()]
-    rows += [[f"ONNX Runtime, allow_spinning={on}", *measured(_ONNX, {}, seconds, on)] for on in ("1", "0")]
-    print(table(head, rows))
+    parser.add_argument("--seconds", type=float, default=5)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    # Round by round, so that other work on the machine hits all cases alike.
+    rates = {
+        (case.name, processes, number): measured(case, processes, options.seconds)
+        for number in range(options.rounds)
+        for processes in LOADS
+        for case in CASES
+    }
+    rows = [
+        [
+            case.name,
+            *(
+                f"{median(rates[case.name, processes, number] for number in range(options.rounds)):.0f}"
+                for processes in LOADS
+            ),
+        ]
+        for case in CASES
+    ]
+    print(table(["images a second", *(f"{processes} busy" for processes in LOADS)], rows))
 
 
 if __name__ == "__main__":

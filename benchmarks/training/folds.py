@@ -29,10 +29,10 @@ from benchmarks.training._cached_training import Training, TrainingResult, read_
 from benchmarks.training._gems68 import CROPS_OF, FOLDS, dataset_name, gems68, missing
 from gemkit.errors import UserError, run_command
 from gemkit.html import markdown_table
-from gemtrain.evaluation.compare import compare
 from gemtrain.evaluation.metrics import TOP, ranks
 from gemtrain.evaluation.predictions import Predictions
 from gemtrain.recipe import load_recipe
+from gemtrain.report.compare import compare
 from gemtrain.scoring.calibration import calibration_error
 from gemtrain.scoring.confidence_intervals import GroupBootstrap
 

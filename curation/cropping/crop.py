@@ -113,9 +113,14 @@ def crop_file(image: KeptImage, params: CropParams) -> Cropped:
 
 def keep_whole(image: KeptImage, params: CropParams) -> Cropped:
     """Crop the image as if it had no stone."""
-    decoded = read_image(image.path)
+    return _cropped(without_stone(image.path), params, None)
+
+
+def without_stone(path: Path) -> SegmentedImage:
+    """An image file as if no stone had been found in it. Raises UserError when it is missing or broken."""
+    decoded = read_image(path)
     no_stone = Stone(None, np.zeros((1, 1), bool), None, "original", None)
-    return _cropped(SegmentedImage(decoded.pixels, no_stone, decoded.factor), params, None)
+    return SegmentedImage(decoded.pixels, no_stone, decoded.factor)
 
 
 def _cropped(segmented: SegmentedImage, params: CropParams, provider: str | None) -> Cropped:

@@ -4,12 +4,11 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from curation.cropping.crop import KeptImage, kept_images
+from curation.cropping.crop import KeptImage, kept_images, without_stone
 from curation.cropping.rembg_weights import fetch
-from curation.cropping.square_crop import cut_stone, segment_file
+from curation.cropping.square_crop import SegmentedImage, cut_stone, segment_file
 from curation.inspect.visualise import draw_steps, step_strip
 from curation.params import CropParams, read_crop, read_limits
-from gemkit.errors import UserError
 from gemkit.executor.base import GivenUp
 from gemkit.executor.local import map_items
 from gemkit.image_codec import encode_png
@@ -22,21 +21,18 @@ _ROWS = 6
 def steps(params_path: Path) -> dict[str, object]:
     """Write FIGURE, the steps of the first image of each of the first varieties; returns a summary.
 
-    An image that cannot be cropped within the limits gets no row. Raises UserError when none can be cropped,
-    or when a table, an image or the model's weights are missing.
+    An image that exceeds the limits is drawn whole, as `crop` keeps it. Raises UserError when a table, an
+    image or the model's weights are missing.
     """
     params, limits = read_crop(params_path), read_limits(params_path, "crop")
     examples = _examples()
     if params.removal != "classical":
         fetch(params.model)
     strips = [
-        (image.variety, strip)
+        (image.variety, _whole_strip(image, params) if isinstance(strip, GivenUp) else strip)
         for finished in map_items(partial(_strip, params=params), examples, limits)
         for image, strip in finished
-        if not isinstance(strip, GivenUp)
     ]
-    if not strips:
-        raise UserError("No example can be cropped within 'limits.crop'; raise its values.")
     write_bytes(FIGURE, draw_steps(sorted(strips)))
     return {"images": len(strips), "written": str(FIGURE)}
 
@@ -48,5 +44,12 @@ def _examples() -> list[KeptImage]:
 
 
 def _strip(image: KeptImage, params: CropParams) -> bytes:
-    segmented = segment_file(image.path, params)
+    return _drawn(segment_file(image.path, params), params)
+
+
+def _whole_strip(image: KeptImage, params: CropParams) -> bytes:
+    return _drawn(without_stone(image.path), params)
+
+
+def _drawn(segmented: SegmentedImage, params: CropParams) -> bytes:
     return encode_png(step_strip(segmented, cut_stone(segmented, params), params))

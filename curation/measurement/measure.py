@@ -45,7 +45,7 @@ def measure(site: str, params_path: Path) -> dict[str, Any]:
     An image that crashes its worker or exceeds the limits gets that as its error; the next run tries it
     again. Raises UserError when the raw table or an image file is missing.
     """
-    settings = read_measure(params_path)
+    settings, limits = read_measure(params_path), read_limits(params_path, "measure")
     files = stored_images(site)
     path = MEASURED_FOLDER / f"{site}.parquet"
     given_up: dict[str, Record] = {}
@@ -54,7 +54,7 @@ def measure(site: str, params_path: Path) -> dict[str, Any]:
         images = (StoredImage(sha256, files[sha256]) for sha256 in missing)
         measure_one = functools.partial(measure_image, settings=settings)
         with Progress(f"measure {site}", len(missing)) as progress:
-            for finished in map_items(measure_one, images, read_limits(params_path, "measure")):
+            for finished in map_items(measure_one, images, limits):
                 measured = []
                 for image, result in finished:
                     if isinstance(result, GivenUp):

@@ -6,9 +6,9 @@ from pathlib import Path
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from gemtrain.evaluation.compare import Comparison
 from gemtrain.evaluation.figures import BLUE, GREY, ORANGE, plain, save
 from gemtrain.evaluation.metrics import TOP
+from gemtrain.report.compare import Comparison
 from gemtrain.report.results import Result
 
 _COLOURS = dict(zip(TOP, (BLUE, "#5b9bd5", "#a9c9e8"), strict=True))

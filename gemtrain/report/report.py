@@ -9,9 +9,9 @@ from typing import Any
 from gemkit.errors import UserError
 from gemkit.html import counted
 from gemkit.tables import write_text
-from gemtrain.evaluation.compare import Comparison, compare
 from gemtrain.evaluation.metrics import TOP
 from gemtrain.evaluation.outputs import METRICS, PLOTS, write_csv
+from gemtrain.report.compare import Comparison, compare
 from gemtrain.report.glossary import glossary_section
 from gemtrain.report.model_figures import draw_datasets, draw_models
 from gemtrain.report.model_section import model_section, weights_words

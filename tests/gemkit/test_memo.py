@@ -30,7 +30,7 @@ def test_processes_may_create_a_memo_concurrently(tmp_path: Path) -> None:
     assert not failed.is_set() and {process.exitcode for process in processes} == {0}
 
 
-def test_results_of_other_settingsor_versions_are_not_used(tmp_path: Path) -> None:
+def test_results_of_other_settings_or_versions_are_not_used(tmp_path: Path) -> None:
     with Memo("crop", 1, {"size": 64}, tmp_path) as memo:
         memo.put([("a", {"x": 1}, b"pixels"), ("b", {"x": 2}, None)])
         assert memo.get("a") == ({"x": 1}, b"pixels")

@@ -19,11 +19,11 @@ from lxml import html
 from gemkit.errors import UserError
 from gemkit.tables import read_table, write_table
 from gemtrain.data.dataset import Dataset
-from gemtrain.evaluation.compare import compare_models
 from gemtrain.evaluation.evaluate import evaluate
 from gemtrain.evaluation.gallery import one_per_group, spread
 from gemtrain.evaluation.predictions import predictions_path, read_predictions
 from gemtrain.recipe import load_settings
+from gemtrain.report.compare import compare_models
 from gemtrain.report.page import fill, table
 from gemtrain.report.report import report
 from gemtrain.tables import DATASET, PREDICTIONS

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from gemtrain.evaluation.compare import compare
 from gemtrain.evaluation.predictions import Predictions
+from gemtrain.report.compare import compare
 from tests.helpers.clustered_hits import clustered
 
 
