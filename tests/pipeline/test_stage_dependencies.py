@@ -127,9 +127,7 @@ def test_networks_are_made_of_hashed_code_only() -> None:
         assert not outside or path.stem == "fingerprint", f"{path.name} imports code that is not hashed"
     for stage in ("train", "evaluate"):
         models = {file for file in closure_of(stage) if file.is_relative_to("gemtrain/models")}
-        assert models <= infrastructure, (
-            f"'{stage}' uses code that 'network' does not hash"
-        )
+        assert models <= infrastructure, f"'{stage}' uses code that 'network' does not hash"
 
 
 def test_only_known_files_import_by_name() -> None:
