@@ -118,7 +118,7 @@ def models_command(
 @taxonomy_app.command("check")
 def taxonomy_check(params: Params = DEFAULT_PATH) -> None:
     """Check the taxonomy for cycles, ambiguous names, unknown species and impossible numbers."""
-    from curation.params import read_clean
+    from curation.cleaning.params import read_clean
     from curation.taxonomy.taxonomy import check_taxonomy, read_taxonomy
 
     settings = read_clean(params)
@@ -143,7 +143,7 @@ def taxonomy_check(params: Params = DEFAULT_PATH) -> None:
 @taxonomy_app.command("find")
 def taxonomy_find(name: str, params: Params = DEFAULT_PATH) -> None:
     """Show what a store's class name stands for, with fuzzy matching."""
-    from curation.params import read_clean
+    from curation.cleaning.params import read_clean
     from curation.taxonomy.lookup import look_up
 
     _show(name, look_up(name, read_clean(params).taxonomy))
@@ -157,7 +157,7 @@ def taxonomy_links(
     params: Params = DEFAULT_PATH,
 ) -> None:
     """Resolve every image URL that a list of links puts under several classes, as `clean` does."""
-    from curation.params import read_clean
+    from curation.cleaning.params import read_clean
     from curation.taxonomy.multi_listed import resolve_multi_listed
     from curation.taxonomy.taxonomy import read_taxonomy
     from scraper.stores.config import LinkFile

@@ -1,10 +1,13 @@
-"""Errors that the user can act on, and the exit codes of commands."""
+"""The base of all exceptions, errors that the user can act on, and the exit codes of commands.
+
+docs/architecture.md, "Exceptions", has the whole tree.
+"""
 
 import errno
 import signal
 import sys
 from collections.abc import Callable
-from typing import NoReturn
+from typing import ClassVar, NoReturn
 
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
@@ -12,9 +15,19 @@ EXIT_INTERRUPTED = 130
 _DISK_ERRORS = {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQUOT, errno.EFBIG}
 
 
-class UserError(Exception):
+class GemscrapeError(Exception):
+    """Base of every exception that this project defines.
+
+    `kind` names the class in tables and JSON. The message is for people; code reads only attributes.
+    """
+
+    kind: ClassVar[str]
+
+
+class UserError(GemscrapeError):
     """Bad input. The message is one sentence that names the file, key or URL and says what to do."""
 
+    kind = "bad_input"
     exit_code = EXIT_BAD_INPUT
 
 

@@ -21,9 +21,9 @@ import pyarrow as pa
 from benchmarks.curation._ground_truth import NEAR_COPIES, RULES_FOR, SCOPES, needed
 from curation.cleaning.clean import apply_rules
 from curation.cleaning.image_table import read_image_table
+from curation.cleaning.params import read_clean
 from curation.cleaning.rules import load_rules
 from curation.measurement.measure import RAW, measure
-from curation.params import read_clean
 from curation.taxonomy.taxonomy import Taxonomy, normalise, read_taxonomy
 from gemkit.executor.local import map_shards
 from gemkit.params import DEFAULT_PATH

@@ -20,11 +20,12 @@ from benchmarks.curation.boxes import bare_canny
 from benchmarks.training._published_data import run
 from curation.cleaning.clean import OUTPUT as CLEAN_TABLE
 from curation.cropping.crop import CROPS_FOLDER, kept_images
+from curation.cropping.params import CropParams
 from curation.cropping.segmentation import Stone
 from curation.cropping.square_crop import SegmentedImage, cut_stone, read_image
 from curation.datasets.balance import DATASETS_FOLDER, balance
+from curation.datasets.params import SplitParams
 from curation.datasets.split import SPLIT_TABLE, assign
-from curation.params import CropParams, SplitParams
 from curation.tables import CLEAN, CROP_RECORD, CROPS, MEASURED, SPLIT
 from gemkit.image_codec import encode_jpeg
 from gemkit.progress import Progress

@@ -20,10 +20,10 @@ from benchmarks.training._gems68 import WORK, dataset_name, gems68, missing
 from benchmarks.training.folds import OURS, split_model
 from gemkit.errors import run_command
 from gemkit.html import markdown_table
+from gemkit.stats.calibration import log_loss
 from gemkit.tables import write_text
 from gemtrain.evaluation.metrics import ranks
 from gemtrain.recipe import Recipe, Stage, load_recipe
-from gemtrain.scoring.calibration import log_loss
 
 _FOLD = 0
 _CACHE = WORK / "ablation"

@@ -5,10 +5,10 @@ python -m benchmarks.training.colour [DATASET …]
 
 import sys
 
+from gemkit.stats.confidence_intervals import GroupBootstrap
 from gemtrain.data.dataset import DATASETS, Dataset
 from gemtrain.evaluation.baselines import COLOUR_AND_TEXTURE, colour_histograms, forest, local_binary_patterns
 from gemtrain.evaluation.metrics import ranks
-from gemtrain.scoring.confidence_intervals import GroupBootstrap
 
 FEATURES = {
     "colour": (colour_histograms,),

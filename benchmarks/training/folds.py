@@ -29,12 +29,12 @@ from benchmarks.training._cached_training import Training, TrainingResult, read_
 from benchmarks.training._gems68 import CROPS_OF, FOLDS, dataset_name, gems68, missing
 from gemkit.errors import UserError, run_command
 from gemkit.html import markdown_table
+from gemkit.stats.calibration import calibration_error
+from gemkit.stats.confidence_intervals import GroupBootstrap
 from gemtrain.evaluation.metrics import TOP, ranks
 from gemtrain.evaluation.predictions import Predictions
 from gemtrain.recipe import load_recipe
 from gemtrain.report.compare import compare
-from gemtrain.scoring.calibration import calibration_error
-from gemtrain.scoring.confidence_intervals import GroupBootstrap
 
 PLAIN = "plain-efficientnet_lite0:canny"
 OURS = "gemscrape-efficientnet_lite0:kept"

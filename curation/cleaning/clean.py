@@ -12,8 +12,9 @@ import pyarrow as pa
 from curation.cleaning.decisions import Decision, read_decisions
 from curation.cleaning.grouping import UnionFind
 from curation.cleaning.image_table import ImageTable, read_image_table
+from curation.cleaning.params import read_clean
 from curation.cleaning.rules import PHASES, Reason, Rule, load_rules
-from curation.params import read_clean, read_sites
+from curation.params import read_sites
 from curation.tables import CLEAN
 from curation.taxonomy.taxonomy import Label, Taxonomy, read_taxonomy
 from gemkit.errors import UserError

@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from curation.cropping.params import CropParams, read_crop
 from curation.cropping.rembg_model import provider
 from curation.cropping.rembg_weights import fetch
 from curation.cropping.segmentation import Stone
 from curation.cropping.square_crop import SegmentedImage, cut_stone, read_image, segment_file
-from curation.params import CropParams, read_crop, read_limits
+from curation.params import read_limits
 from curation.tables import CLEAN, CROP_RECORD, CROPS
 from gemkit.errors import UserError
 from gemkit.executor.base import GivenUp, Limits

@@ -6,10 +6,10 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from curation.cropping.params import CropParams
 from curation.cropping.segmentation import Box, Stone, find_stone
 from curation.imaging.centre_crop import stored_side
 from curation.imaging.resize import halve
-from curation.params import CropParams
 from gemkit.errors import UserError
 from gemkit.image_codec import Decoded, ImageError, decode
 

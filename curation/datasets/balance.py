@@ -11,9 +11,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from curation.cropping.params import read_crop
 from curation.datasets.orientations import Orientation, balanced_pairs, orient, orientations
+from curation.datasets.params import DatasetParams, read_balance
 from curation.imaging.centre_crop import stored_side
-from curation.params import DatasetParams, read_balance, read_crop
 from curation.tables import CLEAN, CROP_RECORD, CROPS, DATASET, SPLIT, SPLITS
 from gemkit.errors import UserError
 from gemkit.executor.local import map_shards

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from curation.params import SplitParams, read_split
+from curation.datasets.params import SplitParams, read_split
 from curation.tables import CLEAN, SPLIT, SPLITS
 from gemkit.errors import UserError
 from gemkit.tables import read_table, write_table

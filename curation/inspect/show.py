@@ -4,11 +4,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+from curation.cropping.params import read_crop
 from curation.cropping.rembg_weights import fetch
 from curation.cropping.square_crop import cut_stone, segment_file
 from curation.imaging.centre_crop import cut_centre
 from curation.inspect.visualise import draw_steps, step_strip
-from curation.params import read_crop
 from gemkit.image_codec import encode_png
 from gemkit.tables import write_bytes
 

@@ -1,15 +1,17 @@
 """The command `steps`: draw how the stones of a few kept images are found, as one figure for the docs."""
 
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
 from pathlib import Path
 
 from curation.cropping.crop import KeptImage, kept_images, without_stone
+from curation.cropping.params import CropParams, read_crop
 from curation.cropping.rembg_weights import fetch
 from curation.cropping.square_crop import SegmentedImage, cut_stone, segment_file
 from curation.inspect.visualise import draw_steps, step_strip
-from curation.params import CropParams, read_crop, read_limits
-from gemkit.executor.base import GivenUp
+from curation.params import read_limits
+from gemkit.executor.base import GivenUp, Limits
 from gemkit.executor.local import map_items
 from gemkit.image_codec import encode_png
 from gemkit.tables import write_bytes
@@ -28,12 +30,9 @@ def steps(params_path: Path) -> dict[str, object]:
     examples = _examples()
     if params.removal != "classical":
         fetch(params.model)
-    strips = [
-        (image.variety, _whole_strip(image, params) if isinstance(strip, GivenUp) else strip)
-        for finished in map_items(partial(_strip, params=params), examples, limits)
-        for image, strip in finished
-    ]
-    write_bytes(FIGURE, draw_steps(sorted(strips)))
+    strips = dict(_drawn(_strip, examples, params, limits))
+    strips |= _drawn(_whole_strip, [image for image in examples if image not in strips], params, limits)
+    write_bytes(FIGURE, draw_steps(sorted((image.variety, strip) for image, strip in strips.items())))
     return {"images": len(strips), "written": str(FIGURE)}
 
 
@@ -43,13 +42,24 @@ def _examples() -> list[KeptImage]:
     return list(islice((first[variety] for variety in sorted(first)), _ROWS))
 
 
+def _drawn(
+    draw: Callable[..., bytes],
+    images: list[KeptImage],
+    params: CropParams,
+    limits: Limits,
+) -> Iterator[tuple[KeptImage, bytes]]:
+    """Each image that stays within the limits, and its strip as PNG."""
+    for finished in map_items(partial(draw, params=params), images, limits):
+        yield from ((image, strip) for image, strip in finished if not isinstance(strip, GivenUp))
+
+
 def _strip(image: KeptImage, params: CropParams) -> bytes:
-    return _drawn(segment_file(image.path, params), params)
+    return _encoded(segment_file(image.path, params), params)
 
 
 def _whole_strip(image: KeptImage, params: CropParams) -> bytes:
-    return _drawn(without_stone(image.path), params)
+    return _encoded(without_stone(image.path), params)
 
 
-def _drawn(segmented: SegmentedImage, params: CropParams) -> bytes:
+def _encoded(segmented: SegmentedImage, params: CropParams) -> bytes:
     return encode_png(step_strip(segmented, cut_stone(segmented, params), params))

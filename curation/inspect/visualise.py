@@ -3,10 +3,10 @@
 import cv2
 import numpy as np
 
+from curation.cropping.params import CropParams
 from curation.cropping.segmentation import Box
 from curation.cropping.square_crop import Crop, SegmentedImage
 from curation.imaging.centre_crop import cut_centre
-from curation.params import CropParams
 from gemkit.image_codec import decode_rgb, encode_png
 
 STEPS = ("original", "edges", "mask", "box", "crop")

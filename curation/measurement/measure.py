@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from curation.params import MeasureParams, read_limits, read_measure
+from curation.measurement.params import MeasureParams, read_measure
+from curation.params import read_limits
 from curation.tables import MEASURED
 from gemkit.errors import UserError
 from gemkit.executor.base import GivenUp

@@ -3,8 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+from curation.cleaning.params import read_clean
 from curation.cleaning.rules import load_rules
-from curation.params import read_balance, read_clean, read_crop, read_sites
+from curation.cropping.params import read_crop
+from curation.datasets.params import read_balance
+from curation.params import read_sites
 from curation.report.cleaning import describe_cleaning
 from curation.report.crops import describe_crops
 from curation.report.data import read_images

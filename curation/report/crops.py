@@ -8,9 +8,9 @@ import numpy as np
 from PIL import Image
 
 from curation.cropping.crop import CROPS_FOLDER
+from curation.cropping.params import CropParams
 from curation.imaging.centre_crop import cut_centre, stored_side
 from curation.inspect.steps import FIGURE as STEPS_FIGURE
-from curation.params import CropParams
 from curation.report.data import Images
 from curation.report.sampling import absent, commonest
 from curation.report.thumbnails import Album, Frame, Thumbnail, data_uri, thumbnail_uri

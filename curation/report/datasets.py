@@ -9,7 +9,7 @@ from PIL import Image
 
 from curation.datasets.balance import DATASETS_FOLDER
 from curation.datasets.orientations import Orientation, orient, orientations
-from curation.params import BalanceParams, DatasetParams
+from curation.datasets.params import BalanceParams, DatasetParams
 from curation.report.crops import crops_missing, first_crops
 from curation.report.data import Images
 from curation.report.sampling import absent, evenly

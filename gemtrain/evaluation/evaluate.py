@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from gemkit.stats.calibration import brier, calibration_error, log_loss
+from gemkit.stats.confidence_intervals import GroupBootstrap, interval
 from gemkit.tables import write_text
 from gemtrain.data.dataset import Dataset
 from gemtrain.evaluation.baselines import forest, majority
@@ -23,8 +25,6 @@ from gemtrain.evaluation.metrics import (
 from gemtrain.evaluation.outputs import PLOTS, draw_figures, metrics_path, rounded, write_tables
 from gemtrain.evaluation.predictions import predictions_path, write_predictions
 from gemtrain.model_store import model_folder, read_history, read_trained
-from gemtrain.scoring.calibration import brier, calibration_error, log_loss
-from gemtrain.scoring.confidence_intervals import GroupBootstrap, interval
 from gemtrain.scoring.model_outputs import predict_split
 from gemtrain.scoring.selective_prediction import Confidence
 

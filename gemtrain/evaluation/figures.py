@@ -11,9 +11,9 @@ from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from gemkit.stats.calibration import calibration_error, reliability
 from gemkit.tables import replaced
 from gemtrain.evaluation.metrics import confusion, similar_together
-from gemtrain.scoring.calibration import calibration_error, reliability
 
 matplotlib.use("Agg")
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from gemtrain.scoring.confidence_intervals import GroupBootstrap, Interval, interval, wilson
+from gemkit.stats.confidence_intervals import GroupBootstrap, Interval, interval, wilson
 
 TOP = (1, 3, 5)
 

@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gemkit.stats.calibration import calibration_error
+from gemkit.stats.confidence_intervals import GroupBootstrap, Interval, wilson
 from gemtrain.data.dataset import Split
 from gemtrain.export.latency import median_milliseconds
 from gemtrain.export.onnx_graph import INPUT, Calibrated, open_session
-from gemtrain.scoring.calibration import calibration_error
-from gemtrain.scoring.confidence_intervals import GroupBootstrap, Interval, wilson
 
 PYTORCH = "PyTorch"
 
@@ -34,7 +34,7 @@ class Measured:
     """The measurements of a file, or of PyTorch itself (`bytes` is None).
 
     `agreement`: the share of images with the same first class as PyTorch. `loss`: how much lower its top-1 is
-    than that of PyTorch. `calibration_error` as in `gemtrain.scoring.calibration`. `milliseconds` per image,
+    than that of PyTorch. `calibration_error` as in `gemkit.stats.calibration`. `milliseconds` per image,
     by number of threads.
     """
 

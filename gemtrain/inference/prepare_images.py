@@ -18,7 +18,7 @@ from gemtrain.importers.image_folder import SUFFIXES
 from gemtrain.importers.normalise import normalise
 
 if TYPE_CHECKING:
-    from curation.params import CropParams
+    from curation.cropping.params import CropParams
 
 #: Left, top, right, bottom.
 Box = tuple[int, int, int, int]
@@ -92,8 +92,8 @@ def crop_settings(metadata: dict[str, Any]) -> "CropParams | None":
         return None
     try:
         from curation.cropping.crop import VERSION
+        from curation.cropping.params import CropParams
         from curation.cropping.rembg_weights import fetch, local_weights
-        from curation.params import CropParams
     except ImportError as error:
         raise UserError(
             f"This model needs cropped images, and the package '{error.name}' that crops them is missing; "

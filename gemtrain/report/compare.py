@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from gemkit.errors import UserError
+from gemkit.stats.confidence_intervals import GroupBootstrap, Interval, interval, sign_probability
 from gemtrain.evaluation.metrics import TOP, ranks
 from gemtrain.evaluation.predictions import Predictions, read_predictions
-from gemtrain.scoring.confidence_intervals import GroupBootstrap, Interval, interval, sign_probability
 
 
 @dataclass(frozen=True)

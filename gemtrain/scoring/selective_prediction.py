@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from gemkit.stats.calibration import apply_temperature, fit_temperature
+from gemkit.stats.confidence_intervals import wilson
 from gemtrain.data.dataset import Split
 from gemtrain.models.classifier import Classifier
-from gemtrain.scoring.calibration import apply_temperature, fit_temperature
-from gemtrain.scoring.confidence_intervals import wilson
 from gemtrain.scoring.model_outputs import predict
 
 #: The least accuracy on accepted validation images, and the least lower end of its 95 % interval.

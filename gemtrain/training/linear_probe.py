@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gemtrain.scoring.calibration import best_temperature, log_loss, softmax
+from gemkit.stats.calibration import best_temperature, log_loss, softmax
 
 #: Values tried of scikit-learn's C, the inverse regularisation strength.
 _STRENGTHS = (0.001, 0.01, 0.1)

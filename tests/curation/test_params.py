@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from curation.params import read_measure
+from curation.measurement.params import read_measure
 from gemkit.errors import UserError
 
 

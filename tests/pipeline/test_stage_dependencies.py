@@ -24,8 +24,9 @@ ENTRIES = {
 }
 
 #: Modules that stages import but that cannot change the values in their results: error messages, executors,
-#: progress, the memo, the file format of tables, and the validation of settings.
+#: progress, the memo, the file format of tables, limits, and how settings are read and validated.
 NO_EFFECT = (
+    "curation/params.py",
     "gemkit/__init__.py",
     "gemkit/errors.py",
     "gemkit/executor",
@@ -68,7 +69,7 @@ def closure_of(stage: str) -> set[Path]:
 
 def without_effect(file: Path, stage: str) -> bool:
     """Whether the file cannot change the result of the stage."""
-    if file.name == "__init__.py" and len(file.parts) == 2:
+    if file.name == "__init__.py" and (len(file.parts) == 2 or not (ROOT / file).stat().st_size):
         return True
     # Tables of other packages are only validated when they are read.
     own = ENTRIES[stage].partition(".")[0]

@@ -5,8 +5,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from curation.cleaning.params import read_clean
 from curation.cleaning.rules import load_rules
-from curation.params import read_balance, read_clean, read_crop, read_measure, read_sites, read_split
+from curation.cropping.params import read_crop
+from curation.datasets.params import read_balance, read_split
+from curation.measurement.params import read_measure
+from curation.params import read_sites
 from gemtrain.models.lookup import find_network, network_names
 from gemtrain.recipe import check_evaluate_section, load_recipe, load_settings, recipe_names
 from scraper.params import crawl_params

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from benchmarks._shared import GEMS68
+from curation.cropping.params import CropParams
 from curation.cropping.segmentation import find_stone
 from curation.cropping.square_crop import (
     Crop,
@@ -19,7 +20,6 @@ from curation.cropping.square_crop import (
     square_around,
 )
 from curation.imaging.centre_crop import cut_centre
-from curation.params import CropParams
 from tests.helpers.stone_images import COLOURS, RADIUS, TRUE_BOX, disc, iou, stone_image
 
 PARAMS = CropParams(removal="classical", size=112, margin=0.06)

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from curation.datasets.balance import balance, make_plan
 from curation.datasets.orientations import Orientation, orientations
+from curation.datasets.params import DatasetParams
 from curation.imaging.centre_crop import cut_centre, stored_side
-from curation.params import DatasetParams
 from curation.tables import CROPS, DATASET, SPLIT, SPLITS
 from gemkit.errors import UserError
 from gemkit.executor.local import map_shards

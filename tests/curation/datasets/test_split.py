@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from curation.datasets.params import SplitParams
 from curation.datasets.split import assign, split
-from curation.params import SplitParams
 from curation.tables import CLEAN, SPLIT
 from gemkit.errors import UserError
 from gemkit.tables import read_table, write_table

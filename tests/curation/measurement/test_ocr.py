@@ -6,7 +6,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from curation.measurement.measure import StoredImage, measure_image
-from curation.params import MeasureParams
+from curation.measurement.params import MeasureParams
 from tests.helpers.encoded_images import half_red
 
 

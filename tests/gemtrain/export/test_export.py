@@ -17,6 +17,8 @@ import pytest
 import torch
 from PIL import Image
 
+from gemkit.stats.calibration import apply_temperature, fit_temperature
+from gemkit.stats.confidence_intervals import Interval
 from gemkit.tables import read_table
 from gemtrain.data.dataset import Dataset
 from gemtrain.export import export as exporting
@@ -26,8 +28,6 @@ from gemtrain.export.onnx_graph import Calibrated, open_session, run_session, to
 from gemtrain.models.classifier import Classifier
 from gemtrain.models.factory import build_model
 from gemtrain.models.lookup import find_network, network_names
-from gemtrain.scoring.calibration import apply_temperature, fit_temperature
-from gemtrain.scoring.confidence_intervals import Interval
 from gemtrain.scoring.model_outputs import predict
 from gemtrain.scoring.selective_prediction import Confidence
 from gemtrain.tables import PREDICTIONS

@@ -17,11 +17,11 @@ from PIL import Image
 
 from curation.cropping.crop import VERSION
 from curation.tables import CLEAN
+from gemkit.stats.calibration import apply_temperature, fit_temperature
 from gemkit.tables import read_table
 from gemtrain.cli import main
 from gemtrain.inference.predict import predict_images
 from gemtrain.inference.prepare_images import PreparedImage, Skipped, prepare_images
-from gemtrain.scoring.calibration import apply_temperature, fit_temperature
 from gemtrain.tables import PREDICTIONS
 
 PREDICTED = Path("data/predictions/d1k/gemnet.parquet")

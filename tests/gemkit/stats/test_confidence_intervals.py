@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gemkit.stats.confidence_intervals import GroupBootstrap, interval, sign_probability, wilson
 from gemtrain.evaluation.metrics import macro, macro_intervals, per_class
-from gemtrain.scoring.confidence_intervals import GroupBootstrap, interval, sign_probability, wilson
 from tests.helpers.clustered_hits import clustered
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gemtrain.scoring.calibration import (
+from gemkit.stats.calibration import (
     apply_temperature,
     brier,
     calibration_error,

@@ -1,0 +1,32 @@
+"""The section `crop` of `params.yaml`."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from curation.params import moved_limits, read_section
+from gemkit.strict_model import StrictModel
+
+
+class CropParams(StrictModel):
+    """`removal`: how the stone's mask is found: by the background's colour (`classical`), by the network
+    `model` (`rembg`), or `auto`: classical if the background is uniform and the mask passes its check, else
+    by the network.
+
+    `background`: the background of the crop; `stones`: crop the largest stone, or all in one square; `size`:
+    side of the visible square, pixels; `margin`: on each side, as a share of the stone's longer side.
+    """
+
+    renamed_keys = moved_limits("crop")
+
+    removal: Literal["auto", "classical", "rembg"] = "auto"
+    model: str = "u2netp"
+    background: Literal["black", "white", "transparent", "kept"] = "black"
+    stones: Literal["largest", "all"] = "largest"
+    size: Annotated[int, Field(ge=16, le=2048)]
+    margin: Annotated[float, Field(ge=0, le=1)] = 0.06
+
+
+def read_crop(path: Path) -> CropParams:
+    return read_section(path, "crop", CropParams)

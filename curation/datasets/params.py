@@ -1,0 +1,54 @@
+"""The sections `split` and `balance` of `params.yaml`."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, PositiveInt, model_validator
+
+from curation.params import read_section
+from gemkit.strict_model import StrictModel
+
+
+class SplitParams(StrictModel):
+    validation: Annotated[float, Field(ge=0, lt=1)] = 0.15
+    test: Annotated[float, Field(ge=0, lt=1)] = 0.15
+    folds: Annotated[int, Field(ge=2, le=20)] = 5
+    seed: int = 0
+
+    @model_validator(mode="after")
+    def _leave_some_for_training(self) -> "SplitParams":
+        if self.validation + self.test >= 1:
+            raise ValueError("validation and test together must be less than 1")
+        return self
+
+
+class DatasetParams(StrictModel):
+    """One dataset. `plain` uses the images unchanged; `balanced` needs `target` and `minimum`."""
+
+    kind: Literal["balanced", "plain"] = "balanced"
+    target: PositiveInt | None = None
+    minimum: PositiveInt | None = None
+
+    @model_validator(mode="after")
+    def _only_balanced_has_a_target(self) -> "DatasetParams":
+        given = [name for name in ("target", "minimum") if getattr(self, name) is not None]
+        if self.kind == "plain" and given:
+            raise ValueError(f"a plain dataset has no {given[0]}")
+        if self.kind == "balanced" and len(given) < 2:
+            raise ValueError("a balanced dataset needs target and minimum")
+        if self.target is not None and self.minimum is not None and self.minimum > self.target:
+            raise ValueError("minimum must not be more than target")
+        return self
+
+
+class BalanceParams(StrictModel):
+    orientations: Literal[1, 2, 4, 8, 16] = 16
+    datasets: dict[str, DatasetParams] = Field(default_factory=dict)
+
+
+def read_split(path: Path) -> SplitParams:
+    return read_section(path, "split", SplitParams)
+
+
+def read_balance(path: Path) -> BalanceParams:
+    return read_section(path, "balance", BalanceParams)
