@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from curation.cleaning.params import read_clean
-from curation.cleaning.rules import load_rules
+from curation.cleaning.rule_set import load_rules
 from curation.cropping.params import read_crop
 from curation.datasets.params import read_balance
 from curation.params import read_sites

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -85,9 +86,9 @@ def describe_crops(images: Images, params: CropParams, album: Album) -> Crops:
     )
 
 
-def first_crops(wanted: Collection[str], columns: Collection[str] = ()) -> dict[str, dict]:
+def first_crops(wanted: Collection[str], columns: Collection[str] = ()) -> dict[str, dict[str, Any]]:
     """The rows of CROPS with these sha256; stops reading at the last of them."""
-    found: dict[str, dict] = {}
+    found: dict[str, dict[str, Any]] = {}
     for batch in read_rows(CROPS_FOLDER, CROPS, ["image", "sha256", *columns]):
         names = batch["sha256"].to_pylist()
         for index in (index for index, sha256 in enumerate(names) if sha256 in wanted):

@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -193,7 +194,7 @@ def _dataset(
     )
 
 
-def _extremes(counts: Counter) -> tuple[int, int]:
+def _extremes(counts: Counter[Any]) -> tuple[int, int]:
     return (min(counts.values()), max(counts.values())) if counts else (0, 0)
 
 
