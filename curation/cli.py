@@ -77,7 +77,7 @@ def report_command(
     """Write a page about the dataset: sources, classes, dropped images, duplicates, split."""
     from curation.report import report
 
-    _show("report", report(params, output))
+    _show("report", vars(report(params, output)))
 
 
 @app.command("show")

@@ -12,8 +12,7 @@ from curation.cleaning.decisions import Decision, read_decisions
 from curation.cleaning.duplicates import find_duplicates
 from curation.cleaning.grouping import group_images, stock_photos
 from curation.cleaning.image_table import ImageTable, read_image_table
-from curation.cleaning.label import find as label_findings
-from curation.cleaning.label import resolve_labels
+from curation.cleaning.label import find_problems, resolve_labels
 from curation.cleaning.params import read_clean
 from curation.cleaning.reasons import Finding, Reason
 from curation.cleaning.rule_set import LABEL, RuleSet, load_rules
@@ -66,7 +65,7 @@ def apply_rules(
     remaining = _remaining(images, found, decided)
     duplicates = find_duplicates(images, remaining & images.decoded, rules.on_duplicates)
     labels = resolve_labels(images, duplicates, taxonomy, decided)
-    found += [*duplicates.reasons, *(Reason.of(LABEL, finding) for finding in label_findings(labels))]
+    found += [*duplicates.reasons, *(Reason.of(LABEL, finding) for finding in find_problems(labels))]
     stock = stock_photos(images, duplicates)
     group_ids = group_images(images, remaining & ~stock, duplicates)
     named = np.array([label.variety is not None for label in labels], bool)

@@ -39,7 +39,7 @@ def resolve_labels(
     return labels
 
 
-def find(labels: Sequence[Label]) -> Iterator[Finding]:
+def find_problems(labels: Sequence[Label]) -> Iterator[Finding]:
     """A finding for each image whose label has a problem."""
     for row, label in enumerate(labels):
         if label.problem is not None:

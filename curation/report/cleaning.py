@@ -33,12 +33,14 @@ class ClassCount:
 
 @dataclass(frozen=True)
 class Threshold:
-    """One threshold of a rule and the images that crossed it; None for images dropped without a number.
+    """One threshold of a rule and the images whose `measurement` crossed it.
 
-    `samples` are ordered from the closest to the clearest case; `near` are kept images on the other side.
+    Both are None for images dropped without a number. `samples` are ordered from the closest to the clearest
+    case; `near` are kept images on the other side.
     """
 
     value: float | None
+    measurement: str | None
     dropped: int
     samples: list[Thumbnail]
     near: list[Thumbnail]
@@ -168,10 +170,11 @@ def _thresholds(reasons: list[Reason], images: Images, album: Album) -> list[Thr
 
 
 def _threshold(limit: _Limit, reasons: list[Reason], images: Images, album: Album) -> Threshold:
-    threshold = limit.threshold
+    threshold, measurement = limit
     order = sorted(reasons, key=lambda reason: (abs((reason.value or 0) - (threshold or 0)), reason.row))
     return Threshold(
         threshold,
+        measurement,
         len(reasons),
         [_sample(reason, images, album) for reason in evenly(order, _SAMPLES)],
         _near(limit, reasons, images, album),

@@ -88,9 +88,9 @@ def cleaned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
 @pytest.fixture(scope="module")
 def page_of_cleaned(cleaned: dict[str, str]) -> Path:
     summary = report(Path("params.yaml"))
-    assert (summary["images"], summary["kept"], summary["unreadable images"]) == (12, 2, 3)
-    assert summary["left out"] == ["crops", "split", "datasets"]
-    return Path(summary["page"]).absolute()
+    assert (summary.images, summary.kept, summary.unreadable_images) == (12, 2, 3)
+    assert summary.left_out == ["crops", "split", "datasets"]
+    return summary.page.absolute()
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +134,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for dataset in datasets:
             balance(Path("params.yaml"), dataset)
         summary = report(Path("params.yaml"), folder / "page.html")
-    assert (summary["left out"], summary["unreadable images"]) == ([], 0)
+    assert (summary.left_out, summary.unreadable_images) == ([], 0)
     return folder / "page.html"
 
 
@@ -256,7 +256,7 @@ def test_without_raw_tables_the_other_sections_are_there(cleaned: dict[str, str]
         for path in (raw, measured):
             path.with_suffix(".away").rename(path)
     parsed = html.fromstring((tmp_path / "page.html").read_text())
-    assert "sources" in summary["left out"]
+    assert "sources" in summary.left_out
     assert "gemscrape crawl --site shop" in text_of(parsed, "sources")
     assert "value 5, threshold 3" in figures_of(parsed, cleaned["long"])[0]
 
@@ -346,7 +346,7 @@ def test_crops_of_another_size_are_reported(
     params["crop"]["size"] = 224
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
     summary = report(tmp_path / "params.yaml", tmp_path / "page.html")
-    assert "crops" in summary["left out"]
+    assert "crops" in summary.left_out
     parsed = html.fromstring((tmp_path / "page.html").read_text(encoding="utf-8"))
     assert "'crop.size' 224" in text_of(parsed, "crops")
     assert "'crop.size' 224" in text_of(parsed, "orientations")
@@ -378,7 +378,7 @@ def test_each_threshold_of_a_rule_has_its_samples(
     rule = parsed.get_element_by_id("rule-shape")
     assert "1 image" in rule.find_class("tag")[0].text_content()
     titles = [title.text for title in rule.xpath("h4")]
-    assert "threshold of 2.5," in titles[0] and "threshold of 3," in titles[2]
+    assert "threshold of 2.5 (aspect ratio)," in titles[0] and "threshold of 3 (aspect ratio)," in titles[2]
     assert titles[1] == titles[3] == "Kept, nearest to that threshold"
     galleries = rule.find_class("photos")
     assert [len(figures_of(gallery, cleaned["long"])) for gallery in galleries] == [1, 0, 1, 0]
