@@ -13,7 +13,7 @@ from gemkit.executor.base import Limits
 from gemkit.params import load_params, validate_section
 from gemkit.strict_model import StrictModel
 
-Section = TypeVar("Section", bound=StrictModel)
+Model = TypeVar("Model", bound=StrictModel)
 
 
 class ItemLimits(StrictModel):
@@ -36,10 +36,9 @@ def moved_limits(stage: str) -> dict[str, str]:
     return {key: f"limits.{stage}.{key}" for key in ItemLimits.model_fields}
 
 
-def read_section(path: Path, key: str, model: type[Section]) -> Section:
+def read_section(path: Path, key: str, model: type[Model]) -> Model:
     """Validate a section with its pydantic model. Raises UserError that names the first wrong key."""
-    section: Section = validate_section(path, load_params(path), key, model)
-    return section
+    return validate_section(path, load_params(path), key, model)
 
 
 def read_limits(path: Path, stage: Literal["measure", "crop"]) -> Limits:
