@@ -1,7 +1,8 @@
 """The command `gemcurate`: turn raw images into measurements, decisions, crops, a split and datasets."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -38,7 +39,7 @@ def clean_command(params: Params = DEFAULT_PATH) -> None:
     """Decide which images are kept, with a reason for each that is not."""
     from curation.cleaning.clean import clean
 
-    _show("clean", clean(params))
+    _show("clean", clean(params).to_json())
 
 
 @app.command("crop")
@@ -76,7 +77,7 @@ def report_command(
     """Write a page about the dataset: sources, classes, dropped images, duplicates, split."""
     from curation.report import report
 
-    _show("report", report(params, output))
+    _show("report", vars(report(params, output)))
 
 
 @app.command("show")
@@ -174,7 +175,7 @@ def taxonomy_links(
         typer.echo(f"{listing.images:>7,}  {listing}")
 
 
-def _show(title: str, summary: dict[str, Any]) -> None:
+def _show(title: str, summary: Mapping[str, object]) -> None:
     """Print a stage's summary; a nested dictionary becomes a section."""
     from rich.console import Console
     from rich.table import Table

@@ -54,13 +54,16 @@ MEASURED = pa.schema(
     ]
 )
 
-#: One reason to drop an image: the rule, the value it saw, the threshold it crossed, and text for people.
+#: One reason to drop an image. Null fields do not apply to the rule.
 REASON = pa.struct(
     [
         ("rule", pa.string()),
-        ("value", pa.float64()),
-        ("threshold", pa.float64()),
-        ("detail", pa.string()),
+        ("kind", pa.string()),  # variant of the rule (border_component, skin, …), or its name if it has one
+        ("measurement", pa.string()),  # column of MEASURED, or a number made from them (aspect_ratio, …)
+        ("value", pa.float64()),  # the measurement of this image
+        ("threshold", pa.float64()),  # that it crossed
+        ("other_sha256", pa.string()),  # the image that is kept instead of this copy
+        ("text", pa.string()),  # for people only
     ]
 )
 

@@ -22,7 +22,7 @@ from benchmarks.curation._ground_truth import NEAR_COPIES, RULES_FOR, SCOPES, ne
 from curation.cleaning.clean import apply_rules
 from curation.cleaning.image_table import read_image_table
 from curation.cleaning.params import read_clean
-from curation.cleaning.rules import load_rules
+from curation.cleaning.rule_set import load_rules
 from curation.measurement.measure import RAW, measure
 from curation.taxonomy.taxonomy import Taxonomy, normalise, read_taxonomy
 from gemkit.executor.local import map_shards
@@ -111,8 +111,8 @@ def score_cases(catalogue: Catalogue, cases: list[Case], params_path: Path, taxo
     truth = _store(catalogue, cases)
     measure(SITE, params_path)
     rules = load_rules(read_clean(params_path).rules)
-    rows = apply_rules(read_image_table([SITE]), rules, taxonomy, {})[0].to_pylist()
-    found = {row["sha256"]: {reason["rule"] for reason in row["reasons"]} for row in rows}
+    rows = apply_rules(read_image_table([SITE]), rules, taxonomy, {})
+    found = {row.sha256: {reason.rule for reason in row.reasons} for row in rows}
     telling = {sha256 for sha256, case in truth.items() if case.photo.telling_name}
     scores = [_score("file_name", truth, found, telling)]
     for rule, scope in SCOPES.items():
@@ -120,7 +120,7 @@ def score_cases(catalogue: Catalogue, cases: list[Case], params_path: Path, taxo
         scores.append(_score(rule, truth, found, expected, scope.tolerated))
     scores += _score_copies(truth, found)
     good = {case.original for case in truth.values() if case.photo.usable}
-    kept = {truth[row["sha256"]].original for row in rows if row["keep"]}
+    kept = {truth[row.sha256].original for row in rows if row.keep}
     rules_of: defaultdict[str, set[str]] = defaultdict(set)
     for sha256, case in truth.items():
         rules_of[case.original] |= found[sha256]

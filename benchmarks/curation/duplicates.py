@@ -30,7 +30,7 @@ from benchmarks.curation._shop import SITE, write_shop
 from benchmarks.peers._peers import imagededup
 from curation.cleaning.clean import clean
 from curation.cleaning.hamming_search import hamming, mirrored_pairs_within, pairs_within
-from curation.cleaning.rules.near_duplicate import Settings, confirm
+from curation.cleaning.near_duplicate import Settings, confirm
 from curation.measurement.perceptual_hash import THUMBNAIL, perceptual_hashes
 from curation.taxonomy.taxonomy import read_taxonomy
 from gemkit.image_codec import decode
@@ -229,7 +229,7 @@ def clean_shop(images: int = 140_000) -> None:
         start, cpu = time.perf_counter(), time.process_time()
         metrics = clean(Path("params.yaml"))
         seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
-    copies = metrics["dropped"]["near_duplicate"]
+    copies = metrics.dropped["near_duplicate"]
     print(f"clean: {images:,} images, {seconds:.1f} s (CPU {cpu:.1f} s), {copies:,} near-duplicates")
 
 

@@ -2,35 +2,33 @@
 
 import gc
 import json
-from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
+from curation.cleaning.clean_table import CleanMetrics, CleanRow, count, to_table
 from curation.cleaning.decisions import Decision, read_decisions
-from curation.cleaning.grouping import UnionFind
+from curation.cleaning.duplicates import find_duplicates
+from curation.cleaning.grouping import group_images, stock_photos
 from curation.cleaning.image_table import ImageTable, read_image_table
+from curation.cleaning.label import find_problems, resolve_labels
 from curation.cleaning.params import read_clean
-from curation.cleaning.rules import PHASES, Reason, Rule, load_rules
+from curation.cleaning.reasons import Finding, Reason
+from curation.cleaning.rule_set import LABEL, RuleSet, load_rules
 from curation.params import read_sites
-from curation.tables import CLEAN
-from curation.taxonomy.taxonomy import Label, Taxonomy, read_taxonomy
-from gemkit.errors import UserError
+from curation.taxonomy.taxonomy import Taxonomy, read_taxonomy
+from gemkit.arrays import Bools
 from gemkit.tables import write_table, write_text
 
 OUTPUT = Path("data/clean.parquet")
 METRICS = Path("metrics/clean.json")
 
-#: An image listed by more products than this is a stock photo: it belongs to no product and no group.
-STOCK_PRODUCTS = 3
-
 #: The rule name of a person's decision to drop.
 BY_HAND = "decision"
 
 
-def clean(params_path: Path) -> dict[str, Any]:
+def clean(params_path: Path) -> CleanMetrics:
     """Write data/clean.parquet and metrics/clean.json for the sites of the parameters; returns the metrics.
 
     Raises UserError for missing or invalid tables, parameters, taxonomy or decisions.
@@ -43,137 +41,61 @@ def clean(params_path: Path) -> dict[str, Any]:
         gc.enable()
 
 
-def _clean(params_path: Path) -> dict[str, Any]:
+def _clean(params_path: Path) -> CleanMetrics:
     settings = read_clean(params_path)
     rules = load_rules(settings.rules, params_path)
-    if "label" not in {rule.name for rule in rules}:
-        raise UserError(f"'{params_path}': 'clean.rules.label' cannot be false: every image needs a variety.")
     taxonomy = read_taxonomy(settings.taxonomy, settings.merge)
     decisions = read_decisions(settings.decisions, taxonomy)
-    table, metrics = apply_rules(read_image_table(read_sites(params_path)), rules, taxonomy, decisions)
-    write_table(OUTPUT, table)
-    write_text(METRICS, json.dumps(metrics, indent=2, ensure_ascii=False) + "\n")
+    rows = apply_rules(read_image_table(read_sites(params_path)), rules, taxonomy, decisions)
+    metrics = count(rows, rules.settings())
+    write_table(OUTPUT, to_table(rows))
+    write_text(METRICS, json.dumps(metrics.to_json(), indent=2, ensure_ascii=False) + "\n")
     return metrics
 
 
 def apply_rules(
-    images: ImageTable, rules: list[Rule], taxonomy: Taxonomy, decisions: dict[str, Decision]
-) -> tuple[pa.Table, dict[str, Any]]:
-    """Apply the rules and decisions; returns the table CLEAN and its metrics."""
-    reasons: defaultdict[int, list[tuple[str, Reason]]] = defaultdict(list)
+    images: ImageTable, rules: RuleSet, taxonomy: Taxonomy, decisions: Mapping[str, Decision]
+) -> list[CleanRow]:
+    """Apply the rules and people's decisions (by sha256); returns one row per image, in order."""
     decided = {row: decisions[sha256] for row, sha256 in enumerate(images.sha256) if sha256 in decisions}
-    kept_by_hand = {row for row, decision in decided.items() if decision.decision == "keep"}
+    found = [
+        *_dropped_by_hand(decided),
+        *(reason for rule in rules.on_images for reason in rule.find(images)),
+    ]
+    remaining = _remaining(images, found, decided)
+    duplicates = find_duplicates(images, remaining & images.decoded, rules.on_duplicates)
+    labels = resolve_labels(images, duplicates, taxonomy, decided)
+    found += [*duplicates.reasons, *(Reason.of(LABEL, finding) for finding in find_problems(labels))]
+    stock = stock_photos(images, duplicates)
+    group_ids = group_images(images, remaining & ~stock, duplicates)
+    named = np.array([label.variety is not None for label in labels], bool)
+    keep = _remaining(images, found, decided) & images.decoded & named
+    return [
+        CleanRow(*row)
+        for row in zip(
+            images.sha256, images.site, images.path, labels, images.products, stock.tolist(), group_ids,
+            _by_image(images, found), keep.tolist(), strict=True,
+        )
+    ]  # fmt: skip
+
+
+def _dropped_by_hand(decided: Mapping[int, Decision]) -> Iterator[Reason]:
     for row, decision in decided.items():
         if decision.decision == "drop":
-            reasons[row].append((BY_HAND, Reason(row, None, None, decision.note)))
-            images.dropped[row] = True
-    for phase in PHASES:
-        if phase == "labels":
-            images.labels = _labels(images, taxonomy, decided)
-        for rule in (rule for rule in rules if rule.phase == phase):
-            for reason in rule.find(images):
-                reasons[reason.row].append((rule.name, reason))
-        if phase == "image":
-            images.dropped[[row for row in reasons if row not in kept_by_hand]] = True
-
-    products = _products(images)
-    groups = _groups(images, products)
-    rows = []
-    for row, label in enumerate(images.labels):
-        found = sorted(reasons[row], key=lambda item: item[0])
-        keep = (not found or row in kept_by_hand) and label.variety is not None and bool(images.decoded[row])
-        rows.append(
-            {
-                "sha256": images.sha256[row],
-                "site": images.site[row],
-                "path": images.path[row],
-                "variety": label.variety,
-                "species": label.species,
-                "region": label.region,
-                "products": products[row],
-                "group_id": images.sha256[groups.find(row)],
-                "reasons": [{"rule": name, **reason._asdict()} for name, reason in found],
-                "keep": keep,
-            }
-        )
-    stock = sum(bool(listed) and not own for listed, own in zip(images.products, products, strict=True))
-    return pa.Table.from_pylist(rows, CLEAN), _metrics(rows, rules, stock)
+            yield Reason.of(BY_HAND, Finding(row, decision.note))
 
 
-def _copies(images: ImageTable) -> dict[int, list[int]]:
-    """Each kept image → the rows of its copies, itself included."""
-    copies: defaultdict[int, list[int]] = defaultdict(list)
-    for row in range(len(images)):
-        best = row
-        while images.copy_of[best] != best:
-            best = int(images.copy_of[best])
-        copies[best].append(row)
-    return copies
+def _remaining(images: ImageTable, found: Iterable[Reason], decided: Mapping[int, Decision]) -> Bools:
+    """The images without a reason, and those that a person keeps whatever the reasons."""
+    remaining = np.ones(len(images), bool)
+    remaining[[reason.row for reason in found]] = False
+    remaining[[row for row, decision in decided.items() if decision.decision == "keep"]] = True
+    return remaining
 
 
-def _labels(images: ImageTable, taxonomy: Taxonomy, decided: dict[int, Decision]) -> list[Label]:
-    """One label for an image and its copies: a person's, or else the one their class names resolve to."""
-    labels: list[Label] = [Label(None)] * len(images)
-    known: dict[frozenset[str], Label] = {}
-    for rows in _copies(images).values():
-        by_hand = [decided[row].variety for row in rows if row in decided and decided[row].variety]
-        names = frozenset().union(*(images.classes[row] for row in rows))
-        if by_hand and by_hand[0] is not None:
-            label = taxonomy.label(by_hand[0])
-        elif names in known:
-            label = known[names]
-        else:
-            label = known[names] = taxonomy.resolve(names)
-        for row in rows:
-            labels[row] = label
-    return labels
-
-
-def _products(images: ImageTable) -> list[list[str]]:
-    """The products of each image; none for a stock photo.
-
-    A stock photo is an image that, with its copies, more than STOCK_PRODUCTS products list.
-    """
-    products = list(images.products)
-    for rows in _copies(images).values():
-        if len({product for row in rows for product in images.products[row]}) > STOCK_PRODUCTS:
-            for row in rows:
-                products[row] = []
-    return products
-
-
-def _groups(images: ImageTable, products: list[list[str]]) -> UnionFind:
-    """Join images of one product and duplicates; stock photos and dropped images join nothing."""
-    groups = UnionFind(len(images))
-    stock = [bool(listed) and not own for own, listed in zip(products, images.products, strict=True)]
-    joins = ~images.dropped & ~np.array(stock, bool)
-    members: defaultdict[str, list[int]] = defaultdict(list)
-    for row in np.flatnonzero(joins):
-        for product in products[row]:
-            members[product].append(int(row))
-    for rows in members.values():
-        groups.union(rows)
-    for pairs in images.duplicate_pairs:
-        for pair in pairs[joins[pairs].all(axis=1)].tolist():
-            groups.union(pair)
-    return groups
-
-
-def _metrics(rows: list[dict[str, Any]], rules: list[Rule], stock: int) -> dict[str, Any]:
-    kept = [row for row in rows if row["keep"]]
-    dropped = Counter(rule for row in rows for rule in {reason["rule"] for reason in row["reasons"]})
-    conflicts = Counter(
-        reason["detail"]
-        for row in rows
-        for reason in row["reasons"]
-        if reason["rule"] == "label" and reason["detail"].startswith("conflict")
-    )
-    return {
-        "images": len(rows),
-        "kept": len(kept),
-        "groups": len({row["group_id"] for row in kept}),
-        "stock_photos": stock,
-        "dropped": {name: dropped[name] for name in sorted({rule.name for rule in rules} | set(dropped))},
-        "conflicts": dict(sorted(conflicts.items())),
-        "varieties": dict(sorted(Counter(row["variety"] for row in kept).items())),
-    }
+def _by_image(images: ImageTable, found: Iterable[Reason]) -> list[list[Reason]]:
+    """The reasons of each image, in order of rule."""
+    reasons: list[list[Reason]] = [[] for _ in range(len(images))]
+    for reason in sorted(found, key=lambda reason: reason.rule):
+        reasons[reason.row].append(reason)
+    return reasons

@@ -3,19 +3,20 @@
 import csv
 import re
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from curation.taxonomy.taxonomy import Taxonomy
 from gemkit.errors import UserError
 
 COLUMNS = ["sha256", "decision", "variety", "note"]
-DECISIONS = ("keep", "drop", "relabel")
+Kind = Literal["keep", "drop", "relabel"]
+DECISIONS: tuple[Kind, ...] = get_args(Kind)
 
 
 class Decision(NamedTuple):
     """`variety` is a taxonomy key, given only with "relabel"."""
 
-    decision: str
+    decision: Kind
     variety: str | None
     note: str
 
@@ -42,11 +43,12 @@ def read_decisions(path: Path, taxonomy: Taxonomy) -> dict[str, Decision]:
 
 
 def _decision(row: dict[str, str], taxonomy: Taxonomy, where: str) -> Decision:
-    sha256, decision, variety = row["sha256"], row["decision"], row["variety"] or None
+    sha256, variety = row["sha256"], row["variety"] or None
+    decision = next((kind for kind in DECISIONS if kind == row["decision"]), None)
     if not re.fullmatch("[0-9a-f]{64}", sha256 or ""):
         raise UserError(f"{where}: '{sha256}' is not the SHA-256 of an image (64 hexadecimal digits).")
-    if decision not in DECISIONS:
-        raise UserError(f"{where}: '{decision}' is not a decision; use {', '.join(DECISIONS)}.")
+    if decision is None:
+        raise UserError(f"{where}: '{row['decision']}' is not a decision; use {', '.join(DECISIONS)}.")
     if (decision == "relabel") != (variety is not None):
         raise UserError(f"{where}: 'relabel' needs a variety, and no other decision takes one.")
     if variety is not None and variety not in taxonomy.varieties:

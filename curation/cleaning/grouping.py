@@ -1,24 +1,42 @@
-"""Group images that belong together, and choose which of several copies to keep."""
+"""Group images that belong together, and tell which belong to no product."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 
 import numpy as np
 
+from curation.cleaning.duplicates import Duplicates
+from curation.cleaning.image_table import ImageTable
+from gemkit.arrays import Bools
 
-def choose_copies(pairs: np.ndarray, rank: np.ndarray) -> np.ndarray:
-    """For each image the index of the better image it is a copy of, its own if it is kept.
+#: An image listed by more products than this is a stock photo: it belongs to no product and no group.
+STOCK_PRODUCTS = 3
 
-    Images are visited from the best rank (0) on. Each becomes a copy of the best kept image that it forms a
-    pair with, so an image is never dropped over a chain: it forms a pair with the image kept instead.
+
+def stock_photos(images: ImageTable, duplicates: Duplicates) -> Bools:
+    """Which images are stock photos: with their copies, more than STOCK_PRODUCTS products list them."""
+    stock = np.zeros(len(images), bool)
+    for rows in duplicates.clusters:
+        if len({product for row in rows for product in images.products[row]}) > STOCK_PRODUCTS:
+            stock[[row for row in rows if images.products[row]]] = True
+    return stock
+
+
+def group_images(images: ImageTable, joins: Bools, duplicates: Duplicates) -> list[str]:
+    """The group of each image: the smallest sha256 of the images that products and duplicates join.
+
+    Only the images in `joins` join others.
     """
-    kept_for = np.arange(len(rank))
-    better = np.where(rank[pairs[:, 0]] < rank[pairs[:, 1]], pairs[:, 0], pairs[:, 1])
-    worse = pairs.sum(axis=1) - better
-    order = np.lexsort((rank[better], rank[worse]))
-    for one, other in zip(better[order], worse[order], strict=True):
-        if kept_for[one] == one and kept_for[other] == other:
-            kept_for[other] = one
-    return kept_for
+    groups = UnionFind(len(images))
+    members: defaultdict[str, list[int]] = defaultdict(list)
+    for row in np.flatnonzero(joins).tolist():
+        for product in images.products[row]:
+            members[product].append(row)
+    for rows in members.values():
+        groups.union(rows)
+    for pair in duplicates.pairs[joins[duplicates.pairs].all(axis=1)].tolist():
+        groups.union(pair)
+    return [images.sha256[groups.find(row)] for row in range(len(images))]
 
 
 class UnionFind:

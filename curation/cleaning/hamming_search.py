@@ -7,8 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
+import numpy.typing as npt
 
+from gemkit.arrays import Ints
 from gemkit.executor.base import worker_count
+
+#: Hashes, count × words.
+Codes = npt.NDArray[np.uint64]
 
 #: Maximum bits of a band's key; there is a table of all keys.
 _BAND_BITS = 18
@@ -17,7 +22,7 @@ _BAND_BITS = 18
 _BATCH = 1 << 16
 
 
-def pairs_within(codes: np.ndarray, radius: int) -> np.ndarray:
+def pairs_within(codes: Codes, radius: int) -> Ints:
     """All pairs (i < j) of codes at a Hamming distance of at most `radius`, as sorted rows of shape (n, 2).
 
     `codes`: count × words, uint64. The bits are cut into bands, each with its own radius, so that two codes
@@ -35,7 +40,7 @@ def pairs_within(codes: np.ndarray, radius: int) -> np.ndarray:
     return _expand(pairs, inverse.reshape(-1), counts)
 
 
-def _distinct_pairs(codes: np.ndarray, radius: int) -> np.ndarray:
+def _distinct_pairs(codes: Codes, radius: int) -> Ints:
     found = [np.empty(0, np.int64)]
     with ThreadPoolExecutor(worker_count()) as threads:  # NumPy releases the interpreter lock
         for start, end, flips in _bands(len(codes), 64 * codes.shape[1], radius):
@@ -49,7 +54,7 @@ def _distinct_pairs(codes: np.ndarray, radius: int) -> np.ndarray:
     return np.column_stack(np.divmod(numbers, len(codes)))
 
 
-def _sorted_unique(numbers: np.ndarray) -> np.ndarray:
+def _sorted_unique(numbers: Ints) -> Ints:
     """The distinct numbers, sorted; several times as fast as np.unique where nearly all are distinct."""
     numbers = np.sort(numbers)
     return numbers[np.diff(numbers, prepend=-1) > 0]
@@ -69,7 +74,7 @@ def _bands(count: int, bits: int, radius: int) -> list[tuple[int, int, int]]:
 
     def work(bands: list[tuple[int, int, int]]) -> float:
         return sum(
-            math.comb(end - start, flipped) * (1 + count / 2 ** (end - start))
+            math.comb(end - start, flipped) * (1 + count / (1 << (end - start)))
             for start, end, flips in bands
             for flipped in range(flips + 1)
         )
@@ -77,7 +82,7 @@ def _bands(count: int, bits: int, radius: int) -> list[tuple[int, int, int]]:
     return min((cut(bands) for bands in range(1, min(bits, radius + 1) + 1)), key=work)
 
 
-def _keys(codes: np.ndarray, start: int, end: int) -> np.ndarray:
+def _keys(codes: Codes, start: int, end: int) -> Ints:
     """Bits `start` to `end` of each code, as integers; bit 0 is the lowest of the first word."""
     word, shift = divmod(start, 64)
     keys = codes[:, word] >> np.uint64(shift)
@@ -96,12 +101,12 @@ def _masks(bits: int, flips: int) -> Iterator[int]:
 class _Band:
     """Codes sorted by their key in one band, and the start of each key of `bits` bits."""
 
-    def __init__(self, codes: np.ndarray, keys: np.ndarray, bits: int):
+    def __init__(self, codes: Codes, keys: Ints, bits: int):
         self._columns = np.ascontiguousarray(codes.T)
         self._keys = keys
         self._starts = np.searchsorted(keys, np.arange((1 << bits) + 1))
 
-    def pairs(self, radius: int, mask: int) -> tuple[np.ndarray, np.ndarray]:
+    def pairs(self, radius: int, mask: int) -> tuple[Ints, Ints]:
         """Indices of the pairs within the radius whose keys differ by the mask."""
         if mask:
             # Each such pair of keys is visited once: from the key without the mask's highest bit.
@@ -120,9 +125,7 @@ class _Band:
         left, right = zip(*found, strict=True)
         return np.concatenate(left), np.concatenate(right)
 
-    def _within(
-        self, radius: int, one: np.ndarray, first: np.ndarray, counts: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def _within(self, radius: int, one: Ints, first: Ints, counts: Ints) -> tuple[Ints, Ints]:
         """The pairs within the radius of each code in `one` and the `counts` codes from `first` on."""
         left = np.repeat(one, counts)
         right = np.arange(len(left)) + np.repeat(first - (np.cumsum(counts) - counts), counts)
@@ -134,7 +137,7 @@ class _Band:
         return left, right
 
 
-def _expand(pairs: np.ndarray, inverse: np.ndarray, counts: np.ndarray) -> np.ndarray:
+def _expand(pairs: Ints, inverse: Ints, counts: Ints) -> Ints:
     """Expand pairs of distinct codes to pairs of the images that have them."""
     members = np.argsort(inverse, kind="stable")
     starts = np.cumsum(counts) - counts
@@ -146,17 +149,17 @@ def _expand(pairs: np.ndarray, inverse: np.ndarray, counts: np.ndarray) -> np.nd
     other = members[starts[second] + number % counts[second]]
     once = (first != second) | (one < other)
     images = np.column_stack([np.minimum(one, other), np.maximum(one, other)])[once]
-    return images[np.lexsort((images[:, 1], images[:, 0]))]
+    in_order: Ints = images[np.lexsort((images[:, 1], images[:, 0]))]
+    return in_order
 
 
-def hamming(codes: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+def hamming(codes: Codes, pairs: Ints) -> Ints:
     """Hamming distance of each pair; `codes`: count × words, uint64."""
-    return np.bitwise_count(codes[pairs[:, 0]] ^ codes[pairs[:, 1]]).sum(axis=1, dtype=np.int64)
+    distances: Ints = np.bitwise_count(codes[pairs[:, 0]] ^ codes[pairs[:, 1]]).sum(axis=1, dtype=np.int64)
+    return distances
 
 
-def mirrored_pairs_within(
-    codes: np.ndarray, mirrored: np.ndarray, radius: int
-) -> tuple[np.ndarray, np.ndarray]:
+def mirrored_pairs_within(codes: Codes, mirrored: Codes, radius: int) -> tuple[Ints, Ints]:
     """Pairs of images within the radius, and pairs within it when one image is mirrored.
 
     `mirrored` holds the code of each image's mirror image. A pair may be in both; rows as in `pairs_within`.
@@ -164,6 +167,6 @@ def mirrored_pairs_within(
     count = len(codes)
     pairs = pairs_within(np.concatenate([codes, mirrored]), radius)
     straight = pairs[pairs[:, 1] < count]
-    crossed = pairs[(pairs[:, 0] < count) & (pairs[:, 1] >= count)] - [0, count]
+    crossed = pairs[(pairs[:, 0] < count) & (pairs[:, 1] >= count)] - np.array([0, count])
     crossed = np.sort(crossed[crossed[:, 0] != crossed[:, 1]], axis=1)
     return straight, np.column_stack(np.divmod(_sorted_unique(crossed[:, 0] * count + crossed[:, 1]), count))

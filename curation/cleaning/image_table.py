@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Collection
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -11,9 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curation.cleaning.content_classifier import MEASUREMENTS, ContentPredictions
+from curation.cleaning.hamming_search import Codes
+from curation.cleaning.measurements import measurement
 from curation.measurement.shape_features import FEATURE_NAMES
 from curation.tables import MEASURED
-from curation.taxonomy.taxonomy import Label
+from gemkit.arrays import Array, Bools, Bytes, Floats, Ints
 from gemkit.errors import UserError
 from gemkit.tables import read_table
 from scraper.tables import IMAGES
@@ -22,63 +25,53 @@ RAW = Path("data/raw")
 MEASURED_FOLDER = Path("data/measured")
 
 
+@dataclass(frozen=True, eq=False)
 class ImageTable:
     """One entry per distinct stored image, sorted by sha256.
 
     `classes`, `file_names` and `products` ("site/product_id") hold everything under which stores list an
-    image. Cleaning records its findings in `dropped` (by a person or by a rule on the image alone), `copy_of`
-    (index of the better copy that is kept instead, its own if it is kept), `duplicate_pairs` (pairs that show
-    the same image) and, for the rules on labels, `labels`.
+    image; `measured` holds its row of MEASURED.
     """
 
-    def __init__(
-        self,
-        sha256: list[str],
-        site: list[str],
-        path: list[str],
-        classes: list[frozenset[str]],
-        file_names: list[list[str]],
-        products: list[list[str]],
-        measured: pa.Table,
-    ):
-        self.sha256, self.site, self.path = sha256, site, path
-        self.classes, self.file_names, self.products = classes, file_names, products
-        self.measured = measured
-        self.dropped = np.zeros(len(sha256), bool)
-        self.copy_of = np.arange(len(sha256))
-        self.duplicate_pairs: list[np.ndarray] = []
-        self.labels: list[Label] = []
+    sha256: list[str]
+    site: list[str]
+    path: list[str]
+    classes: list[frozenset[str]]
+    file_names: list[list[str]]
+    products: list[list[str]]
+    measured: pa.Table
 
     def __len__(self) -> int:
         return len(self.sha256)
 
-    def floats(self, column: str) -> np.ndarray:
-        """A numeric column of MEASURED as float64, NaN where the image could not be decoded."""
-        return self.measured[column].cast(pa.float64()).to_numpy()
+    def floats(self, name: str) -> Floats:
+        """A measurement (`curation/cleaning/measurements.py`) of each image, NaN where it has none."""
+        return measurement(self.measured, name)
 
-    def strings(self, column: str) -> np.ndarray:
+    def strings(self, column: str) -> Array:
         """A text column of MEASURED as objects, None where it is null."""
-        return self.measured[column].to_numpy()
+        values: Array = self.measured[column].to_numpy()
+        return values
 
-    def vectors(self, column: str, length: int = 3) -> np.ndarray:
+    def vectors(self, column: str, length: int = 3) -> Floats:
         """A list column of MEASURED (Lab colours, boxes) as count × length, NaN where it is null."""
         values = np.full((len(self), length), np.nan)
         valid = self.measured[column].is_valid().to_numpy()
         values[valid] = self.measured[column].combine_chunks().flatten().to_numpy().reshape(-1, length)
         return values
 
-    def hashes(self, column: str) -> np.ndarray:
-        """A hash column of MEASURED as count × words, uint64; 0 where the image could not be decoded."""
+    def hashes(self, column: str) -> Codes:
+        """A hash column of MEASURED as count × words; 0 where the image could not be decoded."""
         return self._bytes(column).view(np.uint64)
 
     @cached_property
-    def thumbnails(self) -> np.ndarray:
+    def thumbnails(self) -> Bytes:
         """The column `thumbnail` as count × side × side × 3, uint8, RGB; black where it is null."""
         content = self._bytes("thumbnail")
         side = math.isqrt(content.shape[1] // 3)
         return content.reshape(-1, side, side, 3)
 
-    def _bytes(self, column: str) -> np.ndarray:
+    def _bytes(self, column: str) -> Bytes:
         """A fixed-size binary column as count × length, uint8; zeros where it is null."""
         size = MEASURED.field(column).type.byte_width
         values = self.measured[column].fill_null(bytes(size)).combine_chunks()
@@ -94,17 +87,17 @@ class ImageTable:
         return ContentPredictions(numbers | vectors)
 
     @cached_property
-    def has_text(self) -> np.ndarray:
+    def has_text(self) -> Bools:
         """Which images have readable text on them."""
         return np.array([text is not None for text in self.strings("text")], bool)
 
     @cached_property
-    def decoded(self) -> np.ndarray:
+    def decoded(self) -> Bools:
         """Which images could be decoded."""
         return np.array([error is None for error in self.strings("error")], bool)
 
     @cached_property
-    def rank(self) -> np.ndarray:
+    def rank(self) -> Ints:
         """Rank of each image by quality, best first: largest, then least compressed, then by sha256."""
         pixels = np.nan_to_num(self.floats("width") * self.floats("height"))
         order = np.lexsort((np.arange(len(self)), -self.floats("bytes"), -pixels))

@@ -2,8 +2,12 @@
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from curation.measurement.perceptual_hash import THUMBNAIL
+from gemkit.arrays import Array, Bools, Bytes, Floats
+
+Float32s = npt.NDArray[np.float32]
 
 #: Pairs per batch, so that a batch fits into the processor's cache.
 _CHUNK = 256
@@ -22,7 +26,7 @@ _PATCHES = 4
 _GAIN = (0.75, 1.35)
 
 
-def residual_variance(one: np.ndarray, other: np.ndarray, threshold: float) -> np.ndarray:
+def residual_variance(one: Float32s, other: Float32s, threshold: float) -> Floats:
     """Share of the variance of `one` that remains after registering `other` to it, 0 to 1, for each pair.
 
     Both hold `lightness` images. Shift, stretch and brightness are fitted in Gauss-Newton steps (Lucas and
@@ -35,7 +39,7 @@ def residual_variance(one: np.ndarray, other: np.ndarray, threshold: float) -> n
     return shares
 
 
-def lightness(thumbnails: np.ndarray) -> np.ndarray:
+def lightness(thumbnails: Bytes) -> Float32s:
     """Grey thumbnails, float32, slightly smoothed, since finer detail is sampled differently in a copy.
 
     `thumbnails`: count × THUMBNAIL × THUMBNAIL × 3, uint8, RGB.
@@ -50,7 +54,7 @@ def lightness(thumbnails: np.ndarray) -> np.ndarray:
     return smooth
 
 
-def colour_distance(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+def colour_distance(one: Float32s, other: Float32s) -> Float32s:
     """Root mean square distance in a* and b* of each pair of `colour_patches`, at equal brightness."""
     first, second = one.reshape(len(one), -1, 3), other.reshape(len(other), -1, 3)
     # Clipped white says nothing about the brightness.
@@ -58,10 +62,11 @@ def colour_distance(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     gain = (first * second * used).sum(axis=(1, 2)) / ((second**2 * used).sum(axis=(1, 2)) + 1)
     gain = np.where(used.any(axis=(1, 2)), np.clip(gain, *_GAIN), 1).astype(np.float32)
     shift = _lab(first) - _lab(np.minimum(second * gain[:, None, None], 255))
-    return np.sqrt((shift[..., 1:] ** 2).sum(axis=2).mean(axis=1))
+    distances: Float32s = np.sqrt((shift[..., 1:] ** 2).sum(axis=2).mean(axis=1))
+    return distances
 
 
-def colour_patches(thumbnails: np.ndarray) -> np.ndarray:
+def colour_patches(thumbnails: Bytes) -> Float32s:
     """Mean colours of a 4 × 4 grid over each thumbnail, count × 4 × 4 × 3, float32."""
     size = (_PATCHES, _PATCHES * len(thumbnails))
     rows = thumbnails.reshape(-1, THUMBNAIL, 3)
@@ -69,7 +74,7 @@ def colour_patches(thumbnails: np.ndarray) -> np.ndarray:
     return patches.reshape(len(thumbnails), _PATCHES, _PATCHES, 3).astype(np.float32)
 
 
-def _register(target: np.ndarray, source: np.ndarray, threshold: float) -> np.ndarray:
+def _register(target: Float32s, source: Float32s, threshold: float) -> Floats:
     """The smallest residual of each pair over the steps."""
     shares = np.ones(len(target))
     active = np.arange(len(target))
@@ -86,26 +91,27 @@ def _register(target: np.ndarray, source: np.ndarray, threshold: float) -> np.nd
     return shares
 
 
-def _pixel_centres() -> np.ndarray:
+def _pixel_centres() -> Float32s:
     """Centres of the pixels, from -1 to 1 over the thumbnail."""
     return ((np.arange(THUMBNAIL) + 0.5) / THUMBNAIL * 2 - 1).astype(np.float32)
 
 
-def _warped(grey: np.ndarray, transform: np.ndarray) -> np.ndarray:
+def _warped(grey: Float32s, transform: Float32s) -> Array:
     """Each image shifted and stretched, with bilinear interpolation and replicated edges."""
     columns = _interpolation(transform[:, 0], transform[:, 1])
     rows = _interpolation(transform[:, 2], transform[:, 3])
     return rows @ grey @ columns.transpose(0, 2, 1)
 
 
-def _interpolation(shift: np.ndarray, stretch: np.ndarray) -> np.ndarray:
+def _interpolation(shift: Float32s, stretch: Float32s) -> Float32s:
     """Weight of each old pixel in each new one along one axis, count × THUMBNAIL × THUMBNAIL."""
     target = _pixel_centres() * (1 + stretch[:, None]) + shift[:, None]
     pixel = np.clip((target + 1) / 2 * THUMBNAIL - 0.5, 0, THUMBNAIL - 1)
-    return np.maximum(0, 1 - np.abs(pixel[:, :, None] - np.arange(THUMBNAIL, dtype=np.float32)))
+    weights: Float32s = np.maximum(0, 1 - np.abs(pixel[:, :, None] - np.arange(THUMBNAIL, dtype=np.float32)))
+    return weights
 
 
-def _fit(grey: np.ndarray, model: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _fit(grey: Float32s, model: Float32s) -> tuple[Array, Array]:
     """The share of the variance of `grey` not explained by `model`, and the next step of the transform."""
     centres = _pixel_centres()
     slope_x, slope_y = np.zeros_like(model), np.zeros_like(model)
@@ -128,16 +134,16 @@ def _fit(grey: np.ndarray, model: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.where(plausible[:, 0], share, 1.0), step
 
 
-def _without_margin(values: np.ndarray) -> np.ndarray:
+def _without_margin(values: Float32s) -> Float32s:
     """The pixels inside the margin, count × pixels."""
     inside = values[:, _MARGIN : THUMBNAIL - _MARGIN, _MARGIN : THUMBNAIL - _MARGIN]
     return inside.reshape(len(values), inside.shape[1] * inside.shape[2])
 
 
-def _below(rgb: np.ndarray, limit: float) -> np.ndarray:
+def _below(rgb: Float32s, limit: float) -> Bools:
     """Where all channels are below the limit. NumPy's `all` takes ten times as long over an axis of three."""
     return ((rgb[..., 0] < limit) & (rgb[..., 1] < limit) & (rgb[..., 2] < limit))[..., None]
 
 
-def _lab(rgb: np.ndarray) -> np.ndarray:
+def _lab(rgb: Float32s) -> Array:
     return cv2.cvtColor(rgb / np.float32(255), cv2.COLOR_RGB2LAB)

@@ -2,7 +2,6 @@
 
 import time
 from pathlib import Path
-from typing import Any
 
 from curation.cropping.params import read_crop
 from curation.cropping.rembg_weights import fetch
@@ -16,7 +15,7 @@ from gemkit.tables import write_bytes
 _PANEL = 320
 
 
-def show(path: Path, params_path: Path, steps: bool = False, out: Path | None = None) -> dict[str, Any]:
+def show(path: Path, params_path: Path, steps: bool = False, out: Path | None = None) -> dict[str, object]:
     """Write the visible crop of an image, or all steps to it, as PNG; returns what was found.
 
     The default path is `<image>-crop.png` or `<image>-steps.png` in the working directory. Raises UserError

@@ -1,10 +1,11 @@
 """The command `report`: one self-contained HTML page about the dataset."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from curation.cleaning.params import read_clean
-from curation.cleaning.rules import load_rules
+from curation.cleaning.rule_set import load_rules
 from curation.cropping.params import read_crop
 from curation.datasets.params import read_balance
 from curation.params import read_sites
@@ -29,7 +30,20 @@ OUTPUT = Path("reports/curation.html")
 _MAY_BE_MISSING = ("sources", "crops", "split", "datasets")
 
 
-def report(params_path: Path, output: Path = OUTPUT) -> dict[str, Any]:
+@dataclass(frozen=True)
+class ReportSummary:
+    """The page and its size; the images, the thumbnails and the sections that could not be made."""
+
+    page: Path
+    bytes: int
+    images: int
+    kept: int
+    thumbnails: int
+    unreadable_images: int
+    left_out: list[str]
+
+
+def report(params_path: Path, output: Path = OUTPUT) -> ReportSummary:
     """Write the page about data/clean.parquet and the tables made from it so far; returns a summary.
 
     A section whose tables do not exist yet says which stage to run. The same tables give the same bytes.
@@ -55,12 +69,12 @@ def report(params_path: Path, output: Path = OUTPUT) -> dict[str, Any]:
         write_text(output, render(sections))
     except (FileExistsError, IsADirectoryError, NotADirectoryError) as error:
         raise UserError(f"'{output}' cannot be written ({error.strerror}); name another file.") from None
-    return {
-        "page": str(output),
-        "bytes": output.stat().st_size,
-        "images": len(images),
-        "kept": int(images.keep.sum()),
-        "thumbnails": album.count,
-        "unreadable images": album.unreadable,
-        "left out": [name for name in _MAY_BE_MISSING if sections[name].missing],
-    }
+    return ReportSummary(
+        page=output,
+        bytes=output.stat().st_size,
+        images=len(images),
+        kept=int(images.keep.sum()),
+        thumbnails=album.count,
+        unreadable_images=album.unreadable,
+        left_out=[name for name in _MAY_BE_MISSING if sections[name].missing],
+    )

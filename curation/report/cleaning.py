@@ -1,25 +1,24 @@
 """The cleaning section: images kept of each class, and images dropped by each rule, with samples."""
 
-import importlib
-import inspect
 from collections import Counter, defaultdict
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
 from curation.cleaning.clean import BY_HAND
-from curation.cleaning.rules import Rule, rule_names
-from curation.report.data import NUMERIC_COLUMNS, Images, Reason, describe_value
-from curation.report.duplicates import other_image
+from curation.cleaning.measurements import MEASUREMENTS
+from curation.cleaning.reasons import Reason
+from curation.cleaning.rule_set import LABEL, RuleSet, meaning, rule_names
+from curation.report.data import Images, describe_value, notes_on
 from curation.report.sampling import commonest, evenly
 from curation.report.thumbnails import ICON, Album, Thumbnail
+from gemkit.arrays import Bools, Floats
+from gemkit.strict_model import StrictModel
 
 _SAMPLES, _NEAR = 8, 4
 #: Maximum number of thresholds shown per rule; some rules have a different one for each image.
 _MOST_THRESHOLDS = 4
-#: Minimum number of values from which the rule's measurement is inferred.
-_ENOUGH_VALUES = 3
 
 
 @dataclass(frozen=True)
@@ -34,12 +33,14 @@ class ClassCount:
 
 @dataclass(frozen=True)
 class Threshold:
-    """One threshold of a rule and the images that crossed it; None for images dropped without a number.
+    """One threshold of a rule and the images whose `measurement` crossed it.
 
-    `samples` are ordered from the closest to the clearest case; `near` are kept images on the other side.
+    Both are None for images dropped without a number. `samples` are ordered from the closest to the clearest
+    case; `near` are kept images on the other side.
     """
 
     value: float | None
+    measurement: str | None
     dropped: int
     samples: list[Thumbnail]
     near: list[Thumbnail]
@@ -75,9 +76,9 @@ class Cleaning:
     rules: list[RuleReport]
 
 
-def describe_cleaning(images: Images, rules: list[Rule], album: Album) -> Cleaning:
+def describe_cleaning(images: Images, rules: RuleSet, album: Album) -> Cleaning:
     """Count images by class and by rule, and choose the samples."""
-    active = {rule.name: rule for rule in rules}
+    active = rules.settings()
     names = {*rule_names(), *(reason.rule for reason in images.reasons)}
     reports = [_rule(name, active.get(name), images, album) for name in sorted(names)]
     return Cleaning(
@@ -109,17 +110,17 @@ def _classes(images: Images, album: Album) -> list[ClassCount]:
     ]
 
 
-def _rule(name: str, rule: Rule | None, images: Images, album: Album) -> RuleReport:
+def _rule(name: str, settings: StrictModel | None, images: Images, album: Album) -> RuleReport:
     reasons = [reason for reason in images.reasons if reason.rule == name]
     dropped = [reason for reason in reasons if not images.keep[reason.row]]
     rows = {reason.row for reason in dropped}
-    elsewhere = _elsewhere(name, dropped, images)
+    elsewhere = _elsewhere(name, dropped)
     return RuleReport(
         name=name,
         title="Decided by a person" if name == BY_HAND else name.replace("_", " ").capitalize(),
         meaning=_meaning(name),
-        settings=_settings(rule),
-        active=rule is not None or name == BY_HAND,
+        settings=_settings(settings),
+        active=settings is not None or name == BY_HAND,
         dropped=len(rows),
         alone=sum({reason.rule for reason in images.reasons_of[row]} == {name} for row in rows),
         overruled=len({reason.row for reason in reasons} - rows),
@@ -129,78 +130,82 @@ def _rule(name: str, rule: Rule | None, images: Images, album: Album) -> RuleRep
 
 
 def _meaning(name: str) -> str:
-    """The first paragraph of the rule's docstring."""
     if name == BY_HAND:
         return "Dropped by a line in the file of decisions."
     if name not in rule_names():
         return "This rule no longer exists."
-    documentation = inspect.getdoc(importlib.import_module(f"curation.cleaning.rules.{name}")) or ""
-    return " ".join(documentation.split("\n\n")[0].split())
+    return meaning(name)
 
 
-def _settings(rule: Rule | None) -> list[tuple[str, str]]:
-    return [(key, _words(value)) for key, value in (rule.settings.model_dump() if rule else {}).items()]
+def _settings(settings: StrictModel | None) -> list[tuple[str, str]]:
+    return [(key, _words(value)) for key, value in (settings.model_dump() if settings else {}).items()]
 
 
-def _words(value: Any) -> str:
+def _words(value: object) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
-def _elsewhere(name: str, reasons: list[Reason], images: Images) -> str | None:
-    if name == "label":
+def _elsewhere(name: str, reasons: list[Reason]) -> str | None:
+    if name == LABEL:
         return "labels"
-    return "duplicates" if any(other_image(reason, images) is not None for reason in reasons) else None
+    return "duplicates" if any(reason.other_sha256 for reason in reasons) else None
+
+
+class _Limit(NamedTuple):
+    """A threshold and the measurement that crossed it; both are None for images dropped without a number."""
+
+    threshold: float | None
+    measurement: str | None
 
 
 def _thresholds(reasons: list[Reason], images: Images, album: Album) -> list[Threshold]:
     """The thresholds of a rule with their samples, the most frequent first."""
-    found: defaultdict[float | None, list[Reason]] = defaultdict(list)
+    found: defaultdict[_Limit, list[Reason]] = defaultdict(list)
     for reason in reasons:
-        found[reason.threshold].append(reason)
+        found[_Limit(reason.threshold, reason.measurement)].append(reason)
+    counts = Counter({limit: len(crossed) for limit, crossed in found.items()})
     return [
-        _threshold(threshold, found[threshold], images, album)
-        for threshold, _ in commonest(Counter(reason.threshold for reason in reasons))[:_MOST_THRESHOLDS]
+        _threshold(limit, found[limit], images, album) for limit, _ in commonest(counts)[:_MOST_THRESHOLDS]
     ]
 
 
-def _threshold(threshold: float | None, reasons: list[Reason], images: Images, album: Album) -> Threshold:
-    values = {reason.row: reason.value for reason in reasons if reason.value is not None}
-    near = []
-    if threshold is not None and (measurement := _measurement(values, images)) is not None:
-        near = [
-            album.thumbnail(row, describe_value(measurement[row], threshold))
-            for row in _nearest(measurement, threshold, values, images.keep)
-        ]
+def _threshold(limit: _Limit, reasons: list[Reason], images: Images, album: Album) -> Threshold:
+    threshold, measurement = limit
     order = sorted(reasons, key=lambda reason: (abs((reason.value or 0) - (threshold or 0)), reason.row))
     return Threshold(
-        threshold, len(reasons), [_sample(reason, images, album) for reason in evenly(order, _SAMPLES)], near
+        threshold,
+        measurement,
+        len(reasons),
+        [_sample(reason, images, album) for reason in evenly(order, _SAMPLES)],
+        _near(limit, reasons, images, album),
     )
 
 
 def _sample(reason: Reason, images: Images, album: Album) -> Thumbnail:
-    notes = reason.notes
+    notes = notes_on(reason)
     others = sorted({other.rule for other in images.reasons_of[reason.row]} - {reason.rule})
     if others:
         notes.append(f"also: {', '.join(others).replace('_', ' ')}")
     return album.thumbnail(reason.row, *notes)
 
 
-def _nearest(
-    measurement: np.ndarray, threshold: float, values: dict[int, float], keep: np.ndarray
-) -> list[int]:
-    """The kept images nearest to the threshold, on the other side of it from the dropped values."""
-    above = np.mean(list(values.values())) > threshold
-    rows = np.flatnonzero(keep & (measurement < threshold if above else measurement > threshold))
-    distance = np.abs(measurement[rows] - threshold)
-    return rows[np.argsort(distance, kind="stable")][:_NEAR].tolist()
+def _near(limit: _Limit, reasons: list[Reason], images: Images, album: Album) -> list[Thumbnail]:
+    """The kept images nearest to the threshold, on the other side of it from the dropped ones."""
+    threshold, name = limit
+    if name is None or threshold is None or name not in MEASUREMENTS:
+        return []
+    values = images.floats(name)
+    above = float(np.mean([reason.value for reason in reasons if reason.value is not None])) > threshold
+    return [
+        album.thumbnail(row, describe_value(values[row], threshold))
+        for row in _nearest(
+            values, threshold, images.keep & (values < threshold if above else values > threshold)
+        )
+    ]
 
 
-def _measurement(values: dict[int, float], images: Images) -> np.ndarray | None:
-    """The measurement that a rule uses: the one that equals its value in every image it found."""
-    if len(values) < _ENOUGH_VALUES:
-        return None
-    width, height = images.floats("width"), images.floats("height")
-    sides = np.minimum(width, height), np.maximum(width, height) / np.minimum(width, height)
-    measured = (images.floats(name) for name in NUMERIC_COLUMNS)
-    rows, seen = list(values), list(values.values())
-    return next((numbers for numbers in (*sides, *measured) if np.array_equal(numbers[rows], seen)), None)
+def _nearest(values: Floats, threshold: float, where: Bools) -> list[int]:
+    rows = np.flatnonzero(where)
+    order = np.argsort(np.abs(values[rows] - threshold), kind="stable")[:_NEAR]
+    nearest: list[int] = rows[order].tolist()
+    return nearest

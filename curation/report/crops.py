@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -85,13 +86,24 @@ def describe_crops(images: Images, params: CropParams, album: Album) -> Crops:
     )
 
 
-def first_crops(wanted: Collection[str], columns: Collection[str] = ()) -> dict[str, dict]:
+class StoredCrop(NamedTuple):
+    """A row of CROPS; `image` holds the encoded image."""
+
+    image: bytes
+    stone_box: list[int] | None
+    crop_box: list[int] | None
+    method: str
+
+
+def first_crops(wanted: Collection[str]) -> dict[str, StoredCrop]:
     """The rows of CROPS with these sha256; stops reading at the last of them."""
-    found: dict[str, dict] = {}
+    found: dict[str, StoredCrop] = {}
+    columns = ["stone_box", "crop_box", "method"]
     for batch in read_rows(CROPS_FOLDER, CROPS, ["image", "sha256", *columns]):
         names = batch["sha256"].to_pylist()
         for index in (index for index, sha256 in enumerate(names) if sha256 in wanted):
-            found[names[index]] = batch.slice(index, 1).to_pylist()[0]
+            content = batch["image"][index].as_py()["bytes"]
+            found[names[index]] = StoredCrop(content, *(batch[name][index].as_py() for name in columns))
         if len(found) == len(wanted):
             break
     return found
@@ -104,18 +116,15 @@ def _samples(stored: list[str], images: Images, params: CropParams, album: Album
         if (row := images.row_of.get(sha256)) is not None:
             first.setdefault(images.variety[row], sha256)
     chosen = sorted(first.values())[:_SAMPLES]
-    rows = first_crops(chosen, ["stone_box", "crop_box", "method"])
+    rows = first_crops(chosen)
     samples = []
     for sha256 in chosen:
         crop = rows[sha256]
         original = album.thumbnail(images.row_of[sha256])
-        frames = [
-            _frame(kind, crop[f"{kind}_box"], original) for kind in ("crop", "stone") if crop[f"{kind}_box"]
-        ]
-        centre = cut_centre(decode_rgb(crop["image"]["bytes"]), params.size)
-        samples.append(
-            CropSample(replace(original, frames=tuple(frames)), thumbnail_uri(centre), crop["method"])
-        )
+        boxes = (("crop", crop.crop_box), ("stone", crop.stone_box))
+        frames = tuple(_frame(kind, box, original) for kind, box in boxes if box)
+        centre = cut_centre(decode_rgb(crop.image), params.size)
+        samples.append(CropSample(replace(original, frames=frames), thumbnail_uri(centre), crop.method))
     return samples
 
 

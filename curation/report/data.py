@@ -1,47 +1,31 @@
 """The distinct images of data/clean.parquet, joined with the stores' listings and the measurements."""
 
-import re
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from curation.cleaning.image_table import MEASURED_FOLDER, RAW
+from curation.cleaning.measurements import NUMERIC_COLUMNS, measurement
+from curation.cleaning.reasons import Reason
 from curation.datasets.split import CLEAN_TABLE
 from curation.tables import CLEAN, MEASURED
 from curation.taxonomy.taxonomy import Taxonomy
+from gemkit.arrays import Bools, Floats
 from gemkit.tables import read_table
 from scraper.tables import IMAGES
 
-#: How the text of a reason names another image.
-SHA256 = re.compile(r"\b[0-9a-f]{64}\b")
 
-#: The numeric columns of MEASURED.
-NUMERIC_COLUMNS = [
-    field.name for field in MEASURED if pa.types.is_integer(field.type) or pa.types.is_floating(field.type)
-]
-
-
-class Reason(NamedTuple):
-    """Why the image at index `row` was to be dropped."""
-
-    row: int
-    rule: str
-    value: float | None
-    threshold: float | None
-    detail: str
-
-    @property
-    def notes(self) -> list[str]:
-        """Value, threshold and text of the reason, for people."""
-        detail = SHA256.sub(lambda match: f"{match[0][:8]}…", self.detail)
-        return [note for note in (describe_value(self.value, self.threshold), detail) if note]
+def notes_on(reason: Reason) -> list[str]:
+    """Value, threshold and text of a reason, for people; the SHA-256 of another image is shortened."""
+    text, other = reason.text, reason.other_sha256
+    if other:
+        text = text.replace(other, f"{other[:8]}…")
+    return [note for note in (describe_value(reason.value, reason.threshold), text) if note]
 
 
 def describe_value(value: float | None, threshold: float | None) -> str:
@@ -65,7 +49,7 @@ class Images:
     variety: list[str | None]
     products: list[list[str]]
     group_id: list[str]
-    keep: np.ndarray
+    keep: Bools
     reasons: list[Reason]
     listed: dict[str, pa.Table]
     missing_sites: list[str]
@@ -90,9 +74,9 @@ class Images:
         known = self.taxonomy.varieties.get(key)
         return known.name if known else key
 
-    def floats(self, column: str) -> np.ndarray:
-        """A measurement of every image as float64, NaN where it is null."""
-        return self.measured[column].cast(pa.float64()).to_numpy()
+    def floats(self, name: str) -> Floats:
+        """A measurement (`curation/cleaning/measurements.py`) of every image, NaN where it has none."""
+        return measurement(self.measured, name)
 
     @cached_property
     def row_of(self) -> dict[str, int]:
@@ -110,7 +94,8 @@ class Images:
     @cached_property
     def errors(self) -> list[str | None]:
         """Why each image could not be decoded, None if it could."""
-        return self.measured["error"].to_pylist()
+        errors: list[str | None] = self.measured["error"].to_pylist()
+        return errors
 
     @cached_property
     def listed_by_product(self) -> set[str]:
@@ -138,10 +123,10 @@ class Images:
 def read_images(sites: Collection[str], taxonomy: Taxonomy) -> Images:
     """Read data/clean.parquet and, where they exist, the sites' raw and measured tables.
 
-    Raises UserError when data/clean.parquet is missing, or a table does not match its schema.
+    Raises UserError when data/clean.parquet is missing, or a table is not of this version.
     """
     columns = ["sha256", "site", "path", "variety", "products", "group_id", "reasons", "keep"]
-    table = read_table(CLEAN_TABLE, CLEAN, columns)
+    table = read_table(CLEAN_TABLE, CLEAN, columns, written_by="'gemcurate clean' (dvc repro)")
     raw = {site: RAW / site / "images.parquet" for site in sorted(sites)}
     wanted = ["sha256", "status", "reason", "store_classes", "product_ids", "fetched_at"]
     values = {name: table[name].to_pylist() for name in columns if name not in ("reasons", "keep")}

@@ -1,6 +1,7 @@
 """The datasets section: images per class and split, shared images, examples, an image in all orientations."""
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -186,15 +187,15 @@ def _dataset(
             for variety in sorted(found, key=lambda key: (-train.classes[key], -sources[key], key))
         ],
         left_out=sorted(images.variety_name(variety) for variety in kept - found if variety),
-        per_orientation=_extremes(Counter(orientation for _, orientation in train.images)),
-        views=_extremes(views),
+        per_orientation=_extremes(Counter(orientation for _, orientation in train.images).values()),
+        views=_extremes(views.values()),
         shared=shared,
         examples=_examples(train, images),
     )
 
 
-def _extremes(counts: Counter) -> tuple[int, int]:
-    return (min(counts.values()), max(counts.values())) if counts else (0, 0)
+def _extremes(counts: Collection[int]) -> tuple[int, int]:
+    return (min(counts), max(counts)) if counts else (0, 0)
 
 
 def _examples(split: _Split, images: Images) -> list[Example]:
@@ -250,9 +251,7 @@ def _rotated(
     for variety, sha256 in sorted(sources.items()):
         if sha256 in rows:
             sheet = Image.new("RGB", (across * _SIDE, len(all_orientations) // across * _SIDE))
-            for index, view in enumerate(
-                orient(decode_rgb(rows[sha256]["image"]["bytes"]), size, all_orientations)
-            ):
+            for index, view in enumerate(orient(decode_rgb(rows[sha256].image), size, all_orientations)):
                 row, column = divmod(index, across)
                 small = Image.fromarray(view).resize((_SIDE, _SIDE), Image.Resampling.BOX)
                 sheet.paste(small, (column * _SIDE, row * _SIDE))

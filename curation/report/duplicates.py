@@ -4,7 +4,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from curation.report.data import SHA256, Images, Reason
+from curation.cleaning.reasons import Reason
+from curation.report.data import Images, notes_on
 from curation.report.sampling import evenly
 from curation.report.thumbnails import Album, Thumbnail
 
@@ -33,12 +34,6 @@ class Duplicates:
     samples: list[Cluster]
 
 
-def other_image(reason: Reason, images: Images) -> int | None:
-    """The image that the reason says this one is a copy of; None if it names none."""
-    match = SHA256.search(reason.detail)
-    return images.row_of.get(match[0]) if match else None
-
-
 def describe_duplicates(images: Images, album: Album) -> Duplicates:
     """Cluster the copies around the kept image, and choose clusters to show."""
     clusters = _clusters(images)
@@ -64,7 +59,7 @@ def _clusters(images: Images) -> dict[int, list[Reason]]:
     """The reasons of the copies by the image that is kept instead."""
     copies: dict[int, tuple[int, Reason]] = {}
     for reason in images.reasons:
-        other = other_image(reason, images)
+        other = images.row_of.get(reason.other_sha256) if reason.other_sha256 else None
         if other is not None and not images.keep[reason.row]:
             copies.setdefault(reason.row, (other, reason))
     clusters: defaultdict[int, list[Reason]] = defaultdict(list)
@@ -87,7 +82,7 @@ def _cluster(best: int, copies: list[Reason], images: Images, album: Album) -> C
     others = ", ".join(sorted({reason.rule for reason in images.reasons_of.get(best, [])}))
     return Cluster(
         album.thumbnail(best, *_file(best, images), *([f"itself dropped: {others}"] if others else [])),
-        [album.thumbnail(reason.row, *_file(reason.row, images), *reason.notes) for reason in shown],
+        [album.thumbnail(reason.row, *_file(reason.row, images), *notes_on(reason)) for reason in shown],
         len(copies) - len(shown),
     )
 

@@ -5,10 +5,10 @@ import io
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-import numpy as np
 from PIL import Image
 
 from curation.report.data import Images
+from gemkit.arrays import Bytes
 from gemkit.image_codec import ImageError, decode
 from gemkit.progress import Progress
 
@@ -87,7 +87,7 @@ class Album:
         return replace(blank, source=thumbnail_uri(pixels, side), width=width, height=height)
 
 
-def thumbnail_uri(pixels: np.ndarray, side: int = SIDE) -> str:
+def thumbnail_uri(pixels: Bytes, side: int = SIDE) -> str:
     """An RGB image of shape (height, width, 3), uint8, shrunk to fit side × side pixels, as a data URI."""
     image = Image.fromarray(pixels)
     image.thumbnail((side, side), Image.Resampling.BOX, reducing_gap=2.0)

@@ -22,7 +22,8 @@ def look_up(name: str, path: Path) -> dict[str, str]:
         raise UserError(f"'{name}' is not in '{path}'; the nearest names are {nearest}.")
     label = taxonomy.resolve([meaning.name for meaning in meanings])
     if label.variety is None:
-        raise UserError(f"'{name}' stands for several varieties: {label.problem}.")
+        names = ", ".join(label.problem.names) if label.problem else ""
+        raise UserError(f"'{name}' stands for several varieties: {names}.")
     properties, group = content.properties(label.variety), content.group_of(label.variety)
     broader = [content.variety[key].name for key in taxonomy.ancestors(label.variety)]
     return {

@@ -7,7 +7,9 @@ from typing import Literal
 from curation.taxonomy.taxonomy import Label, Taxonomy
 from scraper.stores.records import Link
 
-Outcome = Literal["more specific class", "same variety", "narrower than each", "conflict", "unknown"]
+#: How the classes of an image resolve: to the most specific of them, to the one that all of them name, to a
+#: variety narrower than each; or the kind of problem.
+Outcome = Literal["more_specific", "same_variety", "narrower", "conflict", "unknown"]
 
 
 @dataclass(frozen=True)
@@ -20,8 +22,9 @@ class MultiListing:
     outcome: Outcome
 
     def __str__(self) -> str:
-        place = f", {self.label.region}" if self.label.region else ""
-        return f"{' + '.join(self.classes)} → {self.label.problem or f'{self.label.variety}{place}'}"
+        problem, place = self.label.problem, f", {self.label.region}" if self.label.region else ""
+        result = problem.text if problem else f"{self.label.variety}{place}"
+        return f"{' + '.join(self.classes)} → {result}"
 
 
 @dataclass(frozen=True)
@@ -40,9 +43,9 @@ class MultiListedImages:
         return {
             "image URLs": self.images,
             "under several classes": self.count(),
-            "resolved to the more specific class": self.count("more specific class"),
-            "several names of one variety": self.count("same variety"),
-            "resolved to a class narrower than each": self.count("narrower than each"),
+            "resolved to the more specific class": self.count("more_specific"),
+            "several names of one variety": self.count("same_variety"),
+            "resolved to a class narrower than each": self.count("narrower"),
             "true conflicts": self.count("conflict"),
             "only under unknown classes": self.count("unknown"),
         }
@@ -62,11 +65,9 @@ def resolve_multi_listed(links: list[Link], taxonomy: Taxonomy) -> MultiListedIm
 
 
 def _outcome(label: Label, names: tuple[str, ...], taxonomy: Taxonomy) -> Outcome:
+    if label.problem:
+        return label.problem.kind
     alone = [taxonomy.resolve([name]) for name in names if taxonomy.meanings(name)]
-    if not alone:
-        return "unknown"
-    if label.variety is None:
-        return "conflict"
     if all(other == label for other in alone):
-        return "same variety"
-    return "more specific class" if label in alone else "narrower than each"
+        return "same_variety"
+    return "more_specific" if label in alone else "narrower"

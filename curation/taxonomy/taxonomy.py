@@ -3,11 +3,27 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from curation.taxonomy import spelling
 from curation.taxonomy.schema import Content, Meaning, load
 from curation.taxonomy.spelling import normalise
 from gemkit.errors import UserError
+
+ProblemKind = Literal["unknown", "conflict"]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why names resolve to no variety.
+
+    `kind`: "unknown": none of the class names `names` stands for a variety; "conflict": they stand for the
+    varieties whose display names are `names`, which exclude each other. `text` says so to people.
+    """
+
+    kind: ProblemKind
+    names: tuple[str, ...]
+    text: str
 
 
 @dataclass(frozen=True)
@@ -20,7 +36,7 @@ class Label:
     variety: str | None
     species: str | None = None
     region: str | None = None
-    problem: str | None = None
+    problem: Problem | None = None
 
 
 class Taxonomy:
@@ -79,20 +95,26 @@ class Taxonomy:
         """
         meanings = [meaning for name in names for meaning in self.meanings(name)]
         if not meanings:
-            listed = ", ".join(self._unknown(name) for name in sorted(names)) or "none given"
-            return Label(None, problem=f"no class name stands for a variety: {listed}")
+            return Label(None, problem=self._unknown_names(names))
         found = {self._merged[meaning.variety] for meaning in meanings}
         shared = set.intersection(*(self._with_narrower[key] for key in found))
         broadest = [key for key in shared if shared.isdisjoint(self._ancestors[key])]
         if len(broadest) != 1:
-            specific = found.difference(*(self._ancestors[key] for key in found))
-            listed = ", ".join(self.varieties[key].name for key in sorted(specific))
-            return Label(None, problem=f"conflict: {listed}")
+            return Label(None, problem=self._conflict(found))
         regions = {meaning.region for meaning in meanings if meaning.region}
         return self.label(broadest[0], regions.pop() if len(regions) == 1 else None)
 
     def _meaning(self, form: str) -> Meaning | None:
         return self._meanings.get(form) or self._meanings.get(spelling.without_empty_words(form))
+
+    def _unknown_names(self, names: Collection[str]) -> Problem:
+        listed = ", ".join(self._unknown(name) for name in sorted(names)) or "none given"
+        return Problem("unknown", tuple(sorted(names)), f"no class name stands for a variety: {listed}")
+
+    def _conflict(self, found: set[str]) -> Problem:
+        specific = found.difference(*(self._ancestors[key] for key in found))
+        names = tuple(self.varieties[key].name for key in sorted(specific))
+        return Problem("conflict", names, f"conflict: {', '.join(names)}")
 
     def _unknown(self, name: str) -> str:
         if reason := self.ignored(name):

@@ -3,7 +3,8 @@
 import pyarrow as pa
 
 from curation.cleaning.image_table import ImageTable
-from curation.cleaning.rules import load_rules
+from curation.cleaning.reasons import Reason
+from curation.cleaning.rule_set import load_rules
 from curation.measurement.shape_features import FEATURE_NAMES
 from curation.tables import MEASURED
 
@@ -44,10 +45,15 @@ def synthetic_images(*measured: dict[str, object], file_names: list[list[str]] |
     )
 
 
+def reasons(rule: str, images: ImageTable, **settings: object) -> list[Reason]:
+    """What a rule on one image finds."""
+    rules = load_rules({rule: SIGNS_ONLY.get(rule, {}) | settings}).on_images
+    [chosen] = [candidate for candidate in rules if candidate.name == rule]
+    return chosen.find(images)
+
+
 def findings(
     rule: str, images: ImageTable, **settings: object
 ) -> list[tuple[int, float | None, float | None]]:
     """The (row, value, threshold) of each reason that a rule finds."""
-    rules = load_rules({rule: SIGNS_ONLY.get(rule, {}) | settings})
-    [chosen] = [candidate for candidate in rules if candidate.name == rule]
-    return [(reason.row, reason.value, reason.threshold) for reason in chosen.find(images)]
+    return [(reason.row, reason.value, reason.threshold) for reason in reasons(rule, images, **settings)]

@@ -28,6 +28,7 @@ ENTRIES = {
 NO_EFFECT = (
     "curation/params.py",
     "gemkit/__init__.py",
+    "gemkit/arrays.py",
     "gemkit/errors.py",
     "gemkit/executor",
     "gemkit/memo.py",
@@ -44,8 +45,7 @@ DRAWING_STAGES = ("steps", "report")
 
 #: Files that may import a module by a name that is only known at run time.
 DYNAMIC_IMPORTS = {
-    "curation/cleaning/rules/__init__.py",
-    "curation/report/cleaning.py",
+    "curation/cleaning/rule_set.py",
     "gemtrain/models/lookup.py",
 }
 

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from curation.cleaning.params import read_clean
-from curation.cleaning.rules import load_rules
+from curation.cleaning.rule_set import load_rules
 from curation.cropping.params import read_crop
 from curation.datasets.params import read_balance, read_split
 from curation.measurement.params import read_measure

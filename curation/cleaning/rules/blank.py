@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from typing import Annotated
 
-import numpy as np
 from pydantic import Field
 
 from curation.cleaning.image_table import ImageTable
-from curation.cleaning.rules import Reason
+from curation.cleaning.reasons import Finding
+from curation.cleaning.rules import Sign
 from gemkit.strict_model import StrictModel
 
 
@@ -17,7 +17,9 @@ class Settings(StrictModel):
     contrast: Annotated[float, Field(ge=0)] = 10.0
 
 
-def find(images: ImageTable, settings: Settings) -> Iterator[Reason]:
+def find(images: ImageTable, settings: Settings) -> Iterator[Finding]:
     contrast = images.floats("stone_contrast")
-    for row in np.flatnonzero(contrast < settings.contrast):
-        yield Reason(int(row), contrast[row], settings.contrast, "hardly anything stands out")
+    is_blank = contrast < settings.contrast
+    yield from Sign(
+        is_blank, "stone_contrast", contrast, settings.contrast, "hardly anything stands out"
+    ).findings()

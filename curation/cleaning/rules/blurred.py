@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from typing import Annotated
 
-import numpy as np
 from pydantic import Field
 
 from curation.cleaning.image_table import ImageTable
-from curation.cleaning.rules import Reason
+from curation.cleaning.reasons import Finding
+from curation.cleaning.rules import Sign
 from gemkit.strict_model import StrictModel
 
 
@@ -17,7 +17,7 @@ class Settings(StrictModel):
     sharpness: Annotated[float, Field(ge=0)] = 5.2
 
 
-def find(images: ImageTable, settings: Settings) -> Iterator[Reason]:
+def find(images: ImageTable, settings: Settings) -> Iterator[Finding]:
     sharpness = images.floats("sharpness")
-    for row in np.flatnonzero(sharpness < settings.sharpness):
-        yield Reason(int(row), sharpness[row], settings.sharpness, "no sharp edge")
+    is_blurred = sharpness < settings.sharpness
+    yield from Sign(is_blurred, "sharpness", sharpness, settings.sharpness, "no sharp edge").findings()

@@ -7,11 +7,11 @@ pixels, and at how much of the middle is overexposed.
 from collections.abc import Iterator
 from typing import Annotated
 
-import numpy as np
 from pydantic import Field
 
 from curation.cleaning.image_table import ImageTable
-from curation.cleaning.rules import Reason
+from curation.cleaning.reasons import Finding
+from curation.cleaning.rules import Sign
 from gemkit.strict_model import StrictModel
 
 
@@ -26,12 +26,15 @@ class Settings(StrictModel):
     clipped: Annotated[float, Field(ge=0, le=1)] = 0.4
 
 
-def find(images: ImageTable, settings: Settings) -> Iterator[Reason]:
-    darkest, brightest = images.floats("darkest"), images.floats("brightest")
+def find(images: ImageTable, settings: Settings) -> Iterator[Finding]:
+    brightest, darkest = images.floats("brightest"), images.floats("darkest")
     clipped = images.floats("clipped_share")
-    for row in np.flatnonzero(brightest < settings.dark):
-        yield Reason(int(row), brightest[row], settings.dark, "too dark")
-    for row in np.flatnonzero(darkest > settings.bright):
-        yield Reason(int(row), darkest[row], settings.bright, "too bright")
-    for row in np.flatnonzero((clipped > settings.clipped) & ~(darkest > settings.bright)):
-        yield Reason(int(row), clipped[row], settings.clipped, "overexposed in the middle")
+    is_bright = darkest > settings.bright
+    is_clipped = (clipped > settings.clipped) & ~is_bright
+    signs = (
+        Sign(brightest < settings.dark, "brightest", brightest, settings.dark, "too dark", "dark"),
+        Sign(is_bright, "darkest", darkest, settings.bright, "too bright", "bright"),
+        Sign(is_clipped, "clipped_share", clipped, settings.clipped, "overexposed in the middle", "clipped"),
+    )
+    for sign in signs:
+        yield from sign.findings()

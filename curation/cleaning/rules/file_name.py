@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from curation.cleaning.image_table import ImageTable
-from curation.cleaning.rules import Reason
+from curation.cleaning.reasons import Finding
 from gemkit.strict_model import StrictModel
 
 
@@ -17,12 +17,12 @@ class Settings(StrictModel):
     )  # fmt: skip
 
 
-def find(images: ImageTable, settings: Settings) -> Iterator[Reason]:
+def find(images: ImageTable, settings: Settings) -> Iterator[Finding]:
     phrases = re.compile("|".join(rf"\b{re.escape(word)}\b" for word in settings.words))
     for row, names in enumerate(images.file_names):
         for name in names:
             if settings.words and (match := phrases.search(words_of(name))):
-                yield Reason(row, None, None, f"'{match[0]}' in '{name}'")
+                yield Finding(row, f"'{match[0]}' in '{name}'")
                 break
 
 

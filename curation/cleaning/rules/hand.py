@@ -13,7 +13,9 @@ import numpy as np
 from pydantic import Field
 
 from curation.cleaning.image_table import ImageTable
-from curation.cleaning.rules import ClassifierSettings, Reason, classified_as
+from curation.cleaning.reasons import Finding
+from curation.cleaning.rules import ClassifierSettings, Sign, classified_as, first_signs
+from gemkit.arrays import Floats
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -41,7 +43,7 @@ class Settings(ClassifierSettings):
     stone: Share = 0.2
 
 
-def find(images: ImageTable, settings: Settings) -> Iterator[Reason]:
+def find(images: ImageTable, settings: Settings) -> Iterator[Finding]:
     run, skin = images.floats("border_component_run"), images.floats("skin_region_share")
     skin_border = images.floats("skin_border_share")
     residual, stone = images.floats("background_residual"), images.floats("stone_share")
@@ -58,21 +60,26 @@ def find(images: ImageTable, settings: Settings) -> Iterator[Reason]:
         & (images.floats("background_uniformity") < settings.uniform)
     )
     is_palm = (residual > settings.residual) & (stone > 0) & (stone < settings.stone)
-    probability = images.content_predictions.probability("hand")
-    allowed = ~images.has_text & (probability > settings.veto_probability)
-    found = np.zeros(len(images), bool)
     signs = (
-        (is_border_component, run, settings.border, "something of one colour enters over the border"),
-        (is_skin, skin, settings.skin, "skin that enters over the border"),
-        (is_palm, residual, settings.residual, "a creased border around a small stone"),
-    )
-    for sign, value, threshold, detail in signs:
-        for row in np.flatnonzero(sign & allowed & ~found):
-            yield Reason(int(row), value[row], threshold, detail)
-        found |= sign & allowed
-    yield from classified_as("hand", images, settings, ~images.has_text & ~found, "looks like a hand")
+        Sign(
+            is_border_component, "border_component_run", run, settings.border,
+            "something of one colour enters over the border", "border_component",
+        ),
+        Sign(
+            is_skin, "skin_region_share", skin, settings.skin, "skin that enters over the border", "skin"
+        ),
+        Sign(
+            is_palm, "background_residual", residual, settings.residual,
+            "a creased border around a small stone", "palm",
+        ),
+    )  # fmt: skip
+    allowed = ~images.has_text & (images.content_predictions.probability("hand") > settings.veto_probability)
+    yield from first_signs(signs, allowed)
+    others = ~images.has_text & ~(allowed & (is_border_component | is_skin | is_palm))
+    yield from classified_as("hand", images, settings, others, "looks like a hand")
 
 
-def _width(run: np.ndarray, share: np.ndarray) -> np.ndarray:
+def _width(run: Floats, share: Floats) -> Floats:
     """A run along the border of the unit square over the side of a square of the given area."""
-    return 4 * run / np.sqrt(np.maximum(share, 1e-6))
+    width: Floats = 4 * run / np.sqrt(np.maximum(share, 1e-6))
+    return width

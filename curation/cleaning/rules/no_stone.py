@@ -11,7 +11,8 @@ import numpy as np
 from pydantic import Field
 
 from curation.cleaning.image_table import ImageTable
-from curation.cleaning.rules import ClassifierSettings, Reason, classified_as
+from curation.cleaning.reasons import Finding
+from curation.cleaning.rules import ClassifierSettings, Sign, classified_as, first_signs
 
 #: A foreground that covers more of the image than this is a framed image.
 _FRAMED = 0.7
@@ -45,31 +46,36 @@ class Settings(ClassifierSettings):
     veto_probability: Share = 0.35
 
 
-def find(images: ImageTable, settings: Settings) -> Iterator[Reason]:
-    share, elongation = images.floats("stone_share"), images.floats("stone_elongation")
-    solidity, flatness = images.floats("stone_solidity"), images.floats("stone_flatness")
-    chroma = np.hypot(*images.vectors("background_lab").T[1:])
-    is_one = (images.floats("stones") < 2) & (share < _FRAMED)
-    is_ragged = is_one & (solidity < settings.solidity) & (flatness > settings.flatness)
-    is_plain = is_one & (flatness > settings.plain) & (images.floats("stone_spread") < settings.spread)
-    is_empty = (share < settings.share) & (images.floats("stone_contrast") < settings.contrast)
-    signs = (
-        (is_empty, share, settings.share, "hardly anything stands out"),
-        (is_one & (elongation > settings.elongation), elongation, settings.elongation, "slender as a tool"),
-        (is_ragged, solidity, settings.solidity, "matte and not convex"),
-        (
-            (chroma > settings.chroma) & (flatness > settings.matte),
-            chroma, settings.chroma, "matte, on a colourful background",
-        ),
-        (is_plain, flatness, settings.plain, "flat and of one colour"),
-    )  # fmt: skip
+def find(images: ImageTable, settings: Settings) -> Iterator[Finding]:
+    signs = _signs(images, settings)
     is_hand = (images.floats("border_component_run") > settings.border) & (
         images.floats("border_component_spread") < settings.border_component_spread
     )
     allowed = ~is_hand & (images.content_predictions.probability("no_stone") > settings.veto_probability)
-    found = np.zeros(len(images), bool)
-    for sign, value, threshold, detail in signs:
-        for row in np.flatnonzero(sign & allowed & ~found):
-            yield Reason(int(row), value[row], threshold, detail)
-        found |= sign & allowed
-    yield from classified_as("no_stone", images, settings, ~found, "does not look like a stone")
+    yield from first_signs(signs, allowed)
+    others = ~(allowed & np.any([sign.where for sign in signs], axis=0))
+    yield from classified_as("no_stone", images, settings, others, "does not look like a stone")
+
+
+def _signs(images: ImageTable, settings: Settings) -> tuple[Sign, ...]:
+    share, elongation = images.floats("stone_share"), images.floats("stone_elongation")
+    solidity, flatness = images.floats("stone_solidity"), images.floats("stone_flatness")
+    chroma = np.hypot(*images.vectors("background_lab").T[1:])
+    is_one = (images.floats("stones") < 2) & (share < _FRAMED)
+    is_empty = (share < settings.share) & (images.floats("stone_contrast") < settings.contrast)
+    is_slender = is_one & (elongation > settings.elongation)
+    is_ragged = is_one & (solidity < settings.solidity) & (flatness > settings.flatness)
+    is_on_colour = (chroma > settings.chroma) & (flatness > settings.matte)
+    is_plain = is_one & (flatness > settings.plain) & (images.floats("stone_spread") < settings.spread)
+    return (
+        Sign(is_empty, "stone_share", share, settings.share, "hardly anything stands out", "empty"),
+        Sign(
+            is_slender, "stone_elongation", elongation, settings.elongation, "slender as a tool", "slender"
+        ),
+        Sign(is_ragged, "stone_solidity", solidity, settings.solidity, "matte and not convex", "ragged"),
+        Sign(
+            is_on_colour, "background_chroma", chroma, settings.chroma,
+            "matte, on a colourful background", "colourful_background",
+        ),
+        Sign(is_plain, "stone_flatness", flatness, settings.plain, "flat and of one colour", "plain"),
+    )  # fmt: skip

@@ -10,7 +10,8 @@ import numpy as np
 from pydantic import Field, PositiveInt
 
 from curation.cleaning.image_table import ImageTable
-from curation.cleaning.rules import ClassifierSettings, Reason, classified_as
+from curation.cleaning.reasons import Finding
+from curation.cleaning.rules import ClassifierSettings, classified_as
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -28,7 +29,7 @@ class Settings(ClassifierSettings):
     veto_probability: Share = 0.2
 
 
-def find(images: ImageTable, settings: Settings) -> Iterator[Reason]:
+def find(images: ImageTable, settings: Settings) -> Iterator[Finding]:
     stones = images.floats("stones")
     is_something_else = (
         (images.floats("border_component_run") > settings.border)
@@ -37,8 +38,9 @@ def find(images: ImageTable, settings: Settings) -> Iterator[Reason]:
     )
     allowed = images.content_predictions.probability("several") > settings.veto_probability
     found = (stones > settings.stones) & ~is_something_else & allowed
-    for row in np.flatnonzero(found):
-        yield Reason(int(row), stones[row], settings.stones, f"{stones[row]:.0f} stones")
+    for row in np.flatnonzero(found).tolist():
+        count = float(stones[row])
+        yield Finding(row, f"{count:.0f} stones", "count", "stones", count, settings.stones)
     if settings.stones == 1:  # the classifier tells several stones from one, but does not count them
         yield from classified_as(
             "several", images, settings, ~images.has_text & ~found, "looks like several stones"

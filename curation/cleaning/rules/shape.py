@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import Field
 
 from curation.cleaning.image_table import ImageTable
-from curation.cleaning.rules import Reason
+from curation.cleaning.reasons import Finding
 from gemkit.strict_model import StrictModel
 
 
@@ -17,8 +17,10 @@ class Settings(StrictModel):
     ratio: Annotated[float, Field(ge=1)] = 3.0
 
 
-def find(images: ImageTable, settings: Settings) -> Iterator[Reason]:
-    width, height = images.floats("width"), images.floats("height")
-    ratio = np.maximum(width, height) / np.minimum(width, height)
-    for row in np.flatnonzero(ratio > settings.ratio):
-        yield Reason(int(row), ratio[row], settings.ratio, f"{width[row]:.0f}×{height[row]:.0f} pixels")
+def find(images: ImageTable, settings: Settings) -> Iterator[Finding]:
+    width, height, ratio = (images.floats(name) for name in ("width", "height", "aspect_ratio"))
+    for row in np.flatnonzero(ratio > settings.ratio).tolist():
+        size = f"{width[row]:.0f}×{height[row]:.0f} pixels"
+        yield Finding(
+            row, size, measurement="aspect_ratio", value=float(ratio[row]), threshold=settings.ratio
+        )

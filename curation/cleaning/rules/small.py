@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import PositiveInt
 
 from curation.cleaning.image_table import ImageTable
-from curation.cleaning.rules import Reason
+from curation.cleaning.reasons import Finding
 from gemkit.strict_model import StrictModel
 
 
@@ -16,8 +16,10 @@ class Settings(StrictModel):
     side: PositiveInt = 100
 
 
-def find(images: ImageTable, settings: Settings) -> Iterator[Reason]:
-    width, height = images.floats("width"), images.floats("height")
-    shorter = np.minimum(width, height)
-    for row in np.flatnonzero(shorter < settings.side):
-        yield Reason(int(row), shorter[row], settings.side, f"{width[row]:.0f}×{height[row]:.0f} pixels")
+def find(images: ImageTable, settings: Settings) -> Iterator[Finding]:
+    width, height, shorter = (images.floats(name) for name in ("width", "height", "shorter_side"))
+    for row in np.flatnonzero(shorter < settings.side).tolist():
+        size = f"{width[row]:.0f}×{height[row]:.0f} pixels"
+        yield Finding(
+            row, size, measurement="shorter_side", value=float(shorter[row]), threshold=settings.side
+        )

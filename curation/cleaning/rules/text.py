@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import PositiveInt
 
 from curation.cleaning.image_table import ImageTable
-from curation.cleaning.rules import Reason
+from curation.cleaning.reasons import Finding
 from gemkit.strict_model import StrictModel
 
 
@@ -30,19 +30,21 @@ class Settings(StrictModel):
     )  # fmt: skip
 
 
-def find(images: ImageTable, settings: Settings) -> Iterator[Reason]:
+def find(images: ImageTable, settings: Settings) -> Iterator[Finding]:
     boxes, area, texts = images.floats("text_boxes"), images.floats("text_area"), images.strings("text")
     # OCR sometimes drops the space between words.
     words = re.compile("|".join(rf"\b{re.escape(word)}\b".replace(r"\ ", r"\s*") for word in settings.words))
-    for row in np.flatnonzero(boxes > 0):
+    for row in np.flatnonzero(boxes > 0).tolist():
         lines = (texts[row] or "").splitlines()
         if not lines:
             continue
         quoted = "; ".join(f"'{line}'" for line in lines)
-        if boxes[row] >= settings.boxes:
-            detail = f"text boxes over {area[row]:.0%} of the image, reading {quoted}"
-            yield Reason(int(row), boxes[row], settings.boxes, detail)
+        count = float(boxes[row])
+        if count >= settings.boxes:
+            text = f"text boxes over {area[row]:.0%} of the image, reading {quoted}"
+            yield Finding(row, text, "boxes", "text_boxes", count, settings.boxes)
         elif len(lines) >= settings.lines:
-            yield Reason(int(row), float(len(lines)), settings.lines, f"lines reading {quoted}")
+            text = f"lines reading {quoted}"
+            yield Finding(row, text, "lines", "text_lines", len(lines), settings.lines)
         elif settings.words and words.search(" ".join(lines).lower()):
-            yield Reason(int(row), None, None, f"reads {quoted}")
+            yield Finding(row, f"reads {quoted}", "word")

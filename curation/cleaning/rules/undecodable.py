@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from curation.cleaning.image_table import ImageTable
-from curation.cleaning.rules import Reason
+from curation.cleaning.reasons import Finding
 from gemkit.strict_model import StrictModel
 
 
@@ -11,7 +11,7 @@ class Settings(StrictModel):
     pass
 
 
-def find(images: ImageTable, settings: Settings) -> Iterator[Reason]:
+def find(images: ImageTable, settings: Settings) -> Iterator[Finding]:
     for row, error in enumerate(images.strings("error")):
         if error is not None:
-            yield Reason(row, None, None, error)
+            yield Finding(row, error)

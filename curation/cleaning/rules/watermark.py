@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import PositiveInt
 
 from curation.cleaning.image_table import ImageTable
-from curation.cleaning.rules import Reason
+from curation.cleaning.reasons import Finding
 from gemkit.strict_model import StrictModel
 
 
@@ -16,8 +16,14 @@ class Settings(StrictModel):
     letters: PositiveInt = 3
 
 
-def find(images: ImageTable, settings: Settings) -> Iterator[Reason]:
+def find(images: ImageTable, settings: Settings) -> Iterator[Finding]:
     letters, texts = images.floats("text_over_stone"), images.strings("text")
-    for row in np.flatnonzero(letters >= settings.letters):
+    for row in np.flatnonzero(letters >= settings.letters).tolist():
         quoted = "; ".join(f"'{line}'" for line in texts[row].splitlines())
-        yield Reason(int(row), letters[row], settings.letters, f"letters over the stone: {quoted}")
+        yield Finding(
+            row,
+            f"letters over the stone: {quoted}",
+            measurement="text_over_stone",
+            value=float(letters[row]),
+            threshold=settings.letters,
+        )

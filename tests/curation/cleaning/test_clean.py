@@ -4,8 +4,15 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
-from curation.cleaning.clean import clean
+from curation.cleaning.clean import apply_rules, clean
+from curation.cleaning.image_table import read_image_table
+from curation.cleaning.params import read_clean
+from curation.cleaning.reasons import Reason
+from curation.cleaning.rule_set import load_rules
+from curation.tables import REASON
+from curation.taxonomy.taxonomy import read_taxonomy
 from gemkit.errors import UserError
 from tests.helpers.commands import command
 from tests.helpers.measured_shop import Shop, faceted_stone
@@ -97,12 +104,69 @@ def test_a_reason_holds_value_and_threshold(shop: Shop) -> None:
     assert (reason["rule"], reason["value"], reason["threshold"]) == ("small", 60, 100)
     [reason] = rows[text]["reasons"]
     assert (reason["rule"], reason["value"], reason["threshold"]) == ("text", 7, 3)
-    assert rows[broken]["reasons"][0]["detail"] == "truncated"
+    assert rows[broken]["reasons"][0]["text"] == "truncated"
     metrics = json.loads(Path("metrics/clean.json").read_text())
     assert metrics["kept"] == 0
     assert {name: count for name, count in metrics["dropped"].items() if count} == {
         "small": 1, "text": 1, "undecodable": 1,
     }  # fmt: skip
+
+
+def test_a_copy_names_the_image_that_is_kept(shop: Shop) -> None:
+    large = shop.add(faceted_stone(1, 300), ["Ruby"], ["a"])
+    small = shop.add(faceted_stone(1, 180), ["Ruby"], ["b"])
+    same = shop.add(faceted_stone(2, 300), ["Ruby"], ["c"], key="other metadata")
+    twin = shop.add(faceted_stone(2, 300), ["Ruby"], ["d"])
+    rows = shop.clean()
+    [reason] = rows[small]["reasons"]
+    assert (reason["rule"], reason["other_sha256"]) == ("near_duplicate", large)
+    assert reason["measurement"] == "residual_variance" and reason["value"] <= reason["threshold"]
+    kept, copy = sorted([same, twin])
+    [reason] = rows[copy]["reasons"]
+    assert (reason["rule"], reason["other_sha256"], reason["value"]) == ("exact_duplicate", kept, 0)
+
+
+def test_a_conflict_and_unknown_names_are_of_different_kinds(shop: Shop) -> None:
+    conflict = shop.add(faceted_stone(1), ["Ruby", "Red Spinel"], ["a"])
+    unknown = shop.add(faceted_stone(2), ["Things"], ["b"])
+    rows = shop.clean()
+    assert [rows[sha256]["reasons"][0]["kind"] for sha256 in (conflict, unknown)] == ["conflict", "unknown"]
+    metrics = json.loads(Path("metrics/clean.json").read_text())
+    assert metrics["conflicts"] == {"conflict: Red Spinel, Ruby": 1}
+    assert metrics["dropped"]["label"] == 2
+
+
+def test_cleaning_leaves_its_input_as_it_was(shop: Shop) -> None:
+    for seed in range(3):
+        shop.add(faceted_stone(seed), ["Ruby"], ["a"], sharpness=[20.0, 1.0, 20.0][seed])
+        shop.add(faceted_stone(seed, 180), ["Red Spinel"], ["b"])
+    shop.write()
+    settings = read_clean(Path("params.yaml"))
+    rules, taxonomy = load_rules(settings.rules), read_taxonomy(settings.taxonomy)
+    images = read_image_table(["shop"])
+    first = apply_rules(images, rules, taxonomy, {})
+    assert {reason.rule for row in first for reason in row.reasons} == {"blurred", "near_duplicate", "label"}
+    assert apply_rules(images, rules, taxonomy, {}) == first
+    with pytest.raises(AttributeError):
+        images.classes = []
+
+
+def test_duplicates_can_be_kept(shop: Shop) -> None:
+    near = [shop.add(faceted_stone(1, side), ["Ruby"], [str(side)]) for side in (180, 300)]
+    exact = [shop.add(faceted_stone(2), ["Ruby"], [key], key=key) for key in ("c", "d")]
+    params = Path("params.yaml")
+    content = yaml.safe_load(params.read_text())
+    content["clean"]["rules"] |= {"exact_duplicate": False, "near_duplicate": False}
+    params.write_text(yaml.safe_dump(content))
+    rows = shop.clean()
+    assert all(rows[sha256]["keep"] for sha256 in (*near, *exact))
+    assert len({row["group_id"] for row in rows.values()}) == 4
+    metrics = json.loads(Path("metrics/clean.json").read_text())
+    assert not {"exact_duplicate", "near_duplicate"} & set(metrics["dropped"])
+
+
+def test_the_fields_of_a_reason_are_those_of_the_table() -> None:
+    assert Reason._fields == ("row", *(field.name for field in REASON))
 
 
 def test_the_output_does_not_depend_on_row_order(shop: Shop) -> None:

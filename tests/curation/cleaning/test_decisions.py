@@ -34,7 +34,7 @@ def test_people_override_rules(shop: Shop) -> None:
     assert rows[texted]["rules"] == {"text"}
     assert not rows[good]["keep"]
     assert rows[good]["rules"] == {BY_HAND}
-    assert rows[good]["reasons"][0]["detail"] == "seen"
+    assert rows[good]["reasons"][0]["text"] == "seen"
     assert (rows[wrong]["variety"], rows[wrong]["keep"]) == ("red_spinel", True)
     assert not rows[broken]["keep"]
 

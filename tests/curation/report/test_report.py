@@ -14,7 +14,7 @@ import yaml
 from lxml import html
 from PIL import Image
 
-from curation.cleaning.rules import rule_names
+from curation.cleaning.rule_set import rule_names
 from curation.datasets.balance import balance
 from curation.datasets.split import split
 from curation.imaging.centre_crop import stored_side
@@ -88,9 +88,9 @@ def cleaned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
 @pytest.fixture(scope="module")
 def page_of_cleaned(cleaned: dict[str, str]) -> Path:
     summary = report(Path("params.yaml"))
-    assert (summary["images"], summary["kept"], summary["unreadable images"]) == (12, 2, 3)
-    assert summary["left out"] == ["crops", "split", "datasets"]
-    return Path(summary["page"]).absolute()
+    assert (summary.images, summary.kept, summary.unreadable_images) == (12, 2, 3)
+    assert summary.left_out == ["crops", "split", "datasets"]
+    return summary.page.absolute()
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +134,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for dataset in datasets:
             balance(Path("params.yaml"), dataset)
         summary = report(Path("params.yaml"), folder / "page.html")
-    assert (summary["left out"], summary["unreadable images"]) == ([], 0)
+    assert (summary.left_out, summary.unreadable_images) == ([], 0)
     return folder / "page.html"
 
 
@@ -227,6 +227,20 @@ def test_without_the_table_of_decisions_there_is_no_page(workspace: Path) -> Non
     assert not Path("reports").exists()
 
 
+def test_a_table_of_an_older_version_says_what_to_run(
+    cleaned: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(Path.cwd(), tmp_path / "project")
+    monkeypatch.chdir(tmp_path / "project")
+    table = pq.read_table("data/clean.parquet")
+    old = pa.struct([("rule", pa.string()), ("detail", pa.string())])
+    reasons = pa.array([[{"rule": "small", "detail": "60×60 pixels"}]] * len(table), pa.list_(old))
+    index = table.column_names.index("reasons")
+    pq.write_table(table.set_column(index, "reasons", reasons), "data/clean.parquet")
+    with pytest.raises(UserError, match=r"clean\.parquet.*'reasons'.*run 'gemcurate clean' \(dvc repro\)"):
+        report(Path("params.yaml"))
+
+
 def test_an_output_that_is_a_folder_is_an_error(cleaned: dict[str, str], tmp_path: Path) -> None:
     with pytest.raises(UserError, match="name another"):
         report(Path("params.yaml"), tmp_path)
@@ -242,7 +256,7 @@ def test_without_raw_tables_the_other_sections_are_there(cleaned: dict[str, str]
         for path in (raw, measured):
             path.with_suffix(".away").rename(path)
     parsed = html.fromstring((tmp_path / "page.html").read_text())
-    assert "sources" in summary["left out"]
+    assert "sources" in summary.left_out
     assert "gemscrape crawl --site shop" in text_of(parsed, "sources")
     assert "value 5, threshold 3" in figures_of(parsed, cleaned["long"])[0]
 
@@ -332,7 +346,7 @@ def test_crops_of_another_size_are_reported(
     params["crop"]["size"] = 224
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
     summary = report(tmp_path / "params.yaml", tmp_path / "page.html")
-    assert "crops" in summary["left out"]
+    assert "crops" in summary.left_out
     parsed = html.fromstring((tmp_path / "page.html").read_text(encoding="utf-8"))
     assert "'crop.size' 224" in text_of(parsed, "crops")
     assert "'crop.size' 224" in text_of(parsed, "orientations")
@@ -356,12 +370,15 @@ def test_each_threshold_of_a_rule_has_its_samples(
     rows = read_table(table, CLEAN).to_pylist()
     for row in rows:
         if row["sha256"] == cleaned["long"]:
-            row["reasons"].append({"rule": "shape", "value": 9.5, "threshold": 2.5, "detail": "crooked"})
+            crooked = {"value": 9.5, "threshold": 2.5, "text": "crooked"}
+            row["reasons"].append({**row["reasons"][0], **crooked})
     write_table(table, pa.Table.from_pylist(rows, CLEAN))
     report(Path("params.yaml"))
     parsed = html.fromstring(Path("reports/curation.html").read_text(encoding="utf-8"))
     rule = parsed.get_element_by_id("rule-shape")
     assert "1 image" in rule.find_class("tag")[0].text_content()
-    assert "threshold of 2.5," in rule.xpath("h4")[0].text
-    assert "threshold of 3," in rule.xpath("h4")[1].text
-    assert [len(figures_of(gallery, cleaned["long"])) for gallery in rule.find_class("photos")] == [1, 1]
+    titles = [title.text for title in rule.xpath("h4")]
+    assert "threshold of 2.5 (aspect ratio)," in titles[0] and "threshold of 3 (aspect ratio)," in titles[2]
+    assert titles[1] == titles[3] == "Kept, nearest to that threshold"
+    galleries = rule.find_class("photos")
+    assert [len(figures_of(gallery, cleaned["long"])) for gallery in galleries] == [1, 0, 1, 0]

@@ -16,6 +16,8 @@ def test_find_and_check(workspace: Path) -> None:
     assert said.count("'") == 10 and "'Ruby'" in said
     said = called("gemcurate", "taxonomy", "find", "Navratna", cwd=workspace, expect=2).stderr
     assert "a set of nine" in said
+    said = called("gemcurate", "taxonomy", "find", "Ruby / Red Spinel", cwd=workspace, expect=2).stderr
+    assert "stands for several varieties: Red Spinel, Ruby." in " ".join(said.split())
 
 
 def test_check_lists_each_finding_and_exits_with_2(workspace: Path) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from benchmarks._shared import GEMS68, SHARED
 from curation.taxonomy.spelling import normalise
-from curation.taxonomy.taxonomy import Label, read_taxonomy
+from curation.taxonomy.taxonomy import Label, Problem, read_taxonomy
 from gemkit.errors import UserError
 from scraper.demo_store.catalogue import build
 from tests.helpers.commands import ROOT
@@ -53,12 +53,24 @@ def test_names_resolve_to_the_most_specific_variety(names: set[str], expected: t
 
 
 @pytest.mark.parametrize(
+    ("names", "conflicting"),
+    [
+        ({"Ruby", "Red Spinel"}, ("Red Spinel", "Ruby")),
+        ({"Corundum", "Ruby", "Spinel", "Red Spinel"}, ("Red Spinel", "Ruby")),
+        ({"Blue Sapphire", "Pink Sapphire"}, ("Blue Sapphire", "Pink Sapphire")),
+        ({"Garnet", "Cats Eye"}, ("Cat's Eye", "Garnet")),
+    ],
+)
+def test_names_of_varieties_that_exclude_each_other_are_a_conflict(
+    names: set[str], conflicting: tuple[str, ...]
+) -> None:
+    expected = Problem("conflict", conflicting, f"conflict: {', '.join(conflicting)}")
+    assert TAXONOMY.resolve(names) == Label(None, problem=expected)
+
+
+@pytest.mark.parametrize(
     ("names", "words"),
     [
-        ({"Ruby", "Red Spinel"}, "conflict: Red Spinel, Ruby"),
-        ({"Corundum", "Ruby", "Spinel", "Red Spinel"}, "conflict: Red Spinel, Ruby"),
-        ({"Blue Sapphire", "Pink Sapphire"}, "conflict"),
-        ({"Garnet", "Cats Eye"}, "conflict: Cat's Eye, Garnet"),
         ({"Clearance Sale"}, "'Clearance Sale' (an offer"),
         ({"Navratna"}, "'Navratna' (a set of nine"),
         ({"Tanzanit"}, "'Tanzanit' (spelt like 'Tanzanite')"),
@@ -66,10 +78,12 @@ def test_names_resolve_to_the_most_specific_variety(names: set[str], expected: t
         (set(), "none given"),
     ],
 )
-def test_unknown_and_conflicting_names_are_a_problem(names: set[str], words: str) -> None:
+def test_names_of_no_variety_are_a_problem(names: set[str], words: str) -> None:
     label = TAXONOMY.resolve(names)
     assert label.variety is None
-    assert words in (label.problem or "")
+    assert label.problem
+    assert (label.problem.kind, label.problem.names) == ("unknown", tuple(names))
+    assert words in label.problem.text
 
 
 def test_a_merged_variety_absorbs_narrower_ones() -> None:
@@ -88,7 +102,7 @@ def test_every_class_of_the_demo_store_is_known() -> None:
     for product in build(3, 0.5).products.values():
         label = MERGED.resolve(product.store_classes)
         if label.variety is None:
-            assert "conflict" in (label.problem or ""), product.store_classes
+            assert label.problem and label.problem.kind == "conflict", product.store_classes
         else:
             assert normalise(MERGED.varieties[label.variety].name) == normalise(product.variety)
 

@@ -2,9 +2,10 @@
 
 import pytest
 
-from curation.cleaning.rules import load_rules, rule_names
+from curation.cleaning.measurements import MEASUREMENTS
+from curation.cleaning.rule_set import load_rules, rule_names
 from gemkit.errors import UserError
-from tests.helpers.synthetic_measurements import findings, synthetic_images
+from tests.helpers.synthetic_measurements import findings, reasons, synthetic_images
 
 HAND = {"border_component_share": 0.3, "border_component_run": 0.2, "border_component_spread": 4.0}
 SKIN = {"skin_region_share": 0.3, "skin_border_share": 0.2}
@@ -50,6 +51,62 @@ def test_each_threshold_is_applied(
     assert hits[0][1:] == (pytest.approx(value), pytest.approx(threshold))
 
 
+@pytest.mark.parametrize(
+    ("rule", "dirty", "kind", "measurement"),
+    [
+        ("small", {"width": 99}, "small", "shorter_side"),
+        ("shape", {"width": 1300}, "shape", "aspect_ratio"),
+        ("blank", {"stone_contrast": 3.0}, "blank", "stone_contrast"),
+        ("blurred", {"sharpness": 4.0}, "blurred", "sharpness"),
+        ("exposure", {"brightest": 9.0}, "dark", "brightest"),
+        ("exposure", {"darkest": 90.0}, "bright", "darkest"),
+        ("exposure", {"clipped_share": 0.7}, "clipped", "clipped_share"),
+        ("text", {"text_boxes": 3, "text": "Quartz"}, "boxes", "text_boxes"),
+        ("watermark", {"text_over_stone": 7, "text": "GEMSHOP"}, "watermark", "text_over_stone"),
+        ("hand", HAND, "border_component", "border_component_run"),
+        ("hand", SKIN, "skin", "skin_region_share"),
+        ("hand", {"background_residual": 4.0, "stone_share": 0.1}, "palm", "background_residual"),
+        ("several", {"stones": 2}, "count", "stones"),
+        ("no_stone", {"stone_share": 0.0, "stone_contrast": 9.0}, "empty", "stone_share"),
+        ("no_stone", {"stone_elongation": 6.0}, "slender", "stone_elongation"),
+        ("no_stone", {"stone_solidity": 0.8, "stone_flatness": 0.5}, "ragged", "stone_solidity"),
+        ("no_stone", {"stone_flatness": 0.7, "stone_spread": 0.5}, "plain", "stone_flatness"),
+    ],
+)
+def test_a_reason_names_its_kind_and_its_measurement(
+    rule: str, dirty: dict[str, object], kind: str, measurement: str
+) -> None:
+    images = synthetic_images({}, dirty)
+    [reason] = reasons(rule, images)
+    assert (reason.rule, reason.kind, reason.measurement) == (rule, kind, measurement)
+    assert measurement in MEASUREMENTS
+    assert images.floats(measurement)[1] == reason.value
+
+
+def test_the_first_sign_of_an_image_counts() -> None:
+    both = HAND | SKIN
+    assert [reason.kind for reason in reasons("hand", synthetic_images(both, SKIN))] == [
+        "border_component", "skin",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("content_class", ["hand", "several", "no_stone"])
+def test_the_classifier_names_the_probability_of_its_class(content_class: str) -> None:
+    images = synthetic_images({})
+    probability = images.content_predictions.probability(content_class)[0]
+    [reason] = reasons(content_class, images, min_probability=probability / 2)
+    assert (reason.kind, reason.measurement) == ("classifier", f"{content_class}_probability")
+    assert (reason.value, reason.threshold) == (probability, probability / 2)
+
+
+def test_the_numbers_of_the_text_rule_are_of_its_boxes_or_lines() -> None:
+    found = reasons("text", synthetic_images({"text": "Weight\n3.2 ct"}, {"text": "IGI"}))
+    assert [(reason.kind, reason.measurement) for reason in found] == [
+        ("lines", "text_lines"),
+        ("word", None),
+    ]
+
+
 @pytest.mark.parametrize("line", ["GIA Report", "SIZE CHART", "Image coming soon", "IGI"])
 def test_one_line_naming_a_laboratory_or_a_chart_is_enough(line: str) -> None:
     assert [
@@ -58,13 +115,12 @@ def test_one_line_naming_a_laboratory_or_a_chart_is_enough(line: str) -> None:
 
 
 def test_a_reason_quotes_the_text_that_was_read() -> None:
-    [rule] = [rule for rule in load_rules({}) if rule.name == "text"]
-    [reason] = rule.find(synthetic_images({"text_boxes": 5, "text": "GIA Report\n3.20 carat"}))
-    assert "'GIA Report'; '3.20 carat'" in reason.detail
+    [reason] = reasons("text", synthetic_images({"text_boxes": 5, "text": "GIA Report\n3.20 carat"}))
+    assert "'GIA Report'; '3.20 carat'" in reason.text
 
 
 def test_several_stones_can_be_kept() -> None:
-    assert "several" not in {rule.name for rule in load_rules({"several": False})}
+    assert "several" not in load_rules({"several": False}).settings()
     assert findings("several", synthetic_images({"stones": 2}), stones=2) == []
 
 
@@ -77,11 +133,9 @@ def test_an_undecodable_image_is_dropped() -> None:
 
 
 def test_all_rules_run_unless_switched_off() -> None:
-    assert {rule.name for rule in load_rules({})} == set(rule_names())
-    assert "text" not in {rule.name for rule in load_rules({"text": False, "small": None})}
-    assert [rule.phase for rule in load_rules({})] == sorted(
-        (rule.phase for rule in load_rules({})), key=["image", "copies", "labels"].index
-    )
+    assert sorted(load_rules({}).settings()) == rule_names()
+    off = {"text": False, "exact_duplicate": False, "near_duplicate": False}
+    assert set(rule_names()) - set(load_rules({**off, "small": None}).settings()) == set(off)
 
 
 @pytest.mark.parametrize(

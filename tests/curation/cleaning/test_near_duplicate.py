@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from curation.cleaning.rules.near_duplicate import Settings, confirm
+from curation.cleaning.near_duplicate import Settings, confirm
 from curation.measurement.perceptual_hash import THUMBNAIL, perceptual_hashes
 from gemkit.image_codec import decode
 from scraper.demo_store.rendering.stones import photograph

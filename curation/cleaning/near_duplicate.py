@@ -1,6 +1,5 @@
 """Copies of an image: rescaled, recompressed, cropped, framed, mirrored or slightly relit."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Annotated, ClassVar
@@ -8,14 +7,13 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
-from curation.cleaning.grouping import choose_copies
-from curation.cleaning.hamming_search import mirrored_pairs_within
+from curation.cleaning.duplicates import Copies, choose_copies
+from curation.cleaning.hamming_search import Codes, mirrored_pairs_within
 from curation.cleaning.image_table import ImageTable
-from curation.cleaning.rules import Reason
+from curation.cleaning.reasons import Finding
+from gemkit.arrays import Bytes, Floats, Ints
 from gemkit.executor.base import worker_count
 from gemkit.strict_model import StrictModel
-
-PHASE = "copies"
 
 #: Pairs compared per batch.
 _BATCH = 4096
@@ -36,29 +34,38 @@ class Settings(StrictModel):
     colour: Annotated[float, Field(ge=0)] = 6.0
 
 
-def find(images: ImageTable, settings: Settings) -> Iterator[Reason]:
-    remaining = np.flatnonzero(images.decoded & ~images.dropped & (images.copy_of == np.arange(len(images))))
-    codes, mirrored = images.hashes("phash")[remaining], images.hashes("phash_mirrored")[remaining]
-    pairs, residual, shift = confirm(codes, mirrored, images.thumbnails[remaining], settings)
-    images.duplicate_pairs.append(remaining[pairs])
-    kept_for = choose_copies(pairs, images.rank[remaining])
+def find(images: ImageTable, rows: Ints, settings: Settings) -> Copies:
+    """The copies among the images at these rows; of several the best is kept."""
+    codes, mirrored = images.hashes("phash")[rows], images.hashes("phash_mirrored")[rows]
+    pairs, residual, shift = confirm(codes, mirrored, images.thumbnails[rows], settings)
+    kept_for = choose_copies(pairs, images.rank[rows])
     index_of = {tuple(pair): index for index, pair in enumerate(pairs.tolist())}
-    for copy in np.flatnonzero(kept_for != np.arange(len(remaining))).tolist():
-        best = int(kept_for[copy])
+    copies = np.flatnonzero(kept_for != np.arange(len(rows)))
+    findings = []
+    for copy, best in zip(copies.tolist(), kept_for[copies].tolist(), strict=True):
         index = index_of[min(copy, best), max(copy, best)]
-        row, original = int(remaining[copy]), int(remaining[best])
-        images.copy_of[row] = original
-        detail = (
-            f"a copy of {images.sha256[original]}, "
-            f"colour distance {shift[index]:.1f} (at most {settings.colour:g})"
+        other = images.sha256[rows[best]]
+        findings.append(
+            Finding(
+                int(rows[copy]),
+                f"a copy of {other}, colour distance {shift[index]:.1f} (at most {settings.colour:g})",
+                measurement="residual_variance",
+                value=round(float(residual[index]), 4),
+                threshold=settings.residual_variance,
+                other_sha256=other,
+            )
         )
-        yield Reason(row, round(float(residual[index]), 4), settings.residual_variance, detail)
+    return Copies(rows[pairs], np.column_stack([rows[kept_for[copies]], rows[copies]]), findings)
 
 
 def confirm(
-    codes: np.ndarray, mirrored: np.ndarray, thumbnails: np.ndarray, settings: Settings
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The pairs of images that are copies, each once, with their residual variance and colour distance."""
+    codes: Codes, mirrored: Codes, thumbnails: Bytes, settings: Settings
+) -> tuple[Ints, Floats, Floats]:
+    """The pairs of images that are copies, each once, with their residual variance and colour distance.
+
+    `codes`, `mirrored`: count × words, the hash of each image and of its mirror image; `thumbnails`: count ×
+    THUMBNAIL × THUMBNAIL × 3, RGB. The pairs are indices, n × 2.
+    """
     from curation.cleaning.registration import (
         colour_distance,
         colour_patches,
@@ -68,7 +75,7 @@ def confirm(
 
     patches, grey = colour_patches(thumbnails), lightness(thumbnails)
 
-    def compare(pairs: np.ndarray, step: int) -> np.ndarray:
+    def compare(pairs: Ints, step: int) -> Floats:
         flipped = np.s_[:, :, ::step]
         one, other = pairs.T
         shift = colour_distance(patches[one], patches[other][flipped])
