@@ -12,6 +12,9 @@ import pyarrow.parquet as pq
 
 from gemkit.errors import UserError
 
+#: Completes "run …" for a table whose writer is not known here.
+_ITS_STAGE = "the stage that writes it (dvc repro)"
+
 #: Rows in a row group of images: small enough to decode in one worker.
 IMAGE_ROW_GROUP = 256
 
@@ -25,25 +28,28 @@ def hugging_face_schema(schema: pa.Schema, image_column: str = "image") -> pa.Sc
     return schema.with_metadata({"huggingface": json.dumps(info)})
 
 
-def read_table(path: Path, schema: pa.Schema, columns: list[str] | None = None) -> pa.Table:
+def read_table(
+    path: Path, schema: pa.Schema, columns: list[str] | None = None, written_by: str = _ITS_STAGE
+) -> pa.Table:
     """Read a Parquet file, or all `*.parquet` files of a folder sorted by name, and check the schema.
 
-    `columns` selects columns. Raises UserError that names the file, the column and the expected type.
+    `columns` selects columns; `written_by` is what an error says to run. Raises UserError that names the
+    file, the column and the expected type.
     """
-    files = table_files(path)
-    tables = [_read_checked(file, schema, columns) for file in files]
+    files = table_files(path, written_by)
+    tables = [_read_checked(file, schema, columns, written_by) for file in files]
     return pa.concat_tables(tables)
 
 
-def table_files(path: Path) -> list[Path]:
+def table_files(path: Path, written_by: str = _ITS_STAGE) -> list[Path]:
     """The Parquet files of a table: the file itself, or those of the folder sorted by name."""
     if path.is_dir():
         files = sorted(path.glob("*.parquet"))
         if not files:
-            raise UserError(f"No Parquet file in '{path}'; run the stage that writes it (dvc repro).")
+            raise UserError(f"No Parquet file in '{path}'; run {written_by}.")
         return files
     if not path.exists():
-        raise UserError(f"Table '{path}' does not exist; run the stage that writes it (dvc repro).")
+        raise UserError(f"Table '{path}' does not exist; run {written_by}.")
     return [path]
 
 
@@ -52,45 +58,51 @@ def read_rows(
 ) -> Iterator[pa.RecordBatch]:
     """Stream a table in batches of at most `rows` rows; checked like `read_table`."""
     for file in table_files(path):
-        with _named_errors(file), pq.ParquetFile(file) as parquet:
-            _check(file, parquet.schema_arrow, schema)
+        with _named_errors(file, _ITS_STAGE), pq.ParquetFile(file) as parquet:
+            _check(file, parquet.schema_arrow, schema, _ITS_STAGE)
             yield from parquet.iter_batches(batch_size=rows, columns=columns)
 
 
-def _read_checked(file: Path, schema: pa.Schema, columns: list[str] | None) -> pa.Table:
-    with _named_errors(file), pq.ParquetFile(file) as parquet:
-        _check(file, parquet.schema_arrow, schema)
+def _read_checked(file: Path, schema: pa.Schema, columns: list[str] | None, written_by: str) -> pa.Table:
+    with _named_errors(file, written_by), pq.ParquetFile(file) as parquet:
+        _check(file, parquet.schema_arrow, schema, written_by)
         return parquet.read(columns=columns).replace_schema_metadata(None)
 
 
 @contextmanager
-def _named_errors(file: Path) -> Iterator[None]:
+def _named_errors(file: Path, written_by: str) -> Iterator[None]:
     try:
         yield
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise UserError(
             f"'{file}' is not a complete Parquet file ({str(error).splitlines()[0]}); "
-            "delete it and run the stage that writes it again."
+            f"delete it and run {written_by}."
         ) from error
 
 
-def _check(file: Path, found: pa.Schema, expected: pa.Schema) -> None:
+def _check(file: Path, found: pa.Schema, expected: pa.Schema, written_by: str) -> None:
     for field in expected:
         index = found.get_field_index(field.name)
         if index < 0:
-            raise UserError(f"'{file}' has no column '{field.name}' ({field.type} expected); write it again.")
+            raise UserError(
+                f"'{file}' has no column '{field.name}' ({_short(field.type)} expected); run {written_by}."
+            )
         if not _same_type(found.field(index).type, field.type):
             raise UserError(
-                f"'{file}': column '{field.name}' is {found.field(index).type}, {field.type} expected; "
-                "write it again."
+                f"'{file}': column '{field.name}' is {_short(found.field(index).type)}, "
+                f"{_short(field.type)} expected; run {written_by}."
             )
+
+
+def _short(kind: pa.DataType) -> str:
+    return f"struct of {kind.num_fields} fields" if pa.types.is_struct(kind) else str(kind)
 
 
 def _same_type(found: pa.DataType, expected: pa.DataType) -> bool:
     # Parquet may name a list's inner field 'element' or 'item', so compare only its type.
     if pa.types.is_list(found) and pa.types.is_list(expected):
         return _same_type(found.value_type, expected.value_type)
-    return found.equals(expected)
+    return bool(found.equals(expected))
 
 
 def write_table(path: Path, table: pa.Table, row_group_size: int | None = None) -> None:

@@ -7,7 +7,7 @@ does.
 """
 
 import functools
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -162,22 +162,44 @@ def _border_component(lab: np.ndarray, background: Background) -> BorderComponen
     return BorderComponent(mask, lab[found[0]], found[1])
 
 
-def stone_measurements(image: Analysis) -> dict[str, Any]:
-    """Count the stone-like components and describe the largest component.
+class StoneMeasurements(NamedTuple):
+    """The stone-like components, and the largest component; its measurements are 0 without one.
 
-    `stones`: their number; `stone_contrast`: 99th percentile of the distance from the background. Of the
-    largest component: `stone_share`: its share of the image; `stone_solidity`: its share of its convex hull;
-    `stone_elongation`: longer over shorter side of the smallest rectangle around it; `stone_flatness`: share
-    of its surface without shading; `stone_spread`: median distance of its pixels from their own median
-    colour (a*, b*); `stone_box`: [left, top, right, bottom] in pixels. These are 0 without a component.
+    `stones`: number of stone-like components; `stone_contrast`: 99th percentile of the distance from the
+    background. Of the largest component: `stone_share`: its share of the image; `stone_solidity`: its share
+    of its convex hull; `stone_elongation`: longer over shorter side of the smallest rectangle around it;
+    `stone_flatness`: share of its surface without shading; `stone_spread`: median distance of its pixels from
+    their own median colour (a*, b*); `stone_box`: left, top, right, bottom in pixels.
     """
+
+    stones: int
+    stone_contrast: float
+    stone_share: float = 0.0
+    stone_solidity: float = 0.0
+    stone_elongation: float = 0.0
+    stone_flatness: float = 0.0
+    stone_spread: float = 0.0
+    stone_box: tuple[float, float, float, float] = (0, 0, 0, 0)
+
+
+class BorderComponentMeasurements(NamedTuple):
+    """The component with the longest run along the border; all are 0 without one.
+
+    `border_component_share`: its share of the image; `border_component_run`: its run as a share of the
+    border; `border_component_spread`: median distance of its pixels from their own median colour (Lab).
+    """
+
+    border_component_share: float
+    border_component_run: float
+    border_component_spread: float
+
+
+def stone_measurements(image: Analysis) -> StoneMeasurements:
+    """Count the stone-like components and describe the largest component."""
     components = image.components
     contrast = quantile(image.background.distance, 0.99)
     if components.largest is None:
-        return {
-            "stones": 0, "stone_contrast": contrast, "stone_share": 0.0, "stone_solidity": 0.0,
-            "stone_elongation": 0.0, "stone_flatness": 0.0, "stone_spread": 0.0, "stone_box": [0, 0, 0, 0],
-        }  # fmt: skip
+        return StoneMeasurements(0, contrast)
     contour, share = components.contours[components.largest], float(components.areas[components.largest])
     least = max(_STONE, _OF_LARGEST * share)
     candidates = (components.contours[index] for index in np.flatnonzero(components.areas > least))
@@ -185,16 +207,16 @@ def stone_measurements(image: Analysis) -> dict[str, Any]:
     left, top, width, height = cv2.boundingRect(contour)
     inside = np.flatnonzero(cv2.drawContours(components.filled.copy(), [contour], -1, 0, 3))
     gradient = image.lightness_gradient.ravel()
-    return {
-        "stones": sum(_is_stone(candidate, components.mask.shape) for candidate in candidates),
-        "stone_contrast": contrast,
-        "stone_share": share,
-        "stone_solidity": cv2.contourArea(contour) / cv2.contourArea(cv2.convexHull(contour)),
-        "stone_elongation": (max(sides) + 1) / (min(sides) + 1),
-        "stone_flatness": float((gradient[inside] < _FLAT).mean()) if len(inside) else 0.0,
-        "stone_spread": _spread(image.lab.reshape(-1, 3)[inside, 1:]),
-        "stone_box": [left, top, left + width, top + height],
-    }
+    return StoneMeasurements(
+        stones=sum(_is_stone(candidate, components.mask.shape) for candidate in candidates),
+        stone_contrast=contrast,
+        stone_share=share,
+        stone_solidity=cv2.contourArea(contour) / cv2.contourArea(cv2.convexHull(contour)),
+        stone_elongation=(max(sides) + 1) / (min(sides) + 1),
+        stone_flatness=float((gradient[inside] < _FLAT).mean()) if len(inside) else 0.0,
+        stone_spread=_spread(image.lab.reshape(-1, 3)[inside, 1:]),
+        stone_box=(left, top, left + width, top + height),
+    )
 
 
 def _is_stone(contour: np.ndarray, shape: tuple[int, ...]) -> bool:
@@ -204,19 +226,14 @@ def _is_stone(contour: np.ndarray, shape: tuple[int, ...]) -> bool:
     return is_inside and cv2.contourArea(contour) > _COMPACT * cv2.contourArea(cv2.convexHull(contour))
 
 
-def border_component_measurements(image: Analysis) -> dict[str, float]:
-    """Describe the component with the longest run along the border.
-
-    `border_component_share`: its share of the image; `border_component_run`: its run as a share of the
-    border; `border_component_spread`: median distance of its pixels from their own median colour (Lab).
-    All are 0 without one.
-    """
+def border_component_measurements(image: Analysis) -> BorderComponentMeasurements:
+    """Describe the component with the longest run along the border."""
     component = image.border_component
-    return {
-        "border_component_share": len(component.colours) / component.mask.size,
-        "border_component_run": component.run,
-        "border_component_spread": _spread(component.colours),
-    }
+    return BorderComponentMeasurements(
+        border_component_share=len(component.colours) / component.mask.size,
+        border_component_run=component.run,
+        border_component_spread=_spread(component.colours),
+    )
 
 
 def longest_border_component(mask: np.ndarray, share: float) -> tuple[np.ndarray, float] | None:

@@ -33,19 +33,23 @@ _CONFIDENCE = 0.75
 _LETTERS = 3
 
 
+#: Left, top, right, bottom, as shares of width and height.
+Box = tuple[float, float, float, float]
+
+
 class Line(NamedTuple):
-    """A line that was read; `box` is [left, top, right, bottom] as shares of width and height."""
+    """A line that was read, and the box around it."""
 
     text: str
-    box: list[float]
+    box: Box
 
     @property
     def letters(self) -> int:
         """Number of letters. Digits do not count, since facets are more often taken for digits."""
         return sum(character.isalpha() for character in self.text)
 
-    def is_over(self, box: list[float]) -> bool:
-        """Whether enough of the line is inside another box, also in shares of width and height."""
+    def is_over(self, box: Box) -> bool:
+        """Whether enough of the line is inside another box."""
         left, top, right, bottom = self.box
         width = min(right, box[2]) - max(left, box[0])
         height = min(bottom, box[3]) - max(top, box[1])
@@ -112,7 +116,8 @@ def _read(engine: Any, image: np.ndarray, box: np.ndarray) -> Line | None:
     if not read.txts or read.scores[0] < _CONFIDENCE:
         return None
     shares = box / (image.shape[1], image.shape[0])
-    line = Line(" ".join(read.txts[0].split()), [*shares.min(axis=0).tolist(), *shares.max(axis=0).tolist()])
+    (left, top), (right, bottom) = shares.min(axis=0).tolist(), shares.max(axis=0).tolist()
+    line = Line(" ".join(read.txts[0].split()), (left, top, right, bottom))
     return line if line.letters >= _LETTERS else None
 
 

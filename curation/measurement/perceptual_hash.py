@@ -5,6 +5,8 @@ background and scaled by their spread in x and y. A cropped or framed copy has t
 stone.
 """
 
+from typing import NamedTuple
+
 import cv2
 import imagehash
 import numpy as np
@@ -25,21 +27,26 @@ _REACH = 1.6
 _FRAME_DEPTH, _FRAME_LEVELS, _FRAME_NOISE, _FRAME_END = 0.15, 8, 0.03, 0.8
 
 
-def perceptual_hashes(image: np.ndarray) -> dict[str, str]:
-    """The columns `phash`, `phash_mirrored` and `thumbnail` of MEASURED, in hexadecimal.
-
-    `image`: height × width × 3, uint8, RGB, of any size (more than 256 pixels add nothing). `thumbnail` holds
-    the content box as THUMBNAIL × THUMBNAIL × 3 bytes of RGB; `phash` is its 64-bit DCT hash, and
-    `phash_mirrored` that of its mirror image.
+class PerceptualHashes(NamedTuple):
+    """`thumbnail`: the content box as THUMBNAIL × THUMBNAIL × 3 bytes of RGB; `phash`: its 64-bit DCT hash;
+    `phash_mirrored`: that of its mirror image.
     """
+
+    phash: bytes
+    phash_mirrored: bytes
+    thumbnail: bytes
+
+
+def perceptual_hashes(image: np.ndarray) -> PerceptualHashes:
+    """The hashes of an image, height × width × 3, uint8, RGB, of any size (256 pixels are enough)."""
     inside = _without_frame(_reduced(image))
     thumbnail = _cut(inside, *_content_box(_saliency(inside)))
     grey = cv2.cvtColor(thumbnail, cv2.COLOR_RGB2GRAY)
-    return {
-        "phash": _hexadecimal(imagehash.phash(Image.fromarray(grey), highfreq_factor=2).hash),
-        "phash_mirrored": _hexadecimal(_mirrored_phash(grey)),
-        "thumbnail": thumbnail.tobytes().hex(),
-    }
+    return PerceptualHashes(
+        phash=_packed(imagehash.phash(Image.fromarray(grey), highfreq_factor=2).hash),
+        phash_mirrored=_packed(_mirrored_phash(grey)),
+        thumbnail=thumbnail.tobytes(),
+    )
 
 
 def _mirrored_phash(grey: np.ndarray) -> np.ndarray:
@@ -49,8 +56,8 @@ def _mirrored_phash(grey: np.ndarray) -> np.ndarray:
     return frequencies > np.median(frequencies)
 
 
-def _hexadecimal(bits: np.ndarray) -> str:
-    return np.packbits(bits).tobytes().hex()
+def _packed(bits: np.ndarray) -> bytes:
+    return np.packbits(bits).tobytes()
 
 
 def _reduced(image: np.ndarray) -> np.ndarray:
