@@ -4,7 +4,7 @@ Each stage's own section is defined in its folder.
 """
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field
 
@@ -12,6 +12,8 @@ from gemkit.errors import UserError
 from gemkit.executor.base import Limits
 from gemkit.params import load_params, validate_section
 from gemkit.strict_model import StrictModel
+
+Model = TypeVar("Model", bound=StrictModel)
 
 
 class ItemLimits(StrictModel):
@@ -34,7 +36,7 @@ def moved_limits(stage: str) -> dict[str, str]:
     return {key: f"limits.{stage}.{key}" for key in ItemLimits.model_fields}
 
 
-def read_section(path: Path, key: str, model: type[Any]) -> Any:
+def read_section(path: Path, key: str, model: type[Model]) -> Model:
     """Validate a section with its pydantic model. Raises UserError that names the first wrong key."""
     return validate_section(path, load_params(path), key, model)
 

@@ -2,9 +2,14 @@
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from gemkit.errors import UserError
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+Model = TypeVar("Model", bound="BaseModel")
 
 #: Every section of params.yaml; each package validates its own sections.
 SECTIONS = (
@@ -54,7 +59,7 @@ def _loader() -> Any:
     return Loader
 
 
-def validate_section(path: Path, params: dict[str, Any], key: str, model: Any) -> Any:
+def validate_section(path: Path, params: dict[str, Any], key: str, model: type[Model]) -> Model:
     """Validate `params[key]` with a pydantic model. Raises UserError that names the first wrong key."""
     from pydantic import ValidationError
 

@@ -27,7 +27,7 @@ from curation.cleaning.content_weights import ContentWeights, InputWeights, writ
 from curation.imaging.resize import fit
 from curation.measurement.pixel_statistics import SIDE, PixelMeasurements, measure_pixels
 from curation.measurement.shape_features import ShapeFeatures
-from gemkit.arrays import Array, Bytes, Floats
+from gemkit.arrays import Array, Floats
 from gemkit.executor.local import map_shards
 from gemkit.image_codec import ImageError, decode
 from gemkit.progress import Progress
@@ -84,7 +84,7 @@ def examples_of(content: bytes, kind: str, number: int) -> list[Example]:
     return found
 
 
-def _close(pixels: Bytes, box: Sequence[float], random: np.random.Generator) -> Bytes | None:
+def _close(pixels: Array, box: Sequence[float], random: np.random.Generator) -> Array | None:
     """A close crop around the stone, which may cut some of it off; None if it would be too small."""
     height, width = pixels.shape[:2]
     left, top, right, bottom = box
@@ -95,7 +95,7 @@ def _close(pixels: Bytes, box: Sequence[float], random: np.random.Generator) -> 
     return np.ascontiguousarray(cut) if right > left and min(cut.shape[:2]) >= 40 else None
 
 
-def _step_cut(image: Bytes, box: Sequence[float], random: np.random.Generator) -> Bytes:
+def _step_cut(image: Array, box: Sequence[float], random: np.random.Generator) -> Array:
     """The stone's surface in a square step cut, on the colour of the border.
 
     The cut is nested octagons, slightly rotated, whose sides are facets of random brightness.
@@ -120,10 +120,11 @@ def _step_cut(image: Bytes, box: Sequence[float], random: np.random.Generator) -
     inside = cv2.GaussianBlur(inside, (0, 0), 0.7)[..., None]
     stone = cv2.resize(surface, (width, height)) * light[..., None]
     ground = np.median(np.concatenate([image[0], image[-1]]), axis=0)
-    return (inside * stone + (1 - inside) * ground).clip(0, 255).astype(np.uint8)
+    mixed: Array = inside * stone + (1 - inside) * ground
+    return mixed.clip(0, 255).astype(np.uint8)
 
 
-def _altered(image: Bytes, random: np.random.Generator) -> Bytes:
+def _altered(image: Array, random: np.random.Generator) -> Array:
     """The image in another colour and brightness, and randomly stretched, polished or on white."""
     height, width = image.shape[:2]
     if random.random() < 0.6:

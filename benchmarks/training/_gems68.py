@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import yaml
 
@@ -20,9 +19,9 @@ from benchmarks.curation.boxes import bare_canny
 from benchmarks.training._published_data import run
 from curation.cleaning.clean import OUTPUT as CLEAN_TABLE
 from curation.cropping.crop import CROPS_FOLDER, kept_images
+from curation.cropping.crop_image import crop_image, read_image
 from curation.cropping.params import CropParams
-from curation.cropping.segmentation import Stone
-from curation.cropping.square_crop import SegmentedImage, cut_stone, read_image
+from curation.cropping.segmentation import NO_STONE
 from curation.datasets.balance import DATASETS_FOLDER, balance
 from curation.datasets.params import SplitParams
 from curation.datasets.split import SPLIT_TABLE, assign
@@ -142,8 +141,8 @@ def _crop_by_canny(params: CropParams) -> None:
         for original in kept:
             pixels = read_image(original.path).pixels
             box = bare_canny(pixels)
-            stone = Stone(None, np.zeros((1, 1), bool), box, "canny" if box else "original", None)
-            cut = cut_stone(SegmentedImage(pixels, stone, 1), params)._asdict()
-            image = {"bytes": encode_jpeg(cut.pop("image")), "path": f"{original.sha256}.jpg"}
-            writer.write({"image": image, "sha256": original.sha256, **cut})
+            stone = NO_STONE._replace(box=box, method="canny" if box else "original")
+            cut = crop_image(pixels, params, stone)
+            image = {"bytes": encode_jpeg(cut.image), "path": f"{original.sha256}.jpg"}
+            writer.write({"image": image, "sha256": original.sha256, **cut.record.to_json()})
             progress.advance()

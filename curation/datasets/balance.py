@@ -216,9 +216,10 @@ def _crop_record() -> dict[str, Any] | None:
     """The settings the crops were made with, so that other images can be cropped alike; None if unknown."""
     path = CROPS_FOLDER / CROP_RECORD
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        record: dict[str, Any] | None = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         raise UserError(f"'{path}' is missing or incomplete; run 'gemcurate crop' again.") from None
+    return record
 
 
 def _images(plan: Plan) -> int:

@@ -12,6 +12,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from gemkit.arrays import Array
+
 #: Weights of L*, a*, b* in the distance to the background. Lightness counts less: shadows are not stones.
 _WEIGHTS = np.array([0.6, 1.0, 1.0], np.float32)
 
@@ -37,9 +39,9 @@ _FLAT = 0.8
 class _Grid(NamedTuple):
     """Pixel coordinates of images of one shape."""
 
-    plane: np.ndarray  # (pixels, 3): 1, x, y
-    outline: np.ndarray  # the outermost pixels, clockwise, as indices of the flattened image
-    outline_plane: np.ndarray
+    plane: Array  # (pixels, 3): 1, x, y
+    outline: Array  # the outermost pixels, clockwise, as indices of the flattened image
+    outline_plane: Array
 
 
 @functools.lru_cache(256)
@@ -55,7 +57,7 @@ def _grid(height: int, width: int) -> _Grid:
 class Background(NamedTuple):
     """`distance`: of each pixel from the fitted plane; `residual`: its median on the border."""
 
-    distance: np.ndarray
+    distance: Array
     residual: float
 
 
@@ -66,11 +68,11 @@ class Components(NamedTuple):
     component; `largest`: index of the largest, None if there is none; `filled`: the largest with its holes.
     """
 
-    mask: np.ndarray
-    contours: tuple[np.ndarray, ...]
-    areas: np.ndarray
+    mask: Array
+    contours: tuple[Array, ...]
+    areas: Array
     largest: int | None
-    filled: np.ndarray
+    filled: Array
 
 
 class BorderComponent(NamedTuple):
@@ -81,8 +83,8 @@ class BorderComponent(NamedTuple):
     component `colours` is empty and `run` 0.
     """
 
-    mask: np.ndarray
-    colours: np.ndarray
+    mask: Array
+    colours: Array
     run: float
 
 
@@ -93,17 +95,17 @@ class Analysis(NamedTuple):
     `lightness_gradient` and `colour_gradient`: magnitude in L* and in all three channels, Lab per pixel.
     """
 
-    lab: np.ndarray
+    lab: Array
     background: Background
     components: Components
     border_component: BorderComponent
-    gradient_x: np.ndarray
-    gradient_y: np.ndarray
-    lightness_gradient: np.ndarray
-    colour_gradient: np.ndarray
+    gradient_x: Array
+    gradient_y: Array
+    lightness_gradient: Array
+    colour_gradient: Array
 
 
-def analyse(lab: np.ndarray) -> Analysis:
+def analyse(lab: Array) -> Analysis:
     """Separate an image, height × width × 3, float32, CIE Lab, from its background."""
     background = fit_background(lab)
     gradient_x = cv2.Sobel(lab, cv2.CV_32F, 1, 0, scale=0.125)
@@ -121,7 +123,7 @@ def analyse(lab: np.ndarray) -> Analysis:
     )
 
 
-def fit_background(lab: np.ndarray) -> Background:
+def fit_background(lab: Array) -> Background:
     """Fit a plane of colour to the border by least squares, refitted twice without outliers."""
     height, width = lab.shape[:2]
     grid = _grid(height, width)
@@ -153,7 +155,7 @@ def _components(background: Background) -> Components:
     return Components(mask, contours, areas, largest, cv2.drawContours(filled, contours, largest, 1, -1))
 
 
-def _border_component(lab: np.ndarray, background: Background) -> BorderComponent:
+def _border_component(lab: Array, background: Background) -> BorderComponent:
     far = background.distance > max(_BORDER_DISTANCE, _BORDER_RESIDUALS * background.residual)
     mask = far.view(np.uint8)
     found = longest_border_component(mask, _BORDER_COMPONENT_SHARE)
@@ -219,7 +221,7 @@ def stone_measurements(image: Analysis) -> StoneMeasurements:
     )
 
 
-def _is_stone(contour: np.ndarray, shape: tuple[int, ...]) -> bool:
+def _is_stone(contour: Array, shape: tuple[int, ...]) -> bool:
     """Whether a component is compact and does not touch the border, as fingers do."""
     left, top, width, height = cv2.boundingRect(contour)
     is_inside = left > 0 and top > 0 and left + width < shape[1] and top + height < shape[0]
@@ -236,7 +238,7 @@ def border_component_measurements(image: Analysis) -> BorderComponentMeasurement
     )
 
 
-def longest_border_component(mask: np.ndarray, share: float) -> tuple[np.ndarray, float] | None:
+def longest_border_component(mask: Array, share: float) -> tuple[Array, float] | None:
     """Find the mask's component of at least that share of the image with the longest run along the border.
 
     Returns its pixels (height × width, bool) and the run as a share of the border; None if no component
@@ -258,7 +260,7 @@ def longest_border_component(mask: np.ndarray, share: float) -> tuple[np.ndarray
     return labels == best, runs[best] / len(outline)
 
 
-def _longest_run(on: np.ndarray) -> int:
+def _longest_run(on: Array) -> int:
     """Length of the longest run of True in a circular array."""
     gaps = np.flatnonzero(~on)
     if not len(gaps):
@@ -266,27 +268,30 @@ def _longest_run(on: np.ndarray) -> int:
     return int(np.diff(gaps, append=gaps[0] + len(on)).max()) - 1
 
 
-def _norm(differences: np.ndarray) -> np.ndarray:
-    return np.sqrt(np.square(differences) @ np.square(_WEIGHTS))
+def _norm(differences: Array) -> Array:
+    lengths: Array = np.sqrt(np.square(differences) @ np.square(_WEIGHTS))
+    return lengths
 
 
-def _spread(colours: np.ndarray) -> float:
+def _spread(colours: Array) -> float:
     """Median distance of colours from their own median; `colours`: count × channels."""
     return quantile(distances(colours), 0.5) if len(colours) else 0.0
 
 
-def distances(colours: np.ndarray) -> np.ndarray:
+def distances(colours: Array) -> Array:
     """Distance of each colour from the median of all; `colours`: count × channels."""
-    return np.sqrt(np.square(colours - median(colours)).sum(axis=1))
+    lengths: Array = np.sqrt(np.square(colours - median(colours)).sum(axis=1))
+    return lengths
 
 
-def median(colours: np.ndarray) -> np.ndarray:
+def median(colours: Array) -> Array:
     """The median of each channel; `colours`: count × channels."""
     rank = (len(colours) - 1) // 2
-    return np.partition(colours, rank, axis=0)[rank]
+    ordered: Array = np.partition(colours, rank, axis=0)
+    return ordered[rank]
 
 
-def quantile(values: np.ndarray, share: float) -> float:
+def quantile(values: Array, share: float) -> float:
     """A quantile without interpolation: one of the values. Ten times as fast as NumPy's."""
     rank = int(share * (values.size - 1))
     return float(np.partition(values, rank, axis=None)[rank])

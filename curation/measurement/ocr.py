@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from curation.imaging.resize import halve_towards, shrink_to
+from gemkit.arrays import Array
 
 #: Longer side in pixels of the grey image in which strokes are searched, and their maximum width there.
 STROKE_SIDE = 256
@@ -64,7 +65,7 @@ class Text(NamedTuple):
     lines: list[Line]
 
 
-def stroke_density(pixels: np.ndarray) -> float:
+def stroke_density(pixels: Array) -> float:
     """Largest share of pixels on thin dark or light strokes in any word-sized window, 0 to 1.
 
     `pixels`: height × width × 3, uint8, RGB. Strokes are the pixels that a morphological opening or closing
@@ -81,7 +82,7 @@ def stroke_density(pixels: np.ndarray) -> float:
     return float(cv2.boxFilter(strokes, cv2.CV_32F, _WORD).max())
 
 
-def find_text(pixels: np.ndarray, side: int) -> Text:
+def find_text(pixels: Array, side: int) -> Text:
     """Detect text and read the longest lines and those closest to the middle.
 
     `pixels`: height × width × 3, uint8, RGB. The detector sees it shrunk to a longer side of `side`.
@@ -104,11 +105,11 @@ def find_text(pixels: np.ndarray, side: int) -> Text:
     return Text(len(boxes), min(1.0, area), lines)
 
 
-def _length(box: np.ndarray) -> float:
+def _length(box: Array) -> float:
     return float(max(np.linalg.norm(box[1] - box[0]), np.linalg.norm(box[3] - box[0])))
 
 
-def _read(engine: Any, image: np.ndarray, box: np.ndarray) -> Line | None:
+def _read(engine: Any, image: Array, box: Array) -> Line | None:
     """The line of text in a box (four corners), or None if it cannot be read."""
     from rapidocr.utils.process_img import get_rotate_crop_image
 

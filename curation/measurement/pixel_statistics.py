@@ -26,6 +26,7 @@ from curation.measurement.foreground import (
 from curation.measurement.ocr import STROKE_SIDE, stroke_density
 from curation.measurement.perceptual_hash import PerceptualHashes, perceptual_hashes
 from curation.measurement.shape_features import ShapeFeatures, compute_features
+from gemkit.arrays import Array
 
 #: Longer side in pixels of the reduced image that is hashed; everything else is measured at half of it.
 SIDE = 128
@@ -107,7 +108,7 @@ class PixelMeasurements(NamedTuple):
         return columns | {"shape_features": self.shape_features._asdict()}
 
 
-def measure_pixels(pixels: np.ndarray) -> PixelMeasurements:
+def measure_pixels(pixels: Array) -> PixelMeasurements:
     """Measure everything but text."""
     height, width = pixels.shape[:2]
     reduced = halve_towards(pixels, STROKE_SIDE)
@@ -138,19 +139,19 @@ def measure_pixels(pixels: np.ndarray) -> PixelMeasurements:
     )
 
 
-def pixel_hash(pixels: np.ndarray) -> bytes:
+def pixel_hash(pixels: Array) -> bytes:
     """XXH3 (128 bits) of the pixels and their shape: equal for files that differ in container or metadata."""
     digest = xxhash.xxh3_128(f"{pixels.shape}".encode())
     digest.update(np.ascontiguousarray(pixels).data)
     return digest.digest()
 
 
-def _centre(values: np.ndarray) -> np.ndarray:
+def _centre(values: Array) -> Array:
     height, width = values.shape[:2]
     return values[height // 4 : max(1, height - height // 4), width // 4 : max(1, width - width // 4)]
 
 
-def _lightness(lightness: np.ndarray) -> Lightness:
+def _lightness(lightness: Array) -> Lightness:
     mean, deviation = cv2.meanStdDev(lightness)
     hundredth = lightness.size // 100
     ends = (hundredth, lightness.size - 1 - hundredth)
@@ -164,13 +165,13 @@ def _lightness(lightness: np.ndarray) -> Lightness:
     )
 
 
-def _sharpness(small: np.ndarray) -> float:
+def _sharpness(small: Array) -> float:
     """Standard deviation of the Laplacian of the grey image."""
     laplacian = cv2.Laplacian(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), cv2.CV_16S)
     return float(cv2.meanStdDev(laplacian)[1][0, 0])
 
 
-def _border(lab: np.ndarray) -> Border:
+def _border(lab: Array) -> Border:
     height, width = lab.shape[:2]
     depth = max(1, round(_BORDER * min(height, width)))
     strips = (lab[:depth], lab[-depth:], lab[:, :depth], lab[:, -depth:])
@@ -181,7 +182,7 @@ def _border(lab: np.ndarray) -> Border:
     )
 
 
-def _skin(small: np.ndarray) -> Skin:
+def _skin(small: Array) -> Skin:
     _, red, blue = cv2.split(cv2.cvtColor(small, cv2.COLOR_RGB2YCrCb))
     hue, saturation, _ = cv2.split(cv2.cvtColor(small, cv2.COLOR_RGB2HSV))
     # OpenCV's 8-bit hue is in steps of two degrees, its saturation ranges to 255.
