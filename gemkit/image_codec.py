@@ -95,10 +95,10 @@ class UnknownFormat(ImageError):
         return f"not a {', '.join(formats)} or {last} file" + (f" but {self.found}" if self.found else "")
 
 
-class DamagedImage(ImageError):
-    """Pillow cannot decode the image; the message is Pillow's."""
+class UndecodableImage(ImageError):
+    """Pillow cannot decode the image, or refuses to; the message is Pillow's."""
 
-    kind = "damaged_image"
+    kind = "undecodable"
 
 
 class Decoded(NamedTuple):
@@ -139,7 +139,7 @@ def decode(content: bytes, at_least: int | None = None) -> Decoded:
     except UnidentifiedImageError:  # its message contains a memory address
         raise UnknownFormat(_other_type(content)) from None
     except Exception as error:  # Pillow's plugins raise all kinds of errors on untrusted bytes
-        raise DamagedImage(" ".join(str(error).split()) or type(error).__name__) from error
+        raise UndecodableImage(" ".join(str(error).split()) or type(error).__name__) from error
 
 
 def _reduce(image: Image.Image, at_least: int) -> int:

@@ -287,8 +287,8 @@ def distances(colours: Array) -> Array:
 def median(colours: Array) -> Array:
     """The median of each channel; `colours`: count × channels."""
     rank = (len(colours) - 1) // 2
-    ordered: Array = np.partition(colours, rank, axis=0)
-    return ordered[rank]
+    middle: Array = np.partition(colours, rank, axis=0)[rank]
+    return middle
 
 
 def quantile(values: Array, share: float) -> float:
