@@ -1,17 +1,13 @@
 """The square around a stone, and its pixels on another background."""
 
-from typing import Literal
-
 import cv2
 import numpy as np
 
+from curation.cropping.params import Background
 from curation.cropping.segmentation import Box
 from curation.imaging.centre_crop import stored_side
 from curation.imaging.resize import halve
 from gemkit.arrays import Array, Bytes
-
-#: `kept`: the image's own.
-Background = Literal["black", "white", "transparent", "kept"]
 
 
 def cut_square(image: Bytes, mask: Bytes | None, visible: Box, size: int, background: Background) -> Bytes:

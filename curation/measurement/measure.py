@@ -69,7 +69,7 @@ def measure(site: str, params_path: Path) -> dict[str, Any]:
                 memo.put(measured)
                 progress.advance(len(finished))
         rows = (
-            {"sha256": sha256, **(given_up.get(sha256) or _from_json(memo.get(sha256)[0]))}
+            {"sha256": sha256, **(given_up.get(sha256) or _from_json(memo.get(sha256).record))}
             for sha256 in sorted(files)
         )
         pieces = iter(lambda: list(islice(rows, _ROWS)), [])
