@@ -19,7 +19,7 @@ SHAPE_FEATURES = pa.struct(
         ("hull_longest_sides", pa.float32()),  # share of the hull's outline on its six longest sides
         ("hull_fifth_and_sixth_side", pa.float32()),  # the same for the fifth and the sixth longest
         ("centre_contrast", pa.float32()),  # mean distance (Lab) of the central half from the background
-        ("border_side", pa.float32()),  # largest share of a side of the image that components touch
+        ("border_side", pa.float32()),  # largest share of a side of the image that the foreground touches
         ("second_border_side", pa.float32()),  # the second largest
         ("flat_share", pa.float32()),  # share of the largest component with a gradient below 0.8
         ("nearly_flat_share", pa.float32()),  # share with a gradient below 1.5
