@@ -6,12 +6,44 @@ from gemkit.tables import IMAGE_TYPE, hugging_face_schema
 
 _BOX = pa.list_(pa.int32())
 
+#: Inputs of the content classifier, measured at about 64 pixels (`curation/measurement/shape_features.py`).
+#: Components are connected and stand out from the background. Gradients are in Lab per pixel.
+SHAPE_FEATURES = pa.struct(
+    [
+        ("foreground", pa.float32()),  # share of the image that stands out from the background
+        ("components", pa.float32()),  # number of components
+        ("large_components", pa.float32()),  # number of those that cover at least 0.6 % of the image
+        ("filled", pa.float32()),  # share of the largest component's area that is not holes
+        ("roundness", pa.float32()),  # of its outline, 1 for a circle
+        ("hull_corners", pa.float32()),  # number of corners of its convex hull
+        ("hull_longest_sides", pa.float32()),  # share of the hull's outline on its six longest sides
+        ("hull_fifth_and_sixth_side", pa.float32()),  # the same for the fifth and the sixth longest
+        ("centre_contrast", pa.float32()),  # mean distance (Lab) of the central half from the background
+        ("border_side", pa.float32()),  # largest share of a side of the image that the foreground touches
+        ("second_border_side", pa.float32()),  # the second largest
+        ("flat_share", pa.float32()),  # share of the largest component with a gradient below 0.8
+        ("nearly_flat_share", pa.float32()),  # share with a gradient below 1.5
+        ("gradient_inside", pa.float32()),  # mean gradient inside it
+        ("gradient_outside", pa.float32()),  # mean gradient outside it
+        ("texture_energy", pa.float32()),  # mean absolute Laplacian of L* over its standard deviation
+        ("gradient_coherence", pa.float32()),  # how far the gradients of L* share one direction, 0 to 1
+        ("gradient_uprightness", pa.float32()),  # how far they are upright, -1 to 1
+        ("gradient_orthogonality", pa.float32()),  # how far they meet at right angles, 0 to 1
+        ("column_variance", pa.float32()),  # share of the variance of L* that is between columns
+        ("ring_chroma", pa.float32()),  # chroma of the median colour of the outermost tenth
+        ("border_component_chroma_spread", pa.float32()),  # median distance (a*, b*) from its median colour
+        ("border_component_chroma_spread_90", pa.float32()),  # 90th percentile of that distance
+        ("border_component_uniformity", pa.float32()),  # share of its pixels with a distance below 5
+    ]
+)
+
 #: data/measured/<site>.parquet, sorted by sha256: the measurements of each stored image of a site.
-#: Null where the image could not be decoded; `error` then gives the reason.
+#: Null where the image could not be decoded; `error_kind` and `error` then give the reason.
 MEASURED = pa.schema(
     [
         ("sha256", pa.string()),
-        ("error", pa.string()),
+        ("error_kind", pa.string()),  # empty_file, too_many_pixels, …, time, memory, killed, crashed
+        ("error", pa.string()),  # for people
         ("format", pa.string()),  # as decoded: JPEG, PNG, WEBP, …
         ("mode", pa.string()),  # Pillow's mode: RGB, CMYK, …
         ("width", pa.int32()),
@@ -45,7 +77,7 @@ MEASURED = pa.schema(
         ("stone_flatness", pa.float32()),  # share of its surface without shading
         ("stone_spread", pa.float32()),  # median distance (a*, b*) of its pixels from their own median
         ("stone_box", pa.list_(pa.float32())),  # left, top, right, bottom, as shares of width and height
-        ("shape_features", pa.list_(pa.float32())),  # in order of shape_features.FEATURE_NAMES
+        ("shape_features", SHAPE_FEATURES),
         ("stroke_density", pa.float32()),  # largest share of thin strokes in any word-sized window
         ("text_boxes", pa.int32()),  # boxes of the text detector; 0 where the stroke density is too low
         ("text_area", pa.float32()),  # share of the image under these boxes

@@ -8,6 +8,9 @@ from typing import NamedTuple
 import numpy as np
 from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 
+from gemkit.arrays import Array, Bytes
+from gemkit.errors import GemscrapeError
+
 #: Larger images are rejected before any pixel is decoded (the largest phone photos have 50 million pixels).
 MAX_PIXELS = 64_000_000
 #: Image formats by Pillow's names, with the suffix of their files.
@@ -25,7 +28,7 @@ SUFFIXES = {".jpeg", ".tiff", *(f".{suffix}" for suffix in FORMATS.values())}
 _WIDE_MODES = ("I", "I;16", "I;16B", "I;16L", "F")
 
 #: Other file types that stores serve as images, keyed by a lower-cased marker among their first bytes.
-_OTHER_KINDS = {
+_OTHER_TYPES = {
     b"ftyphei": "HEIC",
     b"ftypmif1": "HEIF",
     b"<svg": "SVG",
@@ -50,8 +53,52 @@ _UPRIGHT_TRANSPOSE = {
 }
 
 
-class ImageError(Exception):
+class ImageError(GemscrapeError):
     """The bytes are not a complete image within the limits; the message says why."""
+
+    kind = "image"
+
+
+class EmptyFile(ImageError):
+    """There are no bytes."""
+
+    kind = "empty_file"
+
+    def __str__(self) -> str:
+        return "the file is empty"
+
+
+class TooManyPixels(ImageError):
+    """The image has more than MAX_PIXELS."""
+
+    kind = "too_many_pixels"
+
+    def __init__(self, width: int, height: int):
+        super().__init__(width, height)
+        self.width, self.height = width, height
+
+    def __str__(self) -> str:
+        return f"{self.width}×{self.height} pixels are more than {MAX_PIXELS:,}"
+
+
+class UnknownFormat(ImageError):
+    """The bytes have none of FORMATS; `found` names the file type that they have, if it is known."""
+
+    kind = "unknown_format"
+
+    def __init__(self, found: str | None):
+        super().__init__(found)
+        self.found = found
+
+    def __str__(self) -> str:
+        *formats, last = FORMATS
+        return f"not a {', '.join(formats)} or {last} file" + (f" but {self.found}" if self.found else "")
+
+
+class UndecodableImage(ImageError):
+    """Pillow cannot decode the image, or refuses to; the message is Pillow's."""
+
+    kind = "undecodable"
 
 
 class Decoded(NamedTuple):
@@ -60,7 +107,7 @@ class Decoded(NamedTuple):
     Each pixel covers `factor` × `factor` pixels of the source.
     """
 
-    pixels: np.ndarray
+    pixels: Bytes
     format: str
     mode: str
     factor: int
@@ -75,13 +122,13 @@ def decode(content: bytes, at_least: int | None = None) -> Decoded:
     when memory runs out.
     """
     if not content:
-        raise ImageError("the file is empty")
+        raise EmptyFile
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with Image.open(io.BytesIO(content), formats=tuple(FORMATS)) as image:
                 if image.width * image.height > MAX_PIXELS:
-                    raise ImageError(f"{image.width}×{image.height} pixels are more than {MAX_PIXELS:,}")
+                    raise TooManyPixels(image.width, image.height)
                 # Phones append images to a JPEG, which makes it an MPO file.
                 file_format, mode = (image.format or "").replace("MPO", "JPEG"), image.mode
                 factor = _reduce(image, at_least) if at_least else 1
@@ -90,9 +137,9 @@ def decode(content: bytes, at_least: int | None = None) -> Decoded:
     except (ImageError, MemoryError):
         raise
     except UnidentifiedImageError:  # its message contains a memory address
-        raise ImageError(_unknown(content)) from None
+        raise UnknownFormat(_other_type(content)) from None
     except Exception as error:  # Pillow's plugins raise all kinds of errors on untrusted bytes
-        raise ImageError(" ".join(str(error).split()) or type(error).__name__) from error
+        raise UndecodableImage(" ".join(str(error).split()) or type(error).__name__) from error
 
 
 def _reduce(image: Image.Image, at_least: int) -> int:
@@ -104,11 +151,10 @@ def _reduce(image: Image.Image, at_least: int) -> int:
     return round(max(width, height) / max(image.size))
 
 
-def _unknown(content: bytes) -> str:
+def _other_type(content: bytes) -> str | None:
+    """The file type of bytes that are not an image of FORMATS, if it is a known one."""
     start = content[:64].lstrip(b"\xef\xbb\xbf \r\n\t")[:16].lower()
-    found = next((f" but {kind}" for mark, kind in _OTHER_KINDS.items() if mark in start), "")
-    *formats, last = FORMATS
-    return f"not a {', '.join(formats)} or {last} file{found}"
+    return next((name for mark, name in _OTHER_TYPES.items() if mark in start), None)
 
 
 def _upright(image: Image.Image) -> Image.Image:
@@ -141,7 +187,7 @@ def _plain(image: Image.Image) -> Image.Image:
 
 def _narrow(image: Image.Image) -> Image.Image:
     """Convert wide grey to 8 bits: integers by their high byte, floats by their range. Pillow would clip."""
-    values = np.asarray(image)
+    values: Array = np.asarray(image)
     if image.mode == "F":
         values = np.nan_to_num(values)
         largest = values.max()
@@ -175,21 +221,21 @@ def _colours() -> Image.Image:
 JPEG_QUALITY = 95
 
 
-def encode_jpeg(image: np.ndarray) -> bytes:
+def encode_jpeg(image: Bytes) -> bytes:
     """Encode an RGB image of shape (height, width, 3), uint8, as JPEG without chroma subsampling (4:4:4)."""
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling=0)
     return buffer.getvalue()
 
 
-def encode_png(image: np.ndarray) -> bytes:
+def encode_png(image: Bytes) -> bytes:
     """Encode an RGB or RGBA image of shape (height, width, 3 or 4), uint8, as PNG."""
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, "PNG")
     return buffer.getvalue()
 
 
-def decode_rgb(content: bytes) -> np.ndarray:
+def decode_rgb(content: bytes) -> Bytes:
     """Decode an image that this project wrote to RGB pixels of shape (height, width, 3), uint8."""
     with Image.open(io.BytesIO(content)) as image:
         return np.asarray(image.convert("RGB"))

@@ -7,13 +7,20 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 CACHE = Path(".cache")
 
 
+class Entry(NamedTuple):
+    """A stored result: its JSON, and its binary part if it has one."""
+
+    record: dict[str, Any]
+    pixels: bytes | None
+
+
 class Memo:
-    """Map from key to (record, pixels) in one SQLite file.
+    """Map from an image to an Entry in one SQLite file.
 
     Every `put` is one transaction, so a killed process loses no stored result. `name` identifies the
     function, `version` its implementation, `settings` the parameters that its result depends on. When any of
@@ -40,13 +47,13 @@ class Memo:
         query = "SELECT 1 FROM memo WHERE key = ?"
         return self._database.execute(query, [self.key(sha256)]).fetchone() is not None
 
-    def get(self, sha256: str) -> tuple[dict[str, Any], bytes | None]:
-        """The record of an image and its pixels (None if it has none). Raises KeyError."""
+    def get(self, sha256: str) -> Entry:
+        """The result of an image. Raises KeyError."""
         query = "SELECT record, pixels FROM memo WHERE key = ?"
         row = self._database.execute(query, [self.key(sha256)]).fetchone()
         if row is None:
             raise KeyError(sha256)
-        return json.loads(row[0]), row[1]
+        return Entry(json.loads(row[0]), row[1])
 
     def missing(self, images: Iterable[str]) -> Iterator[str]:
         """The images that have no result yet."""

@@ -1,4 +1,4 @@
-"""Fit the weights of the content classifier to the demo store; writes curation/cleaning/content_weights.py.
+"""Fit the weights of the content classifier to the demo store; writes curation/cleaning/content_weights.json.
 
     python -m tools.train_content_classifier [--seeds 1 3] [--cases 300] [--stones 700]
 
@@ -8,20 +8,26 @@ Real stores have such images, the demo store does not. Evaluate the rules on oth
 """
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from pathlib import Path
-from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from benchmarks.curation.cleaning import Case, choose_cases, render_cases
-from curation.cleaning import content_weights
-from curation.cleaning.content_classifier import CONTENT_CLASSES, INPUTS, inputs, standardised
+from curation.cleaning.content_classifier import (
+    CONTENT_CLASSES,
+    INPUTS,
+    MEASUREMENTS,
+    inputs,
+    standardised,
+)
+from curation.cleaning.content_weights import ContentWeights, InputWeights, write_weights
 from curation.imaging.resize import fit
-from curation.measurement.pixel_statistics import SIDE, measure_pixels
+from curation.measurement.pixel_statistics import SIDE, PixelMeasurements, measure_pixels
+from curation.measurement.shape_features import ShapeFeatures
+from gemkit.arrays import Array, Floats
 from gemkit.executor.local import map_shards
 from gemkit.image_codec import ImageError, decode
 from gemkit.progress import Progress
@@ -40,7 +46,7 @@ _SHARD = 16
 _INVERSE_REGULARISATION = 1.0
 
 #: Measurements of an image and its content class.
-Example = tuple[dict[str, Any], str]
+Example = tuple[PixelMeasurements, str]
 
 
 def examples(photos: Sequence[tuple[Photo, int]]) -> list[Example]:
@@ -63,22 +69,22 @@ def examples_of(content: bytes, kind: str, number: int) -> list[Example]:
         return found
     random = np.random.default_rng(number)
     small = fit(pixels, SIDE)
-    made = [(small, measured["stroke_density"])]
-    if measured["stones"]:
-        made.append((_step_cut(small, measured["stone_box"], random), measured["stroke_density"]))
-    close = _close(pixels, measured["stone_box"], random)
+    made = [(small, measured.stroke_density)]
+    if measured.stone.stones:
+        made.append((_step_cut(small, measured.stone.stone_box, random), measured.stroke_density))
+    close = _close(pixels, measured.stone.stone_box, random)
     if close is not None:
         found.append((measure_pixels(close), "stone"))
         if number % 2:
-            made.append((fit(close, SIDE), found[-1][0]["stroke_density"]))
+            made.append((fit(close, SIDE), found[-1][0].stroke_density))
     for image, stroke_density in made:
         # The stroke density of the full image is kept: strokes on the small image would be thinner.
-        altered = measure_pixels(_altered(image, random)) | {"stroke_density": stroke_density}
+        altered = measure_pixels(_altered(image, random))._replace(stroke_density=stroke_density)
         found.append((altered, "stone"))
     return found
 
 
-def _close(pixels: np.ndarray, box: Sequence[float], random: np.random.Generator) -> np.ndarray | None:
+def _close(pixels: Array, box: Sequence[float], random: np.random.Generator) -> Array | None:
     """A close crop around the stone, which may cut some of it off; None if it would be too small."""
     height, width = pixels.shape[:2]
     left, top, right, bottom = box
@@ -89,7 +95,7 @@ def _close(pixels: np.ndarray, box: Sequence[float], random: np.random.Generator
     return np.ascontiguousarray(cut) if right > left and min(cut.shape[:2]) >= 40 else None
 
 
-def _step_cut(image: np.ndarray, box: Sequence[float], random: np.random.Generator) -> np.ndarray:
+def _step_cut(image: Array, box: Sequence[float], random: np.random.Generator) -> Array:
     """The stone's surface in a square step cut, on the colour of the border.
 
     The cut is nested octagons, slightly rotated, whose sides are facets of random brightness.
@@ -114,10 +120,11 @@ def _step_cut(image: np.ndarray, box: Sequence[float], random: np.random.Generat
     inside = cv2.GaussianBlur(inside, (0, 0), 0.7)[..., None]
     stone = cv2.resize(surface, (width, height)) * light[..., None]
     ground = np.median(np.concatenate([image[0], image[-1]]), axis=0)
-    return (inside * stone + (1 - inside) * ground).clip(0, 255).astype(np.uint8)
+    mixed: Array = inside * stone + (1 - inside) * ground
+    return mixed.clip(0, 255).astype(np.uint8)
 
 
-def _altered(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
+def _altered(image: Array, random: np.random.Generator) -> Array:
     """The image in another colour and brightness, and randomly stretched, polished or on white."""
     height, width = image.shape[:2]
     if random.random() < 0.6:
@@ -140,52 +147,40 @@ def _altered(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
     return image
 
 
-class Weights(NamedTuple):
-    """`plain`: mean, standard deviation and weight for each class, per input and for the bias.
-
-    `squares`: weight of the input's square for each class, per input.
-    """
-
-    plain: dict[str, list[float]]
-    squares: dict[str, list[float]]
-
-
-def fit_weights(found: Sequence[Example]) -> Weights:
-    """Fit the weights to examples."""
-    names = found[0][0]
-    values = inputs({name: np.array([measured[name] for measured, _ in found]) for name in _arrays(names)})
+def fit_weights(found: Sequence[Example]) -> ContentWeights:
+    """Fit the weights to examples; they have three decimals."""
+    values = inputs(_columns([measured for measured, _ in found]))
     mean, deviation = values.mean(axis=0), values.std(axis=0) + 1e-9
     model = LogisticRegression(C=_INVERSE_REGULARISATION, max_iter=3000)
     model.fit(standardised(values, mean, deviation), [CONTENT_CLASSES.index(kind) for _, kind in found])
-    plain, squares = np.split(model.coef_.T, 2)
-    columns = zip(INPUTS, mean, deviation, plain, strict=True)
-    return Weights(
-        {"bias": [0.0, 1.0, *model.intercept_]}
-        | {name: [centre, spread, *weights] for name, centre, spread, weights in columns},
-        dict(zip(INPUTS, squares.tolist(), strict=True)),
+    columns = zip(INPUTS, mean, deviation, *np.split(model.coef_.T, 2), strict=True)
+    return ContentWeights(
+        bias=_by_class(model.intercept_),
+        inputs={
+            name: InputWeights(
+                mean=round(float(centre), 3),
+                deviation=round(float(spread), 3),
+                weights=_by_class(weights),
+                squares=_by_class(squares),
+            )
+            for name, centre, spread, weights, squares in columns
+        },
     )
 
 
-def _arrays(measured: dict[str, Any]) -> Iterator[str]:
-    return (name for name, value in measured.items() if not isinstance(value, str))
+def _columns(measured: Sequence[PixelMeasurements]) -> Mapping[str, Array]:
+    """The columns of MEASURED that `inputs` needs."""
+    rows = [image.columns() for image in measured]
+    features = [image.shape_features for image in measured]
+    names = (*MEASUREMENTS, "background_lab", "stone_box")
+    return {name: np.array([row[name] for row in rows]) for name in names} | {
+        name: np.array(values)
+        for name, values in zip(ShapeFeatures._fields, zip(*features, strict=True), strict=True)
+    }
 
 
-def write(weights: Weights, path: Path) -> None:
-    """Write the weights as a Python module."""
-    lines = [
-        '"""Weights of content_classifier.py, written by `python -m tools.train_content_classifier`."""\n',
-        "#: Per input: mean, standard deviation, and a weight for each of CONTENT_CLASSES.",
-        *_lines("WEIGHTS", weights.plain),
-        "\n#: Per input: the weight of its square for each of CONTENT_CLASSES.",
-        *_lines("SQUARES", weights.squares),
-    ]
-    path.write_text("\n".join(lines) + "\n")
-
-
-def _lines(name: str, rows: dict[str, list[float]]) -> Iterator[str]:
-    yield f"{name}: dict[str, tuple[float, ...]] = {{"
-    yield from (f'    "{key}": ({", ".join(f"{value:.3f}" for value in row)}),' for key, row in rows.items())
-    yield "}"
+def _by_class(values: Floats) -> dict[str, float]:
+    return {name: round(float(value), 3) for name, value in zip(CONTENT_CLASSES, values, strict=True)}
 
 
 def main() -> None:
@@ -207,7 +202,7 @@ def main() -> None:
             for measured in map_shards(examples, shards):
                 found += measured
                 progress.advance()
-    write(fit_weights(found), Path(content_weights.__file__))
+    write_weights(fit_weights(found))
 
 
 if __name__ == "__main__":

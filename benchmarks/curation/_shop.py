@@ -82,7 +82,7 @@ def _measured(sha256: np.ndarray, thumbnails: np.ndarray, random: np.random.Gene
         "phash_mirrored": next(hashes),
         "thumbnail": [thumbnail.tobytes() for thumbnail in thumbnails],
     }
-    good = measure_pixels(photograph("Ruby", (1, 0), 0))
+    good = measure_pixels(photograph("Ruby", (1, 0), 0)).columns()
     order = pa.array(np.argsort(sha256))
     columns = [
         pa.array(values.get(field.name) if field.name in values else [_like(good, field)] * count, field.type)

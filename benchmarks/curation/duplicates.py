@@ -31,7 +31,7 @@ from benchmarks.peers._peers import imagededup
 from curation.cleaning.clean import clean
 from curation.cleaning.hamming_search import hamming, mirrored_pairs_within, pairs_within
 from curation.cleaning.near_duplicate import Settings, confirm
-from curation.measurement.perceptual_hash import THUMBNAIL, perceptual_hashes
+from curation.measurement.perceptual_hash import THUMBNAIL, PerceptualHashes, perceptual_hashes
 from curation.taxonomy.taxonomy import read_taxonomy
 from gemkit.image_codec import decode
 from gemkit.progress import Progress
@@ -90,15 +90,15 @@ COPIES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 class Table:
     """Hashes of images, as the rule reads them."""
 
-    def __init__(self, rows: list[dict[str, str]]):
-        content = {name: b"".join(bytes.fromhex(row[name]) for row in rows) for name in rows[0]}
-        self.codes = np.frombuffer(content["phash"], np.uint64)[:, None]
-        self.mirrored = np.frombuffer(content["phash_mirrored"], np.uint64)[:, None]
+    def __init__(self, rows: list[PerceptualHashes]):
+        content = PerceptualHashes(*(b"".join(parts) for parts in zip(*rows, strict=True)))
+        self.codes = np.frombuffer(content.phash, np.uint64)[:, None]
+        self.mirrored = np.frombuffer(content.phash_mirrored, np.uint64)[:, None]
         shape = (-1, THUMBNAIL, THUMBNAIL, 3)
-        self.thumbnails = np.frombuffer(content["thumbnail"], np.uint8).reshape(shape)
+        self.thumbnails = np.frombuffer(content.thumbnail, np.uint8).reshape(shape)
 
 
-def _hashes(pixels: np.ndarray) -> dict[str, str]:
+def _hashes(pixels: np.ndarray) -> PerceptualHashes:
     scale = _SIDE / max(pixels.shape)
     size = [max(1, round(side * scale)) for side in pixels.shape[1::-1]]
     return perceptual_hashes(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))
@@ -110,7 +110,7 @@ def recall(step: int = 1) -> None:
     if not files:
         print(f"recall: skipped, {NO_GEMS68}")
         return
-    rows: dict[str, list[dict[str, str]]] = {name: [] for name in ("original", *COPIES)}
+    rows: dict[str, list[PerceptualHashes]] = {name: [] for name in ("original", *COPIES)}
     seen, names = set(), []
     with Progress("copies", len(files)) as progress:
         for file in files:

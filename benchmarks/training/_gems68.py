@@ -9,9 +9,7 @@ import contextlib
 import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import yaml
 
@@ -20,13 +18,14 @@ from benchmarks.curation.boxes import bare_canny
 from benchmarks.training._published_data import run
 from curation.cleaning.clean import OUTPUT as CLEAN_TABLE
 from curation.cropping.crop import CROPS_FOLDER, kept_images
+from curation.cropping.crop_image import crop_image, read_image
 from curation.cropping.params import CropParams
-from curation.cropping.segmentation import Stone
-from curation.cropping.square_crop import SegmentedImage, cut_stone, read_image
+from curation.cropping.segmentation import NO_STONE
 from curation.datasets.balance import DATASETS_FOLDER, balance
 from curation.datasets.params import SplitParams
+from curation.datasets.records import CleanedImage, SplitImage, read_cleaned
 from curation.datasets.split import SPLIT_TABLE, assign
-from curation.tables import CLEAN, CROP_RECORD, CROPS, MEASURED, SPLIT
+from curation.tables import CROP_RECORD, CROPS, MEASURED, SPLIT
 from gemkit.image_codec import encode_jpeg
 from gemkit.progress import Progress
 from gemkit.shards import ShardWriter, replaced_folder
@@ -99,35 +98,36 @@ def _make_datasets(crops: str) -> None:
         _crop_by_canny(CROPS_OF[crops])
     else:
         run("gemcurate crop", WORK)
-    rows = read_table(CLEAN_TABLE, CLEAN).to_pylist()
-    version = _version(rows)
+    images = read_cleaned(CLEAN_TABLE)
+    version = _version(images)
     for fold in range(FOLDS):
         name, stamp = dataset_name(crops, fold), DATASETS_FOLDER / f"{dataset_name(crops, fold)}.version"
         if stamp.exists() and stamp.read_text() == version:
             continue
-        write_table(SPLIT_TABLE, pa.Table.from_pylist(fold_splits(rows, fold), SPLIT))
+        rows = [image._asdict() for image in fold_splits(images, fold)]
+        write_table(SPLIT_TABLE, pa.Table.from_pylist(rows, SPLIT))
         balance(Path("params.yaml"), name)
         write_text(stamp, version)
 
 
-def _version(rows: list[dict[str, Any]]) -> str:
+def _version(images: list[CleanedImage]) -> str:
     """Changes with crops, groups, labels and the size of the validation split."""
-    identity = [_VALIDATION, *((row["sha256"], row["variety"], row["group_id"]) for row in rows)]
+    identity = [_VALIDATION, *((image.sha256, image.variety, image.group_id) for image in images)]
     digest = hashlib.sha256(repr(identity).encode())
     for file in table_files(CROPS_FOLDER):
         digest.update(file.read_bytes())
     return digest.hexdigest()
 
 
-def fold_splits(rows: list[dict[str, Any]], fold: int) -> list[dict[str, Any]]:
+def fold_splits(images: list[CleanedImage], fold: int) -> list[SplitImage]:
     """The rows of SPLIT for the dataset of a fold."""
-    in_folds = assign(rows, SplitParams(folds=FOLDS))
-    test = {row["sha256"] for row in in_folds if row["fold"] == fold}
-    others = [row for row in rows if row["sha256"] not in test]
+    in_folds = assign(images, SplitParams(folds=FOLDS))
+    test = {image.sha256 for image in in_folds if image.fold == fold}
+    others = [image for image in images if image.sha256 not in test]
     inner = {
-        row["sha256"]: row["split"] for row in assign(others, SplitParams(validation=_VALIDATION, test=0))
+        image.sha256: image.split for image in assign(others, SplitParams(validation=_VALIDATION, test=0))
     }
-    return [{**row, "split": inner.get(row["sha256"], "test")} for row in in_folds]
+    return [image._replace(split=inner.get(image.sha256, "test")) for image in in_folds]
 
 
 def _crop_by_canny(params: CropParams) -> None:
@@ -142,8 +142,8 @@ def _crop_by_canny(params: CropParams) -> None:
         for original in kept:
             pixels = read_image(original.path).pixels
             box = bare_canny(pixels)
-            stone = Stone(None, np.zeros((1, 1), bool), box, "canny" if box else "original", None)
-            cut = cut_stone(SegmentedImage(pixels, stone, 1), params)._asdict()
-            image = {"bytes": encode_jpeg(cut.pop("image")), "path": f"{original.sha256}.jpg"}
-            writer.write({"image": image, "sha256": original.sha256, **cut})
+            stone = NO_STONE._replace(box=box, method="canny" if box else "original")
+            cut = crop_image(pixels, params, stone)
+            image = {"bytes": encode_jpeg(cut.image), "path": f"{original.sha256}.jpg"}
+            writer.write({"image": image, "sha256": original.sha256, **cut.record.to_json()})
             progress.advance()

@@ -1,16 +1,18 @@
 """Classify what an image shows: the probability of each content class, summing to 1.
 
 Softmax regression over named measurements and their squares, so that both high and low values can count
-against a class. The weights (`content_weights.py`) are fitted to the demo store by
+against a class. The weights (`content_weights.json`) are fitted to the demo store by
 `tools/train_content_classifier.py`.
 """
 
 from collections.abc import Mapping
+from functools import cache
 
 import numpy as np
 
-from curation.cleaning.content_weights import SQUARES, WEIGHTS
-from curation.measurement.shape_features import FEATURE_NAMES
+from curation.cleaning.content_weights import ContentWeights, read_weights
+from curation.measurement.shape_features import ShapeFeatures
+from gemkit.arrays import Array, Floats
 
 CONTENT_CLASSES = ("stone", "several", "hand", "no_stone", "unclear", "printed")
 
@@ -19,40 +21,39 @@ MEASUREMENTS = (
     "clipped_share", "sharpness", "background_uniformity", "background_residual", "skin_border_share",
     "stones", "stone_share", "stone_elongation", "stroke_density",
 )  # fmt: skip
-INPUTS = (*MEASUREMENTS, "background_chroma", "stone_width", "stone_height", *FEATURE_NAMES)
+INPUTS = (*MEASUREMENTS, "background_chroma", "stone_width", "stone_height", *ShapeFeatures._fields)
 
 #: Inputs whose ratios matter: x is replaced by log(1 + x).
-_LOG_SCALED = (
+_LOG_SCALED = {
     "sharpness", "background_residual", "stones", "stone_elongation", "background_chroma", "components",
     "large_components", "hull_corners", "centre_contrast", "gradient_inside", "gradient_outside",
     "ring_chroma", "border_component_chroma_spread", "border_component_chroma_spread_90",
-)  # fmt: skip
+}  # fmt: skip
 #: Inputs are clipped to this many standard deviations from the mean.
 _MAX_DEVIATIONS = 3.0
 
 
-def inputs(measured: Mapping[str, np.ndarray]) -> np.ndarray:
+def inputs(measured: Mapping[str, Array]) -> Floats:
     """The classifier's inputs, count × INPUTS, float64.
 
-    `measured` holds columns of MEASURED: numbers, and `background_lab`, `stone_box` and `shape_features` as
-    rows of vectors.
+    `measured` holds columns of MEASURED [count], those of its struct `shape_features` by their own names, and
+    `background_lab` [count, 3] and `stone_box` [count, 4].
     """
-    box = measured["stone_box"]
-    values = np.column_stack(
-        [
-            *(measured[name] for name in MEASUREMENTS),
-            np.hypot(*measured["background_lab"].T[1:]),
-            box[:, 2] - box[:, 0],
-            box[:, 3] - box[:, 1],
-            measured["shape_features"],
-        ]
-    ).astype(np.float64)
-    log_scaled = [INPUTS.index(name) for name in _LOG_SCALED]
-    values[:, log_scaled] = np.log1p(values[:, log_scaled])
-    return values
+    background, box = measured["background_lab"], measured["stone_box"]
+    values = {
+        **measured,
+        "background_chroma": np.hypot(background[:, 1], background[:, 2]),
+        "stone_width": box[:, 2] - box[:, 0],
+        "stone_height": box[:, 3] - box[:, 1],
+    }
+    return np.column_stack([_scaled(name, values[name].astype(np.float64)) for name in INPUTS])
 
 
-def standardised(values: np.ndarray, mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:
+def _scaled(name: str, values: Floats) -> Floats:
+    return np.log1p(values) if name in _LOG_SCALED else values
+
+
+def standardised(values: Floats, mean: Floats, deviation: Floats) -> Floats:
     """Inputs in standard deviations from the mean, followed by their squares."""
     away = np.clip((values - mean) / deviation, -_MAX_DEVIATIONS, _MAX_DEVIATIONS)
     return np.column_stack([away, away**2])
@@ -61,15 +62,19 @@ def standardised(values: np.ndarray, mean: np.ndarray, deviation: np.ndarray) ->
 class ContentPredictions:
     """`probabilities`: count × CONTENT_CLASSES, NaN where the image was not measured."""
 
-    def __init__(self, measured: Mapping[str, np.ndarray]):
-        table = np.array([WEIGHTS[name] for name in INPUTS])
-        self._standardised = standardised(inputs(measured), table[:, 0], table[:, 1])
-        self._weights = np.concatenate([table[:, 2:], [SQUARES[name] for name in INPUTS]])
-        scores = self._standardised @ self._weights + WEIGHTS["bias"][2:]
+    def __init__(self, measured: Mapping[str, Array]):
+        weights = _weights()
+        rows = [weights.inputs[name] for name in INPUTS]
+        mean, deviation = np.array([row.mean for row in rows]), np.array([row.deviation for row in rows])
+        self._standardised = standardised(inputs(measured), mean, deviation)
+        self._weights = np.array(
+            [_by_class(row.weights) for row in rows] + [_by_class(row.squares) for row in rows]
+        )
+        scores = self._standardised @ self._weights + _by_class(weights.bias)
         exponents = np.exp(scores - scores.max(axis=1, keepdims=True))
-        self.probabilities = exponents / exponents.sum(axis=1, keepdims=True)
+        self.probabilities: Floats = exponents / exponents.sum(axis=1, keepdims=True)
 
-    def probability(self, content_class: str) -> np.ndarray:
+    def probability(self, content_class: str) -> Floats:
         """The probability that each image shows that class, 0 to 1."""
         return self.probabilities[:, CONTENT_CLASSES.index(content_class)]
 
@@ -81,3 +86,12 @@ class ContentPredictions:
             f"{'high' if self._standardised[row, index] > 0 else 'low'} {INPUTS[index]}".replace("_", " ")
             for index in largest
         )
+
+
+@cache
+def _weights() -> ContentWeights:
+    return read_weights(CONTENT_CLASSES, INPUTS)
+
+
+def _by_class(values: Mapping[str, float]) -> list[float]:
+    return [values[name] for name in CONTENT_CLASSES]

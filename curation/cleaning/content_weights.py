@@ -1,82 +1,65 @@
-"""Weights of content_classifier.py, written by `python -m tools.train_content_classifier`."""
+"""Read and write the weights of the content classifier, `content_weights.json` next to this file."""
 
-#: Per input: mean, standard deviation, and a weight for each of CONTENT_CLASSES.
-WEIGHTS: dict[str, tuple[float, ...]] = {
-    "bias": (0.000, 1.000, 9.955, -0.066, 0.937, -1.052, -4.199, -5.574),
-    "clipped_share": (0.040, 0.147, 0.214, -0.619, -0.405, -1.220, 1.112, 0.918),
-    "sharpness": (3.011, 0.887, -0.042, -0.274, -1.711, 1.667, -1.987, 2.348),
-    "background_uniformity": (0.786, 0.212, -0.146, 0.585, -1.952, 0.649, 0.919, -0.056),
-    "background_residual": (0.688, 0.546, 0.550, -0.350, 1.019, 1.446, -1.661, -1.005),
-    "skin_border_share": (0.028, 0.134, -0.026, -0.186, 0.443, -0.402, 0.220, -0.049),
-    "stones": (0.510, 0.467, -0.315, 1.408, -0.253, -0.045, -0.447, -0.349),
-    "stone_share": (0.264, 0.244, 1.085, -0.522, -0.865, -0.357, 0.267, 0.392),
-    "stone_elongation": (0.797, 0.386, 1.427, -0.557, -0.145, -0.206, -0.150, -0.369),
-    "stroke_density": (0.442, 0.271, 0.624, -0.090, 0.983, -1.891, -2.755, 3.128),
-    "background_chroma": (1.307, 0.984, -1.306, 0.192, 0.561, 0.981, -0.708, 0.280),
-    "stone_width": (0.530, 0.310, 0.439, -0.516, 0.105, -0.824, 1.306, -0.510),
-    "stone_height": (0.539, 0.299, -0.932, 0.303, -0.987, 1.162, -0.046, 0.501),
-    "foreground": (0.295, 0.240, 0.330, 0.791, -1.161, -0.219, -0.049, 0.308),
-    "components": (0.921, 0.623, 0.247, 0.545, -0.043, -0.613, -0.477, 0.341),
-    "large_components": (0.735, 0.437, -0.267, 1.453, 0.528, -1.439, -0.809, 0.534),
-    "filled": (0.899, 0.294, 0.133, 0.351, 0.143, 0.339, -0.674, -0.292),
-    "roundness": (0.642, 0.292, 0.244, -0.203, 0.547, -0.947, -0.752, 1.112),
-    "hull_corners": (1.989, 0.726, -0.137, 0.753, -0.479, -0.197, 0.721, -0.660),
-    "hull_longest_sides": (0.754, 0.279, -0.945, 0.064, 0.646, 1.354, -0.981, -0.137),
-    "hull_fifth_and_sixth_side": (0.132, 0.078, -0.658, -0.172, 0.493, 0.106, 0.614, -0.383),
-    "centre_contrast": (2.905, 0.948, 1.071, -1.129, 0.043, 1.061, 0.212, -1.259),
-    "border_side": (0.144, 0.264, 0.737, -0.809, 2.430, -1.237, -0.709, -0.412),
-    "second_border_side": (0.083, 0.171, 1.130, -0.440, 0.501, -0.564, -0.100, -0.526),
-    "flat_share": (0.061, 0.109, -0.087, -0.904, 0.244, 1.017, -0.532, 0.262),
-    "nearly_flat_share": (0.127, 0.162, 0.316, -1.003, 0.454, 1.529, -0.858, -0.438),
-    "gradient_inside": (1.752, 0.828, -0.164, -0.032, 0.178, 1.013, -1.222, 0.228),
-    "gradient_outside": (0.674, 0.537, -2.451, 1.617, 0.438, 0.506, -1.196, 1.087),
-    "texture_energy": (0.872, 0.854, -1.405, 0.612, -0.223, -0.424, 1.813, -0.374),
-    "gradient_coherence": (0.230, 0.172, 1.036, -0.335, -0.235, 0.395, -0.514, -0.347),
-    "gradient_uprightness": (0.034, 0.239, 0.037, 0.223, -2.291, -0.026, 0.326, 1.731),
-    "gradient_orthogonality": (0.214, 0.177, -0.256, -0.983, -0.093, 0.955, -1.317, 1.694),
-    "column_variance": (0.231, 0.137, 0.099, 0.366, -1.325, -0.513, 0.806, 0.567),
-    "ring_chroma": (1.411, 1.055, 1.588, 0.012, -0.997, -0.253, -0.389, 0.039),
-    "border_component_chroma_spread": (0.392, 0.772, -0.157, 0.080, -0.227, 0.479, 0.200, -0.374),
-    "border_component_chroma_spread_90": (0.670, 1.242, -0.711, 0.076, 0.166, 0.227, 0.221, 0.021),
-    "border_component_uniformity": (0.126, 0.255, -0.515, -0.008, 0.239, 0.185, 0.129, -0.030),
-}
+from collections.abc import Collection
+from pathlib import Path
+from typing import Annotated
 
-#: Per input: the weight of its square for each of CONTENT_CLASSES.
-SQUARES: dict[str, tuple[float, ...]] = {
-    "clipped_share": (0.391, -0.020, -0.381, -0.961, 0.585, 0.384),
-    "sharpness": (-0.127, -0.503, -2.101, 0.620, 0.966, 1.146),
-    "background_uniformity": (-0.337, 0.044, 0.337, -0.171, 0.376, -0.249),
-    "background_residual": (0.413, -0.646, 0.150, -0.899, 0.764, 0.218),
-    "skin_border_share": (-0.364, -0.166, 0.329, 0.260, 0.160, -0.219),
-    "stones": (-0.237, 0.615, -0.327, 0.099, -0.086, -0.063),
-    "stone_share": (-0.385, 0.404, -0.733, -0.055, 0.148, 0.621),
-    "stone_elongation": (-0.355, -0.923, 0.019, 0.678, -0.002, 0.583),
-    "stroke_density": (-0.332, -0.746, -0.540, 0.150, 1.945, -0.477),
-    "background_chroma": (-0.681, -0.408, -0.178, 0.805, 0.582, -0.121),
-    "stone_width": (-0.889, -0.163, 0.814, 0.081, 0.203, -0.046),
-    "stone_height": (-0.184, 0.534, -0.715, 0.083, -0.337, 0.618),
-    "foreground": (0.945, -1.051, -0.665, 0.256, 0.052, 0.462),
-    "components": (0.137, -0.493, -0.403, 0.039, 0.761, -0.042),
-    "large_components": (0.136, -0.887, -0.259, 0.768, 0.244, -0.002),
-    "filled": (0.313, 0.087, 0.353, 0.068, -0.605, -0.216),
-    "roundness": (0.290, 0.442, -0.418, -0.544, -0.347, 0.576),
-    "hull_corners": (0.139, -0.322, -0.045, -0.425, 0.995, -0.342),
-    "hull_longest_sides": (-0.023, -0.837, 0.679, 1.036, -0.731, -0.124),
-    "hull_fifth_and_sixth_side": (-0.019, -0.238, 0.401, 0.274, -0.385, -0.032),
-    "centre_contrast": (0.177, 0.107, -1.616, 0.818, -0.487, 1.001),
-    "border_side": (-0.405, 0.069, -0.571, 0.444, 0.160, 0.304),
-    "second_border_side": (-0.252, -0.022, 0.046, 0.036, 0.530, -0.337),
-    "flat_share": (0.099, -0.782, -0.449, 0.113, 0.307, 0.712),
-    "nearly_flat_share": (-0.128, 0.394, 0.210, -0.177, -0.176, -0.122),
-    "gradient_inside": (-0.585, -0.361, -0.638, 0.606, 0.462, 0.516),
-    "gradient_outside": (0.769, 0.563, -0.794, -0.292, -0.117, -0.128),
-    "texture_energy": (-0.060, -0.035, 0.079, -0.268, 0.330, -0.047),
-    "gradient_coherence": (0.229, 0.196, -0.273, -0.072, 0.627, -0.707),
-    "gradient_uprightness": (-0.218, -0.046, 0.336, -0.337, -0.121, 0.386),
-    "gradient_orthogonality": (-0.267, 0.187, 0.156, -0.031, 0.029, -0.075),
-    "column_variance": (-0.190, 0.054, 0.318, 0.097, -0.191, -0.089),
-    "ring_chroma": (0.809, -0.285, -0.922, -0.441, 0.324, 0.516),
-    "border_component_chroma_spread": (0.238, 0.106, -0.116, 0.247, -0.333, -0.142),
-    "border_component_chroma_spread_90": (0.042, 0.058, 0.870, -0.581, -0.316, -0.073),
-    "border_component_uniformity": (0.176, -0.182, 0.402, -0.102, -0.552, 0.258),
-}
+from pydantic import Field, ValidationError
+
+from gemkit.errors import UserError
+from gemkit.strict_model import StrictModel
+from gemkit.tables import write_text
+
+PATH = Path(__file__).with_suffix(".json")
+_REMEDY = "write it again with 'python -m tools.train_content_classifier'"
+
+
+class InputWeights(StrictModel):
+    """Of an input: its mean and standard deviation; by content class, the weight of its standardised value
+    (`weights`) and of that value's square (`squares`).
+    """
+
+    mean: float
+    deviation: Annotated[float, Field(gt=0)]
+    weights: dict[str, float]
+    squares: dict[str, float]
+
+
+class ContentWeights(StrictModel):
+    """`bias`: by content class; `inputs`: by the name of an input."""
+
+    bias: dict[str, float]
+    inputs: dict[str, InputWeights]
+
+
+def read_weights(classes: Collection[str], inputs: Collection[str], path: Path = PATH) -> ContentWeights:
+    """The weights for these content classes and inputs.
+
+    Raises UserError that names a class or an input that the file lacks or has too many, or a wrong value.
+    """
+    try:
+        weights = ContentWeights.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = ".".join(str(part) for part in problem["loc"])
+        raise UserError(f"'{path}': '{where}': {problem['msg']}; {_REMEDY}.") from None
+    _check_names(path, "inputs", weights.inputs, inputs)
+    _check_names(path, "bias", weights.bias, classes)
+    for name, row in weights.inputs.items():
+        _check_names(path, f"inputs.{name}.weights", row.weights, classes)
+        _check_names(path, f"inputs.{name}.squares", row.squares, classes)
+    return weights
+
+
+def _check_names(path: Path, where: str, found: Collection[str], expected: Collection[str]) -> None:
+    for name in expected:
+        if name not in found:
+            raise UserError(f"'{path}': '{where}' lacks '{name}'; {_REMEDY}.")
+    for name in found:
+        if name not in expected:
+            raise UserError(f"'{path}': '{where}' has the unknown name '{name}'; {_REMEDY}.")
+
+
+def write_weights(weights: ContentWeights, path: Path = PATH) -> None:
+    """Write the weights as JSON."""
+    write_text(path, weights.model_dump_json(indent=2) + "\n")

@@ -14,7 +14,6 @@ import pyarrow.compute as pc
 from curation.cleaning.content_classifier import MEASUREMENTS, ContentPredictions
 from curation.cleaning.hamming_search import Codes
 from curation.cleaning.measurements import measurement
-from curation.measurement.shape_features import FEATURE_NAMES
 from curation.tables import MEASURED
 from gemkit.arrays import Array, Bools, Bytes, Floats, Ints
 from gemkit.errors import UserError
@@ -47,6 +46,12 @@ class ImageTable:
     def floats(self, name: str) -> Floats:
         """A measurement (`curation/cleaning/measurements.py`) of each image, NaN where it has none."""
         return measurement(self.measured, name)
+
+    def fields(self, column: str) -> dict[str, Floats]:
+        """The fields of a struct column of MEASURED, each as in `floats`."""
+        names = [field.name for field in MEASURED.field(column).type]
+        values = self.measured[column].flatten()
+        return {name: part.cast(pa.float64()).to_numpy() for name, part in zip(names, values, strict=True)}
 
     def strings(self, column: str) -> Array:
         """A text column of MEASURED as objects, None where it is null."""
@@ -81,8 +86,8 @@ class ImageTable:
     @cached_property
     def content_predictions(self) -> ContentPredictions:
         """What the content classifier says of each image."""
-        numbers = {name: self.floats(name) for name in MEASUREMENTS}
-        lengths = {"background_lab": 3, "stone_box": 4, "shape_features": len(FEATURE_NAMES)}
+        numbers = {name: self.floats(name) for name in MEASUREMENTS} | self.fields("shape_features")
+        lengths = {"background_lab": 3, "stone_box": 4}
         vectors = {name: self.vectors(name, length) for name, length in lengths.items()}
         return ContentPredictions(numbers | vectors)
 
@@ -125,7 +130,8 @@ def read_image_table(sites: Collection[str]) -> ImageTable:
             listing.classes.extend(listed or ())
             listing.names.extend([name] if name else ())
             listing.products.extend([f"{site}/{number}" for number in ids or ()])
-        measured.append(read_table(MEASURED_FOLDER / f"{site}.parquet", MEASURED))
+        written_by = f"'gemcurate measure --site {site}'"
+        measured.append(read_table(MEASURED_FOLDER / f"{site}.parquet", MEASURED, written_by=written_by))
     images = sorted(listings)
     found = [listings[sha256] for sha256 in images]
     return ImageTable(

@@ -7,19 +7,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
+from curation.cropping.crop_image import CropRecord, crop_file, keep_file_whole
 from curation.cropping.params import CropParams, read_crop
 from curation.cropping.rembg_model import provider
 from curation.cropping.rembg_weights import fetch
-from curation.cropping.segmentation import Stone
-from curation.cropping.square_crop import SegmentedImage, cut_stone, read_image, segment_file
 from curation.params import read_limits
 from curation.tables import CLEAN, CROP_RECORD, CROPS
 from gemkit.errors import UserError
 from gemkit.executor.base import GivenUp, Limits
 from gemkit.executor.local import map_items
-from gemkit.image_codec import encode_jpeg, encode_png
 from gemkit.memo import Memo
 from gemkit.progress import Progress
 from gemkit.shards import ShardWriter, replaced_folder
@@ -40,13 +36,13 @@ class KeptImage(NamedTuple):
     variety: str
 
 
-class Cropped(NamedTuple):
-    """A crop: its row of CROPS without `image` and `sha256`, and the encoded image.
+class EncodedCrop(NamedTuple):
+    """A crop and its encoded image.
 
     `provider`: the execution provider of the worker's network, None if no network is loaded.
     """
 
-    record: dict[str, Any]
+    record: CropRecord
     content: bytes
     provider: str | None
 
@@ -67,26 +63,26 @@ def crop(params_path: Path) -> dict[str, Any]:
         given_up: dict[KeptImage, str] = {}
         providers: set[str] = set()
         with Progress("crop", len(missing)) as progress:
-            for finished in map_items(partial(crop_file, params=params), missing, limits):
+            for finished in map_items(partial(crop_and_encode, params=params), missing, limits):
                 cropped = []
                 for image, result in finished:
                     if isinstance(result, GivenUp):
                         given_up[image] = result.reason
                     else:
-                        cropped.append((image.sha256, result.record, result.content))
+                        cropped.append((image.sha256, result.record.to_json(), result.content))
                         if result.provider:
                             providers.add(result.provider)
                 memo.put(cropped)
                 progress.advance(len(finished))
         whole = dict(_kept_whole(given_up, params, limits))
         methods: Counter[str] = Counter()
+        suffix = "png" if params.background == "transparent" else "jpg"
         with replaced_folder(CROPS_FOLDER) as folder, ShardWriter(folder, CROPS) as writer:
             for kept in images:
-                record, content = whole.get(kept.sha256) or memo.get(kept.sha256)
-                methods[record["method"]] += 1
-                suffix = "png" if params.background == "transparent" else "jpg"
+                record, content = whole.get(kept.sha256) or _from_memo(memo, kept.sha256)
+                methods[record.method] += 1
                 encoded = {"bytes": content, "path": f"{kept.sha256}.{suffix}"}
-                writer.write({"image": encoded, "sha256": kept.sha256, **record})
+                writer.write({"image": encoded, "sha256": kept.sha256, **record.to_json()})
             made = json.dumps({"version": VERSION, **settings}, indent=2)
             write_text(folder / CROP_RECORD, made + "\n")
     return {
@@ -107,34 +103,26 @@ def kept_images() -> list[KeptImage]:
     return [KeptImage(sha256, RAW / path, variety) for sha256, path, variety in rows]
 
 
-def crop_file(image: KeptImage, params: CropParams) -> Cropped:
+def crop_and_encode(image: KeptImage, params: CropParams) -> EncodedCrop:
     """Find the stone of an image and cut it out. Pure; single-threaded."""
-    return _cropped(segment_file(image.path, params), params, provider(params.model))
+    cropped = crop_file(image.path, params)
+    return EncodedCrop(cropped.record, cropped.crop.encoded(), provider(params.model))
 
 
-def keep_whole(image: KeptImage, params: CropParams) -> Cropped:
+def keep_whole(image: KeptImage, params: CropParams) -> EncodedCrop:
     """Crop the image as if it had no stone."""
-    return _cropped(without_stone(image.path), params, None)
+    cropped = keep_file_whole(image.path, params)
+    return EncodedCrop(cropped.record, cropped.crop.encoded(), None)
 
 
-def without_stone(path: Path) -> SegmentedImage:
-    """An image file as if no stone had been found in it. Raises UserError when it is missing or broken."""
-    decoded = read_image(path)
-    no_stone = Stone(None, np.zeros((1, 1), bool), None, "original", None)
-    return SegmentedImage(decoded.pixels, no_stone, decoded.factor)
-
-
-def _cropped(segmented: SegmentedImage, params: CropParams, provider: str | None) -> Cropped:
-    result = cut_stone(segmented, params)
-    record = result._asdict()
-    del record["image"]
-    encode = encode_png if params.background == "transparent" else encode_jpeg
-    return Cropped(record, encode(result.image), provider)
+def _from_memo(memo: Memo, sha256: str) -> tuple[CropRecord, bytes]:
+    record, content = memo.get(sha256)
+    return CropRecord.from_json(record), content or b""
 
 
 def _kept_whole(
     given_up: dict[KeptImage, str], params: CropParams, limits: Limits
-) -> Iterator[tuple[str, tuple[dict[str, Any], bytes]]]:
+) -> Iterator[tuple[str, tuple[CropRecord, bytes]]]:
     """SHA-256 of each given-up image → record and encoded crop of the whole image."""
     for finished in map_items(partial(keep_whole, params=params), given_up, limits):
         for image, result in finished:

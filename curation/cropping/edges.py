@@ -3,6 +3,8 @@
 import cv2
 import numpy as np
 
+from gemkit.arrays import Array
+
 #: Upper and lower threshold of the gradient, as multiples of its median over the image's border, where there
 #: is no stone, and the minimum of the upper one (CIE Lab per pixel, with L* up to 100).
 _HIGH, _LOW = 5.0, 2.0
@@ -19,7 +21,7 @@ _SHARP = 1.25
 _UNITS = 64
 
 
-def canny_edges(lab: np.ndarray) -> np.ndarray:
+def canny_edges(lab: Array) -> Array:
     """Sharp edges (Canny 1986) of an image, float32 CIE Lab of about 160 pixels: bool (height, width).
 
     Both thresholds adapt to the image's noise and texture. Each pixel uses the channel with the strongest
@@ -34,11 +36,11 @@ def canny_edges(lab: np.ndarray) -> np.ndarray:
     high = max(_LEAST, _HIGH * float(np.median(strength[border_mask(lab.shape)])))
     scale = _UNITS * (strength > _SHARP * coarse)
     along, down = (np.clip(g * scale, -32767, 32767).astype(np.int16) for g in _strongest(dx, dy))
-    edges = cv2.Canny(along, down, high * _LOW / _HIGH * _UNITS, high * _UNITS, L2gradient=True)
+    edges: Array = cv2.Canny(along, down, high * _LOW / _HIGH * _UNITS, high * _UNITS, L2gradient=True)
     return edges.astype(bool)
 
 
-def border_mask(shape: tuple[int, ...], share: float = _BORDER) -> np.ndarray:
+def border_mask(shape: tuple[int, ...], share: float = _BORDER) -> Array:
     """The outermost pixels of an image, bool (height, width)."""
     height, width = shape[:2]
     depth = max(2, round(share * min(height, width)))
@@ -47,7 +49,7 @@ def border_mask(shape: tuple[int, ...], share: float = _BORDER) -> np.ndarray:
     return outermost
 
 
-def bounding_box(pixels: np.ndarray) -> tuple[int, int, int, int] | None:
+def bounding_box(pixels: Array) -> tuple[int, int, int, int] | None:
     """[left, top, right, bottom] around the true pixels of a bool image, right and bottom exclusive."""
     columns, rows = np.flatnonzero(pixels.any(axis=0)), np.flatnonzero(pixels.any(axis=1))
     if not columns.size:
@@ -55,16 +57,16 @@ def bounding_box(pixels: np.ndarray) -> tuple[int, int, int, int] | None:
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
-def _gradient(lab: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _gradient(lab: Array) -> tuple[Array, Array]:
     return cv2.Scharr(lab, cv2.CV_32F, 1, 0, scale=1 / 32), cv2.Scharr(lab, cv2.CV_32F, 0, 1, scale=1 / 32)
 
 
-def _strength(dx: np.ndarray, dy: np.ndarray) -> np.ndarray:
+def _strength(dx: Array, dy: Array) -> Array:
     """Magnitude of the gradient over all channels, per pixel."""
     return cv2.sqrt(cv2.transform(dx * dx + dy * dy, np.ones((1, 3), np.float32)))
 
 
-def _strongest(dx: np.ndarray, dy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _strongest(dx: Array, dy: Array) -> tuple[Array, Array]:
     """The gradient of each pixel in its channel with the strongest gradient."""
     (along, *other_along), (down, *other_down) = cv2.split(dx), cv2.split(dy)
     squared = along * along + down * down

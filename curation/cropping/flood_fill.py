@@ -12,6 +12,7 @@ import numpy as np
 
 from curation.cropping.edges import border_mask
 from curation.cropping.matting import Stones, components, fill_concavities, opened, solidity
+from gemkit.arrays import Array
 
 #: Weights of L*, a*, b* in the distance to the background. Lightness counts less: shadows are not stones.
 _WEIGHTS = np.array([0.7, 1.0, 1.0], np.float32)
@@ -41,13 +42,13 @@ class Background(NamedTuple):
     `residual`: median distance over the border; `uniformity`: share of the border with the surface's colour.
     """
 
-    difference: np.ndarray
-    distance: np.ndarray
+    difference: Array
+    distance: Array
     residual: float
     uniformity: float
 
 
-def fit_background(lab: np.ndarray) -> Background:
+def fit_background(lab: Array) -> Background:
     """Fit a second-order surface to the border by least squares, refitted three times without outliers."""
     indices = np.flatnonzero(border_mask(lab.shape))
     indices = indices[:: max(1, len(indices) // _SAMPLES)]
@@ -73,7 +74,7 @@ def fit_background(lab: np.ndarray) -> Background:
     )
 
 
-def flood_fill_mask(background: Background, edges: np.ndarray, stones: Stones) -> np.ndarray:
+def flood_fill_mask(background: Background, edges: Array, stones: Stones) -> Array:
     """The pixels that the flood from the border does not reach, bool (height, width)."""
     far = background.distance[background.distance > max(10.0, 5 * background.residual)]
     typical = float(np.median(far)) if far.size else 0.0
@@ -89,14 +90,14 @@ def flood_fill_mask(background: Background, edges: np.ndarray, stones: Stones) -
     return without_shadow(background, fill_concavities(left), stones)
 
 
-def without_shadow(background: Background, stone: np.ndarray, stones: Stones) -> np.ndarray:
+def without_shadow(background: Background, stone: Array, stones: Stones) -> Array:
     """A bool mask without the shadow at its side, which has the background's colour but is darker."""
     lit = components(opened(stone & ~_shadow(background, stone)), stones)
     is_stone = lit.sum() >= _LIT * stone.sum() and solidity(lit) >= solidity(stone)
     return lit if is_stone else stone
 
 
-def _shadow(background: Background, stone: np.ndarray) -> np.ndarray:
+def _shadow(background: Background, stone: Array) -> Array:
     """Pixels darker than the background and of its colour, relative to the stone's."""
     lightness, red_green, yellow_blue = cv2.split(background.difference)
     chroma = cv2.magnitude(red_green, yellow_blue)
@@ -104,16 +105,16 @@ def _shadow(background: Background, stone: np.ndarray) -> np.ndarray:
     return (lightness < 0) & (chroma < max(_PLAIN, _SHADED * typical))
 
 
-def _powers(count: int) -> np.ndarray:
+def _powers(count: int) -> Array:
     """1, x and x² at `count` points from −1 to 1, float32 (count, 3)."""
     return np.linspace(-1, 1, count, dtype=np.float32)[:, None] ** np.arange(3, dtype=np.float32)
 
 
-def _norm(differences: np.ndarray) -> np.ndarray:
+def _norm(differences: Array) -> Array:
     """Length of the Lab differences along the last axis, weighted by `_WEIGHTS`."""
     squares = (differences * differences).reshape(-1, 1, 3)
     return np.sqrt(cv2.transform(squares, _WEIGHTS[None] ** 2)).reshape(differences.shape[:-1])
 
 
-def _near(away: np.ndarray) -> float:
+def _near(away: Array) -> float:
     return max(_DISTANCE, _RESIDUALS * float(np.median(away)))

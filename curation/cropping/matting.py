@@ -5,6 +5,8 @@ from typing import Literal, NamedTuple
 import cv2
 import numpy as np
 
+from gemkit.arrays import Array
+
 Stones = Literal["largest", "all"]
 
 #: Reject masks outside this coverage range. Stones cover 0.12 to 0.66 of a store's image, but a background
@@ -33,13 +35,11 @@ class Refined(NamedTuple):
     `quality`: share of the contour that runs along an edge, 0 to 1.
     """
 
-    mask: np.ndarray
+    mask: Array
     quality: float
 
 
-def refine(
-    image: np.ndarray, lab: np.ndarray, edges: np.ndarray, mask: np.ndarray, stones: Stones
-) -> Refined | None:
+def refine(image: Array, lab: Array, edges: Array, mask: Array, stones: Stones) -> Refined | None:
     """Refine a rough mask, bool, to the stone's mask in an RGB image, uint8.
 
     `lab`: the image in float32 CIE Lab, of the same size as the rough mask and the edges, bool. None if the
@@ -55,12 +55,12 @@ def refine(
     return Refined(soft, _quality(resized(soft, edges) >= 128, edges))
 
 
-def resized(mask: np.ndarray, like: np.ndarray) -> np.ndarray:
+def resized(mask: Array, like: Array) -> Array:
     """A uint8 mask resized to the size of another image."""
     return cv2.resize(mask, like.shape[1::-1], interpolation=cv2.INTER_LINEAR)
 
 
-def components(mask: np.ndarray, stones: Stones) -> np.ndarray:
+def components(mask: Array, stones: Stones) -> Array:
     """The largest connected component of a bool mask, or all of similar size, with their holes filled."""
     filled = np.zeros(mask.shape, np.uint8)
     contours = sorted(_contours(mask), key=cv2.contourArea, reverse=True)
@@ -73,14 +73,14 @@ def components(mask: np.ndarray, stones: Stones) -> np.ndarray:
     return filled.astype(bool)
 
 
-def enclosed_by(edges: np.ndarray, stones: Stones) -> np.ndarray:
+def enclosed_by(edges: Array, stones: Stones) -> Array:
     """The area enclosed by edges, bool; empty if its coverage is not a stone's."""
     joined = cv2.morphologyEx(edges.astype(np.uint8), cv2.MORPH_CLOSE, _disc(_GAP))
     whole = components(opened(components(joined.astype(bool), stones)), stones)
     return whole & _covers(whole)
 
 
-def without_protrusions(mask: np.ndarray) -> np.ndarray:
+def without_protrusions(mask: Array) -> Array:
     """A bool mask without its thin parts that reach the image's border, such as tweezers or a stand."""
     core = opened(mask, max(2, round(_PROTRUSION * float(np.sqrt(mask.sum())))))
     count, thin = cv2.connectedComponents((mask & ~core).astype(np.uint8))
@@ -88,27 +88,28 @@ def without_protrusions(mask: np.ndarray) -> np.ndarray:
     is_protrusion = np.zeros(count, bool)
     is_protrusion[outer] = True
     is_protrusion[0] = False
-    return mask & ~is_protrusion[thin]
+    rest: Array = mask & ~is_protrusion[thin]
+    return rest
 
 
-def solidity(mask: np.ndarray) -> float:
+def solidity(mask: Array) -> float:
     """Share of their convex hulls that the components of a bool mask fill; 0 if it is empty."""
     contours = _contours(mask)
     hulls = sum(cv2.contourArea(cv2.convexHull(contour)) for contour in contours)
     return sum(map(cv2.contourArea, contours)) / hulls if hulls else 0.0
 
 
-def opened(mask: np.ndarray, radius: int = 1) -> np.ndarray:
+def opened(mask: Array, radius: int = 1) -> Array:
     """A bool mask without parts thinner than 2 × `radius` + 1 pixels."""
     return cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, _disc(radius)).astype(bool)
 
 
-def dilated(mask: np.ndarray, radius: int = _NEAR) -> np.ndarray:
+def dilated(mask: Array, radius: int = _NEAR) -> Array:
     """A bool mask dilated by `radius` pixels."""
     return cv2.dilate(mask.astype(np.uint8), _disc(radius)).astype(bool)
 
 
-def fill_concavities(mask: np.ndarray) -> np.ndarray:
+def fill_concavities(mask: Array) -> Array:
     """A bool mask with concavities deeper than wide filled, such as a facet of the background's colour."""
     filled = mask.astype(np.uint8)
     deep = _CONCAVITY * float(np.sqrt(mask.sum()))
@@ -123,12 +124,12 @@ def fill_concavities(mask: np.ndarray) -> np.ndarray:
     return filled.astype(bool)
 
 
-def _covers(mask: np.ndarray) -> bool:
+def _covers(mask: Array) -> bool:
     smallest, largest = COVERAGE
     return bool(smallest <= mask.mean() <= largest)
 
 
-def _alpha_matte(image: np.ndarray, lab: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def _alpha_matte(image: Array, lab: Array, mask: Array) -> Array:
     """Alpha of the stone in each pixel of an image, uint8.
 
     Near the mask's edge a pixel's colour is treated as a mixture of the nearby stone and background colours.
@@ -154,34 +155,35 @@ def _alpha_matte(image: np.ndarray, lab: np.ndarray, mask: np.ndarray) -> np.nda
     return soft
 
 
-def _pixels(image: np.ndarray, places: np.ndarray) -> np.ndarray:
+def _pixels(image: Array, places: Array) -> Array:
     """Colours [N, 3] at N flat pixel indices."""
     return image.reshape(-1, 3).take(places, axis=0)
 
 
-def _dot(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    return np.einsum("ij,ij->i", left, right)
+def _dot(left: Array, right: Array) -> Array:
+    dot: Array = np.einsum("ij,ij->i", left, right)
+    return dot
 
 
-def _quality(mask: np.ndarray, edges: np.ndarray) -> float:
+def _quality(mask: Array, edges: Array) -> float:
     contour = mask & ~_eroded(mask, 1)
     return float(dilated(edges)[contour].mean()) if contour.any() else 0.0
 
 
-def _contours(mask: np.ndarray) -> list[np.ndarray]:
+def _contours(mask: Array) -> list[Array]:
     """The outer contours of a bool mask's components."""
     return list(cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0])
 
 
-def _local_mean(lab: np.ndarray, where: np.ndarray, reach: int) -> np.ndarray:
+def _local_mean(lab: Array, where: Array, reach: int) -> Array:
     """Mean colour of the pixels `where` within `reach` of each pixel; 0 if there are none."""
     weight, window = cv2.merge([where.astype(np.float32)] * 3), (2 * reach + 1,) * 2
     return cv2.blur(lab * weight, window) / np.maximum(cv2.blur(weight, window), 1e-4)
 
 
-def _disc(radius: int) -> np.ndarray:
+def _disc(radius: int) -> Array:
     return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
 
 
-def _eroded(mask: np.ndarray, radius: int) -> np.ndarray:
+def _eroded(mask: Array, radius: int) -> Array:
     return cv2.erode(mask.astype(np.uint8), _disc(radius)).astype(bool)

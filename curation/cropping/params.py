@@ -8,6 +8,9 @@ from pydantic import Field
 from curation.params import moved_limits, read_section
 from gemkit.strict_model import StrictModel
 
+#: Background of a crop; `kept` is that of the image.
+Background = Literal["black", "white", "transparent", "kept"]
+
 
 class CropParams(StrictModel):
     """`removal`: how the stone's mask is found: by the background's colour (`classical`), by the network
@@ -22,7 +25,7 @@ class CropParams(StrictModel):
 
     removal: Literal["auto", "classical", "rembg"] = "auto"
     model: str = "u2netp"
-    background: Literal["black", "white", "transparent", "kept"] = "black"
+    background: Background = "black"
     stones: Literal["largest", "all"] = "largest"
     size: Annotated[int, Field(ge=16, le=2048)]
     margin: Annotated[float, Field(ge=0, le=1)] = 0.06

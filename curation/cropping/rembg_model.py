@@ -8,9 +8,10 @@ import numpy as np
 from PIL import Image
 
 from curation.cropping.rembg_weights import fetch
+from gemkit.arrays import Array
 
 
-def soft_mask(image: np.ndarray, model: str) -> np.ndarray:
+def soft_mask(image: Array, model: str) -> Array:
     """A rembg model's foreground confidence for each pixel of an RGB image, uint8: uint8 (height, width).
 
     The model stretches its output to the full range, so an image without a stone gets a mask too.

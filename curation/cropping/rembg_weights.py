@@ -77,18 +77,15 @@ def _is_complete(model: str, folder: Path) -> bool:
     import requests
     from rembg.sessions import sessions
 
-    class Session(sessions[model]):
-        @classmethod
-        def resolve_existing(cls, *_: Any) -> None:
-            """Disabled: it would accept an existing file without verifying it."""
-
-        @classmethod
-        def model_dir(cls, *_: Any) -> str:
-            return str(folder)
-
+    overridden = {
+        # It would accept an existing file without verifying it.
+        "resolve_existing": classmethod(lambda *_: None),
+        "model_dir": classmethod(lambda *_: str(folder)),
+    }
+    session: Any = type("Session", (sessions[model],), overridden)
     pooch.get_logger().setLevel(logging.WARNING)
     try:
-        Session.download_models()
+        session.download_models()
     except (requests.RequestException, ValueError):  # no connection; checksum mismatch
         return False
     return True

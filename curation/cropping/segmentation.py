@@ -11,8 +11,10 @@ from curation.cropping.matting import Refined, Stones, dilated, enclosed_by, ref
 from curation.cropping.rembg_model import soft_mask
 from curation.imaging.border import inside_frame
 from curation.imaging.resize import shrink_to
+from gemkit.arrays import Array, Bools, Bytes
 
 Removal = Literal["auto", "classical", "rembg"]
+Method = Literal["classical+canny", "rembg+canny", "canny", "original"]
 
 #: Longer side, in pixels, of the image in which the stone is searched, and of the background model's input.
 #: Only the edge of the mask is refined at the image's own resolution.
@@ -34,19 +36,23 @@ class Stone(NamedTuple):
 
     `mask`: alpha of the stone in each pixel of the image, uint8 (height, width), or None; `edges`: the
     stone's edges, bool, at a size of at most SEARCH_SIDE; `box`: in pixels of the image, or None; `method`:
-    classical+canny, rembg+canny, canny or original; `quality`: share of the mask's contour that runs along
-    edges, or None.
+    how it was found, `original` if it was not; `quality`: share of the mask's contour that runs along edges,
+    or None.
     """
 
-    mask: np.ndarray | None
-    edges: np.ndarray
+    mask: Bytes | None
+    edges: Bools
     box: Box | None
-    method: str
+    method: Method
     quality: float | None
 
 
+#: An image without a stone.
+NO_STONE = Stone(None, np.zeros((1, 1), bool), None, "original", None)
+
+
 def find_stone(
-    image: np.ndarray, removal: Removal = "auto", model: str = "u2netp", stones: Stones = "largest"
+    image: Bytes, removal: Removal = "auto", model: str = "u2netp", stones: Stones = "largest"
 ) -> Stone:
     """Find the stone of an RGB image, uint8, or all stones in one box.
 
@@ -60,7 +66,7 @@ def find_stone(
     within = _scaled(inside, lab.shape, image.shape)
     framed, lab = image[within], np.ascontiguousarray(lab[inside])
     edges = canny_edges(lab)
-    found = None
+    found, method = None, NO_STONE.method
     if removal != "rembg":
         found, method = _classical(framed, lab, edges, stones), "classical+canny"
     if found is None and removal != "classical":
@@ -74,11 +80,11 @@ def find_stone(
     own_edges[inside] = edges & dilated(resized(mask[within], edges) >= _BOXED)
     box = bounding_box(mask >= _BOXED)
     if box is None:
-        return Stone(None, own_edges, None, "original", None)
+        return NO_STONE._replace(edges=own_edges)
     return Stone(mask if found else None, own_edges, box, method, found.quality if found else None)
 
 
-def shrink_for_model(image: np.ndarray) -> np.ndarray:
+def shrink_for_model(image: Bytes) -> Bytes:
     """The image shrunk to the size of a background model's input."""
     return shrink_to(image, MODEL_SIDE)
 
@@ -92,7 +98,7 @@ def _scaled(part: tuple[slice, slice], of: tuple[int, ...], to: tuple[int, ...])
     return rows, columns
 
 
-def _classical(image: np.ndarray, lab: np.ndarray, edges: np.ndarray, stones: Stones) -> Refined | None:
+def _classical(image: Bytes, lab: Array, edges: Bools, stones: Stones) -> Refined | None:
     background = fit_background(lab)
     if background.residual > _RESIDUAL or background.uniformity < _UNIFORMITY:
         return None
@@ -103,9 +109,7 @@ def _classical(image: np.ndarray, lab: np.ndarray, edges: np.ndarray, stones: St
     return found if found and found.quality >= _TRUSTED else None
 
 
-def _by_network(
-    image: np.ndarray, lab: np.ndarray, edges: np.ndarray, model: str, stones: Stones
-) -> Refined | None:
+def _by_network(image: Bytes, lab: Array, edges: Bools, model: str, stones: Stones) -> Refined | None:
     rough = resized(soft_mask(shrink_for_model(image), model), lab) >= 128
     found = refine(image, lab, edges, rough, stones)
     return found if found and found.quality >= _ACCEPTED else None

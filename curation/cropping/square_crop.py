@@ -1,89 +1,27 @@
-"""Find an image's stone and cut out the square around it."""
-
-from pathlib import Path
-from typing import NamedTuple
+"""The square around a stone, and its pixels on another background."""
 
 import cv2
 import numpy as np
 
-from curation.cropping.params import CropParams
-from curation.cropping.segmentation import Box, Stone, find_stone
+from curation.cropping.params import Background
+from curation.cropping.segmentation import Box
 from curation.imaging.centre_crop import stored_side
 from curation.imaging.resize import halve
-from gemkit.errors import UserError
-from gemkit.image_codec import Decoded, ImageError, decode
-
-#: Minimum side of the decoded image, in pixels and as a multiple of the stored crop; enough for most
-#: stones.
-_LEAST_SIDE, _LEAST_SHARE = 300, 1.5
+from gemkit.arrays import Array, Bytes
 
 
-class SegmentedImage(NamedTuple):
-    """A decoded image, RGB, uint8, and its stone; a pixel is `factor` × `factor` pixels of the source."""
+def cut_square(image: Bytes, mask: Bytes | None, visible: Box, size: int, background: Background) -> Bytes:
+    """The stored square around the visible one, which is scaled to `size` × `size` pixels.
 
-    image: np.ndarray
-    stone: Stone
-    factor: int
-
-
-class Crop(NamedTuple):
-    """`image`: RGB or RGBA, uint8, `stored_side(size)` square; the boxes in pixels of the source.
-
-    `stone_box` is None if no stone was found. `mask_area`, a share of the source, and `quality`, as in
-    `Stone`, are None without a mask.
+    `image`: RGB [height, width, 3]; `mask`: alpha of the stone, of any size, None to keep the background.
     """
-
-    image: np.ndarray
-    stone_box: Box | None
-    crop_box: Box
-    method: str
-    mask_area: float | None
-    quality: float | None
-
-
-def segment_file(path: Path, params: CropParams) -> SegmentedImage:
-    """Find the stone of an image file, decoded no larger than its crop needs.
-
-    Raises UserError when the file is missing or broken.
-    """
-    decoded = read_image(path, max(_LEAST_SIDE, round(_LEAST_SHARE * stored_side(params.size))))
-    stone = find_stone(decoded.pixels, params.removal, params.model, params.stones)
-    if decoded.factor > 1 and stone.box:
-        visible = square_around(stone.box, decoded.pixels.shape, params.margin)
-        if visible[2] - visible[0] < params.size:  # a small stone in a large image
-            stone = stone._replace(box=enlarged(stone.box, decoded.factor))
-            decoded = read_image(path)
-    return SegmentedImage(decoded.pixels, stone, decoded.factor)
-
-
-def read_image(path: Path, at_least: int | None = None) -> Decoded:
-    """Decode an image file. Raises UserError when it is missing or broken."""
-    try:
-        return decode(path.read_bytes(), at_least)
-    except OSError as error:
-        raise UserError(
-            f"Image '{path}' cannot be read ({error.strerror}); check its path, or crawl its site again."
-        ) from None
-    except ImageError as error:
-        raise UserError(
-            f"Image '{path}' cannot be decoded ({error}); use another file, or run 'gemcurate clean' again."
-        ) from None
-
-
-def cut_stone(segmented: SegmentedImage, params: CropParams) -> Crop:
-    """Cut out the stone's square, on the background set in `params`; without a mask on its own background."""
-    image, stone, factor = segmented
-    visible = square_around(stone.box, image.shape, params.margin)
-    stored, side = stored_square(visible, params.size), stored_side(params.size)
-    if stone.mask is None or params.background == "kept":
-        pixels = _sampled(_halved(_cut(image, stored, cv2.BORDER_REPLICATE), side), side)
-        if params.background == "transparent":
-            pixels = cv2.cvtColor(pixels, cv2.COLOR_RGB2RGBA)
-    else:
-        pixels = _without_background(image, stone.mask, stored, side, params.background)
-    area = None if stone.mask is None else float(stone.mask.mean() / 255)
-    stone_box = None if stone.box is None else enlarged(stone.box, factor)
-    return Crop(pixels, stone_box, enlarged(visible, factor), stone.method, area, stone.quality)
+    stored, side = stored_square(visible, size), stored_side(size)
+    if mask is not None and background != "kept":
+        return np.asarray(_without_background(image, mask, stored, side, background), np.uint8)
+    pixels = _sampled(_halved(_cut(image, stored, cv2.BORDER_REPLICATE), side), side)
+    if background == "transparent":
+        pixels = cv2.cvtColor(pixels, cv2.COLOR_RGB2RGBA)
+    return np.asarray(pixels, np.uint8)
 
 
 def square_around(box: Box | None, shape: tuple[int, ...], margin: float) -> Box:
@@ -114,9 +52,7 @@ def _square(x: float, y: float, side: float) -> Box:
     return left, top, left + side, top + side
 
 
-def _without_background(
-    image: np.ndarray, mask: np.ndarray, box: Box, side: int, background: str
-) -> np.ndarray:
+def _without_background(image: Array, mask: Array, box: Box, side: int, background: Background) -> Array:
     """The pixels under a box, weighted by the mask, on black, on white or on nothing (RGBA)."""
     full = cv2.resize(mask, image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
     source, alpha = (_halved(_cut(whole, box, cv2.BORDER_CONSTANT), side) for whole in (image, full))
@@ -133,7 +69,7 @@ def _without_background(
     return np.dstack([colour.clip(0, 255).round().astype(np.uint8), alpha])
 
 
-def _cut(image: np.ndarray, box: Box, border: int) -> np.ndarray:
+def _cut(image: Array, box: Box, border: int) -> Array:
     """The pixels under a box; outside the image they are filled as `border` says."""
     height, width = image.shape[:2]
     left, top, right, bottom = box
@@ -144,13 +80,13 @@ def _cut(image: np.ndarray, box: Box, border: int) -> np.ndarray:
     return cv2.copyMakeBorder(inside, *beyond, border, value=(0, 0, 0))
 
 
-def _halved(image: np.ndarray, side: int) -> np.ndarray:
+def _halved(image: Array, side: int) -> Array:
     """A square image halved while it remains at least `side` pixels wide: the fastest way to shrink it."""
     while len(image) >= 2 * side:
         image = halve(image)
     return image
 
 
-def _sampled(image: np.ndarray, side: int) -> np.ndarray:
+def _sampled(image: Array, side: int) -> Array:
     method = cv2.INTER_LINEAR if len(image) > side else cv2.INTER_CUBIC
     return cv2.resize(image, (side, side), interpolation=method)

@@ -9,9 +9,9 @@ from itertools import product
 from typing import NamedTuple
 
 import cv2
-import numpy as np
 
 from curation.imaging.centre_crop import cut_centre
+from gemkit.arrays import Array
 
 #: One, two and three quarter turns counter-clockwise.
 _QUARTER_TURNS = (cv2.ROTATE_90_COUNTERCLOCKWISE, cv2.ROTATE_180, cv2.ROTATE_90_CLOCKWISE)
@@ -30,13 +30,13 @@ def orientations(count: int) -> list[Orientation]:
     return [Orientation(index % rotations * 360 // rotations, index >= rotations) for index in range(count)]
 
 
-def orient(stored: np.ndarray, size: int, wanted: Iterable[Orientation]) -> Iterator[np.ndarray]:
+def orient(stored: Array, size: int, wanted: Iterable[Orientation]) -> Iterator[Array]:
     """Yield the visible centre, (size, size, 3), of a stored crop in each orientation.
 
     Only rotations by an odd multiple of 45° are interpolated, once. Quarter turns and mirroring move whole
     pixels.
     """
-    rotated: dict[int, np.ndarray] = {}
+    rotated: dict[int, Array] = {}
     for rotation, mirrored in wanted:
         # Rotating a mirror image equals rotating the image the other way, then mirroring it.
         degrees = -rotation % 360 if mirrored else rotation
@@ -48,7 +48,7 @@ def orient(stored: np.ndarray, size: int, wanted: Iterable[Orientation]) -> Iter
         yield cv2.flip(rotated[degrees], 1) if mirrored else rotated[degrees]
 
 
-def _rotated(image: np.ndarray, size: int, degrees: int) -> np.ndarray:
+def _rotated(image: Array, size: int, degrees: int) -> Array:
     middle, centre = (image.shape[0] - 1) / 2, (size - 1) / 2
     matrix = cv2.getRotationMatrix2D((middle, middle), degrees, 1.0)
     matrix[:, 2] += centre - middle

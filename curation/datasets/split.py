@@ -2,15 +2,17 @@
 
 import hashlib
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from curation.datasets.params import SplitParams, read_split
-from curation.tables import CLEAN, SPLIT, SPLITS
+from curation.datasets.records import CleanedImage, SplitImage, read_cleaned
+from curation.tables import SPLIT, SPLITS
 from gemkit.errors import UserError
-from gemkit.tables import read_table, write_table
+from gemkit.tables import write_table
 
 CLEAN_TABLE = Path("data/clean.parquet")
 SPLIT_TABLE = Path("data/split.parquet")
@@ -28,53 +30,49 @@ def split(params_path: Path) -> dict[str, Any]:
     Raises UserError when no image is kept or a kept one has no variety or group.
     """
     params = read_split(params_path)
-    columns = ["sha256", "variety", "products", "group_id", "keep"]
-    rows = read_table(CLEAN_TABLE, CLEAN, columns).to_pylist()
-    table = assign(rows, params)
-    write_table(SPLIT_TABLE, pa.Table.from_pylist(table, SPLIT))
-    return summarise(table)
+    images = assign(read_cleaned(CLEAN_TABLE), params)
+    write_table(SPLIT_TABLE, pa.Table.from_pylist([image._asdict() for image in images], SPLIT))
+    return summarise(images)
 
 
-def assign(rows: list[dict[str, Any]], params: SplitParams) -> list[dict[str, Any]]:
-    """The rows of SPLIT for those of CLEAN, sorted by sha256.
+def assign(images: Sequence[CleanedImage], params: SplitParams) -> list[SplitImage]:
+    """The split and fold of each kept image, sorted by sha256.
 
     The groups of a variety are ordered by the smallest hash of their split keys: a group's products, or each
     image without a product. The share of images before a group determines its split. New images of a product
     do not move its group, and a merged group takes the place of the first of its parts, so that 1 % of new
     images moves about 1 %.
     """
-    kept = sorted((row for row in rows if row["keep"]), key=lambda row: row["sha256"])
+    kept = sorted((image for image in images if image.keep), key=lambda image: image.sha256)
     if not kept:
         raise UserError(f"'{CLEAN_TABLE}' keeps no image; look at its column 'reasons' and relax the rules.")
-    for row in kept:
-        if not row["variety"] or not row["group_id"]:
-            raise UserError(
-                f"'{CLEAN_TABLE}': image {row['sha256']} is kept without a variety or a group; "
-                "set its variety in labels/decisions.csv or drop it there."
-            )
-    images: dict[str, Counter[str]] = defaultdict(Counter)  # variety → group → images
-    for row in kept:
-        images[row["variety"]][row["group_id"]] += 1
-    split_keys = _split_keys(rows, {row["group_id"] for row in kept})
-    splits, folds = _assign_splits(images, split_keys, params), _assign_folds(images, split_keys, params)
+    labelled = [(image.sha256, *_label(image)) for image in kept]
+    counts: dict[str, Counter[str]] = defaultdict(Counter)  # variety → group → images
+    for _, variety, group in labelled:
+        counts[variety][group] += 1
+    split_keys = _split_keys(images, {group for _, _, group in labelled})
+    splits, folds = _assign_splits(counts, split_keys, params), _assign_folds(counts, split_keys, params)
     return [
-        {
-            "sha256": row["sha256"],
-            "group_id": row["group_id"],
-            "variety": row["variety"],
-            "split": splits[row["group_id"]],
-            "fold": folds[row["group_id"]],
-        }
-        for row in kept
+        SplitImage(sha256, group, variety, splits[group], folds[group]) for sha256, variety, group in labelled
     ]
 
 
-def _split_keys(rows: list[dict[str, Any]], groups: set[str]) -> dict[str, set[str]]:
+def _label(image: CleanedImage) -> tuple[str, str]:
+    """Variety and group of a kept image."""
+    if not image.variety or not image.group_id:
+        raise UserError(
+            f"'{CLEAN_TABLE}': image {image.sha256} is kept without a variety or a group; "
+            "set its variety in labels/decisions.csv or drop it there."
+        )
+    return image.variety, image.group_id
+
+
+def _split_keys(images: Sequence[CleanedImage], groups: set[str]) -> dict[str, set[str]]:
     # Dropped images count too: a rule that drops one more image must not move the rest of its group.
     split_keys: dict[str, set[str]] = defaultdict(set)
-    for row in rows:
-        if row["group_id"] in groups:
-            split_keys[row["group_id"]].update(row["products"] or [row["sha256"]])
+    for image in images:
+        if image.group_id in groups:
+            split_keys[image.group_id].update(image.products or [image.sha256])
     return split_keys
 
 
@@ -133,15 +131,15 @@ def _assign_folds(
     return {group: fold for group, (_, fold) in folds.items()}
 
 
-def summarise(rows: list[dict[str, Any]]) -> dict[str, Any]:
+def summarise(images: Sequence[SplitImage]) -> dict[str, Any]:
     """Images and groups per split, in total and by variety; the varieties with too few groups."""
     everything: dict[str, set[str]] = {name: set() for name in SPLITS}
     varieties: dict[str, dict[str, set[str]]] = defaultdict(lambda: {name: set() for name in SPLITS})
     counts: Counter[tuple[str, str]] = Counter()
-    for row in rows:
-        counts[row["variety"], row["split"]] += 1
-        varieties[row["variety"]][row["split"]].add(row["group_id"])
-        everything[row["split"]].add(row["group_id"])
+    for image in images:
+        counts[image.variety, image.split] += 1
+        varieties[image.variety][image.split].add(image.group_id)
+        everything[image.split].add(image.group_id)
     return {
         "images": {name: sum(counts[variety, name] for variety in varieties) for name in SPLITS},
         "groups": {name: len(groups) for name, groups in everything.items()},

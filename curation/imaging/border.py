@@ -3,6 +3,8 @@
 import cv2
 import numpy as np
 
+from gemkit.arrays import Array
+
 #: Maximum width of a frame, as a share of the image's side.
 _WIDEST = 0.12
 #: Minimum share of a line that has the frame's colour inside a frame, and that differs where the frame ends.
@@ -11,14 +13,14 @@ _PLAIN, _CHANGED = 0.95, 0.75
 _SAME, _STEP = 6.0, 8.0
 
 
-def inside_frame(lab: np.ndarray) -> tuple[slice, slice]:
+def inside_frame(lab: Array) -> tuple[slice, slice]:
     """The rows and columns of a float32 Lab image inside its frame: all of them if it has none."""
     transposed = lab.transpose(1, 0, 2)
     top, bottom, left, right = (_width(lines) for lines in (lab, lab[::-1], transposed, transposed[::-1]))
     return slice(top, lab.shape[0] - bottom), slice(left, lab.shape[1] - right)
 
 
-def _width(lines: np.ndarray) -> int:
+def _width(lines: Array) -> int:
     """How many of the first lines belong to the frame; `lines`: (count, length, 3)."""
     deepest = int(_WIDEST * len(lines))
     first = np.ascontiguousarray(lines[: deepest + 3])

@@ -5,7 +5,7 @@ A crop is stored √2 wider than its visible part, so that every rotation has re
 
 import math
 
-import numpy as np
+from gemkit.arrays import Array
 
 
 def stored_side(size: int) -> int:
@@ -14,7 +14,7 @@ def stored_side(size: int) -> int:
     return side + (side - size) % 2
 
 
-def cut_centre(image: np.ndarray, size: int) -> np.ndarray:
+def cut_centre(image: Array, size: int) -> Array:
     """The central `size` × `size` pixels of a square image of shape (side, side, 3)."""
     start = (image.shape[0] - size) // 2
     return image[start : start + size, start : start + size]

@@ -3,10 +3,9 @@
 import time
 from pathlib import Path
 
+from curation.cropping.crop_image import crop_file
 from curation.cropping.params import read_crop
 from curation.cropping.rembg_weights import fetch
-from curation.cropping.square_crop import cut_stone, segment_file
-from curation.imaging.centre_crop import cut_centre
 from curation.inspect.visualise import draw_steps, step_strip
 from gemkit.image_codec import encode_png
 from gemkit.tables import write_bytes
@@ -25,20 +24,21 @@ def show(path: Path, params_path: Path, steps: bool = False, out: Path | None = 
     if params.removal != "classical":
         fetch(params.model)
     start = time.perf_counter()
-    segmented = segment_file(path, params)
-    crop = cut_stone(segmented, params)
+    cropped = crop_file(path, params)
     seconds = time.perf_counter() - start
     target = out or Path(f"{path.stem}-{'steps' if steps else 'crop'}.png")
     if steps:
-        content = draw_steps([(path.name, encode_png(step_strip(segmented, crop, params, _PANEL)))])
+        strip = step_strip(cropped.pixels, cropped.crop, _PANEL)
+        content = draw_steps([(path.name, encode_png(strip))])
     else:
-        content = encode_png(cut_centre(crop.image, params.size))
+        content = encode_png(cropped.crop.visible)
     write_bytes(target, content)
+    record = cropped.record
     return {
-        "stone box": list(crop.stone_box or ()),
-        "crop box": list(crop.crop_box),
-        "method": crop.method,
-        "quality": "none" if crop.quality is None else crop.quality,
+        "stone box": list(record.stone_box or ()),
+        "crop box": list(record.crop_box),
+        "method": record.method,
+        "quality": "none" if record.quality is None else record.quality,
         "seconds": round(seconds, 3),
         "written": str(target),
     }

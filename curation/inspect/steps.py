@@ -5,10 +5,10 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from curation.cropping.crop import KeptImage, kept_images, without_stone
+from curation.cropping.crop import KeptImage, kept_images
+from curation.cropping.crop_image import CroppedFile, crop_file, keep_file_whole
 from curation.cropping.params import CropParams, read_crop
 from curation.cropping.rembg_weights import fetch
-from curation.cropping.square_crop import SegmentedImage, cut_stone, segment_file
 from curation.inspect.visualise import draw_steps, step_strip
 from curation.params import read_limits
 from gemkit.executor.base import GivenUp, Limits
@@ -54,12 +54,12 @@ def _drawn(
 
 
 def _strip(image: KeptImage, params: CropParams) -> bytes:
-    return _encoded(segment_file(image.path, params), params)
+    return _encoded(crop_file(image.path, params))
 
 
 def _whole_strip(image: KeptImage, params: CropParams) -> bytes:
-    return _encoded(without_stone(image.path), params)
+    return _encoded(keep_file_whole(image.path, params))
 
 
-def _encoded(segmented: SegmentedImage, params: CropParams) -> bytes:
-    return encode_png(step_strip(segmented, cut_stone(segmented, params), params))
+def _encoded(cropped: CroppedFile) -> bytes:
+    return encode_png(step_strip(cropped.pixels, cropped.crop))

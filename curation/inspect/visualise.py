@@ -3,10 +3,10 @@
 import cv2
 import numpy as np
 
-from curation.cropping.params import CropParams
+from curation.cropping.crop_image import Crop
 from curation.cropping.segmentation import Box
-from curation.cropping.square_crop import Crop, SegmentedImage
-from curation.imaging.centre_crop import cut_centre
+from curation.imaging.composite import on_colour
+from gemkit.arrays import Array, Bytes
 from gemkit.image_codec import decode_rgb, encode_png
 
 STEPS = ("original", "edges", "mask", "box", "crop")
@@ -27,30 +27,25 @@ def draw_steps(strips: list[tuple[str, bytes]]) -> bytes:
     return encode_png(np.concatenate(rows))
 
 
-def step_strip(segmented: SegmentedImage, crop: Crop, params: CropParams, panel: int = PANEL) -> np.ndarray:
-    """Original, edges, mask, boxes (stone green, crop orange) and crop, each panel × panel pixels, RGB."""
-    image, stone, factor = segmented
+def step_strip(image: Bytes, crop: Crop, panel: int = PANEL) -> Bytes:
+    """Original, edges, mask, boxes (stone green, crop orange) and crop, each panel × panel pixels, RGB.
+
+    `image`: the pixels that the crop was made of.
+    """
+    stone, record = crop.stone, crop.record
     edges = stone.edges.astype(np.uint8) * 255
     mask = np.zeros_like(edges) if stone.mask is None else stone.mask
     boxed = _panel(image, panel)
-    for box, colour in ((crop.crop_box, _ORANGE), (crop.stone_box, _GREEN)):
+    for box, colour in ((record.crop_box, _ORANGE), (record.stone_box, _GREEN)):
         if box:
-            left, top, right, bottom = _in_panel(box, image.shape, factor, panel)
+            left, top, right, bottom = _in_panel(box, image.shape, panel)
             cv2.rectangle(boxed, (left, top), (right - 1, bottom - 1), colour, 1)
-    visible = _on_pale(cut_centre(crop.image, params.size))
+    visible = on_colour(crop.visible, _PALE)
     found = [_panel(cv2.merge([grey] * 3), panel) for grey in (edges, mask)]
     return np.concatenate([_panel(image, panel), *found, boxed, _panel(visible, panel)], axis=1)
 
 
-def _on_pale(image: np.ndarray) -> np.ndarray:
-    """An RGB or RGBA image as RGB, with pale grey where it is transparent."""
-    if image.shape[2] == 3:
-        return image
-    alpha = image[..., 3:] / 255
-    return (image[..., :3] * alpha + np.array(_PALE) * (1 - alpha)).round().astype(np.uint8)
-
-
-def _panel(image: np.ndarray, side: int) -> np.ndarray:
+def _panel(image: Array, side: int) -> Bytes:
     """The image fitted into the middle of a white side × side square."""
     height, width = image.shape[:2]
     scale = side / max(height, width)
@@ -61,17 +56,17 @@ def _panel(image: np.ndarray, side: int) -> np.ndarray:
     return panel
 
 
-def _in_panel(box: Box, shape: tuple[int, ...], factor: int, side: int) -> Box:
-    """A box of the source in the coordinates of the panel of an image of this shape."""
+def _in_panel(box: Box, shape: tuple[int, ...], side: int) -> Box:
+    """A box in an image of this shape in the coordinates of its panel."""
     height, width = shape[:2]
     scale = side / max(height, width)
     x, y = (side - width * scale) / 2, (side - height * scale) / 2
-    left, right = (round(x + edge / factor * scale) for edge in box[0::2])
-    top, bottom = (round(y + edge / factor * scale) for edge in box[1::2])
+    left, right = (round(x + edge * scale) for edge in box[0::2])
+    top, bottom = (round(y + edge * scale) for edge in box[1::2])
     return left, top, right, bottom
 
 
-def _captioned(panel: np.ndarray, caption: str) -> np.ndarray:
+def _captioned(panel: Bytes, caption: str) -> Array:
     framed = cv2.copyMakeBorder(panel, _CAPTION, _GAP, _GAP, _GAP, cv2.BORDER_CONSTANT, value=(255, 255, 255))
     text = caption.encode("ascii", "replace").decode()  # the font only has ASCII
     cv2.putText(framed, text, (_GAP, _CAPTION - 7), cv2.FONT_HERSHEY_SIMPLEX, 0.42, _GREY, 1, cv2.LINE_AA)

@@ -7,10 +7,12 @@ does.
 """
 
 import functools
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
+
+from gemkit.arrays import Array
 
 #: Weights of L*, a*, b* in the distance to the background. Lightness counts less: shadows are not stones.
 _WEIGHTS = np.array([0.6, 1.0, 1.0], np.float32)
@@ -37,9 +39,9 @@ _FLAT = 0.8
 class _Grid(NamedTuple):
     """Pixel coordinates of images of one shape."""
 
-    plane: np.ndarray  # (pixels, 3): 1, x, y
-    outline: np.ndarray  # the outermost pixels, clockwise, as indices of the flattened image
-    outline_plane: np.ndarray
+    plane: Array  # (pixels, 3): 1, x, y
+    outline: Array  # the outermost pixels, clockwise, as indices of the flattened image
+    outline_plane: Array
 
 
 @functools.lru_cache(256)
@@ -55,7 +57,7 @@ def _grid(height: int, width: int) -> _Grid:
 class Background(NamedTuple):
     """`distance`: of each pixel from the fitted plane; `residual`: its median on the border."""
 
-    distance: np.ndarray
+    distance: Array
     residual: float
 
 
@@ -66,11 +68,11 @@ class Components(NamedTuple):
     component; `largest`: index of the largest, None if there is none; `filled`: the largest with its holes.
     """
 
-    mask: np.ndarray
-    contours: tuple[np.ndarray, ...]
-    areas: np.ndarray
+    mask: Array
+    contours: tuple[Array, ...]
+    areas: Array
     largest: int | None
-    filled: np.ndarray
+    filled: Array
 
 
 class BorderComponent(NamedTuple):
@@ -81,8 +83,8 @@ class BorderComponent(NamedTuple):
     component `colours` is empty and `run` 0.
     """
 
-    mask: np.ndarray
-    colours: np.ndarray
+    mask: Array
+    colours: Array
     run: float
 
 
@@ -93,17 +95,17 @@ class Analysis(NamedTuple):
     `lightness_gradient` and `colour_gradient`: magnitude in L* and in all three channels, Lab per pixel.
     """
 
-    lab: np.ndarray
+    lab: Array
     background: Background
     components: Components
     border_component: BorderComponent
-    gradient_x: np.ndarray
-    gradient_y: np.ndarray
-    lightness_gradient: np.ndarray
-    colour_gradient: np.ndarray
+    gradient_x: Array
+    gradient_y: Array
+    lightness_gradient: Array
+    colour_gradient: Array
 
 
-def analyse(lab: np.ndarray) -> Analysis:
+def analyse(lab: Array) -> Analysis:
     """Separate an image, height × width × 3, float32, CIE Lab, from its background."""
     background = fit_background(lab)
     gradient_x = cv2.Sobel(lab, cv2.CV_32F, 1, 0, scale=0.125)
@@ -121,7 +123,7 @@ def analyse(lab: np.ndarray) -> Analysis:
     )
 
 
-def fit_background(lab: np.ndarray) -> Background:
+def fit_background(lab: Array) -> Background:
     """Fit a plane of colour to the border by least squares, refitted twice without outliers."""
     height, width = lab.shape[:2]
     grid = _grid(height, width)
@@ -153,7 +155,7 @@ def _components(background: Background) -> Components:
     return Components(mask, contours, areas, largest, cv2.drawContours(filled, contours, largest, 1, -1))
 
 
-def _border_component(lab: np.ndarray, background: Background) -> BorderComponent:
+def _border_component(lab: Array, background: Background) -> BorderComponent:
     far = background.distance > max(_BORDER_DISTANCE, _BORDER_RESIDUALS * background.residual)
     mask = far.view(np.uint8)
     found = longest_border_component(mask, _BORDER_COMPONENT_SHARE)
@@ -162,22 +164,44 @@ def _border_component(lab: np.ndarray, background: Background) -> BorderComponen
     return BorderComponent(mask, lab[found[0]], found[1])
 
 
-def stone_measurements(image: Analysis) -> dict[str, Any]:
-    """Count the stone-like components and describe the largest component.
+class StoneMeasurements(NamedTuple):
+    """The stone-like components, and the largest component; its measurements are 0 without one.
 
-    `stones`: their number; `stone_contrast`: 99th percentile of the distance from the background. Of the
-    largest component: `stone_share`: its share of the image; `stone_solidity`: its share of its convex hull;
-    `stone_elongation`: longer over shorter side of the smallest rectangle around it; `stone_flatness`: share
-    of its surface without shading; `stone_spread`: median distance of its pixels from their own median
-    colour (a*, b*); `stone_box`: [left, top, right, bottom] in pixels. These are 0 without a component.
+    `stones`: number of stone-like components; `stone_contrast`: 99th percentile of the distance from the
+    background. Of the largest component: `stone_share`: its share of the image; `stone_solidity`: its share
+    of its convex hull; `stone_elongation`: longer over shorter side of the smallest rectangle around it;
+    `stone_flatness`: share of its surface without shading; `stone_spread`: median distance of its pixels from
+    their own median colour (a*, b*); `stone_box`: left, top, right, bottom in pixels.
     """
+
+    stones: int
+    stone_contrast: float
+    stone_share: float = 0.0
+    stone_solidity: float = 0.0
+    stone_elongation: float = 0.0
+    stone_flatness: float = 0.0
+    stone_spread: float = 0.0
+    stone_box: tuple[float, float, float, float] = (0, 0, 0, 0)
+
+
+class BorderComponentMeasurements(NamedTuple):
+    """The component with the longest run along the border; all are 0 without one.
+
+    `border_component_share`: its share of the image; `border_component_run`: its run as a share of the
+    border; `border_component_spread`: median distance of its pixels from their own median colour (Lab).
+    """
+
+    border_component_share: float
+    border_component_run: float
+    border_component_spread: float
+
+
+def stone_measurements(image: Analysis) -> StoneMeasurements:
+    """Count the stone-like components and describe the largest component."""
     components = image.components
     contrast = quantile(image.background.distance, 0.99)
     if components.largest is None:
-        return {
-            "stones": 0, "stone_contrast": contrast, "stone_share": 0.0, "stone_solidity": 0.0,
-            "stone_elongation": 0.0, "stone_flatness": 0.0, "stone_spread": 0.0, "stone_box": [0, 0, 0, 0],
-        }  # fmt: skip
+        return StoneMeasurements(0, contrast)
     contour, share = components.contours[components.largest], float(components.areas[components.largest])
     least = max(_STONE, _OF_LARGEST * share)
     candidates = (components.contours[index] for index in np.flatnonzero(components.areas > least))
@@ -185,41 +209,36 @@ def stone_measurements(image: Analysis) -> dict[str, Any]:
     left, top, width, height = cv2.boundingRect(contour)
     inside = np.flatnonzero(cv2.drawContours(components.filled.copy(), [contour], -1, 0, 3))
     gradient = image.lightness_gradient.ravel()
-    return {
-        "stones": sum(_is_stone(candidate, components.mask.shape) for candidate in candidates),
-        "stone_contrast": contrast,
-        "stone_share": share,
-        "stone_solidity": cv2.contourArea(contour) / cv2.contourArea(cv2.convexHull(contour)),
-        "stone_elongation": (max(sides) + 1) / (min(sides) + 1),
-        "stone_flatness": float((gradient[inside] < _FLAT).mean()) if len(inside) else 0.0,
-        "stone_spread": _spread(image.lab.reshape(-1, 3)[inside, 1:]),
-        "stone_box": [left, top, left + width, top + height],
-    }
+    return StoneMeasurements(
+        stones=sum(_is_stone(candidate, components.mask.shape) for candidate in candidates),
+        stone_contrast=contrast,
+        stone_share=share,
+        stone_solidity=cv2.contourArea(contour) / cv2.contourArea(cv2.convexHull(contour)),
+        stone_elongation=(max(sides) + 1) / (min(sides) + 1),
+        stone_flatness=float((gradient[inside] < _FLAT).mean()) if len(inside) else 0.0,
+        stone_spread=_spread(image.lab.reshape(-1, 3)[inside, 1:]),
+        stone_box=(left, top, left + width, top + height),
+    )
 
 
-def _is_stone(contour: np.ndarray, shape: tuple[int, ...]) -> bool:
+def _is_stone(contour: Array, shape: tuple[int, ...]) -> bool:
     """Whether a component is compact and does not touch the border, as fingers do."""
     left, top, width, height = cv2.boundingRect(contour)
     is_inside = left > 0 and top > 0 and left + width < shape[1] and top + height < shape[0]
     return is_inside and cv2.contourArea(contour) > _COMPACT * cv2.contourArea(cv2.convexHull(contour))
 
 
-def border_component_measurements(image: Analysis) -> dict[str, float]:
-    """Describe the component with the longest run along the border.
-
-    `border_component_share`: its share of the image; `border_component_run`: its run as a share of the
-    border; `border_component_spread`: median distance of its pixels from their own median colour (Lab).
-    All are 0 without one.
-    """
+def border_component_measurements(image: Analysis) -> BorderComponentMeasurements:
+    """Describe the component with the longest run along the border."""
     component = image.border_component
-    return {
-        "border_component_share": len(component.colours) / component.mask.size,
-        "border_component_run": component.run,
-        "border_component_spread": _spread(component.colours),
-    }
+    return BorderComponentMeasurements(
+        border_component_share=len(component.colours) / component.mask.size,
+        border_component_run=component.run,
+        border_component_spread=_spread(component.colours),
+    )
 
 
-def longest_border_component(mask: np.ndarray, share: float) -> tuple[np.ndarray, float] | None:
+def longest_border_component(mask: Array, share: float) -> tuple[Array, float] | None:
     """Find the mask's component of at least that share of the image with the longest run along the border.
 
     Returns its pixels (height × width, bool) and the run as a share of the border; None if no component
@@ -241,7 +260,7 @@ def longest_border_component(mask: np.ndarray, share: float) -> tuple[np.ndarray
     return labels == best, runs[best] / len(outline)
 
 
-def _longest_run(on: np.ndarray) -> int:
+def _longest_run(on: Array) -> int:
     """Length of the longest run of True in a circular array."""
     gaps = np.flatnonzero(~on)
     if not len(gaps):
@@ -249,27 +268,30 @@ def _longest_run(on: np.ndarray) -> int:
     return int(np.diff(gaps, append=gaps[0] + len(on)).max()) - 1
 
 
-def _norm(differences: np.ndarray) -> np.ndarray:
-    return np.sqrt(np.square(differences) @ np.square(_WEIGHTS))
+def _norm(differences: Array) -> Array:
+    lengths: Array = np.sqrt(np.square(differences) @ np.square(_WEIGHTS))
+    return lengths
 
 
-def _spread(colours: np.ndarray) -> float:
+def _spread(colours: Array) -> float:
     """Median distance of colours from their own median; `colours`: count × channels."""
     return quantile(distances(colours), 0.5) if len(colours) else 0.0
 
 
-def distances(colours: np.ndarray) -> np.ndarray:
+def distances(colours: Array) -> Array:
     """Distance of each colour from the median of all; `colours`: count × channels."""
-    return np.sqrt(np.square(colours - median(colours)).sum(axis=1))
+    lengths: Array = np.sqrt(np.square(colours - median(colours)).sum(axis=1))
+    return lengths
 
 
-def median(colours: np.ndarray) -> np.ndarray:
+def median(colours: Array) -> Array:
     """The median of each channel; `colours`: count × channels."""
     rank = (len(colours) - 1) // 2
-    return np.partition(colours, rank, axis=0)[rank]
+    middle: Array = np.partition(colours, rank, axis=0)[rank]
+    return middle
 
 
-def quantile(values: np.ndarray, share: float) -> float:
+def quantile(values: Array, share: float) -> float:
     """A quantile without interpolation: one of the values. Ten times as fast as NumPy's."""
     rank = int(share * (values.size - 1))
     return float(np.partition(values, rank, axis=None)[rank])

@@ -4,14 +4,14 @@ import functools
 from collections import Counter
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
 import pyarrow as pa
 
 from curation.measurement.params import MeasureParams, read_measure
 from curation.params import read_limits
 from curation.tables import MEASURED
+from gemkit.arrays import Bytes
 from gemkit.errors import UserError
 from gemkit.executor.base import GivenUp
 from gemkit.executor.local import map_items
@@ -20,19 +20,22 @@ from gemkit.progress import Progress
 from gemkit.tables import read_table, write_stream
 from scraper.tables import IMAGES
 
+if TYPE_CHECKING:
+    from curation.measurement.pixel_statistics import PixelMeasurements
+
 #: Raise it when a measurement changes or a column is renamed: every image is then measured again.
-VERSION = 8
+VERSION = 9
 RAW = Path("data/raw")
 MEASURED_FOLDER = Path("data/measured")
 
-#: Columns stored in hexadecimal in the memo, which is text.
+#: Columns that are in hexadecimal in the memo, which is JSON.
 _BINARY_COLUMNS = [field.name for field in MEASURED if pa.types.is_fixed_size_binary(field.type)]
 
 #: Rows written at a time, so that the table of a million images need not fit in memory.
 _ROWS = 10_000
 
 #: A row of MEASURED by column, without `sha256`.
-Record = dict[str, Any]
+Row = dict[str, Any]
 
 
 class StoredImage(NamedTuple):
@@ -49,7 +52,7 @@ def measure(site: str, params_path: Path) -> dict[str, Any]:
     settings, limits = read_measure(params_path), read_limits(params_path, "measure")
     files = stored_images(site)
     path = MEASURED_FOLDER / f"{site}.parquet"
-    given_up: dict[str, Record] = {}
+    given_up: dict[str, Row] = {}
     with Memo("measure", VERSION, settings.model_dump()) as memo:
         missing = list(memo.missing(sorted(files)))
         images = (StoredImage(sha256, files[sha256]) for sha256 in missing)
@@ -59,12 +62,16 @@ def measure(site: str, params_path: Path) -> dict[str, Any]:
                 measured = []
                 for image, result in finished:
                     if isinstance(result, GivenUp):
-                        given_up[image.sha256] = _unmeasured(f"measuring it {result.reason}", image.path)
+                        reason = f"measuring it {result.reason}"
+                        given_up[image.sha256] = _unmeasured(result.kind, reason, image.path)
                     else:
-                        measured.append((image.sha256, result, None))
+                        measured.append((image.sha256, _to_json(result), None))
                 memo.put(measured)
                 progress.advance(len(finished))
-        rows = (_row(sha256, given_up.get(sha256) or memo.get(sha256)[0]) for sha256 in sorted(files))
+        rows = (
+            {"sha256": sha256, **(given_up.get(sha256) or _from_json(memo.get(sha256).record))}
+            for sha256 in sorted(files)
+        )
         pieces = iter(lambda: list(islice(rows, _ROWS)), [])
         write_stream(path, MEASURED, (pa.Table.from_pylist(piece, MEASURED) for piece in pieces))
     written = read_table(path, MEASURED, ["error", "format"])
@@ -88,16 +95,18 @@ def stored_images(site: str) -> dict[str, Path]:
     return {sha256: folder / path for sha256, path in rows if sha256 and path}
 
 
-def _row(sha256: str, record: Record) -> Record:
-    """A row of MEASURED; does not modify `record`."""
-    binary = {name: bytes.fromhex(record[name]) for name in _BINARY_COLUMNS if record.get(name)}
-    return {"sha256": sha256, **record, **binary}
+def _to_json(row: Row) -> Row:
+    return row | {name: row[name].hex() for name in _BINARY_COLUMNS if row.get(name)}
 
 
-def measure_image(image: StoredImage, settings: MeasureParams) -> Record:
-    """The row of MEASURED for an image; only `error` and the file's size if it cannot be decoded.
+def _from_json(record: Row) -> Row:
+    return record | {name: bytes.fromhex(record[name]) for name in _BINARY_COLUMNS if record.get(name)}
 
-    Pure. Binary columns are in hexadecimal. Raises UserError when the file is missing.
+
+def measure_image(image: StoredImage, settings: MeasureParams) -> Row:
+    """The row of MEASURED for an image; only the error and the file's size if it cannot be decoded.
+
+    Pure. Raises UserError when the file is missing.
     """
     from curation.measurement.pixel_statistics import measure_pixels
     from gemkit.image_codec import ImageError, decode
@@ -111,25 +120,26 @@ def measure_image(image: StoredImage, settings: MeasureParams) -> Record:
     try:
         decoded = decode(content)
     except ImageError as error:
-        return _unmeasured(str(error), image.path)
+        return _unmeasured(error.kind, str(error), image.path)
     measured = measure_pixels(decoded.pixels)
     return {
+        "error_kind": None,
         "error": None,
         "format": decoded.format,
         "mode": decoded.mode,
         "bytes": len(content),
-        **measured,
+        **measured.columns(),
         **_text(decoded.pixels, measured, settings),
     }
 
 
-def _text(pixels: np.ndarray, measured: Record, settings: MeasureParams) -> Record:
+def _text(pixels: Bytes, measured: "PixelMeasurements", settings: MeasureParams) -> Row:
     """The columns about text, which is searched only in images with dense strokes."""
     from curation.measurement.ocr import Text, find_text
 
-    is_suspect = measured["stroke_density"] >= settings.stroke_density
+    is_suspect = measured.stroke_density >= settings.stroke_density
     text = find_text(pixels, settings.text_side) if is_suspect else Text(0, 0.0, [])
-    over = [line for line in text.lines if line.is_over(measured["stone_box"])]
+    over = [line for line in text.lines if line.is_over(measured.stone.stone_box)]
     return {
         "text_boxes": text.boxes,
         "text_area": text.area,
@@ -138,5 +148,5 @@ def _text(pixels: np.ndarray, measured: Record, settings: MeasureParams) -> Reco
     }
 
 
-def _unmeasured(error: str, path: Path) -> Record:
-    return {"error": error, "format": None, "bytes": path.stat().st_size}
+def _unmeasured(kind: str, error: str, path: Path) -> Row:
+    return {"error_kind": kind, "error": error, "format": None, "bytes": path.stat().st_size}

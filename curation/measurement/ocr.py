@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from curation.imaging.resize import halve_towards, shrink_to
+from gemkit.arrays import Array
 
 #: Longer side in pixels of the grey image in which strokes are searched, and their maximum width there.
 STROKE_SIDE = 256
@@ -33,19 +34,23 @@ _CONFIDENCE = 0.75
 _LETTERS = 3
 
 
+#: Left, top, right, bottom, as shares of width and height.
+Box = tuple[float, float, float, float]
+
+
 class Line(NamedTuple):
-    """A line that was read; `box` is [left, top, right, bottom] as shares of width and height."""
+    """A line that was read, and the box around it."""
 
     text: str
-    box: list[float]
+    box: Box
 
     @property
     def letters(self) -> int:
         """Number of letters. Digits do not count, since facets are more often taken for digits."""
         return sum(character.isalpha() for character in self.text)
 
-    def is_over(self, box: list[float]) -> bool:
-        """Whether enough of the line is inside another box, also in shares of width and height."""
+    def is_over(self, box: Box) -> bool:
+        """Whether enough of the line is inside another box."""
         left, top, right, bottom = self.box
         width = min(right, box[2]) - max(left, box[0])
         height = min(bottom, box[3]) - max(top, box[1])
@@ -60,7 +65,7 @@ class Text(NamedTuple):
     lines: list[Line]
 
 
-def stroke_density(pixels: np.ndarray) -> float:
+def stroke_density(pixels: Array) -> float:
     """Largest share of pixels on thin dark or light strokes in any word-sized window, 0 to 1.
 
     `pixels`: height × width × 3, uint8, RGB. Strokes are the pixels that a morphological opening or closing
@@ -77,7 +82,7 @@ def stroke_density(pixels: np.ndarray) -> float:
     return float(cv2.boxFilter(strokes, cv2.CV_32F, _WORD).max())
 
 
-def find_text(pixels: np.ndarray, side: int) -> Text:
+def find_text(pixels: Array, side: int) -> Text:
     """Detect text and read the longest lines and those closest to the middle.
 
     `pixels`: height × width × 3, uint8, RGB. The detector sees it shrunk to a longer side of `side`.
@@ -100,11 +105,11 @@ def find_text(pixels: np.ndarray, side: int) -> Text:
     return Text(len(boxes), min(1.0, area), lines)
 
 
-def _length(box: np.ndarray) -> float:
+def _length(box: Array) -> float:
     return float(max(np.linalg.norm(box[1] - box[0]), np.linalg.norm(box[3] - box[0])))
 
 
-def _read(engine: Any, image: np.ndarray, box: np.ndarray) -> Line | None:
+def _read(engine: Any, image: Array, box: Array) -> Line | None:
     """The line of text in a box (four corners), or None if it cannot be read."""
     from rapidocr.utils.process_img import get_rotate_crop_image
 
@@ -112,7 +117,8 @@ def _read(engine: Any, image: np.ndarray, box: np.ndarray) -> Line | None:
     if not read.txts or read.scores[0] < _CONFIDENCE:
         return None
     shares = box / (image.shape[1], image.shape[0])
-    line = Line(" ".join(read.txts[0].split()), [*shares.min(axis=0).tolist(), *shares.max(axis=0).tolist()])
+    (left, top), (right, bottom) = shares.min(axis=0).tolist(), shares.max(axis=0).tolist()
+    line = Line(" ".join(read.txts[0].split()), (left, top, right, bottom))
     return line if line.letters >= _LETTERS else None
 
 

@@ -5,11 +5,15 @@ background and scaled by their spread in x and y. A cropped or framed copy has t
 stone.
 """
 
+from typing import NamedTuple
+
 import cv2
 import imagehash
 import numpy as np
 import scipy.fft
 from PIL import Image
+
+from gemkit.arrays import Array
 
 #: Side of the thumbnail of the content box, in pixels.
 THUMBNAIL = 16
@@ -25,35 +29,41 @@ _REACH = 1.6
 _FRAME_DEPTH, _FRAME_LEVELS, _FRAME_NOISE, _FRAME_END = 0.15, 8, 0.03, 0.8
 
 
-def perceptual_hashes(image: np.ndarray) -> dict[str, str]:
-    """The columns `phash`, `phash_mirrored` and `thumbnail` of MEASURED, in hexadecimal.
-
-    `image`: height × width × 3, uint8, RGB, of any size (more than 256 pixels add nothing). `thumbnail` holds
-    the content box as THUMBNAIL × THUMBNAIL × 3 bytes of RGB; `phash` is its 64-bit DCT hash, and
-    `phash_mirrored` that of its mirror image.
+class PerceptualHashes(NamedTuple):
+    """`thumbnail`: the content box as THUMBNAIL × THUMBNAIL × 3 bytes of RGB; `phash`: its 64-bit DCT hash;
+    `phash_mirrored`: that of its mirror image.
     """
+
+    phash: bytes
+    phash_mirrored: bytes
+    thumbnail: bytes
+
+
+def perceptual_hashes(image: Array) -> PerceptualHashes:
+    """The hashes of an image, height × width × 3, uint8, RGB, of any size (256 pixels are enough)."""
     inside = _without_frame(_reduced(image))
     thumbnail = _cut(inside, *_content_box(_saliency(inside)))
     grey = cv2.cvtColor(thumbnail, cv2.COLOR_RGB2GRAY)
-    return {
-        "phash": _hexadecimal(imagehash.phash(Image.fromarray(grey), highfreq_factor=2).hash),
-        "phash_mirrored": _hexadecimal(_mirrored_phash(grey)),
-        "thumbnail": thumbnail.tobytes().hex(),
-    }
+    return PerceptualHashes(
+        phash=_packed(imagehash.phash(Image.fromarray(grey), highfreq_factor=2).hash),
+        phash_mirrored=_packed(_mirrored_phash(grey)),
+        thumbnail=thumbnail.tobytes(),
+    )
 
 
-def _mirrored_phash(grey: np.ndarray) -> np.ndarray:
+def _mirrored_phash(grey: Array) -> Array:
     """The bits of imagehash.phash of the mirror image, whose odd horizontal frequencies change sign."""
     frequencies = scipy.fft.dctn(grey.astype(np.float64), type=2)[:8, :8]
     frequencies[:, 1::2] *= -1
-    return frequencies > np.median(frequencies)
+    bits: Array = frequencies > np.median(frequencies)
+    return bits
 
 
-def _hexadecimal(bits: np.ndarray) -> str:
-    return np.packbits(bits).tobytes().hex()
+def _packed(bits: Array) -> bytes:
+    return np.packbits(bits).tobytes()
 
 
-def _reduced(image: np.ndarray) -> np.ndarray:
+def _reduced(image: Array) -> Array:
     # OpenCV is several times as fast with an integer factor.
     height, width = image.shape[:2]
     factor = max(1, max(height, width) // _SIDE)
@@ -62,7 +72,7 @@ def _reduced(image: np.ndarray) -> np.ndarray:
     return cv2.resize(whole, size, interpolation=cv2.INTER_AREA)
 
 
-def _without_frame(small: np.ndarray) -> np.ndarray:
+def _without_frame(small: Array) -> Array:
     """The image inside a frame of the corner's colour, which may be on some sides only."""
     colour = small[0, 0].astype(float)
     unlike = 255 - cv2.inRange(small, colour - _FRAME_LEVELS, colour + _FRAME_LEVELS)
@@ -73,7 +83,7 @@ def _without_frame(small: np.ndarray) -> np.ndarray:
     return small[top : len(rows) - bottom, left : len(columns) - right]
 
 
-def _frame_depth(lines: np.ndarray, across: np.ndarray) -> int:
+def _frame_depth(lines: Array, across: Array) -> int:
     """The depth of the frame in lines: lines like the corner, ended by a line that differs almost everywhere.
 
     `lines` and `across` are the shares of each row and column (or the reverse) that differ from the corner.
@@ -87,7 +97,7 @@ def _frame_depth(lines: np.ndarray, across: np.ndarray) -> int:
     return depth + 1  # the line in which frame and image mix
 
 
-def _saliency(small: np.ndarray) -> np.ndarray:
+def _saliency(small: Array) -> Array:
     """How much each pixel stands out from the colour of the corners, 0 to 1."""
     lab = cv2.cvtColor(small, cv2.COLOR_RGB2LAB)
     height, width = small.shape[0] // 8 + 1, small.shape[1] // 8 + 1
@@ -99,10 +109,11 @@ def _saliency(small: np.ndarray) -> np.ndarray:
     distance = np.sqrt(np.einsum("ijk,ijk->ij", difference, difference))
     rank = int(0.95 * (distance.size - 1))
     far = np.partition(distance, rank, axis=None)[rank]
-    return np.clip((distance - max(8.0, 0.35 * far)) / (0.3 * far + 1e-3), 0, 1)
+    saliency: Array = np.clip((distance - max(8.0, 0.35 * far)) / (0.3 * far + 1e-3), 0, 1)
+    return saliency
 
 
-def _content_box(weights: np.ndarray) -> tuple[float, float, float, float]:
+def _content_box(weights: Array) -> tuple[float, float, float, float]:
     """Centre x and y, half width and half height of the content box, in pixels."""
     moments = cv2.moments(weights)
     mass = moments["m00"]
@@ -116,7 +127,7 @@ def _content_box(weights: np.ndarray) -> tuple[float, float, float, float]:
     )
 
 
-def _cut(small: np.ndarray, x: float, y: float, half_width: float, half_height: float) -> np.ndarray:
+def _cut(small: Array, x: float, y: float, half_width: float, half_height: float) -> Array:
     """The box as a thumbnail, with the image's edge replicated beyond it."""
     side = 2 * THUMBNAIL
     step_x, step_y = 2 * half_width / side, 2 * half_height / side

@@ -1,7 +1,7 @@
 """Shared by all executors: the limits for one item, and the placeholder for a result that failed."""
 
 import os
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 
 class Limits(NamedTuple):
@@ -12,8 +12,13 @@ class Limits(NamedTuple):
 
 
 class GivenUp(NamedTuple):
-    """Replaces the result of an item that killed its worker; `reason` completes the sentence "it …"."""
+    """Replaces the result of an item that killed its worker.
 
+    `kind`: it exceeded a limit (`time`, `memory`), or its worker was `killed` from outside or `crashed`;
+    `reason`: completes the sentence "it …", for people.
+    """
+
+    kind: Literal["time", "memory", "killed", "crashed"]
     reason: str
 
 

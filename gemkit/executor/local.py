@@ -155,9 +155,9 @@ class _WorkerPool:
     def finish(self) -> list[Task]:
         """Wait until a worker finishes a task or dies. Returns the tasks that this finished."""
         finished = []
-        by_connection = {worker.connection: worker for worker in self._workers}
-        for connection in wait(list(by_connection)):
-            worker = by_connection[connection]  # type: ignore[index]
+        by_connection: dict[object, Worker] = {worker.connection: worker for worker in self._workers}
+        for connection in wait([worker.connection for worker in self._workers]):
+            worker = by_connection[connection]
             finished.append(worker.receive() or self._reap(worker))
         self._dispatch()
         return [task for task in finished if task]
@@ -187,16 +187,16 @@ class _WorkerPool:
 
     def _reap(self, worker: Worker) -> Task | None:
         """Remove a dead worker and requeue its tasks. Returns the task of an item given up, if any."""
-        reason = worker.end_reason()
+        end = worker.end_reason()
         if self._limits is None or worker.item < 0:
-            raise UserError(f"A worker process {reason}; run the same command to continue.")
+            raise UserError(f"A worker process {end.reason}; run the same command to continue.")
         self._workers.remove(worker)
         worker.end()
         given_up = None
         if worker.tasks and worker.item:
             task = worker.tasks.popleft()
             if task.alone:
-                task.results, given_up = [GivenUp(reason)], task
+                task.results, given_up = [end], task
             else:
                 self._waiting.appendleft(Task([task.items.pop(worker.item - 1)], alone=True))
                 worker.tasks.extend([task] if task.items else [])

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any
 
-from gemkit.executor.base import Limits
+from gemkit.executor.base import GivenUp, Limits
 
 #: OpenMP, ONNX Runtime, BLAS, numba and OpenCV read these once, at start: one worker is one thread. glibc
 #: reads the last two: returning pixel memory to the system after every image would cost more than decoding.
@@ -62,7 +62,7 @@ class Worker:
     @property
     def item(self) -> int:
         """Number, from 1, of the current item in its task; 0 between tasks, -1 before it is ready."""
-        return self._item.value
+        return int(self._item.value)
 
     def give(self, task: Task) -> None:
         self.tasks.append(task)
@@ -81,19 +81,19 @@ class Worker:
         task.results = results
         return task
 
-    def end_reason(self) -> str:
-        """How a dead worker ended: completes the sentence "it …"."""
+    def end_reason(self) -> GivenUp:
+        """How a dead worker ended."""
         self._process.join(timeout=5)
         code, limits = self._process.exitcode, self._limits
         if limits and code == -signal.SIGALRM:
-            return f"took longer than {limits.seconds:g} s"
+            return GivenUp("time", f"took longer than {limits.seconds:g} s")
         if limits and code == _OUT_OF_MEMORY:
-            return f"needs more than {limits.memory_mb:,} MB"
+            return GivenUp("memory", f"needs more than {limits.memory_mb:,} MB")
         if code == -signal.SIGKILL:
-            return "was killed (out of memory?)"
+            return GivenUp("killed", "was killed (out of memory?)")
         if code is not None and code < 0:
-            return f"crashed ({signal.Signals(-code).name})"
-        return f"crashed (exit code {code})"
+            return GivenUp("crashed", f"crashed ({signal.Signals(-code).name})")
+        return GivenUp("crashed", f"crashed (exit code {code})")
 
     def end(self) -> None:
         self._process.kill()

@@ -141,7 +141,7 @@ def _uncropped(file: Path) -> tuple[bytes, None, None] | str:
 
 def _cropped(file: Path, settings: "CropParams") -> tuple[bytes, Box, str] | str:
     """The visible centre of a file's crop as `gemcurate balance` keeps it, its box and method; or why not."""
-    from curation.cropping.crop import KeptImage, crop_file
+    from curation.cropping.crop_image import crop_file
     from curation.imaging.centre_crop import cut_centre
     from gemkit.image_codec import ImageError, decode, decode_rgb, encode_jpeg
 
@@ -151,6 +151,6 @@ def _cropped(file: Path, settings: "CropParams") -> tuple[bytes, Box, str] | str
         return str(error)
     except OSError as error:
         return error.strerror or str(error)
-    cropped = crop_file(KeptImage("", file, ""), settings)
-    centre = cut_centre(decode_rgb(cropped.content), settings.size)
-    return encode_jpeg(centre), cropped.record["crop_box"], cropped.record["method"]
+    cropped = crop_file(file, settings)
+    centre = cut_centre(decode_rgb(cropped.crop.encoded()), settings.size)
+    return encode_jpeg(centre), cropped.record.crop_box, cropped.record.method

@@ -1,5 +1,6 @@
 """Untrusted images are decoded to upright sRGB pixels, or rejected with one clear reason."""
 
+import pickle
 import struct
 import zlib
 
@@ -9,7 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from gemkit.image_codec import ImageError, decode
+from gemkit.image_codec import (
+    EmptyFile,
+    ImageError,
+    TooManyPixels,
+    UndecodableImage,
+    UnknownFormat,
+    decode,
+)
 from tests.helpers.encoded_images import encoded, half_red
 
 #: Red, green and blue of Display P3 and of sRGB in ICC's XYZ (D50).
@@ -207,6 +215,26 @@ def test_invalid_images_have_a_stable_error_message(content: bytes, words: str) 
             decode(bytes(bytearray(content)))
         messages.add(str(caught.value))
     assert len(messages) == 1 and "0x" not in messages.pop()
+
+
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [
+        (b"", EmptyFile()),
+        (b"not here", UnknownFormat(None)),
+        (b"\n<!DOCTYPE html><html>not here</html>", UnknownFormat("HTML")),
+        (png(9_000, 8_000, 8, 0, b"\0"), TooManyPixels(9_000, 8_000)),
+        (png(7_000, 7_000, 8, 2, b"\0"), UndecodableImage("image file is truncated")),
+    ],
+    ids=["empty", "words", "html", "large", "lies"],
+)
+def test_an_error_has_its_kind_and_values_as_fields(content: bytes, error: ImageError) -> None:
+    with pytest.raises(ImageError) as caught:
+        decode(content)
+    sent = pickle.loads(pickle.dumps(caught.value))  # as from a worker process
+    for found in (caught.value, sent):
+        assert (type(found), found.kind, vars(found)) == (type(error), error.kind, vars(error))
+    assert str(sent) == str(caught.value)
 
 
 def test_a_gif_frame_larger_than_its_screen_is_rejected() -> None:

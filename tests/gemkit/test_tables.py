@@ -37,6 +37,17 @@ def test_error_names_a_column_of_the_wrong_type(tmp_path: Path) -> None:
         read_table(tmp_path / "t.parquet", SCHEMA)
 
 
+def test_an_error_says_what_writes_the_table(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    schema = pa.schema([("sha256", pa.string()), ("box", pa.struct([("left", pa.int32())]))])
+    with pytest.raises(UserError, match=r"does not exist; run 'gem write'\.$"):
+        read_table(path, schema, written_by="'gem write'")
+    write_table(path, pa.table({"sha256": ["a"], "box": [[1]]}))
+    sentence = r"t\.parquet': column 'box' is .*, struct of 1 fields expected; run 'gem write'\.$"
+    with pytest.raises(UserError, match=sentence):
+        read_table(path, schema, written_by="'gem write'")
+
+
 def test_error_names_a_truncated_file(tmp_path: Path) -> None:
     path = tmp_path / "t.parquet"
     write_table(path, pa.table({"sha256": ["a"], "count": [1], "names": [["x"]]}, schema=SCHEMA))

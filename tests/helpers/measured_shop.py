@@ -49,9 +49,7 @@ class Shop:
         if pixels is None:
             values: dict[str, Any] = {"error": "truncated", "bytes": len(content)}
         else:
-            values = GOOD | measure_pixels(pixels) | {"bytes": pixels.size}
-            hashes = [field.name for field in MEASURED if pa.types.is_fixed_size_binary(field.type)]
-            values |= {column: bytes.fromhex(values[column]) for column in hashes}
+            values = GOOD | measure_pixels(pixels).columns() | {"bytes": pixels.size}
         self.measured.setdefault(site, {})[sha256] = {"sha256": sha256} | values | measured
         return sha256
 

@@ -5,7 +5,7 @@ import pyarrow as pa
 from curation.cleaning.image_table import ImageTable
 from curation.cleaning.reasons import Reason
 from curation.cleaning.rule_set import load_rules
-from curation.measurement.shape_features import FEATURE_NAMES
+from curation.measurement.shape_features import ShapeFeatures
 from curation.tables import MEASURED
 
 #: Measurements of an image that no rule drops.
@@ -16,8 +16,8 @@ GOOD: dict[str, object] = {
     "border_component_share": 0.0, "border_component_run": 0.0, "border_component_spread": 0.0,
     "stones": 1, "stone_contrast": 50.0, "stone_share": 0.3, "stone_solidity": 0.97, "stone_elongation": 1.2,
     "stone_flatness": 0.1, "stone_spread": 5.0, "stone_box": [0.2, 0.2, 0.8, 0.8],
-    "shape_features": [0.0] * len(FEATURE_NAMES), "stroke_density": 0.1, "text_boxes": 1, "text_area": 0.6,
-    "text_over_stone": 0,
+    "shape_features": dict.fromkeys(ShapeFeatures._fields, 0.0), "stroke_density": 0.1, "text_boxes": 1,
+    "text_area": 0.6, "text_over_stone": 0,
 }  # fmt: skip
 
 #: Settings with which a rule follows only its own signs, whatever the content classifier says.

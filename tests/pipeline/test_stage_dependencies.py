@@ -45,6 +45,7 @@ DRAWING_STAGES = ("steps", "report")
 
 #: Files that may import a module by a name that is only known at run time.
 DYNAMIC_IMPORTS = {
+    "curation/__init__.py",
     "curation/cleaning/rule_set.py",
     "gemtrain/models/lookup.py",
 }

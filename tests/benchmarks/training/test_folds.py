@@ -15,6 +15,7 @@ from benchmarks._shared import ROOT
 from benchmarks.training import _cached_training, ablation, folds, published
 from benchmarks.training._cached_training import Training, TrainingResult, train_all, train_cached
 from benchmarks.training._gems68 import FOLDS, fold_splits
+from curation.datasets.records import CleanedImage
 from gemkit.errors import UserError
 from gemkit.html import markdown_table
 from gemtrain.evaluation.predictions import Predictions
@@ -124,27 +125,24 @@ def test_a_killed_clock_loses_only_the_last_seconds(tmp_path: Path, monkeypatch:
         assert 0.1 <= float(path.read_text()) <= time.monotonic() - start
 
 
-def clean_row(number: int, group: int) -> dict[str, object]:
-    return {
-        "sha256": f"{number:064x}", "group_id": f"{group:064x}", "variety": VARIETIES[group % 3],
-        "products": [], "keep": True,
-    }  # fmt: skip
+def cleaned(number: int, group: int) -> CleanedImage:
+    return CleanedImage(f"{number:064x}", VARIETIES[group % 3], [], f"{group:064x}", True)
 
 
 def test_every_image_is_tested_once_and_no_group_is_in_two_splits() -> None:
-    rows = [clean_row(number, number // 2) for number in range(240)]
+    rows = [cleaned(number, number // 2) for number in range(240)]
     tested = []
     for fold in range(FOLDS):
         found = fold_splits(rows, fold)
-        assert {row["sha256"] for row in found} == {row["sha256"] for row in rows}
+        assert {row.sha256 for row in found} == {row.sha256 for row in rows}
         split_of = {}
         for row in found:
-            assert split_of.setdefault(row["group_id"], row["split"]) == row["split"]
-        tested += [row["sha256"] for row in found if row["split"] == "test"]
+            assert split_of.setdefault(row.group_id, row.split) == row.split
+        tested += [row.sha256 for row in found if row.split == "test"]
         for name, least, most in (("validation", 6, 40), ("train", 130, 190)):
-            varieties = [row["variety"] for row in found if row["split"] == name]
+            varieties = [row.variety for row in found if row.split == name]
             assert set(varieties) == set(VARIETIES) and least <= len(varieties) <= most
-    assert sorted(tested) == sorted(row["sha256"] for row in rows)
+    assert sorted(tested) == sorted(row.sha256 for row in rows)
 
 
 def fold_of(number: int, right: list[bool], temperature: float = 1.0) -> TrainingResult:

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
@@ -210,3 +212,16 @@ def test_the_label_rule_cannot_be_switched_off(shop: Shop) -> None:
     params.write_text(params.read_text().replace("label: {}", "label: false"))
     with pytest.raises(UserError, match=r"clean\.rules\.label"):
         shop.clean()
+
+
+def test_measurements_of_an_older_version_are_refused(shop: Shop) -> None:
+    shop.add(faceted_stone(1), ["Ruby"], ["a"])
+    shop.write()
+    path = Path("data/measured/shop.parquet")
+    table = pq.read_table(path)
+    features = pa.array([[0.5] * 24], pa.list_(pa.float32()))
+    index = table.schema.get_field_index("shape_features")
+    pq.write_table(table.set_column(index, "shape_features", features), path)
+    with pytest.raises(UserError, match=r"shop\.parquet': column 'shape_features' is list<") as caught:
+        clean(Path("params.yaml"))
+    assert str(caught.value).endswith("run 'gemcurate measure --site shop'.")

@@ -59,9 +59,9 @@ def stones() -> list[np.ndarray]:
 
 
 def copies(images: list[np.ndarray]) -> list[tuple[int, int]]:
-    rows = [perceptual_hashes(image) for image in images]
+    rows = [perceptual_hashes(image)._asdict() for image in images]
     codes, mirrored, thumbnails = (
-        np.array([np.frombuffer(bytes.fromhex(row[column]), kind) for row in rows])
+        np.array([np.frombuffer(row[column], kind) for row in rows])
         for column, kind in (("phash", np.uint64), ("phash_mirrored", np.uint64), ("thumbnail", np.uint8))
     )
     shape = (-1, THUMBNAIL, THUMBNAIL, 3)

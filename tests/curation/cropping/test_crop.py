@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from curation.cropping.crop import crop
-from curation.cropping.square_crop import read_image
+from curation.cropping.crop_image import read_image
 from curation.imaging.centre_crop import cut_centre, stored_side
 from curation.tables import CLEAN, CROPS
 from gemkit.errors import UserError
@@ -63,7 +63,7 @@ def test_an_image_that_crashes_its_worker_is_kept_whole_and_named(
     with bad.open("ab") as file:
         file.write(b"crash")
     with monkeypatch.context() as patched:
-        patched.setattr("curation.cropping.crop.crop_file", crop_or_crash)
+        patched.setattr("curation.cropping.crop.crop_and_encode", crop_or_crash)
         summary = crop(Path("params.yaml"))
     assert summary["given up"] == {str(bad): "crashed (SIGSEGV)"}
     assert summary["cropped now"] == 3

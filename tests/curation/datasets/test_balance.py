@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curation.datasets.balance import balance, make_plan
+from curation.datasets.balance import balance
 from curation.datasets.orientations import Orientation, orientations
 from curation.datasets.params import DatasetParams
+from curation.datasets.plan import make_plan
+from curation.datasets.records import SplitImage
 from curation.imaging.centre_crop import cut_centre, stored_side
 from curation.tables import CROPS, DATASET, SPLIT, SPLITS
 from gemkit.errors import UserError
@@ -44,10 +46,7 @@ def spread(counts: Counter, keys: Iterable) -> int:
 @settings(deadline=None)
 @given(st.integers(1, 60), st.integers(1, 300), st.integers(0, 300), st.sampled_from([8, 16]))
 def test_a_class_gets_its_target_or_all_it_has(sources: int, target: int, more: int, count: int) -> None:
-    rows = [
-        {"sha256": f"{number:064x}", "group_id": f"{number % 7}", "variety": "ruby", "split": "train"}
-        for number in range(sources)
-    ]
+    rows = [SplitImage(f"{number:064x}", f"{number % 7}", "ruby", "train", 0) for number in range(sources)]
 
     def pairs_of(goal: int) -> set[tuple[str, Orientation]]:
         plan = make_plan(rows, DatasetParams(target=goal, minimum=1), count)
@@ -66,14 +65,14 @@ def test_a_class_gets_its_target_or_all_it_has(sources: int, target: int, more: 
 )
 def test_extra_views_go_round_the_groups_smallest_first(sizes: list[int], share: float, count: int) -> None:
     rows = [
-        {"sha256": f"{group}-{member}", "group_id": str(group), "variety": "ruby", "split": "train"}
+        SplitImage(f"{group}-{member}", str(group), "ruby", "train", 0)
         for group, size in enumerate(sizes)
         for member in range(size)
     ]
     target = max(1, round(share * len(rows) * count))
     views = make_plan(rows, DatasetParams(target=target, minimum=1), count).augmented_views
     every, one_more = divmod(target, len(rows))
-    counts = Counter({row["sha256"]: len(views.get(row["sha256"], ())) - every for row in rows})
+    counts = Counter({row.sha256: len(views.get(row.sha256, ())) - every for row in rows})
     assert set(counts.values()) <= {0, 1}
     extra = [sum(counts[f"{group}-{member}"] for member in range(size)) for group, size in enumerate(sizes)]
     assert sum(extra) == one_more
@@ -90,13 +89,12 @@ def test_extra_views_go_round_the_groups_smallest_first(sizes: list[int], share:
 @given(st.lists(st.sampled_from(SPLITS), min_size=1, max_size=60), st.integers(1, 200))
 def test_only_training_images_are_augmented(splits: list[str], target: int) -> None:
     rows = [
-        {"sha256": f"{number:03}", "group_id": f"{number:03}", "variety": "ruby", "split": split}
-        for number, split in enumerate(splits)
+        SplitImage(f"{number:03}", f"{number:03}", "ruby", split, 0) for number, split in enumerate(splits)
     ]
     plan = make_plan(rows, DatasetParams(target=target, minimum=1), 16)
     for row in rows:
-        if row["split"] != "train":
-            assert plan.augmented_views.get(row["sha256"], []) == (
+        if row.split != "train":
+            assert plan.augmented_views.get(row.sha256, []) == (
                 [Orientation(0, False)] if plan.classes else []
             )
 

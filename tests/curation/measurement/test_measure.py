@@ -38,6 +38,7 @@ def test_an_image_is_measured_once(workspace: Path) -> None:
     assert (workspace / "data/measured/shop.parquet").read_bytes() == first
     table = read_table(workspace / "data/measured/shop.parquet", MEASURED).to_pylist()
     assert [row["width"] for row in table] == [120, 121, 122, None]
+    assert [row["error_kind"] for row in table] == [None, None, None, "unknown_format"]
     assert [bool(row["error"]) for row in table] == [False, False, False, True]
     assert len(table[0]["thumbnail"]) == 16 * 16 * 3
     set_param(workspace, "limits.measure.seconds", 30)
@@ -62,7 +63,7 @@ def test_an_image_that_crashes_its_worker_does_not_affect_others(
         summary = measure("shop", params)
     rows = read_table(table, MEASURED).to_pylist()
     assert [row["width"] for row in rows] == [120, 121, 122, None, 124, 125]
-    assert rows[3]["error"] == "measuring it crashed (SIGSEGV)"
+    assert (rows[3]["error_kind"], rows[3]["error"]) == ("crashed", "measuring it crashed (SIGSEGV)")
     assert rows[3]["bytes"] == len(contents[3])
     assert (summary["measured now"], summary["given up"]) == (5, 1)
 

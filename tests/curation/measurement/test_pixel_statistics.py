@@ -18,24 +18,24 @@ def test_the_pixel_hash_covers_the_pixels_and_their_shape() -> None:
 def test_measurements_of_simple_images() -> None:
     grey = np.full((300, 300, 3), 119, np.uint8)
     flat = measure_pixels(grey)
-    assert flat["brightness"] == pytest.approx(50, abs=0.5)  # sRGB 119 is L* 50
-    assert flat["contrast"] == pytest.approx(0, abs=1e-3)
-    assert flat["sharpness"] == 0
-    assert flat["background_uniformity"] == pytest.approx(1, abs=1e-3)
-    assert flat["skin_share"] == 0
+    assert flat.lightness.brightness == pytest.approx(50, abs=0.5)  # sRGB 119 is L* 50
+    assert flat.lightness.contrast == pytest.approx(0, abs=1e-3)
+    assert flat.sharpness == 0
+    assert flat.border.background_uniformity == pytest.approx(1, abs=1e-3)
+    assert flat.skin.skin_share == 0
     hand = grey.copy()
     hand[150:, 60:240] = (208, 156, 122)
-    measured = measure_pixels(hand)
-    assert measured["skin_region_share"] == pytest.approx(0.3, abs=0.02)
-    assert measured["skin_border_share"] == pytest.approx(180 / 1200, abs=0.02)
+    measured = measure_pixels(hand).skin
+    assert measured.skin_region_share == pytest.approx(0.3, abs=0.02)
+    assert measured.skin_border_share == pytest.approx(180 / 1200, abs=0.02)
     floating = grey.copy()
     floating[80:200, 60:240] = (208, 156, 122)
-    assert measure_pixels(floating)["skin_region_share"] == 0
+    assert measure_pixels(floating).skin.skin_region_share == 0
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 500), (3, 2), (700, 2)])
 def test_the_smallest_images_are_measured(shape: tuple[int, int]) -> None:
-    assert measure_pixels(np.zeros((*shape, 3), np.uint8))["width"] == shape[1]
+    assert measure_pixels(np.zeros((*shape, 3), np.uint8)).width == shape[1]
 
 
 @pytest.mark.parametrize("grey", [0, 60, 255])
@@ -45,7 +45,7 @@ def test_a_frame_is_ignored(grey: int, depth: float) -> None:
     height, width = image.shape[:2]
     edge = round(depth * width)
     framed = cv2.copyMakeBorder(image, *[edge] * 4, cv2.BORDER_CONSTANT, value=[grey] * 3)
-    bare, inside = measure_pixels(image), measure_pixels(framed)
+    bare, inside = measure_pixels(image).columns(), measure_pixels(framed).columns()
     for name in (
         "stones",
         "stone_share",

@@ -54,15 +54,15 @@ def test_a_crash_of_a_shard_is_one_clear_error() -> None:
 def test_items_that_kill_their_worker_affect_no_others() -> None:
     harmless = list(range(50))
     deeds = {
-        "crash": "crashed (SIGSEGV)",
-        "exit": "crashed (exit code 3)",
-        "be killed": "was killed (out of memory?)",
-        "hang": "took longer than 1 s",
-        "fill memory": "needs more than 1,024 MB",
+        "crash": GivenUp("crashed", "crashed (SIGSEGV)"),
+        "exit": GivenUp("crashed", "crashed (exit code 3)"),
+        "be killed": GivenUp("killed", "was killed (out of memory?)"),
+        "hang": GivenUp("time", "took longer than 1 s"),
+        "fill memory": GivenUp("memory", "needs more than 1,024 MB"),
     }
     results = run([*harmless[:20], *deeds, *harmless[20:]])
     assert {item: results[item] for item in harmless} == {item: item * 2 for item in harmless}
-    assert {deed: results[deed] for deed in deeds} == {deed: GivenUp(why) for deed, why in deeds.items()}
+    assert {deed: results[deed] for deed in deeds} == deeds
     assert not multiprocessing.active_children()
 
 
@@ -101,7 +101,7 @@ def test_results_are_in_order_and_few_wait_for_a_slow_item(tmp_path: Path, scale
     assert 15 < next(items) < 40
     *found, given_up, last = results
     assert found == sorted(found) and found[-1] == 598 and len(found) == 298
-    assert given_up == GivenUp("crashed (exit code 3)") and last == 600
+    assert given_up == GivenUp("crashed", "crashed (exit code 3)") and last == 600
     assert not multiprocessing.active_children()
 
 
