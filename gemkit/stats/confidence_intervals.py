@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gemkit.arrays import Array, Floats
+
 DRAWS = 2000
 _LEVEL = 0.95
 _Z = 1.959964
@@ -15,6 +17,16 @@ class Interval(NamedTuple):
 
     low: float
     high: float
+
+
+class Estimate(NamedTuple):
+    """A score, or a difference of scores, with its 95 % interval."""
+
+    value: float
+    interval: Interval
+
+    def __str__(self) -> str:
+        return f"{self.value:.3f} [{self.interval.low:.3f}, {self.interval.high:.3f}]"
 
 
 class GroupBootstrap:
@@ -36,27 +48,28 @@ class GroupBootstrap:
         for row in self._counts:
             row[:] = np.bincount(rng.integers(len(names), size=len(names)), minlength=len(names))
 
-    def sums(self, values: np.ndarray) -> np.ndarray:
+    def sums(self, values: Array) -> Floats:
         """The sum of values [N] or [N, K] in each draw: [draws] or [draws, K]."""
         per_group = np.add.reduceat(values[self._order].astype(np.float32), self._starts, axis=0)
-        return (self._counts @ per_group).astype(np.float64)
+        sums: Floats = (self._counts @ per_group).astype(np.float64)
+        return sums
 
-    def means(self, values: np.ndarray) -> np.ndarray:
+    def means(self, values: Array) -> Floats:
         """The mean of values [N] over the images of each draw: [draws]."""
         return self.sums(values) / self.sums(np.ones(len(values)))
 
-    def mean(self, values: np.ndarray) -> Interval:
+    def mean(self, values: Array) -> Interval:
         """The interval of the mean of values [N]."""
         return interval(self.means(values))
 
 
-def interval(draws: np.ndarray) -> Interval:
+def interval(draws: Floats) -> Interval:
     """The middle 95 % of a score's values over the draws."""
     low, high = np.quantile(draws, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
     return Interval(float(low), float(high))
 
 
-def sign_probability(draws: np.ndarray) -> float:
+def sign_probability(draws: Floats) -> float:
     """Two-sided p value of a difference from its draws: the probability that its sign is due to chance."""
     below, above = (draws <= 0).sum(), (draws >= 0).sum()
     return min(1.0, float(2 * (1 + min(below, above)) / (1 + len(draws))))

@@ -1,9 +1,9 @@
 """Figures of one model, written to files."""
 
 import warnings
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import matplotlib
 import numpy as np
@@ -11,9 +11,11 @@ from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from gemkit.arrays import Array, Ints
 from gemkit.stats.calibration import calibration_error, reliability
 from gemkit.tables import replaced
 from gemtrain.evaluation.metrics import confusion, similar_together
+from gemtrain.evaluation.records import ClassScores
 
 matplotlib.use("Agg")
 
@@ -61,9 +63,7 @@ def draw_curves(path: Path, history: list[dict[str, float]], best_epoch: int, ti
     save(figure, path)
 
 
-def draw_confusion(
-    path: Path, labels: np.ndarray, predicted: np.ndarray, varieties: list[str], title: str
-) -> None:
+def draw_confusion(path: Path, labels: Ints, predicted: Ints, varieties: list[str], title: str) -> None:
     """Confusion matrix, as shares of each true class (row), with classes that are confused side by side.
 
     Colours follow the square root, so that a confusion of a few per cent is visible.
@@ -99,12 +99,12 @@ def draw_confusion(
     save(figure, path)
 
 
-def draw_extremes(path: Path, table: list[dict[str, Any]], varieties: list[str], title: str) -> None:
+def draw_extremes(path: Path, table: Sequence[ClassScores], varieties: list[str], title: str) -> None:
     """The ten classes of highest and the ten of lowest accuracy; of fewer than twenty classes, half each.
 
     A line is the 95 % interval of `per_class`, a diamond the precision.
     """
-    order = sorted(range(len(table)), key=lambda label: (-table[label]["recall"], varieties[label]))
+    order = sorted(range(len(table)), key=lambda label: (-table[label].recall, varieties[label]))
     most = min(_EXTREMES, (len(order) + 1) // 2)
     least = min(_EXTREMES, len(order) - most)
     figure = Figure(figsize=(11, 1.6 + 0.3 * most), layout="constrained")
@@ -112,13 +112,13 @@ def draw_extremes(path: Path, table: list[dict[str, Any]], varieties: list[str],
     for axes, (end, chosen) in zip(figure.subplots(1, 2), halves, strict=True):
         for place, label in enumerate(chosen):
             row = table[label]
-            axes.plot([row["recall_low"], row["recall_high"]], [place, place], color=BLUE, alpha=0.45)
-            axes.plot(row["recall"], place, "o", color=BLUE, label="" if place else "accuracy (recall)")
+            axes.plot([row.recall_low, row.recall_high], [place, place], color=BLUE, alpha=0.45)
+            axes.plot(row.recall, place, "o", color=BLUE, label="" if place else "accuracy (recall)")
             axes.plot(
-                row["precision"], place, "D", color=ORANGE, markersize=5, markerfacecolor="none",
+                row.precision, place, "D", color=ORANGE, markersize=5, markerfacecolor="none",
                 label="" if place else "precision",
             )  # fmt: skip
-        names = [f"{words(varieties[label])} ({table[label]['images']})" for label in chosen]
+        names = [f"{words(varieties[label])} ({table[label].images})" for label in chosen]
         axes.set_yticks(range(len(chosen)), names)
         axes.set_ylim(most - 0.5, -0.5)
         axes.set_xlim(-0.02, 1.02)
@@ -132,9 +132,7 @@ def draw_extremes(path: Path, table: list[dict[str, Any]], varieties: list[str],
     save(figure, path)
 
 
-def draw_reliability(
-    path: Path, labels: np.ndarray, before: np.ndarray, after: np.ndarray, title: str
-) -> None:
+def draw_reliability(path: Path, labels: Ints, before: Array, after: Array, title: str) -> None:
     """Accuracy against confidence in bins of equally many images, before and after the temperature."""
     figure = Figure(figsize=(5.2, 5.7), layout="constrained")
     axes = figure.subplots()

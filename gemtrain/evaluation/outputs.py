@@ -1,17 +1,22 @@
-"""Write the files of an evaluation: metrics, tables and figures."""
+"""Write the files of an evaluation next to its metrics: tables and figures."""
 
-import csv
-import io
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from gemkit.tables import write_text
+from gemkit.arrays import Array
 from gemtrain.data.dataset import Dataset
+from gemtrain.evaluation.csv_records import write_records
+from gemtrain.evaluation.records import ClassRow, ClassScores, ConfusedClass, CurvePoint, PredictedClass
 
 METRICS = Path("metrics")
 PLOTS = Path("plots")
+
+#: Tables among the plots of a model.
+CURVES, CONFUSION, PER_CLASS, CONFUSED = "curves.csv", "confusion.csv", "per_class.csv", "confused.csv"
 
 
 def metrics_path(dataset: str, recipe: str) -> Path:
@@ -24,9 +29,9 @@ def draw_figures(
     dataset: Dataset,
     metadata: dict[str, Any],
     history: list[dict[str, float]],
-    probabilities: np.ndarray,
-    calibrated: np.ndarray,
-    table: list[dict[str, Any]],
+    probabilities: Array,
+    calibrated: Array,
+    table: Sequence[ClassScores],
 ) -> None:
     """Draw a model's training curves, confusion matrix, best and worst classes, reliability and galleries.
 
@@ -37,7 +42,6 @@ def draw_figures(
 
     test, title = dataset.splits["test"], f"{dataset.name} / {folder.name}"
     labels = test.labels.numpy()
-    _write_curves(folder, history)
     figures.draw_curves(folder / "curves.png", history, metadata["best_epoch"], title)
     figures.draw_confusion(
         folder / "confusion.png", labels, probabilities.argmax(1), dataset.varieties, title
@@ -48,73 +52,53 @@ def draw_figures(
     gallery.draw_galleries(folder, test, images, calibrated, dataset.varieties, title)
 
 
-def _write_curves(folder: Path, history: list[dict[str, float]]) -> None:
-    write_csv(
-        folder / "curves.csv",
-        [
-            {
-                "epoch": int(row["epoch"]),
-                "stage": int(row["stage"]),
-                "accuracy": row["validation_accuracy"],
-                "loss": row["validation_loss"],
-                "train_accuracy": row["train_accuracy"],
-                "train_loss": row["train_loss"],
-            }
-            for row in history
-        ],
-    )
+def write_curves(folder: Path, history: list[dict[str, float]]) -> None:
+    """Write curves.csv from the history of a training."""
+    points = [
+        CurvePoint(
+            epoch=int(row["epoch"]),
+            stage=int(row["stage"]),
+            accuracy=row["validation_accuracy"],
+            loss=row["validation_loss"],
+            train_accuracy=row["train_accuracy"],
+            train_loss=row["train_loss"],
+        )
+        for row in history
+    ]
+    write_records(folder / CURVES, CurvePoint, points)
 
 
 def write_tables(
     folder: Path,
     dataset: Dataset,
-    probabilities: np.ndarray,
-    table: list[dict[str, Any]],
-    confused: list[dict[str, Any]],
+    probabilities: Array,
+    table: Sequence[ClassScores],
+    confused: Sequence[ConfusedClass],
 ) -> None:
-    """Write confusion.csv, per_class.csv and confused.csv of the test images, with classes by name.
+    """Write confusion.csv, per_class.csv and confused.csv of the test images.
 
     `probabilities` are [N, classes], `table` is `per_class`, `confused` is `confused_classes`.
     """
-    train, varieties = dataset.splits["train"], dataset.varieties
+    varieties = dataset.varieties
     labels = dataset.splits["test"].labels.tolist()
-    pairs = zip(labels, probabilities.argmax(1).tolist(), strict=True)
-    write_csv(
-        folder / "confusion.csv",
-        [{"actual": varieties[actual], "predicted": varieties[predicted]} for actual, predicted in pairs],
-    )
-    sources = np.bincount(train.labels[train.one_row_per_source()].numpy(), minlength=len(varieties))
-    write_csv(
-        folder / "per_class.csv",
-        [
-            {"variety": variety, "species": species, "training_photos": int(seen), **row}
-            for variety, species, seen, row in zip(varieties, dataset.species, sources, table, strict=True)
-        ],
-    )
-    named = [
-        {
-            key: varieties[value] if key in ("variety", "first", "second") and value is not None else value
-            for key, value in row.items()
-        }
-        for row in confused
+    predicted = [
+        PredictedClass(varieties[actual], varieties[predicted])
+        for actual, predicted in zip(labels, probabilities.argmax(1).tolist(), strict=True)
     ]
-    columns = ["variety", "images", "wrong", "first", "first_share", "second", "second_share"]
-    write_csv(folder / "confused.csv", named, columns)
+    write_records(folder / CONFUSION, PredictedClass, predicted)
+    write_records(folder / PER_CLASS, ClassRow, class_rows(dataset, table))
+    write_records(folder / CONFUSED, ConfusedClass, confused)
 
 
-def write_csv(path: Path, rows: list[dict[str, Any]], columns: list[str] | None = None) -> None:
-    """Write rows as CSV, numbers with four decimals, None as an empty cell."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns or list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rounded(rows))
-    write_text(path, text.getvalue())
-
-
-def rounded(value: Any) -> Any:
-    """A value with all floats inside its lists and mappings rounded to four decimals."""
-    if isinstance(value, dict):
-        return {key: rounded(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [rounded(inner) for inner in value]
-    return round(value, 4) if isinstance(value, float) else value
+def class_rows(dataset: Dataset, table: Sequence[ClassScores]) -> list[ClassRow]:
+    """The rows of `per_class` with the names of the classes and their source images in training."""
+    train = dataset.splits["train"]
+    sources = np.bincount(
+        train.labels[train.one_row_per_source()].numpy(), minlength=len(dataset.varieties)
+    ).tolist()
+    return [
+        ClassRow(variety, species, count, **asdict(scores))
+        for variety, species, count, scores in zip(
+            dataset.varieties, dataset.species, sources, table, strict=True
+        )
+    ]

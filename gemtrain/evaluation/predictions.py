@@ -1,5 +1,6 @@
 """A model's predictions for the images that it was not trained on, in memory and on disk."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,9 +8,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from gemkit.arrays import Array, Ints
 from gemkit.errors import UserError
 from gemkit.tables import read_table, write_table
 from gemtrain.data.dataset import Split
+from gemtrain.scoring.model_outputs import Outputs
 from gemtrain.tables import PREDICTIONS
 
 PREDICTIONS_FOLDER = Path("data/predictions")
@@ -24,8 +27,8 @@ class Predictions:
 
     sha256s: list[str]
     groups: list[str]
-    labels: np.ndarray
-    probabilities: np.ndarray
+    labels: Ints
+    probabilities: Array
     varieties: list[str]
     species: list[str | None]
 
@@ -35,8 +38,8 @@ def predictions_path(dataset: str, recipe: str) -> Path:
     return PREDICTIONS_FOLDER / dataset / f"{recipe}.parquet"
 
 
-def write_predictions(path: Path, splits: list[tuple[Split, np.ndarray, np.ndarray]]) -> None:
-    """Write the probabilities and embeddings of splits."""
+def write_predictions(path: Path, splits: Sequence[tuple[Split, Outputs]]) -> None:
+    """Write the outputs of a model for splits."""
     tables = [
         pa.table(
             {
@@ -46,12 +49,12 @@ def write_predictions(path: Path, splits: list[tuple[Split, np.ndarray, np.ndarr
                 "label": split.labels.numpy(),
                 "variety": split.varieties,
                 "species": split.species,
-                "probabilities": _lists(probabilities),
-                "embedding": _lists(embeddings),
+                "probabilities": _lists(outputs.probabilities),
+                "embedding": _lists(outputs.embeddings),
             },
             schema=PREDICTIONS,
         )
-        for split, probabilities, embeddings in splits
+        for split, outputs in splits
     ]
     write_table(path, pa.concat_tables(tables).sort_by("sha256"))
 
@@ -86,7 +89,7 @@ def read_predictions(dataset: str, recipe: str) -> Predictions:
     )
 
 
-def _lists(values: np.ndarray) -> pa.Array:
+def _lists(values: Array) -> pa.Array:
     count, width = values.shape
     offsets = np.arange(0, count * width + 1, width, dtype=np.int32)
     return pa.ListArray.from_arrays(offsets, np.ascontiguousarray(values).reshape(-1))

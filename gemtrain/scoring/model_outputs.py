@@ -1,11 +1,11 @@
 """The outputs of a model for images: probabilities and embeddings."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from gemkit.arrays import Array
 from gemkit.progress import Progress
 from gemtrain.data.augment import oriented
 from gemtrain.data.dataset import Split, batch_of
@@ -15,14 +15,16 @@ from gemtrain.models.classifier import Classifier
 _BATCH = 64
 
 
-@torch.inference_mode()
-def predict(
-    model: Classifier, images: Tensor, device: torch.device, views: int = 1
-) -> tuple[np.ndarray, np.ndarray]:
-    """Probabilities [N, classes] and embeddings [N, features] of uint8 images [N, H, W, C], both float32.
+class Outputs(NamedTuple):
+    """Probabilities [N, classes] and embeddings [N, features] of N images, both float32."""
 
-    Both are means over `views` orientations of each image (`oriented`).
-    """
+    probabilities: Array
+    embeddings: Array
+
+
+@torch.inference_mode()
+def predict(model: Classifier, images: Tensor, device: torch.device, views: int = 1) -> Outputs:
+    """The outputs for uint8 images [N, H, W, C], means over `views` orientations of each (`oriented`)."""
     model.to(device).eval()
     probabilities: list[Tensor] = []
     embeddings: list[Tensor] = []
@@ -33,12 +35,10 @@ def predict(
             for means, values in zip((probabilities, embeddings), zip(*outputs, strict=True), strict=True):
                 means.append(torch.stack(values).mean(0).cpu())
             progress.advance(len(rows))
-    return torch.cat(probabilities).numpy(), torch.cat(embeddings).numpy()
+    return Outputs(torch.cat(probabilities).numpy(), torch.cat(embeddings).numpy())
 
 
-def predict_split(
-    model: Classifier, metadata: dict[str, Any], split: Split, device: torch.device
-) -> tuple[np.ndarray, np.ndarray]:
+def predict_split(model: Classifier, metadata: dict[str, Any], split: Split, device: torch.device) -> Outputs:
     """`predict` for the images of a split, prepared as the model's `metadata` (model.json) says."""
     settings = metadata["settings"]
     pixels = split.pixels(metadata["image_size"], settings["channels"])

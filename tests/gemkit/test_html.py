@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.report.render import number, percent
+from gemkit.html import number, percent
 
 
 @given(st.integers(0, 10**9), st.integers(1, 10**9))
