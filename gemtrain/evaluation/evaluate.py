@@ -24,6 +24,7 @@ from gemtrain.evaluation.metrics import (
 )
 from gemtrain.evaluation.outputs import PLOTS, draw_figures, metrics_path, rounded, write_tables
 from gemtrain.evaluation.predictions import predictions_path, write_predictions
+from gemtrain.model_metadata import ModelMetadata
 from gemtrain.model_store import model_folder, read_history, read_trained
 from gemtrain.scoring.model_outputs import predict_split
 from gemtrain.scoring.selective_prediction import Confidence
@@ -40,10 +41,10 @@ def evaluate(dataset_name: str, recipe_name: str, device: torch.device) -> list[
     splits = []
     for name in ("validation", "test"):
         split = dataset.splits[name]
-        splits.append((split, *predict_split(model, metadata, split, device)))
+        splits.append((split, *predict_split(model, metadata.settings, split, device)))
     write_predictions(predictions_path(dataset_name, recipe_name), splits)
     _, (test, probabilities, _) = splits
-    confidence = Confidence(**metadata["confidence"])
+    confidence = metadata.confidence
     labels = test.labels.numpy()
     table = per_class(labels, probabilities, test.groups)
     confused = confused_classes(labels, probabilities)
@@ -61,7 +62,7 @@ def evaluate(dataset_name: str, recipe_name: str, device: torch.device) -> list[
 
 def _metrics(
     dataset: Dataset,
-    metadata: dict[str, Any],
+    metadata: ModelMetadata,
     probabilities: np.ndarray,
     confidence: Confidence,
     table: list[dict[str, Any]],
@@ -73,19 +74,19 @@ def _metrics(
     hits = {f"top{k}": rank < k for k in TOP}
     species, species_probabilities = by_species(labels, probabilities, dataset.varieties, dataset.species)
     hits["species_top1"] = ranks(species, species_probabilities) < 1
-    forest_hits = ranks(labels, forest(dataset, metadata["seed"])) < 1
+    forest_hits = ranks(labels, forest(dataset, metadata.seed)) < 1
     over_forest = bootstrap.means(hits["top1"]) - bootstrap.means(forest_hits)
     shares = {key: float(values.mean()) for key, values in hits.items()}
     calibrated = confidence.calibrated(probabilities)
     accepted = confidence.is_accepted(calibrated)
-    with_colours = " and a colour expert" if metadata["settings"]["colour_bins"] else ""
+    with_colours = " and a colour expert" if metadata.settings.colour_bins else ""
     return {
         "dataset": {"name": dataset.name, "version": dataset.version, "split": "test"},
         "model": {
-            "network": metadata["network"] + with_colours,
-            "weights": metadata["settings"]["weights"],
-            "image_size": metadata["image_size"],
-            "parameters": metadata["parameters"],
+            "network": metadata.network + with_colours,
+            "weights": metadata.settings.weights,
+            "image_size": metadata.image_size,
+            "parameters": metadata.parameters,
         },
         **{f"top{k}": shares[f"top{k}"] for k in TOP},
         **macro(table),

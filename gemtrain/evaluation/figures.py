@@ -3,7 +3,7 @@
 import warnings
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import matplotlib
 import numpy as np
@@ -14,6 +14,9 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from gemkit.stats.calibration import calibration_error, reliability
 from gemkit.tables import replaced
 from gemtrain.evaluation.metrics import confusion, similar_together
+
+if TYPE_CHECKING:
+    from gemtrain.model_metadata import EpochResult
 
 matplotlib.use("Agg")
 
@@ -29,21 +32,23 @@ _EXTREMES = 10
 _MAX_NAME = 32
 
 
-def draw_curves(path: Path, history: list[dict[str, float]], best_epoch: int, title: str) -> None:
+def draw_curves(path: Path, history: "list[EpochResult]", best_epoch: int, title: str) -> None:
     """Accuracy and loss over the epochs; dashed at the start of a stage, with a dot at the selected epoch."""
     figure = Figure(figsize=(9, 3.6), layout="constrained")
-    epochs = [row["epoch"] for row in history]
-    best = history[best_epoch - 1]
+    epochs = [row.epoch for row in history]
     for axes, quantity in zip(figure.subplots(1, 2), ("accuracy", "loss"), strict=True):
-        axes.plot(epochs, [row[f"train_{quantity}"] for row in history], color=GREY, label="training")
-        axes.plot(epochs, [row[f"validation_{quantity}"] for row in history], color=BLUE, label="validation")
-        axes.plot(best["epoch"], best[f"validation_{quantity}"], "o", color=BLUE, label="selected epoch")
+        train, validation = (
+            [getattr(row, f"{split}_{quantity}") for row in history] for split in ("train", "validation")
+        )
+        axes.plot(epochs, train, color=GREY, label="training")
+        axes.plot(epochs, validation, color=BLUE, label="validation")
+        axes.plot(best_epoch, validation[best_epoch - 1], "o", color=BLUE, label="selected epoch")
         for before, after in pairwise(history):
-            if before["stage"] != after["stage"]:
-                change = (before["epoch"] + after["epoch"]) / 2
+            if before.stage != after.stage:
+                change = (before.epoch + after.epoch) / 2
                 axes.axvline(change, color="black", linestyle="--", linewidth=0.8)
                 axes.annotate(
-                    f" stage {after['stage']:.0f} ",
+                    f" stage {after.stage} ",
                     (change, 0.02),
                     xycoords=("data", "axes fraction"),
                     horizontalalignment="right" if change > len(history) / 2 else "left",

@@ -3,12 +3,15 @@
 import csv
 import io
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gemkit.tables import write_text
 from gemtrain.data.dataset import Dataset
+
+if TYPE_CHECKING:
+    from gemtrain.model_metadata import EpochResult, ModelMetadata
 
 METRICS = Path("metrics")
 PLOTS = Path("plots")
@@ -22,8 +25,8 @@ def metrics_path(dataset: str, recipe: str) -> Path:
 def draw_figures(
     folder: Path,
     dataset: Dataset,
-    metadata: dict[str, Any],
-    history: list[dict[str, float]],
+    metadata: "ModelMetadata",
+    history: "list[EpochResult]",
     probabilities: np.ndarray,
     calibrated: np.ndarray,
     table: list[dict[str, Any]],
@@ -38,27 +41,27 @@ def draw_figures(
     test, title = dataset.splits["test"], f"{dataset.name} / {folder.name}"
     labels = test.labels.numpy()
     _write_curves(folder, history)
-    figures.draw_curves(folder / "curves.png", history, metadata["best_epoch"], title)
+    figures.draw_curves(folder / "curves.png", history, metadata.best_epoch, title)
     figures.draw_confusion(
         folder / "confusion.png", labels, probabilities.argmax(1), dataset.varieties, title
     )
     figures.draw_extremes(folder / "classes.png", table, dataset.varieties, title)
     figures.draw_reliability(folder / "reliability.png", labels, probabilities, calibrated, title)
-    images = test.pixels(metadata["image_size"])
+    images = test.pixels(metadata.image_size)
     gallery.draw_galleries(folder, test, images, calibrated, dataset.varieties, title)
 
 
-def _write_curves(folder: Path, history: list[dict[str, float]]) -> None:
+def _write_curves(folder: Path, history: "list[EpochResult]") -> None:
     write_csv(
         folder / "curves.csv",
         [
             {
-                "epoch": int(row["epoch"]),
-                "stage": int(row["stage"]),
-                "accuracy": row["validation_accuracy"],
-                "loss": row["validation_loss"],
-                "train_accuracy": row["train_accuracy"],
-                "train_loss": row["train_loss"],
+                "epoch": row.epoch,
+                "stage": row.stage,
+                "accuracy": row.validation_accuracy,
+                "loss": row.validation_loss,
+                "train_accuracy": row.train_accuracy,
+                "train_loss": row.train_loss,
             }
             for row in history
         ],

@@ -15,6 +15,7 @@ from gemtrain.data.dataset import Dataset, Split
 from gemtrain.export.benchmark import PYTORCH, Measured, measure
 from gemtrain.export.model_card import model_card
 from gemtrain.export.onnx_graph import Calibrated, check_packages, open_session, run_session, to_int8, to_onnx
+from gemtrain.model_metadata import ModelMetadata
 from gemtrain.model_store import read_trained
 from gemtrain.report.results import read_results
 from gemtrain.scoring.model_outputs import predict_split
@@ -45,13 +46,13 @@ def export(dataset_name: str, recipe: str, folder: Path | None = None) -> list[s
     folder = folder or EXPORTS / dataset_name / recipe
     _check_writable(folder)
     train, test = dataset.splits["train"], dataset.splits["test"]
-    probabilities, _ = predict_split(model, metadata, test, torch.device("cpu"))
+    probabilities, _ = predict_split(model, metadata.settings, test, torch.device("cpu"))
     _check_evaluated(metrics, test, probabilities, recipe)
-    confidence = Confidence(**metadata["confidence"])
-    calibrated = Calibrated(model, metadata["settings"]["tta_views"], confidence.temperature).eval()
+    confidence = metadata.confidence
+    calibrated = Calibrated(model, metadata.settings.tta_views, confidence.temperature).eval()
     shown = _pixels(train, metadata)[_spread(train)].numpy()
     with Progress("write ONNX", 2, "files") as progress:
-        floating = to_onnx(calibrated, metadata["image_size"], _properties(metadata, confidence))
+        floating = to_onnx(calibrated, metadata.image_size, _properties(metadata, confidence))
         progress.advance()
         contents = {FLOAT: floating, INT8: to_int8(floating, shown)}
         progress.advance()
@@ -115,8 +116,8 @@ def _check_agreement(expected: np.ndarray, found: np.ndarray, dataset: str) -> N
         )
 
 
-def _pixels(split: Split, metadata: dict[str, Any]) -> torch.Tensor:
-    return split.pixels(metadata["image_size"], metadata["settings"]["channels"])
+def _pixels(split: Split, metadata: ModelMetadata) -> torch.Tensor:
+    return split.pixels(metadata.image_size, metadata.settings.channels)
 
 
 def _spread(split: Split) -> torch.Tensor:
@@ -125,16 +126,16 @@ def _spread(split: Split) -> torch.Tensor:
     return rows[torch.linspace(0, len(rows) - 1, min(_SCALE_IMAGES, len(rows))).long()]
 
 
-def _properties(metadata: dict[str, Any], confidence: Confidence) -> dict[str, str]:
+def _properties(metadata: ModelMetadata, confidence: Confidence) -> dict[str, str]:
     """The metadata of the files: texts as they are, everything else as JSON."""
-    texts = {key: metadata[key] for key in ("dataset", "dataset_version", "recipe", "network")}
+    texts = {key: getattr(metadata, key) for key in ("dataset", "dataset_version", "recipe", "network")}
     values = {
-        "image_size": metadata["image_size"],
-        "channels": metadata["settings"]["channels"],
+        "image_size": metadata.image_size,
+        "channels": metadata.settings.channels,
         "temperature": confidence.temperature,
         "acceptance_threshold": confidence.threshold,
-        "varieties": metadata["varieties"],
-        "species": metadata["species"],
+        "varieties": metadata.varieties,
+        "species": metadata.species,
     }
     return texts | {key: json.dumps(value, ensure_ascii=False) for key, value in values.items()}
 

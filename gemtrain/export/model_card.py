@@ -12,6 +12,7 @@ from gemtrain.evaluation.metrics import TOP, per_class
 from gemtrain.export.benchmark import Measured
 from gemtrain.export.latency import processor
 from gemtrain.export.onnx_graph import INPUT, OUTPUT
+from gemtrain.model_metadata import ModelMetadata
 from gemtrain.scoring.selective_prediction import Confidence
 
 #: By number of channels: how Pillow reads an image, and how to make it the input.
@@ -38,7 +39,7 @@ for label in probabilities.argsort()[::-1][:5]:
 
 def model_card(
     dataset: Dataset,
-    metadata: dict[str, Any],
+    metadata: ModelMetadata,
     metrics: dict[str, Any],
     confidence: Confidence,
     calibrated: np.ndarray,
@@ -59,17 +60,17 @@ def model_card(
         "Limits": _limits(metadata, metrics),
         "Classes": _classes(dataset, calibrated),
     }
-    title = f"# {metadata['dataset']} / {metadata['recipe']}"
+    title = f"# {metadata.dataset} / {metadata.recipe}"
     return "\n\n".join([title, *(f"## {name}\n\n{text}" for name, text in sections.items())]) + "\n"
 
 
-def _purpose(metadata: dict[str, Any]) -> str:
+def _purpose(metadata: ModelMetadata) -> str:
     text = (
-        f"A network (`{metadata['network']}`) that predicts which of {len(metadata['varieties'])} classes a "
+        f"A network (`{metadata.network}`) that predicts which of {len(metadata.varieties)} classes a "
         "image shows, with probabilities: for sorting, searching and checking images like those it was "
         "trained on."
     )
-    if any(metadata["species"]):
+    if any(metadata.species):
         text += (
             " The classes are varieties of gemstones. No image shows whether a stone is natural, treated, "
             "synthetic or glass, or what it is worth: that takes a gemmologist's instruments."
@@ -77,8 +78,8 @@ def _purpose(metadata: dict[str, Any]) -> str:
     return text
 
 
-def _use(metadata: dict[str, Any]) -> str:
-    side, channels = metadata["image_size"], metadata["settings"]["channels"]
+def _use(metadata: ModelMetadata) -> str:
+    side, channels = metadata.image_size, metadata.settings.channels
     image, pixels = _READ[channels]
     colours = {1: "grey", 3: "RGB", 4: "RGB and a fourth band"}[channels]
     return (
@@ -88,7 +89,7 @@ def _use(metadata: dict[str, Any]) -> str:
 * Input `{INPUT}`: uint8 [N, {side}, {side}, {channels}], {colours}, 0 to 255, any N: the square of the image
   that shows the object, cropped like the training images and resized to {side} pixels. All other steps are
   part of the graph.
-* Output `{OUTPUT}`: float32 [N, {len(metadata["varieties"])}], in the order of `varieties`.
+* Output `{OUTPUT}`: float32 [N, {len(metadata.varieties)}], in the order of `varieties`.
 * Metadata: `dataset`, `dataset_version`, `recipe`, `network`; as JSON `image_size`, `channels`,
   `temperature`, `acceptance_threshold`, `varieties` and `species` (null where open)."""
     )
@@ -106,34 +107,34 @@ def _data(dataset: Dataset) -> str:
     )
 
 
-def _training(metadata: dict[str, Any]) -> str:
-    settings = metadata["settings"]
+def _training(metadata: ModelMetadata) -> str:
+    settings = metadata.settings
     stages = "; ".join(
-        f"{ended['epochs']} epochs of {stage['train']} at a learning rate of {stage['learning_rate']:g}"
-        for stage, ended in zip(settings["stages"], metadata["stages"], strict=True)
+        f"{ended.epochs} epochs of {stage.train} at a learning rate of {stage.learning_rate:g}"
+        for stage, ended in zip(settings.stages, metadata.stages, strict=True)
     )
     changes = ", ".join(
         name if value is True else f"{name} {value:g}"
-        for name, value in settings["augmentation"].items()
+        for name, value in vars(settings.augmentation).items()
         if value
     )
-    views, bins = settings["tta_views"], settings["colour_bins"]
+    views, bins = settings.tta_views, settings.colour_bins
     facts = {
-        "recipe": settings["description"],
-        "source": settings["source"],
-        "published result": settings["published"],
-        "parameters": f"{metadata['parameters']:,}",
-        "initial weights": Path(settings["weights"]).name,
-        "images": f"{metadata['image_size']} pixels, {settings['channels']} channels",
+        "recipe": settings.description,
+        "source": settings.source,
+        "published result": settings.published,
+        "parameters": f"{metadata.parameters:,}",
+        "initial weights": Path(settings.weights).name,
+        "images": f"{metadata.image_size} pixels, {settings.channels} channels",
         "colour expert": f"a histogram of {bins} bins a channel" if bins else "",
         "stages": stages,
-        "classifier": settings["classifier"],
-        "optimiser": f"{settings['optimiser']}, batches of {settings['batch_size']}" if stages else "",
+        "classifier": settings.classifier,
+        "optimiser": f"{settings.optimiser}, batches of {settings.batch_size}" if stages else "",
         "augmentation": changes if stages else "",
-        "selected": f"epoch {metadata['best_epoch']} of {metadata['epochs']}, by {settings['monitor']}"
+        "selected": f"epoch {metadata.best_epoch} of {metadata.epochs}, by {settings.monitor}"
         if stages
         else "",
-        "seed": metadata["seed"],
+        "seed": metadata.seed,
         "probabilities": f"the mean over {views} orientations of an image" if views > 1 else "",
     }
     return "\n".join(f"* {name}: {fact}" for name, fact in facts.items() if fact not in ("", None))
@@ -199,9 +200,9 @@ def _calibration(metrics: dict[str, Any], confidence: Confidence) -> str:
     )
 
 
-def _limits(metadata: dict[str, Any], metrics: dict[str, Any]) -> str:
+def _limits(metadata: ModelMetadata, metrics: dict[str, Any]) -> str:
     limits = [
-        f"It knows {len(metadata['varieties'])} classes and predicts one of them for any image.",
+        f"It knows {len(metadata.varieties)} classes and predicts one of them for any image.",
         "On images that differ from the training images (light, camera, background, crop) it may be less "
         "accurate than on the test images, and too confident.",
         f"It was tested on {metrics['test_groups']:,} groups of images; the intervals show what that proves.",

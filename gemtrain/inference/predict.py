@@ -24,7 +24,6 @@ from gemtrain.inference.prepare_images import (
 )
 from gemtrain.model_store import read_model
 from gemtrain.scoring.model_outputs import predict
-from gemtrain.scoring.selective_prediction import Confidence
 
 #: The crop method of a whole image, when no stone was found.
 NOTHING_FOUND = "original"
@@ -73,12 +72,12 @@ class Predictor:
         self.model, metadata = read_model(dataset, recipe)
         self.device = device
         try:
-            self.varieties: list[str] = metadata["varieties"]
-            self.species: list[str | None] = metadata["species"]
-            self.image_size: int = metadata["image_size"]
-            self.channels: int = metadata["settings"]["channels"]
-            self.views: int = metadata["settings"]["tta_views"]
-            self.confidence = Confidence(**metadata["confidence"])
+            self.varieties = metadata.varieties
+            self.species = metadata.species
+            self.image_size = metadata.image_size
+            self.channels = metadata.settings.channels
+            self.views = metadata.settings.tta_views
+            self.confidence = metadata.confidence
             self.crop = crop_settings(metadata)
         except (KeyError, TypeError, ValueError):
             raise UserError(

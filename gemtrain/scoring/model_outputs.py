@@ -1,7 +1,5 @@
 """The outputs of a model for images: probabilities and embeddings."""
 
-from typing import Any
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -11,6 +9,7 @@ from gemtrain.data.augment import oriented
 from gemtrain.data.dataset import Split, batch_of
 from gemtrain.device import autocast
 from gemtrain.models.classifier import Classifier
+from gemtrain.recipe import Recipe
 
 _BATCH = 64
 
@@ -37,12 +36,11 @@ def predict(
 
 
 def predict_split(
-    model: Classifier, metadata: dict[str, Any], split: Split, device: torch.device
+    model: Classifier, recipe: Recipe, split: Split, device: torch.device
 ) -> tuple[np.ndarray, np.ndarray]:
-    """`predict` for the images of a split, prepared as the model's `metadata` (model.json) says."""
-    settings = metadata["settings"]
-    pixels = split.pixels(metadata["image_size"], settings["channels"])
-    return predict(model, pixels, device, settings["tta_views"])
+    """`predict` for the images of a split, prepared as for training."""
+    pixels = split.pixels(recipe.image_size, recipe.channels)
+    return predict(model, pixels, device, recipe.tta_views)
 
 
 def _forward(model: Classifier, batch: Tensor) -> tuple[Tensor, Tensor]:

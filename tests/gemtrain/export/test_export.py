@@ -25,6 +25,7 @@ from gemtrain.export import export as exporting
 from gemtrain.export.benchmark import PYTORCH, Measured, Share
 from gemtrain.export.model_card import model_card
 from gemtrain.export.onnx_graph import Calibrated, open_session, run_session, to_int8, to_onnx
+from gemtrain.model_metadata import ModelMetadata
 from gemtrain.models.classifier import Classifier
 from gemtrain.models.factory import build_model
 from gemtrain.models.lookup import find_network, network_names
@@ -167,7 +168,12 @@ def test_the_card_names_weights_without_their_folder_and_the_threshold(pipeline:
     measured = [Measured(PYTORCH, None, share, share, share, 0.1, {1: 2.0})]
     with chdir(pipeline):
         card = model_card(
-            Dataset("d1k"), metadata, metrics, Confidence(1.0, 0.9), evaluated(pipeline, "test")[1], measured
+            Dataset("d1k"),
+            ModelMetadata.from_json(metadata),
+            metrics,
+            Confidence(1.0, 0.9),
+            evaluated(pipeline, "test")[1],
+            measured,
         )
     assert "* initial weights: weights.pth\n" in card and "somebody" not in card
     assert "* colour expert: a histogram of 8 bins a channel\n" in card
