@@ -12,11 +12,11 @@ _SPACE = "\N{NO-BREAK SPACE}"
 def render(template: Path, **values: object) -> str:
     """The text of a template, which may use those next to it and `base.html`, the frame of all pages.
 
-    All values are escaped, except in Markdown (.md). A name without a value raises UndefinedError.
+    All values are escaped, except in Markdown (.md.j2). A name without a value raises UndefinedError.
     """
     environment = Environment(
         loader=FileSystemLoader([template.parent, Path(__file__).parent]),
-        autoescape=select_autoescape(disabled_extensions=["md"], default=True),
+        autoescape=select_autoescape(disabled_extensions=["md.j2"], default=True),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

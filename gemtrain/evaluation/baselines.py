@@ -72,7 +72,7 @@ def _patterns(grey: Array, radius: int) -> Array:
         # Weights that sum to 1 up to rounding must not make an even area look textured.
         brighter[number] = value >= centre - 1e-3
     arcs = (brighter != np.roll(brighter, 1, axis=0)).sum(axis=0)
-    codes = np.where(arcs <= 2, brighter.sum(axis=0), _NEIGHBOURS + 1)
+    codes: Array = np.where(arcs <= 2, brighter.sum(axis=0), _NEIGHBOURS + 1)
     return codes.reshape(count, -1)
 
 
@@ -88,7 +88,8 @@ def _shares(codes: Array, count: int) -> Array:
     images, pixels = codes.shape
     places = codes + count * np.arange(images)[:, None]
     counts = np.bincount(places.ravel(), minlength=images * count).reshape(images, count)
-    return (counts / pixels).astype(np.float32)
+    shares: Array = (counts / pixels).astype(np.float32)
+    return shares
 
 
 COLOUR_AND_TEXTURE: tuple[Features, ...] = (colour_histograms, local_binary_patterns)
@@ -121,13 +122,14 @@ def _forest(dataset: Dataset, seed: int, features: tuple[Features, ...]) -> Arra
             model.set_params(n_estimators=trees).fit(described, train.labels.numpy())
             progress.advance(_TREES_A_STEP)
     model.set_params(n_jobs=1)  # threads would sum the trees in any order, which changes the last digits
-    return model.predict_proba(_describe(test.pixels(_SIZE), features)).astype(np.float32)
+    probabilities: Array = model.predict_proba(_describe(test.pixels(_SIZE), features))
+    return probabilities.astype(np.float32)
 
 
 def _describe(images: Tensor, features: tuple[Features, ...]) -> Array:
     rows = []
     with Progress("features for the forest", len(images)) as progress:
-        for batch in images.split(_BATCH):
+        for batch in torch.split(images, _BATCH):
             rows.append(np.concatenate([describe(batch) for describe in features], axis=1))
             progress.advance(len(batch))
     return np.concatenate(rows)

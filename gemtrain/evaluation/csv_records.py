@@ -5,11 +5,12 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import TypeAdapter
 
 from gemkit.tables import write_text
+from gemtrain.evaluation.rounding import rounded
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -40,12 +41,3 @@ def read_records(path: Path, kind: type[Record]) -> list[Record]:
         rows = list(csv.DictReader(file))
     record = TypeAdapter(kind)
     return [record.validate_python({name: cell or None for name, cell in row.items()}) for row in rows]
-
-
-def rounded(value: Any) -> Any:
-    """A value with all floats inside its lists and mappings rounded to four decimals."""
-    if isinstance(value, dict):
-        return {key: rounded(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [rounded(inner) for inner in value]
-    return round(value, 4) if isinstance(value, float) else value

@@ -1,7 +1,7 @@
 """`gemtrain evaluate`: evaluate a model on images of stones that it was not trained on."""
 
+import json
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 
@@ -21,8 +21,8 @@ from gemtrain.evaluation.metrics import (
     per_class,
     ranks,
 )
-from gemtrain.evaluation.outputs import PLOTS, draw_figures, metrics_path, write_curves, write_tables
-from gemtrain.evaluation.predictions import predictions_path, write_predictions
+from gemtrain.evaluation.outputs import draw_figures, write_curves, write_predictions, write_tables
+from gemtrain.evaluation.paths import PLOTS, metrics_path, predictions_path
 from gemtrain.evaluation.records import (
     Acceptance,
     Baselines,
@@ -34,6 +34,7 @@ from gemtrain.evaluation.records import (
     Metrics,
     ModelFacts,
 )
+from gemtrain.model_metadata import ModelMetadata
 from gemtrain.model_store import model_folder, read_history, read_trained
 from gemtrain.scoring.model_outputs import predict_split
 from gemtrain.scoring.selective_prediction import Confidence
@@ -48,12 +49,12 @@ def evaluate(dataset_name: str, recipe_name: str, device: torch.device) -> list[
     dataset.check_leaks()
     model, metadata = read_trained(dataset, recipe_name)
     outputs = [
-        (split, predict_split(model, metadata, split, device))
+        (split, predict_split(model, metadata.settings, split, device))
         for split in (dataset.splits["validation"], dataset.splits["test"])
     ]
     write_predictions(predictions_path(dataset_name, recipe_name), outputs)
     test, (probabilities, _) = outputs[1]
-    confidence = Confidence(**metadata["confidence"])
+    confidence = metadata.confidence
     labels = test.labels.numpy()
     table = per_class(labels, probabilities, test.groups)
     confused = confused_classes(labels, probabilities, dataset.varieties)
@@ -66,13 +67,13 @@ def evaluate(dataset_name: str, recipe_name: str, device: torch.device) -> list[
         folder, dataset, metadata, history, probabilities, confidence.calibrated(probabilities), table
     )
     # Written last: a metrics file marks the evaluation as complete.
-    write_text(metrics_path(dataset_name, recipe_name), metrics)
+    write_text(metrics_path(dataset_name, recipe_name), json.dumps(metrics, indent=2) + "\n")
     return _summary(f"{dataset_name} / {recipe_name}", Metrics.from_json(metrics), confused)
 
 
 def _metrics(
     dataset: Dataset,
-    metadata: dict[str, Any],
+    metadata: ModelMetadata,
     probabilities: Array,
     confidence: Confidence,
     table: Sequence[ClassScores],
@@ -84,7 +85,7 @@ def _metrics(
     top = {k: float(values.mean()) for k, values in hits.items()}
     species, species_probabilities = by_species(labels, probabilities, dataset.varieties, dataset.species)
     species_hits = ranks(species, species_probabilities) < 1
-    forest_hits = ranks(labels, forest(dataset, metadata["seed"])) < 1
+    forest_hits = ranks(labels, forest(dataset, metadata.seed)) < 1
     forest_top1 = float(forest_hits.mean())
     macro_scores, macro_ends = macro(table), macro_intervals(labels, probabilities, bootstrap)
     return Metrics(
@@ -124,13 +125,13 @@ def _metrics(
     )
 
 
-def _facts(metadata: dict[str, Any]) -> ModelFacts:
-    with_colours = " and a colour expert" if metadata["settings"]["colour_bins"] else ""
+def _facts(metadata: ModelMetadata) -> ModelFacts:
+    with_colours = " and a colour expert" if metadata.settings.colour_bins else ""
     return ModelFacts(
-        network=metadata["network"] + with_colours,
-        weights=metadata["settings"]["weights"],
-        image_size=metadata["image_size"],
-        parameters=metadata["parameters"],
+        network=metadata.network + with_colours,
+        weights=metadata.settings.weights,
+        image_size=metadata.image_size,
+        parameters=metadata.parameters,
     )
 
 

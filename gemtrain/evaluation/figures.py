@@ -1,11 +1,9 @@
 """Figures of one model, written to files."""
 
-import warnings
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
@@ -13,13 +11,10 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from gemkit.arrays import Array, Ints
 from gemkit.stats.calibration import calibration_error, reliability
-from gemkit.tables import replaced
+from gemtrain.evaluation.drawing import BLUE, GREY, ORANGE, plain, save, words
 from gemtrain.evaluation.metrics import confusion, similar_together
 from gemtrain.evaluation.records import ClassScores
-
-matplotlib.use("Agg")
-
-GREY, BLUE, ORANGE = "#8a8f98", "#1565c0", "#c26a35"
+from gemtrain.model_metadata import EpochResult
 
 #: With more classes than this, the cells of a confusion matrix are too small for numbers.
 _MAX_NUMBERED = 30
@@ -27,25 +22,24 @@ _MAX_NUMBERED = 30
 #: Number of best, and of worst, classes in the figure of extremes.
 _EXTREMES = 10
 
-#: The longest class name, in characters.
-_MAX_NAME = 32
 
-
-def draw_curves(path: Path, history: list[dict[str, float]], best_epoch: int, title: str) -> None:
+def draw_curves(path: Path, history: Sequence[EpochResult], best_epoch: int, title: str) -> None:
     """Accuracy and loss over the epochs; dashed at the start of a stage, with a dot at the selected epoch."""
     figure = Figure(figsize=(9, 3.6), layout="constrained")
-    epochs = [row["epoch"] for row in history]
-    best = history[best_epoch - 1]
+    epochs = [row.epoch for row in history]
     for axes, quantity in zip(figure.subplots(1, 2), ("accuracy", "loss"), strict=True):
-        axes.plot(epochs, [row[f"train_{quantity}"] for row in history], color=GREY, label="training")
-        axes.plot(epochs, [row[f"validation_{quantity}"] for row in history], color=BLUE, label="validation")
-        axes.plot(best["epoch"], best[f"validation_{quantity}"], "o", color=BLUE, label="selected epoch")
+        train, validation = (
+            [getattr(row, f"{split}_{quantity}") for row in history] for split in ("train", "validation")
+        )
+        axes.plot(epochs, train, color=GREY, label="training")
+        axes.plot(epochs, validation, color=BLUE, label="validation")
+        axes.plot(best_epoch, validation[best_epoch - 1], "o", color=BLUE, label="selected epoch")
         for before, after in pairwise(history):
-            if before["stage"] != after["stage"]:
-                change = (before["epoch"] + after["epoch"]) / 2
+            if before.stage != after.stage:
+                change = (before.epoch + after.epoch) / 2
                 axes.axvline(change, color="black", linestyle="--", linewidth=0.8)
                 axes.annotate(
-                    f" stage {after['stage']:.0f} ",
+                    f" stage {after.stage} ",
                     (change, 0.02),
                     xycoords=("data", "axes fraction"),
                     horizontalalignment="right" if change > len(history) / 2 else "left",
@@ -153,24 +147,3 @@ def draw_reliability(path: Path, labels: Ints, before: Array, after: Array, titl
     figure.legend(loc="outside lower center", frameon=False, fontsize=9)
     axes.set_title(plain(f"{title}, {len(bins)} bins of {len(labels)} test images"), fontsize=10)
     save(figure, path)
-
-
-def plain(text: str) -> str:
-    """Text that is drawn literally: a pair of dollar signs would be read as a formula."""
-    return text.replace("$", r"\$")
-
-
-def words(name: str, longest: int = _MAX_NAME) -> str:
-    """The name of a class as words for a figure, truncated if it is too long."""
-    readable = name.replace("_", " ")
-    return plain(readable if len(readable) <= longest else readable[: longest - 1] + "…")
-
-
-def save(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG or JPEG, by the path's suffix."""
-    with replaced(path) as temporary, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        if path.suffix == ".jpg":
-            figure.savefig(temporary, format="jpeg", dpi=110, pil_kwargs={"quality": 88})
-        else:
-            figure.savefig(temporary, format="png", dpi=110, metadata={"Software": None})

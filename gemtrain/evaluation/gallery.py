@@ -9,7 +9,7 @@ from torch import Tensor
 
 from gemkit.arrays import Array, Bytes
 from gemtrain.data.dataset import Split
-from gemtrain.evaluation.figures import plain, save, words
+from gemtrain.evaluation.drawing import plain, save, words
 
 _SIDE = 4
 #: The spacing of images, in image sides: up to three lines of caption fit between rows.

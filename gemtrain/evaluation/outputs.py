@@ -1,34 +1,28 @@
-"""Write the files of an evaluation next to its metrics: tables and figures."""
+"""Write the files of an evaluation next to its metrics: predictions, tables and figures."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from gemkit.arrays import Array
-from gemtrain.data.dataset import Dataset
+from gemkit.tables import write_table
+from gemtrain.data.dataset import Dataset, Split
 from gemtrain.evaluation.csv_records import write_records
+from gemtrain.evaluation.paths import CONFUSED, CONFUSION, CURVES, PER_CLASS
 from gemtrain.evaluation.records import ClassRow, ClassScores, ConfusedClass, CurvePoint, PredictedClass
-
-METRICS = Path("metrics")
-PLOTS = Path("plots")
-
-#: Tables among the plots of a model.
-CURVES, CONFUSION, PER_CLASS, CONFUSED = "curves.csv", "confusion.csv", "per_class.csv", "confused.csv"
-
-
-def metrics_path(dataset: str, recipe: str) -> Path:
-    """The metrics file of a dataset and a recipe."""
-    return METRICS / dataset / f"{recipe}.json"
+from gemtrain.model_metadata import EpochResult, ModelMetadata
+from gemtrain.scoring.model_outputs import Outputs
+from gemtrain.tables import PREDICTIONS
 
 
 def draw_figures(
     folder: Path,
     dataset: Dataset,
-    metadata: dict[str, Any],
-    history: list[dict[str, float]],
+    metadata: ModelMetadata,
+    history: Sequence[EpochResult],
     probabilities: Array,
     calibrated: Array,
     table: Sequence[ClassScores],
@@ -42,26 +36,26 @@ def draw_figures(
 
     test, title = dataset.splits["test"], f"{dataset.name} / {folder.name}"
     labels = test.labels.numpy()
-    figures.draw_curves(folder / "curves.png", history, metadata["best_epoch"], title)
+    figures.draw_curves(folder / "curves.png", history, metadata.best_epoch, title)
     figures.draw_confusion(
         folder / "confusion.png", labels, probabilities.argmax(1), dataset.varieties, title
     )
     figures.draw_extremes(folder / "classes.png", table, dataset.varieties, title)
     figures.draw_reliability(folder / "reliability.png", labels, probabilities, calibrated, title)
-    images = test.pixels(metadata["image_size"])
+    images = test.pixels(metadata.image_size)
     gallery.draw_galleries(folder, test, images, calibrated, dataset.varieties, title)
 
 
-def write_curves(folder: Path, history: list[dict[str, float]]) -> None:
+def write_curves(folder: Path, history: Sequence[EpochResult]) -> None:
     """Write curves.csv from the history of a training."""
     points = [
         CurvePoint(
-            epoch=int(row["epoch"]),
-            stage=int(row["stage"]),
-            accuracy=row["validation_accuracy"],
-            loss=row["validation_loss"],
-            train_accuracy=row["train_accuracy"],
-            train_loss=row["train_loss"],
+            epoch=row.epoch,
+            stage=row.stage,
+            accuracy=row.validation_accuracy,
+            loss=row.validation_loss,
+            train_accuracy=row.train_accuracy,
+            train_loss=row.train_loss,
         )
         for row in history
     ]
@@ -102,3 +96,30 @@ def class_rows(dataset: Dataset, table: Sequence[ClassScores]) -> list[ClassRow]
             dataset.varieties, dataset.species, sources, table, strict=True
         )
     ]
+
+
+def write_predictions(path: Path, splits: Sequence[tuple[Split, Outputs]]) -> None:
+    """Write the outputs of a model for splits."""
+    tables = [
+        pa.table(
+            {
+                "sha256": split.sha256s,
+                "group_id": split.groups,
+                "split": [split.name] * len(split),
+                "label": split.labels.numpy(),
+                "variety": split.varieties,
+                "species": split.species,
+                "probabilities": _lists(outputs.probabilities),
+                "embedding": _lists(outputs.embeddings),
+            },
+            schema=PREDICTIONS,
+        )
+        for split, outputs in splits
+    ]
+    write_table(path, pa.concat_tables(tables).sort_by("sha256"))
+
+
+def _lists(values: Array) -> pa.Array:
+    count, width = values.shape
+    offsets = np.arange(0, count * width + 1, width, dtype=np.int32)
+    return pa.ListArray.from_arrays(offsets, np.ascontiguousarray(values).reshape(-1))

@@ -1,12 +1,13 @@
 """The results of an evaluation as records: its metrics file, and the rows of its tables."""
 
-import json
 from dataclasses import asdict, dataclass
+from functools import cache
+from typing import Any
 
 from pydantic import TypeAdapter
 
 from gemkit.stats.confidence_intervals import Estimate, Interval
-from gemtrain.evaluation.csv_records import rounded
+from gemtrain.evaluation.rounding import rounded
 
 
 @dataclass(frozen=True)
@@ -131,14 +132,20 @@ class Metrics:
         low, high = self.intervals.over_forest
         return Estimate(-self.baselines.over_forest, Interval(-high, -low))
 
-    def to_json(self) -> str:
-        """The content of the file: numbers with four decimals."""
-        return json.dumps(rounded(asdict(self)), indent=2) + "\n"
+    def to_json(self) -> dict[str, Any]:
+        """The content of the file, of JSON's types, numbers with four decimals."""
+        content: dict[str, Any] = rounded(asdict(self))
+        return content
 
-    @staticmethod
-    def from_json(text: str) -> "Metrics":
-        """The metrics in a file. Raises ValueError if one is missing or has another type."""
-        return TypeAdapter(Metrics).validate_json(text)
+    @classmethod
+    def from_json(cls, content: Any) -> "Metrics":
+        """The metrics in the parsed file. Raises ValueError if one is missing or has another type."""
+        return _adapter().validate_python(content)
+
+
+@cache
+def _adapter() -> TypeAdapter[Metrics]:
+    return TypeAdapter(Metrics)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from gemtrain.evaluation.figures import BLUE, GREY, ORANGE, plain, save
+from gemtrain.evaluation.drawing import BLUE, GREY, ORANGE, plain, save
 from gemtrain.evaluation.metrics import TOP
 from gemtrain.report.compare import Comparison
 from gemtrain.report.results import Result

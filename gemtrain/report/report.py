@@ -11,7 +11,7 @@ from gemkit.html import render
 from gemkit.stats.confidence_intervals import Estimate
 from gemkit.tables import write_text
 from gemtrain.evaluation.csv_records import write_rows
-from gemtrain.evaluation.outputs import METRICS, PLOTS
+from gemtrain.evaluation.paths import METRICS, PLOTS
 from gemtrain.report.compare import Comparison, compare
 from gemtrain.report.contents import DatasetPair, Model, ReportPage, embed, read_plots
 from gemtrain.report.model_figures import draw_datasets, draw_models
@@ -47,9 +47,7 @@ def report(datasets: Sequence[str] = ()) -> list[str]:
 
 def _report(name: str, results: dict[str, list[Result]]) -> list[str]:
     current, outdated = _of_one_version(results[name])
-    models = [
-        Model(result, read_plots(result.folder), _to_best(result, current[0])) for result in current
-    ]
+    models = [Model(result, read_plots(result.folder), _to_best(result, current[0])) for result in current]
     rows = [_row(model) for model in models]
     write_rows(PLOTS / name / "models.csv", list(rows[0]), rows)
     draw_models(PLOTS / name / "models.png", current)

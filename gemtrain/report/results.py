@@ -1,6 +1,7 @@
 """Read the results of `evaluate` back for the report."""
 
 import csv
+import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,8 +10,8 @@ from typing import TYPE_CHECKING, TypeVar
 from gemkit.errors import UserError
 from gemkit.html import counted
 from gemtrain.evaluation.csv_records import read_records
-from gemtrain.evaluation.outputs import CONFUSED, METRICS, PER_CLASS, PLOTS
-from gemtrain.evaluation.predictions import Predictions, predictions_path, read_predictions
+from gemtrain.evaluation.paths import CONFUSED, METRICS, PER_CLASS, PLOTS, predictions_path
+from gemtrain.evaluation.predictions import Predictions, read_predictions
 from gemtrain.evaluation.records import ClassRow, ConfusedClass, Metrics
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def read_results(dataset: str, recipe: str = "*") -> list[Result]:
         if not _has_predictions(path):
             continue
         try:
-            metrics = Metrics.from_json(path.read_text(encoding="utf-8"))
+            metrics = Metrics.from_json(json.loads(path.read_text(encoding="utf-8")))
         except (OSError, ValueError):
             raise _again(path, dataset, path.stem) from None
         results.append(Result(dataset, path.stem, metrics))

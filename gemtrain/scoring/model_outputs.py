@@ -1,6 +1,6 @@
 """The outputs of a model for images: probabilities and embeddings."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -11,6 +11,7 @@ from gemtrain.data.augment import oriented
 from gemtrain.data.dataset import Split, batch_of
 from gemtrain.device import autocast
 from gemtrain.models.classifier import Classifier
+from gemtrain.recipe import Recipe
 
 _BATCH = 64
 
@@ -29,7 +30,7 @@ def predict(model: Classifier, images: Tensor, device: torch.device, views: int 
     probabilities: list[Tensor] = []
     embeddings: list[Tensor] = []
     with Progress("inference", len(images)) as progress:
-        for rows in torch.arange(len(images)).split(_BATCH):
+        for rows in torch.split(torch.arange(len(images)), _BATCH):
             batch = batch_of(images, rows).to(device)
             outputs = [_forward(model, oriented(batch, view, views)) for view in range(views)]
             for means, values in zip((probabilities, embeddings), zip(*outputs, strict=True), strict=True):
@@ -38,11 +39,10 @@ def predict(model: Classifier, images: Tensor, device: torch.device, views: int 
     return Outputs(torch.cat(probabilities).numpy(), torch.cat(embeddings).numpy())
 
 
-def predict_split(model: Classifier, metadata: dict[str, Any], split: Split, device: torch.device) -> Outputs:
-    """`predict` for the images of a split, prepared as the model's `metadata` (model.json) says."""
-    settings = metadata["settings"]
-    pixels = split.pixels(metadata["image_size"], settings["channels"])
-    return predict(model, pixels, device, settings["tta_views"])
+def predict_split(model: Classifier, recipe: Recipe, split: Split, device: torch.device) -> Outputs:
+    """`predict` for the images of a split, prepared as for training."""
+    pixels = split.pixels(recipe.image_size, recipe.channels)
+    return predict(model, pixels, device, recipe.tta_views)
 
 
 def _forward(model: Classifier, batch: Tensor) -> tuple[Tensor, Tensor]:
