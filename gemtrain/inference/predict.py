@@ -21,7 +21,7 @@ from gemtrain.inference.prepare_images import (
     find_images,
     prepare_images,
 )
-from gemtrain.model_store import read_model
+from gemtrain.model_store import model_folder, read_model
 from gemtrain.scoring.model_outputs import predict
 
 _TOP = 5
@@ -41,24 +41,18 @@ class Predictor:
             raise UserError(
                 f"'{name}' is not the name of a model; write <dataset>/<recipe>, like d1k/gemnet."
             )
-        self.model, metadata = read_model(dataset, recipe)
+        self.model, self.metadata = read_model(dataset, recipe)
         self.device = device
         try:
-            self.varieties = metadata.varieties
-            self.species = metadata.species
-            self.image_size = metadata.image_size
-            self.channels = metadata.settings.channels
-            self.views = metadata.settings.tta_views
-            self.confidence = metadata.confidence
-            self.crop = crop_settings(metadata)
+            self.crop = crop_settings(self.metadata)
         except (KeyError, TypeError, ValueError):
-            raise UserError(
-                f"The description of the model '{name}' is not complete; train it again."
-            ) from None
+            path = model_folder(dataset, recipe) / "model.json"
+            raise UserError(f"'{path}' is not a complete model description; train the model again.") from None
 
     def predict(self, files: Sequence[Path]) -> Iterator[Prediction | Skipped]:
         """The predictions for the files, in order; only a few images are in memory at a time."""
-        prepared = prepare_images(files, self.image_size, self.channels, self.crop)
+        settings = self.metadata.settings
+        prepared = prepare_images(files, self.metadata.image_size, settings.channels, self.crop)
         with Progress("predict", len(files), "images") as progress:
             while batch := list(islice(prepared, _BATCH)):
                 predictions = iter(
@@ -71,15 +65,17 @@ class Predictor:
         if not images:
             return []
         pixels = torch.from_numpy(np.stack([image.pixels for image in images]))
-        calibrated = self.confidence.calibrated(predict(self.model, pixels, self.device, self.views)[0])
-        accepted = self.confidence.is_accepted(calibrated)
-        labels = np.arange(len(self.varieties))
-        species_of_label, species_probabilities = by_species(labels, calibrated, self.varieties, self.species)
+        confidence, views = self.metadata.confidence, self.metadata.settings.tta_views
+        calibrated = confidence.calibrated(predict(self.model, pixels, self.device, views).probabilities)
+        accepted = confidence.is_accepted(calibrated)
+        varieties, species_of = self.metadata.varieties, self.metadata.species
+        labels = np.arange(len(varieties))
+        species_of_label, species_probabilities = by_species(labels, calibrated, varieties, species_of)
         predictions = []
         for row, image in enumerate(images):
             species = species_probabilities[row].argmax()
             top = [
-                ClassProbability(self.varieties[label], float(calibrated[row, label]), self.species[label])
+                ClassProbability(varieties[label], float(calibrated[row, label]), species_of[label])
                 for label in np.argsort(-calibrated[row], kind="stable")[:_TOP]
             ]
             predictions.append(
@@ -89,11 +85,11 @@ class Predictor:
                     method=image.method,
                     top=top,
                     species=SpeciesProbability(
-                        self.species[labels[species_of_label == species][0]],
+                        species_of[labels[species_of_label == species][0]],
                         float(species_probabilities[row, species]),
                     ),
                     accepted=bool(accepted[row]) and image.method != NOTHING_FOUND,
-                    threshold=self.confidence.threshold,
+                    threshold=confidence.threshold,
                 )
             )
         return predictions
@@ -108,7 +104,8 @@ def predict_images(paths: Sequence[Path], model: str, as_json: bool, device: tor
     files = find_images(paths)
     predictor = Predictor(model, device)
     predictions = _without_skipped(predictor.predict(files))
-    return _as_json(predictions) if as_json else _as_text(predictions, predictor.confidence.threshold)
+    threshold = predictor.metadata.confidence.threshold
+    return _as_json(predictions) if as_json else _as_text(predictions, threshold)
 
 
 def _without_skipped(found: Iterable[Prediction | Skipped]) -> Iterator[Prediction]:

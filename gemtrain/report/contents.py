@@ -6,6 +6,7 @@ from pathlib import Path
 
 from gemkit.errors import UserError
 from gemkit.stats.confidence_intervals import Estimate
+from gemtrain.evaluation.records import ClassRow, ConfusedClass
 from gemtrain.report.compare import Comparison
 from gemtrain.report.results import Result
 
@@ -27,13 +28,15 @@ class Plots:
 
 @dataclass(frozen=True)
 class Model:
-    """An evaluated model with its figures.
+    """An evaluated model with its tables and figures.
 
     `to_best` is the paired difference in top-1 to the best model; None for the best one, and if the two have
     no images in common.
     """
 
     result: Result
+    classes: list[ClassRow]
+    confused: list[ConfusedClass]
     plots: Plots
     to_best: Estimate | None
 

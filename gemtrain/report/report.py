@@ -47,7 +47,16 @@ def report(datasets: Sequence[str] = ()) -> list[str]:
 
 def _report(name: str, results: dict[str, list[Result]]) -> list[str]:
     current, outdated = _of_one_version(results[name])
-    models = [Model(result, read_plots(result.folder), _to_best(result, current[0])) for result in current]
+    models = [
+        Model(
+            result,
+            result.read_classes(),
+            result.read_confused(),
+            read_plots(result.folder),
+            _to_best(result, current[0]),
+        )
+        for result in current
+    ]
     rows = [_row(model) for model in models]
     write_rows(PLOTS / name / "models.csv", list(rows[0]), rows)
     draw_models(PLOTS / name / "models.png", current)

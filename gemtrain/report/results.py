@@ -67,13 +67,11 @@ class Result:
         """Those for the test images. Raises UserError."""
         return read_predictions(self.dataset, self.recipe)
 
-    @cached_property
-    def classes(self) -> list[ClassRow]:
+    def read_classes(self) -> list[ClassRow]:
         """The scores of each class. Raises UserError when they are missing."""
         return self._table(PER_CLASS, ClassRow)
 
-    @cached_property
-    def confused(self) -> list[ConfusedClass]:
+    def read_confused(self) -> list[ConfusedClass]:
         """The classes most often confused, worst first. Raises UserError when they are missing."""
         return self._table(CONFUSED, ConfusedClass)
 
