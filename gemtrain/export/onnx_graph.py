@@ -6,7 +6,7 @@ import importlib.util
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -18,6 +18,10 @@ from gemkit.progress import Progress
 from gemtrain.data.augment import oriented
 from gemtrain.models.classifier import Classifier
 from gemtrain.models.colour_expert import ColourHead, ColourHistogram
+
+if TYPE_CHECKING:
+    from onnx import NodeProto
+    from onnxruntime import InferenceSession
 
 #: The names of the graph's input and output.
 INPUT, OUTPUT = "images", "probabilities"
@@ -109,7 +113,7 @@ def to_onnx(calibrated: Calibrated, image_size: int, properties: Mapping[str, st
     return content
 
 
-def _modules_of(node: Any) -> list[str]:
+def _modules_of(node: "NodeProto") -> list[str]:
     """The qualified classes of the modules that a node comes from, and its operator."""
     notes = {note.key: note.value for note in node.metadata_props}
     modules: list[str] = ast.literal_eval(notes.get(_MODULES, "[]"))
@@ -171,7 +175,7 @@ def to_int8(content: bytes, images: Array) -> bytes:
     return integers
 
 
-def open_session(content: bytes, threads: int) -> Any:
+def open_session(content: bytes, threads: int) -> "InferenceSession":
     """An ONNX Runtime session on `threads` threads of the CPU."""
     from onnxruntime import InferenceSession, SessionOptions
 
@@ -182,7 +186,7 @@ def open_session(content: bytes, threads: int) -> Any:
     return InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
 
-def run_session(session: Any, images: Array, name: str) -> Array:
+def run_session(session: "InferenceSession", images: Array, name: str) -> Array:
     """The outputs of a session for images [N, side, side, channels]: [N, classes]; `name` is shown."""
     outputs = []
     with Progress(f"check {name}", len(images)) as progress:

@@ -8,8 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
+from gemkit.arrays import Bytes
 from gemkit.errors import UserError
 from gemkit.executor.base import GivenUp, Limits
 from gemkit.executor.local import map_in_order
@@ -38,7 +37,7 @@ class PreparedImage(NamedTuple):
     """
 
     file: Path
-    pixels: np.ndarray
+    pixels: Bytes
     crop_box: Box | None
     method: str | None
 
