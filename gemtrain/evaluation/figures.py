@@ -27,10 +27,11 @@ def draw_curves(path: Path, history: Sequence[EpochResult], best_epoch: int, tit
     """Accuracy and loss over the epochs; dashed at the start of a stage, with a dot at the selected epoch."""
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     epochs = [row.epoch for row in history]
-    for axes, quantity in zip(figure.subplots(1, 2), ("accuracy", "loss"), strict=True):
-        train, validation = (
-            [getattr(row, f"{split}_{quantity}") for row in history] for split in ("train", "validation")
-        )
+    panels = (
+        ("accuracy", [row.train_accuracy for row in history], [row.validation_accuracy for row in history]),
+        ("loss", [row.train_loss for row in history], [row.validation_loss for row in history]),
+    )
+    for axes, (quantity, train, validation) in zip(figure.subplots(1, 2), panels, strict=True):
         axes.plot(epochs, train, color=GREY, label="training")
         axes.plot(epochs, validation, color=BLUE, label="validation")
         axes.plot(best_epoch, validation[best_epoch - 1], "o", color=BLUE, label="selected epoch")
