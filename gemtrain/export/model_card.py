@@ -1,7 +1,6 @@
 """The model card: what to know before using an exported model, as Markdown."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
 
@@ -112,7 +111,7 @@ def _schedule(metadata: ModelMetadata) -> dict[str, str]:
     ]
     changes = [
         name if value is True else f"{name} {value:g}"
-        for name, value in asdict(settings.augmentation).items()
+        for name, value in vars(settings.augmentation).items()
         if value
     ]
     return {

@@ -180,7 +180,7 @@ def test_refusals(model_alone: Path) -> None:
     assert "another version" in predict("empty.png", expect=2)[1]
     for changes in (
         {"confidence": {"temperature": 1.0}},
-        {"confidence": {"temperature": 1.0, "threshold": None, "sure": True}},
+        {"confidence": {"temperature": 1.0, "threshold": "high"}},
         {"crop": {"size": 64}},
         {"crop": {"version": VERSION, "size": "large"}},
         {"crop": {"version": VERSION, "size": 64, "colour": "red"}},
