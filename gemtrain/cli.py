@@ -42,8 +42,8 @@ def train(
 
     metadata = train_model(dataset, recipe, settings, seed, choose_device(device))
     print(
-        f"{dataset}/{recipe}: {metadata['parameters']:,} parameters, epoch {metadata['best_epoch']} of "
-        f"{metadata['epochs']} selected, validation accuracy {metadata['validation_accuracy']:.3f}"
+        f"{dataset}/{recipe}: {metadata.parameters:,} parameters, epoch {metadata.best_epoch} of "
+        f"{metadata.epochs} selected, validation accuracy {metadata.validation_accuracy:.3f}"
     )
 
 

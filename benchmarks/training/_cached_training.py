@@ -97,7 +97,7 @@ def train_cached(training: Training, cache: Path, device: torch.device) -> Train
     key = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:8]
     clock = Path("clocks", f"{training.dataset}-{training.name}-{key}.seconds")
     with Clock(clock):
-        if not _is_of(_model_metadata(training), training, dataset.version):
+        if not _is_trained(training, dataset.version):
             train(*training, device)
     notes = _path(training, cache, "json")
     notes.unlink(missing_ok=True)  # written last: it marks both files as complete
@@ -107,7 +107,7 @@ def train_cached(training: Training, cache: Path, device: torch.device) -> Train
         "training": identity,
         "varieties": dataset.varieties,
         "species": dataset.species,
-        "confidence": confidence,
+        "confidence": asdict(confidence),
         "minutes": float(clock.read_text()) / 60,
     }
     write_text(notes, json.dumps(found, indent=2, ensure_ascii=False) + "\n")
@@ -152,8 +152,22 @@ def _is_of(identity: dict[str, Any], training: Training, dataset_version: str | 
         recipe = from_mapping(Recipe, given, "a cached training")
     except UserError:
         return False
-    same = _without_texts(recipe) == _without_texts(training.recipe) and identity["seed"] == training.seed
+    same = _same(recipe, training.recipe) and identity["seed"] == training.seed
     return same and dataset_version in (None, identity["dataset_version"])
+
+
+def _is_trained(training: Training, dataset_version: str) -> bool:
+    """Whether the model of this training exists, on this dataset version."""
+    try:
+        metadata = read_model(training.dataset, training.name)[1]
+    except UserError:
+        return False
+    found = metadata.dataset_version, metadata.seed
+    return _same(metadata.settings, training.recipe) and found == (dataset_version, training.seed)
+
+
+def _same(first: Recipe, second: Recipe) -> bool:
+    return _without_texts(first) == _without_texts(second)
 
 
 def _without_texts(recipe: Recipe) -> Recipe:
@@ -186,21 +200,13 @@ class Clock:
         self._write()
 
 
-def _model_metadata(training: Training) -> dict[str, Any]:
-    """The metadata of the existing model; empty if there is none."""
-    try:
-        return read_model(training.dataset, training.name)[1]
-    except UserError:
-        return {}
-
-
-def _predict(training: Training, dataset: Dataset, cache: Path, device: torch.device) -> dict[str, Any]:
+def _predict(training: Training, dataset: Dataset, cache: Path, device: torch.device) -> Confidence:
     """Write the model's outputs for the test images; returns its confidence."""
     model, metadata = read_model(training.dataset, training.name)
     test = dataset.splits["test"]
-    probabilities, _ = predict_split(model, metadata, test, device)
+    probabilities, _ = predict_split(model, metadata.settings, test, device)
     logarithms = np.log(np.maximum(probabilities, _TINY)).astype(np.float16)
     columns = test.sha256s, test.groups, test.labels.numpy(), list(logarithms)
     table = pa.table(dict(zip(_OUTPUTS.names, columns, strict=True)), schema=_OUTPUTS)
     write_table(_path(training, cache, "parquet"), table.sort_by("sha256"))
-    return metadata["confidence"]
+    return metadata.confidence

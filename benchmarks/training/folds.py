@@ -112,8 +112,8 @@ def differences(model: str, first: str, folds: dict[str, Folds]) -> list[list[st
         assert found is not None
         cells = []
         for score in found.scores:
-            low, high = score.difference_interval
-            cells.append(f"{score.difference:+.3f} [{low:+.3f}, {high:+.3f}]")
+            low, high = score.difference.interval
+            cells.append(f"{score.difference.value:+.3f} [{low:+.3f}, {high:+.3f}]")
         rows.append([f"{model} − {first}{where}", *cells, f"{found.scores[0].p:.3f}"])
     return rows
 

@@ -16,15 +16,16 @@ from curation.report.datasets import describe_datasets
 from curation.report.duplicates import describe_duplicates
 from curation.report.groups_and_split import describe_groups, describe_split
 from curation.report.labels import describe_labels
-from curation.report.render import render
 from curation.report.sources import describe_sources
 from curation.report.thumbnails import Album
 from curation.taxonomy.taxonomy import read_taxonomy
 from gemkit.errors import UserError
+from gemkit.html import render
 from gemkit.progress import Progress
 from gemkit.tables import write_text
 
 OUTPUT = Path("reports/curation.html")
+_PAGE = Path(__file__).with_name("page.html")
 
 #: The sections made from tables other than data/clean.parquet, which may not exist yet.
 _MAY_BE_MISSING = ("sources", "crops", "split", "datasets")
@@ -66,7 +67,7 @@ def report(params_path: Path, output: Path = OUTPUT) -> ReportSummary:
             "datasets": describe_datasets(images, balance, read_crop(params_path).size),
         }
     try:
-        write_text(output, render(sections))
+        write_text(output, render(_PAGE, **sections))
     except (FileExistsError, IsADirectoryError, NotADirectoryError) as error:
         raise UserError(f"'{output}' cannot be written ({error.strerror}); name another file.") from None
     return ReportSummary(

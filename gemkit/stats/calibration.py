@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gemkit.arrays import Array
+from gemkit.arrays import Array, Ints
 
 BINS = 15
 #: A temperature outside this range means that the validation split is too small to fit one.
@@ -27,12 +27,12 @@ def apply_temperature(probabilities: Array, temperature: float) -> Array:
 
 def softmax(logits: Array) -> Array:
     """Probabilities from logits, both [N, classes]."""
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    shares: Array = powers / powers.sum(axis=1, keepdims=True)
-    return shares
+    powers: Array = np.exp(logits - logits.max(axis=1, keepdims=True))
+    probabilities: Array = powers / powers.sum(axis=1, keepdims=True)
+    return probabilities
 
 
-def fit_temperature(labels: Array, probabilities: Array) -> float:
+def fit_temperature(labels: Ints, probabilities: Array) -> float:
     """The `best_temperature` of a network, fitted on the validation split.
 
     1 if it is at an end of its range, as when all images are correct: there are too few errors to fit it.
@@ -41,7 +41,7 @@ def fit_temperature(labels: Array, probabilities: Array) -> float:
     return temperature if _MIN_TEMPERATURE * 1.01 < temperature < _MAX_TEMPERATURE / 1.01 else 1.0
 
 
-def best_temperature(labels: Array, probabilities: Array) -> float:
+def best_temperature(labels: Ints, probabilities: Array) -> float:
     """The temperature, 0.1 to 10, with the lowest negative log likelihood.
 
     Source: Guo et al., On Calibration of Modern Neural Networks, ICML 2017. The likelihood is convex in 1 /
@@ -58,12 +58,12 @@ def best_temperature(labels: Array, probabilities: Array) -> float:
     return float(np.exp(-found.x))
 
 
-def log_loss(labels: Array, probabilities: Array) -> float:
+def log_loss(labels: Ints, probabilities: Array) -> float:
     """Mean negative log likelihood of the labels, in nats."""
     return float(-np.log(np.maximum(probabilities[np.arange(len(labels)), labels], _TINY)).mean())
 
 
-def brier(labels: Array, probabilities: Array) -> float:
+def brier(labels: Ints, probabilities: Array) -> float:
     """Mean over images of the squared distance to the true one-hot vector, summed over the classes: 0 to 2.
 
     Source: Brier, Monthly Weather Review 78, 1950.
@@ -72,7 +72,7 @@ def brier(labels: Array, probabilities: Array) -> float:
     return float(((probabilities - one_hot) ** 2).sum(axis=1).mean())
 
 
-def reliability(labels: Array, probabilities: Array, bins: int = BINS) -> list[Bin]:
+def reliability(labels: Ints, probabilities: Array, bins: int = BINS) -> list[Bin]:
     """Bins of equally many images (differing by at most one) in order of confidence; none is empty."""
     confidence = probabilities.max(axis=1)
     correct = probabilities.argmax(axis=1) == labels
@@ -83,7 +83,7 @@ def reliability(labels: Array, probabilities: Array, bins: int = BINS) -> list[B
     ]
 
 
-def calibration_error(labels: Array, probabilities: Array, bins: int = BINS) -> float:
+def calibration_error(labels: Ints, probabilities: Array, bins: int = BINS) -> float:
     """Expected calibration error over bins of equal mass: the mean gap between confidence and accuracy.
 
     Source: Naeini et al., AAAI 2015; equal mass as in Nixon et al., Measuring Calibration in Deep Learning,

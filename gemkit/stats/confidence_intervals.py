@@ -19,6 +19,16 @@ class Interval(NamedTuple):
     high: float
 
 
+class Estimate(NamedTuple):
+    """A score, or a difference of scores, with its 95 % interval."""
+
+    value: float
+    interval: Interval
+
+    def __str__(self) -> str:
+        return f"{self.value:.3f} [{self.interval.low:.3f}, {self.interval.high:.3f}]"
+
+
 class GroupBootstrap:
     """The percentile bootstrap over groups: as many groups as there are are drawn with replacement.
 
@@ -41,8 +51,8 @@ class GroupBootstrap:
     def sums(self, values: Array) -> Floats:
         """The sum of values [N] or [N, K] in each draw: [draws] or [draws, K]."""
         per_group = np.add.reduceat(values[self._order].astype(np.float32), self._starts, axis=0)
-        sums: Array = self._counts @ per_group
-        return sums.astype(np.float64)
+        sums: Floats = (self._counts @ per_group).astype(np.float64)
+        return sums
 
     def means(self, values: Array) -> Floats:
         """The mean of values [N] over the images of each draw: [draws]."""
@@ -53,13 +63,13 @@ class GroupBootstrap:
         return interval(self.means(values))
 
 
-def interval(draws: Array) -> Interval:
+def interval(draws: Floats) -> Interval:
     """The middle 95 % of a score's values over the draws."""
     low, high = np.quantile(draws, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
     return Interval(float(low), float(high))
 
 
-def sign_probability(draws: Array) -> float:
+def sign_probability(draws: Floats) -> float:
     """Two-sided p value of a difference from its draws: the probability that its sign is due to chance."""
     below, above = (draws <= 0).sum(), (draws >= 0).sum()
     return min(1.0, float(2 * (1 + min(below, above)) / (1 + len(draws))))

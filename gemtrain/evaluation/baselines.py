@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gemkit.arrays import Array
 from gemkit.executor.base import worker_count
 from gemkit.memo import Memo
 from gemkit.progress import Progress
@@ -22,7 +23,7 @@ _NEIGHBOURS = 8
 _LUMA = (0.299, 0.587, 0.114)
 
 #: Describes uint8 images [N, H, W, 3] by [N, features] float32.
-Features = Callable[[Tensor], np.ndarray]
+Features = Callable[[Tensor], Array]
 
 
 def majority(dataset: Dataset) -> float:
@@ -35,14 +36,14 @@ def majority(dataset: Dataset) -> float:
     return (test.labels == sources.argmax()).float().mean().item()
 
 
-def colour_histograms(images: Tensor) -> np.ndarray:
+def colour_histograms(images: Tensor) -> Array:
     """Shares of 8×8×8 RGB bins, [N, 512] float32, of uint8 images [N, H, W, 3]."""
     bins = (images.reshape(len(images), -1, 3) // (256 // _BINS)).to(torch.int64)
     codes = (bins[..., 0] * _BINS + bins[..., 1]) * _BINS + bins[..., 2]
     return _shares(codes.numpy(), _BINS**3)
 
 
-def local_binary_patterns(images: Tensor) -> np.ndarray:
+def local_binary_patterns(images: Tensor) -> Array:
     """Shares of ten textures at each radius of 1, 2 and 4 pixels, [N, 30] float32, of uint8 [N, H, W, 3].
 
     A pixel's pattern says which of 8 neighbours on a circle (bilinear) are at least as bright. Its code is
@@ -54,7 +55,7 @@ def local_binary_patterns(images: Tensor) -> np.ndarray:
     return np.concatenate([_shares(_patterns(grey, radius), _NEIGHBOURS + 2) for radius in _RADII], axis=1)
 
 
-def _patterns(grey: np.ndarray, radius: int) -> np.ndarray:
+def _patterns(grey: Array, radius: int) -> Array:
     """The codes of all pixels at least `radius` from the border of [N, H, W]: [N, pixels]."""
     count, height, width = grey.shape
     centre = grey[:, radius : height - radius, radius : width - radius]
@@ -71,7 +72,7 @@ def _patterns(grey: np.ndarray, radius: int) -> np.ndarray:
         # Weights that sum to 1 up to rounding must not make an even area look textured.
         brighter[number] = value >= centre - 1e-3
     arcs = (brighter != np.roll(brighter, 1, axis=0)).sum(axis=0)
-    codes = np.where(arcs <= 2, brighter.sum(axis=0), _NEIGHBOURS + 1)
+    codes: Array = np.where(arcs <= 2, brighter.sum(axis=0), _NEIGHBOURS + 1)
     return codes.reshape(count, -1)
 
 
@@ -82,18 +83,19 @@ def _neighbouring(position: float) -> list[tuple[int, float]]:
     return [(first, 1 - share)] + ([(first + 1, share)] if share else [])
 
 
-def _shares(codes: np.ndarray, count: int) -> np.ndarray:
+def _shares(codes: Array, count: int) -> Array:
     """Histograms [N, count] float32 of codes [N, pixels], as shares of the pixels."""
     images, pixels = codes.shape
     places = codes + count * np.arange(images)[:, None]
     counts = np.bincount(places.ravel(), minlength=images * count).reshape(images, count)
-    return (counts / pixels).astype(np.float32)
+    shares: Array = (counts / pixels).astype(np.float32)
+    return shares
 
 
 COLOUR_AND_TEXTURE: tuple[Features, ...] = (colour_histograms, local_binary_patterns)
 
 
-def forest(dataset: Dataset, seed: int, features: tuple[Features, ...] = COLOUR_AND_TEXTURE) -> np.ndarray:
+def forest(dataset: Dataset, seed: int, features: tuple[Features, ...] = COLOUR_AND_TEXTURE) -> Array:
     """Test probabilities [N, classes] float32 of a random forest of 200 trees; cached in `.cache/`.
 
     It is trained on the same rows as a network, at 64 pixels. Colour and texture are the features that Chow
@@ -109,7 +111,7 @@ def forest(dataset: Dataset, seed: int, features: tuple[Features, ...] = COLOUR_
     return np.frombuffer(stored, np.float32).reshape(-1, len(dataset.varieties))
 
 
-def _forest(dataset: Dataset, seed: int, features: tuple[Features, ...]) -> np.ndarray:
+def _forest(dataset: Dataset, seed: int, features: tuple[Features, ...]) -> Array:
     from sklearn.ensemble import RandomForestClassifier
 
     train, test = dataset.splits["train"], dataset.splits["test"]
@@ -120,13 +122,14 @@ def _forest(dataset: Dataset, seed: int, features: tuple[Features, ...]) -> np.n
             model.set_params(n_estimators=trees).fit(described, train.labels.numpy())
             progress.advance(_TREES_A_STEP)
     model.set_params(n_jobs=1)  # threads would sum the trees in any order, which changes the last digits
-    return model.predict_proba(_describe(test.pixels(_SIZE), features)).astype(np.float32)
+    probabilities: Array = model.predict_proba(_describe(test.pixels(_SIZE), features))
+    return probabilities.astype(np.float32)
 
 
-def _describe(images: Tensor, features: tuple[Features, ...]) -> np.ndarray:
+def _describe(images: Tensor, features: tuple[Features, ...]) -> Array:
     rows = []
     with Progress("features for the forest", len(images)) as progress:
-        for batch in images.split(_BATCH):
+        for batch in torch.split(images, _BATCH):
             rows.append(np.concatenate([describe(batch) for describe in features], axis=1))
             progress.advance(len(batch))
     return np.concatenate(rows)

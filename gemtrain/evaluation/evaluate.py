@@ -2,11 +2,10 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any
 
-import numpy as np
 import torch
 
+from gemkit.arrays import Array, Bools, Ints
 from gemkit.stats.calibration import brier, calibration_error, log_loss
 from gemkit.stats.confidence_intervals import GroupBootstrap, interval
 from gemkit.tables import write_text
@@ -22,8 +21,20 @@ from gemtrain.evaluation.metrics import (
     per_class,
     ranks,
 )
-from gemtrain.evaluation.outputs import PLOTS, draw_figures, metrics_path, rounded, write_tables
-from gemtrain.evaluation.predictions import predictions_path, write_predictions
+from gemtrain.evaluation.outputs import draw_figures, write_curves, write_predictions, write_tables
+from gemtrain.evaluation.paths import PLOTS, metrics_path, predictions_path
+from gemtrain.evaluation.records import (
+    Acceptance,
+    Baselines,
+    CalibrationScores,
+    ClassScores,
+    ConfusedClass,
+    EvaluatedSplit,
+    Intervals,
+    Metrics,
+    ModelFacts,
+)
+from gemtrain.model_metadata import ModelMetadata
 from gemtrain.model_store import model_folder, read_history, read_trained
 from gemtrain.scoring.model_outputs import predict_split
 from gemtrain.scoring.selective_prediction import Confidence
@@ -37,129 +48,140 @@ def evaluate(dataset_name: str, recipe_name: str, device: torch.device) -> list[
     dataset = Dataset(dataset_name)
     dataset.check_leaks()
     model, metadata = read_trained(dataset, recipe_name)
-    splits = []
-    for name in ("validation", "test"):
-        split = dataset.splits[name]
-        splits.append((split, *predict_split(model, metadata, split, device)))
-    write_predictions(predictions_path(dataset_name, recipe_name), splits)
-    _, (test, probabilities, _) = splits
-    confidence = Confidence(**metadata["confidence"])
+    outputs = [
+        (split, predict_split(model, metadata.settings, split, device))
+        for split in (dataset.splits["validation"], dataset.splits["test"])
+    ]
+    write_predictions(predictions_path(dataset_name, recipe_name), outputs)
+    test, (probabilities, _) = outputs[1]
+    confidence = metadata.confidence
     labels = test.labels.numpy()
     table = per_class(labels, probabilities, test.groups)
-    confused = confused_classes(labels, probabilities)
-    metrics = rounded(_metrics(dataset, metadata, probabilities, confidence, table))
+    confused = confused_classes(labels, probabilities, dataset.varieties)
+    metrics = _metrics(dataset, metadata, probabilities, confidence, table).to_json()
     folder = PLOTS / dataset_name / recipe_name
     write_tables(folder, dataset, probabilities, table, confused)
     history = read_history(model_folder(dataset_name, recipe_name) / "history.csv")
+    write_curves(folder, history)
     draw_figures(
         folder, dataset, metadata, history, probabilities, confidence.calibrated(probabilities), table
     )
     # Written last: a metrics file marks the evaluation as complete.
     write_text(metrics_path(dataset_name, recipe_name), json.dumps(metrics, indent=2) + "\n")
-    return _summary(f"{dataset_name} / {recipe_name}", metrics, confused, dataset.varieties)
+    return _summary(f"{dataset_name} / {recipe_name}", Metrics.from_json(metrics), confused)
 
 
 def _metrics(
     dataset: Dataset,
-    metadata: dict[str, Any],
-    probabilities: np.ndarray,
+    metadata: ModelMetadata,
+    probabilities: Array,
     confidence: Confidence,
-    table: list[dict[str, Any]],
-) -> dict[str, Any]:
-    """The content of the metrics file. Intervals are lists, which DVC leaves out of its tables."""
+    table: Sequence[ClassScores],
+) -> Metrics:
     test = dataset.splits["test"]
     labels, bootstrap = test.labels.numpy(), GroupBootstrap(test.groups)
     rank = ranks(labels, probabilities)
-    hits = {f"top{k}": rank < k for k in TOP}
+    hits = {k: rank < k for k in TOP}
+    top = {k: float(values.mean()) for k, values in hits.items()}
     species, species_probabilities = by_species(labels, probabilities, dataset.varieties, dataset.species)
-    hits["species_top1"] = ranks(species, species_probabilities) < 1
-    forest_hits = ranks(labels, forest(dataset, metadata["seed"])) < 1
-    over_forest = bootstrap.means(hits["top1"]) - bootstrap.means(forest_hits)
-    shares = {key: float(values.mean()) for key, values in hits.items()}
+    species_hits = ranks(species, species_probabilities) < 1
+    forest_hits = ranks(labels, forest(dataset, metadata.seed)) < 1
+    forest_top1 = float(forest_hits.mean())
+    macro_scores, macro_ends = macro(table), macro_intervals(labels, probabilities, bootstrap)
+    return Metrics(
+        dataset=EvaluatedSplit(dataset.name, dataset.version, test.name),
+        model=_facts(metadata),
+        top1=top[1],
+        top3=top[3],
+        top5=top[5],
+        macro_precision=macro_scores.precision,
+        macro_recall=macro_scores.recall,
+        macro_f1=macro_scores.f1,
+        species_top1=float(species_hits.mean()),
+        test_images=len(test),
+        test_groups=len(set(test.groups)),
+        classes=len(dataset.varieties),
+        species=species_probabilities.shape[1],
+        calibration=_calibration(labels, probabilities, confidence),
+        confidence=_acceptance(confidence, probabilities, hits[1]),
+        baselines=Baselines(
+            majority=majority(dataset),
+            forest=forest_top1,
+            over_forest=top[1] - forest_top1,
+            below_forest=top[1] < forest_top1,
+        ),
+        intervals=Intervals(
+            top1=bootstrap.mean(hits[1]),
+            top3=bootstrap.mean(hits[3]),
+            top5=bootstrap.mean(hits[5]),
+            species_top1=bootstrap.mean(species_hits),
+            macro_precision=macro_ends.precision,
+            macro_recall=macro_ends.recall,
+            macro_f1=macro_ends.f1,
+            forest=bootstrap.mean(forest_hits),
+            over_forest=interval(bootstrap.means(hits[1]) - bootstrap.means(forest_hits)),
+        ),
+        blind_spots=tuple(dataset.varieties[label] for label in blind_spots(table)),
+    )
+
+
+def _facts(metadata: ModelMetadata) -> ModelFacts:
+    with_colours = " and a colour expert" if metadata.settings.colour_bins else ""
+    return ModelFacts(
+        network=metadata.network + with_colours,
+        weights=metadata.settings.weights,
+        image_size=metadata.image_size,
+        parameters=metadata.parameters,
+    )
+
+
+def _calibration(labels: Ints, probabilities: Array, confidence: Confidence) -> CalibrationScores:
     calibrated = confidence.calibrated(probabilities)
-    accepted = confidence.is_accepted(calibrated)
-    with_colours = " and a colour expert" if metadata["settings"]["colour_bins"] else ""
-    return {
-        "dataset": {"name": dataset.name, "version": dataset.version, "split": "test"},
-        "model": {
-            "network": metadata["network"] + with_colours,
-            "weights": metadata["settings"]["weights"],
-            "image_size": metadata["image_size"],
-            "parameters": metadata["parameters"],
-        },
-        **{f"top{k}": shares[f"top{k}"] for k in TOP},
-        **macro(table),
-        "species_top1": shares["species_top1"],
-        "test_images": len(test),
-        "test_groups": len(set(test.groups)),
-        "classes": len(dataset.varieties),
-        "species": species_probabilities.shape[1],
-        "calibration": {
-            "temperature": confidence.temperature,
-            "ece": calibration_error(labels, calibrated),
-            "ece_before": calibration_error(labels, probabilities),
-            "nll": log_loss(labels, calibrated),
-            "nll_before": log_loss(labels, probabilities),
-            "brier": brier(labels, calibrated),
-            "brier_before": brier(labels, probabilities),
-        },
-        "confidence": {
-            "threshold": confidence.threshold,
-            "accepted": float(accepted.mean()),
-            "accuracy_of_accepted": float(hits["top1"][accepted].mean()) if accepted.any() else None,
-        },
-        "baselines": {
-            "majority": majority(dataset),
-            "forest": float(forest_hits.mean()),
-            "over_forest": shares["top1"] - float(forest_hits.mean()),
-            "below_forest": shares["top1"] < float(forest_hits.mean()),
-        },
-        "intervals": {
-            **{key: bootstrap.mean(values) for key, values in hits.items()},
-            **macro_intervals(labels, probabilities, bootstrap),
-            "forest": bootstrap.mean(forest_hits),
-            "over_forest": interval(over_forest),
-        },
-        "blind_spots": [dataset.varieties[label] for label in blind_spots(table)],
-    }
+    return CalibrationScores(
+        temperature=confidence.temperature,
+        ece=calibration_error(labels, calibrated),
+        ece_before=calibration_error(labels, probabilities),
+        nll=log_loss(labels, calibrated),
+        nll_before=log_loss(labels, probabilities),
+        brier=brier(labels, calibrated),
+        brier_before=brier(labels, probabilities),
+    )
 
 
-def _summary(
-    title: str, metrics: dict[str, Any], confused: list[dict[str, Any]], varieties: list[str]
-) -> list[str]:
+def _acceptance(confidence: Confidence, probabilities: Array, correct: Bools) -> Acceptance:
+    accepted = confidence.is_accepted(confidence.calibrated(probabilities))
+    return Acceptance(
+        threshold=confidence.threshold,
+        accepted=float(accepted.mean()),
+        accuracy_of_accepted=float(correct[accepted].mean()) if accepted.any() else None,
+    )
+
+
+def _summary(title: str, metrics: Metrics, confused: Sequence[ConfusedClass]) -> list[str]:
     """Summary lines; the first one has top-1, -3 and -5."""
-    intervals, calibration, baselines = metrics["intervals"], metrics["calibration"], metrics["baselines"]
-    scores = ", ".join(f"top-{k} {metrics[f'top{k}']:.3f} {_range(intervals[f'top{k}'])}" for k in TOP)
+    calibration = metrics.calibration
+    scores = ", ".join(f"top-{k} {estimate}" for k, estimate in metrics.top.items())
     lines = [
         f"{title}: {scores}",
-        f"on the test split of {metrics['dataset']['name']}, version {metrics['dataset']['version']}: "
-        f"{metrics['test_images']} images of {metrics['test_groups']} groups, {metrics['classes']} classes; "
+        f"on the test split of {metrics.dataset.name}, version {metrics.dataset.version}: "
+        f"{metrics.test_images} images of {metrics.test_groups} groups, {metrics.classes} classes; "
         "[95 % intervals, bootstrap by group]",
-        f"{metrics['species']} species: top-1 {metrics['species_top1']:.3f} "
-        f"{_range(intervals['species_top1'])}; macro F1 {metrics['macro_f1']:.3f} "
-        f"{_range(intervals['macro_f1'])}",
-        f"calibration error {calibration['ece_before']:.3f}, {calibration['ece']:.3f} "
-        f"with temperature {calibration['temperature']:.2f}",
-        f"baselines: majority {baselines['majority']:.3f}, "
-        f"random forest {baselines['forest']:.3f} {_range(intervals['forest'])}",
+        f"{metrics.species} species: top-1 {metrics.top1_of_species}; macro F1 {metrics.f1}",
+        f"calibration error {calibration.ece_before:.3f}, {calibration.ece:.3f} "
+        f"with temperature {calibration.temperature:.2f}",
+        f"baselines: majority {metrics.baselines.majority:.3f}, random forest {metrics.forest}",
     ]
-    if baselines["below_forest"]:
+    if metrics.baselines.below_forest:
         lines.append(
-            f"warning: below the random-forest baseline on colour and texture, by "
-            f"{-baselines['over_forest']:.3f} {_range([-end for end in reversed(intervals['over_forest'])])}"
+            f"warning: below the random-forest baseline on colour and texture, by {metrics.under_forest}"
         )
-    if metrics["blind_spots"]:
-        lines.append(f"blind spots, fewer than 20 % recognised: {', '.join(metrics['blind_spots'])}")
-    for row in confused[:3]:
-        confused_with = f"{varieties[row['first']]} ({row['first_share']:.0%})"
-        if row["second"] is not None:
-            confused_with += f" and {varieties[row['second']]} ({row['second_share']:.0%})"
-        lines.append(
-            f"{varieties[row['variety']]}: {row['wrong']:.0%} of {row['images']} "
-            f"confused with {confused_with}"
-        )
-    return lines
+    if metrics.blind_spots:
+        lines.append(f"blind spots, fewer than 20 % recognised: {', '.join(metrics.blind_spots)}")
+    return lines + [_confused_line(row) for row in confused[:3]]
 
 
-def _range(ends: Sequence[float]) -> str:
-    return f"[{ends[0]:.3f}, {ends[1]:.3f}]"
+def _confused_line(row: ConfusedClass) -> str:
+    confused_with = f"{row.first} ({row.first_share:.0%})"
+    if row.second is not None:
+        confused_with += f" and {row.second} ({row.second_share:.0%})"
+    return f"{row.variety}: {row.wrong:.0%} of {row.images} confused with {confused_with}"

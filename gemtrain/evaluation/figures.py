@@ -1,23 +1,20 @@
 """Figures of one model, written to files."""
 
-import warnings
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
-import matplotlib
 import numpy as np
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from gemkit.arrays import Array, Ints
 from gemkit.stats.calibration import calibration_error, reliability
-from gemkit.tables import replaced
+from gemtrain.evaluation.drawing import BLUE, GREY, ORANGE, plain, save, words
 from gemtrain.evaluation.metrics import confusion, similar_together
-
-matplotlib.use("Agg")
-
-GREY, BLUE, ORANGE = "#8a8f98", "#1565c0", "#c26a35"
+from gemtrain.evaluation.records import ClassScores
+from gemtrain.model_metadata import EpochResult
 
 #: With more classes than this, the cells of a confusion matrix are too small for numbers.
 _MAX_NUMBERED = 30
@@ -25,25 +22,25 @@ _MAX_NUMBERED = 30
 #: Number of best, and of worst, classes in the figure of extremes.
 _EXTREMES = 10
 
-#: The longest class name, in characters.
-_MAX_NAME = 32
 
-
-def draw_curves(path: Path, history: list[dict[str, float]], best_epoch: int, title: str) -> None:
+def draw_curves(path: Path, history: Sequence[EpochResult], best_epoch: int, title: str) -> None:
     """Accuracy and loss over the epochs; dashed at the start of a stage, with a dot at the selected epoch."""
     figure = Figure(figsize=(9, 3.6), layout="constrained")
-    epochs = [row["epoch"] for row in history]
-    best = history[best_epoch - 1]
-    for axes, quantity in zip(figure.subplots(1, 2), ("accuracy", "loss"), strict=True):
-        axes.plot(epochs, [row[f"train_{quantity}"] for row in history], color=GREY, label="training")
-        axes.plot(epochs, [row[f"validation_{quantity}"] for row in history], color=BLUE, label="validation")
-        axes.plot(best["epoch"], best[f"validation_{quantity}"], "o", color=BLUE, label="selected epoch")
+    epochs = [row.epoch for row in history]
+    panels = (
+        ("accuracy", [row.train_accuracy for row in history], [row.validation_accuracy for row in history]),
+        ("loss", [row.train_loss for row in history], [row.validation_loss for row in history]),
+    )
+    for axes, (quantity, train, validation) in zip(figure.subplots(1, 2), panels, strict=True):
+        axes.plot(epochs, train, color=GREY, label="training")
+        axes.plot(epochs, validation, color=BLUE, label="validation")
+        axes.plot(best_epoch, validation[best_epoch - 1], "o", color=BLUE, label="selected epoch")
         for before, after in pairwise(history):
-            if before["stage"] != after["stage"]:
-                change = (before["epoch"] + after["epoch"]) / 2
+            if before.stage != after.stage:
+                change = (before.epoch + after.epoch) / 2
                 axes.axvline(change, color="black", linestyle="--", linewidth=0.8)
                 axes.annotate(
-                    f" stage {after['stage']:.0f} ",
+                    f" stage {after.stage} ",
                     (change, 0.02),
                     xycoords=("data", "axes fraction"),
                     horizontalalignment="right" if change > len(history) / 2 else "left",
@@ -61,9 +58,7 @@ def draw_curves(path: Path, history: list[dict[str, float]], best_epoch: int, ti
     save(figure, path)
 
 
-def draw_confusion(
-    path: Path, labels: np.ndarray, predicted: np.ndarray, varieties: list[str], title: str
-) -> None:
+def draw_confusion(path: Path, labels: Ints, predicted: Ints, varieties: list[str], title: str) -> None:
     """Confusion matrix, as shares of each true class (row), with classes that are confused side by side.
 
     Colours follow the square root, so that a confusion of a few per cent is visible.
@@ -99,12 +94,12 @@ def draw_confusion(
     save(figure, path)
 
 
-def draw_extremes(path: Path, table: list[dict[str, Any]], varieties: list[str], title: str) -> None:
+def draw_extremes(path: Path, table: Sequence[ClassScores], varieties: list[str], title: str) -> None:
     """The ten classes of highest and the ten of lowest accuracy; of fewer than twenty classes, half each.
 
     A line is the 95 % interval of `per_class`, a diamond the precision.
     """
-    order = sorted(range(len(table)), key=lambda label: (-table[label]["recall"], varieties[label]))
+    order = sorted(range(len(table)), key=lambda label: (-table[label].recall, varieties[label]))
     most = min(_EXTREMES, (len(order) + 1) // 2)
     least = min(_EXTREMES, len(order) - most)
     figure = Figure(figsize=(11, 1.6 + 0.3 * most), layout="constrained")
@@ -112,13 +107,13 @@ def draw_extremes(path: Path, table: list[dict[str, Any]], varieties: list[str],
     for axes, (end, chosen) in zip(figure.subplots(1, 2), halves, strict=True):
         for place, label in enumerate(chosen):
             row = table[label]
-            axes.plot([row["recall_low"], row["recall_high"]], [place, place], color=BLUE, alpha=0.45)
-            axes.plot(row["recall"], place, "o", color=BLUE, label="" if place else "accuracy (recall)")
+            axes.plot([row.recall_low, row.recall_high], [place, place], color=BLUE, alpha=0.45)
+            axes.plot(row.recall, place, "o", color=BLUE, label="" if place else "accuracy (recall)")
             axes.plot(
-                row["precision"], place, "D", color=ORANGE, markersize=5, markerfacecolor="none",
+                row.precision, place, "D", color=ORANGE, markersize=5, markerfacecolor="none",
                 label="" if place else "precision",
             )  # fmt: skip
-        names = [f"{words(varieties[label])} ({table[label]['images']})" for label in chosen]
+        names = [f"{words(varieties[label])} ({table[label].images})" for label in chosen]
         axes.set_yticks(range(len(chosen)), names)
         axes.set_ylim(most - 0.5, -0.5)
         axes.set_xlim(-0.02, 1.02)
@@ -132,9 +127,7 @@ def draw_extremes(path: Path, table: list[dict[str, Any]], varieties: list[str],
     save(figure, path)
 
 
-def draw_reliability(
-    path: Path, labels: np.ndarray, before: np.ndarray, after: np.ndarray, title: str
-) -> None:
+def draw_reliability(path: Path, labels: Ints, before: Array, after: Array, title: str) -> None:
     """Accuracy against confidence in bins of equally many images, before and after the temperature."""
     figure = Figure(figsize=(5.2, 5.7), layout="constrained")
     axes = figure.subplots()
@@ -155,24 +148,3 @@ def draw_reliability(
     figure.legend(loc="outside lower center", frameon=False, fontsize=9)
     axes.set_title(plain(f"{title}, {len(bins)} bins of {len(labels)} test images"), fontsize=10)
     save(figure, path)
-
-
-def plain(text: str) -> str:
-    """Text that is drawn literally: a pair of dollar signs would be read as a formula."""
-    return text.replace("$", r"\$")
-
-
-def words(name: str, longest: int = _MAX_NAME) -> str:
-    """The name of a class as words for a figure, truncated if it is too long."""
-    readable = name.replace("_", " ")
-    return plain(readable if len(readable) <= longest else readable[: longest - 1] + "…")
-
-
-def save(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG or JPEG, by the path's suffix."""
-    with replaced(path) as temporary, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        if path.suffix == ".jpg":
-            figure.savefig(temporary, format="jpeg", dpi=110, pil_kwargs={"quality": 88})
-        else:
-            figure.savefig(temporary, format="png", dpi=110, metadata={"Software": None})

@@ -7,8 +7,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from gemkit.arrays import Array, Bytes
 from gemtrain.data.dataset import Split
-from gemtrain.evaluation.figures import plain, save, words
+from gemtrain.evaluation.drawing import plain, save, words
 
 _SIDE = 4
 #: The spacing of images, in image sides: up to three lines of caption fit between rows.
@@ -18,7 +19,7 @@ _RIGHT, _WRONG = "#1f6f43", "#a3341a"
 
 
 def draw_galleries(
-    folder: Path, test: Split, images: Tensor, probabilities: np.ndarray, varieties: list[str], title: str
+    folder: Path, test: Split, images: Tensor, probabilities: Array, varieties: list[str], title: str
 ) -> None:
     """Write misclassified.jpg, correct.jpg and random.jpg: up to 16 test images each, 4 × 4.
 
@@ -48,7 +49,7 @@ def draw_galleries(
         _draw(folder / f"{name}.jpg", images[rows].numpy(), captions, colours, heading)
 
 
-def _draw(path: Path, images: np.ndarray, captions: list[str], colours: list[str], heading: str) -> None:
+def _draw(path: Path, images: Bytes, captions: list[str], colours: list[str], heading: str) -> None:
     """Images [N, H, W, 3] in rows of four, all on one axes object whose unit is the side of an image."""
     lines = max(1, -(-len(images) // _SIDE))
     figure = Figure(figsize=(7, 0.3 + 7 / (_SIDE * _ACROSS) * _DOWN * lines))

@@ -1,11 +1,13 @@
 """Metrics of a classifier from labels [N] int64 and probabilities [N, classes]. Shares from 0 to 1."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
+from gemkit.arrays import Array, Ints
 from gemkit.stats.confidence_intervals import GroupBootstrap, Interval, interval, wilson
+from gemtrain.evaluation.records import ClassScores, ConfusedClass
 
 TOP = (1, 3, 5)
 
@@ -13,14 +15,31 @@ TOP = (1, 3, 5)
 _BLIND = 0.2
 
 
-def ranks(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+class Macro(NamedTuple):
+    """Means over the classes, with equal weight for every class."""
+
+    precision: float
+    recall: float
+    f1: float
+
+
+class MacroIntervals(NamedTuple):
+    """The 95 % intervals of `Macro`."""
+
+    precision: Interval
+    recall: Interval
+    f1: Interval
+
+
+def ranks(labels: Ints, probabilities: Array) -> Ints:
     """How many classes rank above the label, [N]: 0 if it is predicted; the lower of equals is first."""
     own = probabilities[np.arange(len(labels)), labels][:, None]
     before = np.arange(probabilities.shape[1]) < labels[:, None]
-    return ((probabilities > own) | ((probabilities == own) & before)).sum(axis=1)
+    rank: Ints = ((probabilities > own) | ((probabilities == own) & before)).sum(axis=1)
+    return rank
 
 
-def per_class(labels: np.ndarray, probabilities: np.ndarray, groups: Sequence[str]) -> list[dict[str, Any]]:
+def per_class(labels: Ints, probabilities: Array, groups: Sequence[str]) -> list[ClassScores]:
     """Images, groups, precision, recall with its 95 % interval (`wilson`) and F1, in order of label.
 
     The recall of a class is its accuracy. 0 if nothing was predicted.
@@ -34,52 +53,55 @@ def per_class(labels: np.ndarray, probabilities: np.ndarray, groups: Sequence[st
         recall = correct / images if images else 0.0
         low, high = wilson(recall, sizes)
         rows.append(
-            {
-                "images": images,
-                "groups": len(sizes),
-                "precision": correct / predictions if predictions else 0.0,
-                "recall": recall,
-                "recall_low": low,
-                "recall_high": high,
-                "f1": 2 * correct / (images + predictions) if images + predictions else 0.0,
-            }
+            ClassScores(
+                images=images,
+                groups=len(sizes),
+                precision=correct / predictions if predictions else 0.0,
+                recall=recall,
+                recall_low=low,
+                recall_high=high,
+                f1=2 * correct / (images + predictions) if images + predictions else 0.0,
+            )
         )
     return rows
 
 
-def macro(table: list[dict[str, Any]]) -> dict[str, float]:
-    """Means over the classes of `per_class`, with equal weight for every class."""
-    return {
-        f"macro_{key}": float(np.mean([row[key] for row in table])) for key in ("precision", "recall", "f1")
-    }
+def macro(table: Sequence[ClassScores]) -> Macro:
+    """Means over the classes of `per_class`."""
+    return Macro(
+        precision=float(np.mean([row.precision for row in table])),
+        recall=float(np.mean([row.recall for row in table])),
+        f1=float(np.mean([row.f1 for row in table])),
+    )
 
 
-def macro_intervals(
-    labels: np.ndarray, probabilities: np.ndarray, bootstrap: GroupBootstrap
-) -> dict[str, Interval]:
+def macro_intervals(labels: Ints, probabilities: Array, bootstrap: GroupBootstrap) -> MacroIntervals:
     """The intervals of `macro`; a draw without images of a class averages over the others."""
     known = np.eye(probabilities.shape[1], dtype=np.float32)
     actual, predicted = known[labels], known[probabilities.argmax(1)]
     images, predictions = bootstrap.sums(actual), bootstrap.sums(predicted)
     correct = bootstrap.sums(actual * predicted)
     there = images > 0
-    scores = {
-        "macro_precision": correct / np.maximum(predictions, 1),
-        "macro_recall": correct / np.maximum(images, 1),
-        "macro_f1": 2 * correct / np.maximum(images + predictions, 1),
-    }
-    return {key: interval((values * there).sum(1) / there.sum(1)) for key, values in scores.items()}
+
+    def over_classes(values: Array) -> Interval:
+        return interval((values * there).sum(1) / there.sum(1))
+
+    return MacroIntervals(
+        precision=over_classes(correct / np.maximum(predictions, 1)),
+        recall=over_classes(correct / np.maximum(images, 1)),
+        f1=over_classes(2 * correct / np.maximum(images + predictions, 1)),
+    )
 
 
-def blind_spots(table: list[dict[str, Any]]) -> list[int]:
+def blind_spots(table: Sequence[ClassScores]) -> list[int]:
     """The labels of `per_class` with a recall below 0.2, worst first."""
-    blind = [label for label, row in enumerate(table) if row["images"] and row["recall"] < _BLIND]
-    return sorted(blind, key=lambda label: table[label]["recall"])
+    blind = [label for label, row in enumerate(table) if row.images and row.recall < _BLIND]
+    return sorted(blind, key=lambda label: table[label].recall)
 
 
 def by_species(
-    labels: np.ndarray, probabilities: np.ndarray, varieties: list[str], species: list[str | None]
-) -> tuple[np.ndarray, np.ndarray]:
+    labels: Ints, probabilities: Array, varieties: Sequence[str], species: Sequence[str | None]
+) -> tuple[Ints, Array]:
     """Labels [N] and probabilities [N, species] of mineral species, each the sum of its varieties.
 
     A variety whose species is open (None) is its own species. Species are in order of name.
@@ -89,41 +111,39 @@ def by_species(
     return index[labels], probabilities @ np.eye(len(names))[index]
 
 
-def confused_classes(labels: np.ndarray, probabilities: np.ndarray, most: int = 10) -> list[dict[str, Any]]:
-    """The classes most often confused, worst first, and the two that they are most often confused with.
-
-    `wrong` and the shares of `first` and `second` are of the class's images; classes are labels. A class
-    without a mistake is left out; `second` is None if all mistakes are for one class.
-    """
+def confused_classes(
+    labels: Ints, probabilities: Array, varieties: Sequence[str], most: int = 10
+) -> list[ConfusedClass]:
+    """The classes most often confused, worst first; a class without a mistake is left out."""
     predicted = probabilities.argmax(1)
-    rows: list[dict[str, Any]] = []
+    rows: list[ConfusedClass] = []
     for label in np.unique(labels):
-        taken = np.bincount(predicted[labels == label], minlength=probabilities.shape[1])
+        taken = np.bincount(predicted[labels == label], minlength=len(varieties))
         images = int(taken.sum())
         taken[label] = 0
         if not taken.any():
             continue
         first, second = (int(other) for other in np.argsort(-taken, kind="stable")[:2])
         rows.append(
-            {
-                "variety": int(label),
-                "images": images,
-                "wrong": int(taken.sum()) / images,
-                "first": first,
-                "first_share": int(taken[first]) / images,
-                "second": second if taken[second] else None,
-                "second_share": int(taken[second]) / images if taken[second] else None,
-            }
+            ConfusedClass(
+                variety=varieties[label],
+                images=images,
+                wrong=int(taken.sum()) / images,
+                first=varieties[first],
+                first_share=int(taken[first]) / images,
+                second=varieties[second] if taken[second] else None,
+                second_share=int(taken[second]) / images if taken[second] else None,
+            )
         )
-    return sorted(rows, key=lambda row: (-row["wrong"], row["variety"]))[:most]
+    return sorted(rows, key=lambda row: -row.wrong)[:most]  # of equals, the lower label is first
 
 
-def confusion(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
+def confusion(labels: Ints, predicted: Ints, classes: int) -> Ints:
     """How many images of each class (row) were predicted as each class (column), [classes, classes]."""
     return np.bincount(labels * classes + predicted, minlength=classes**2).reshape(classes, classes)
 
 
-def similar_together(matrix: np.ndarray) -> np.ndarray:
+def similar_together(matrix: Ints) -> Ints:
     """An order of the classes of a confusion matrix that places classes confused with each other side by
     side.
 
@@ -136,4 +156,5 @@ def similar_together(matrix: np.ndarray) -> np.ndarray:
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     distance = np.clip(1 - (shares + shares.T) / 2, 0, 1)
     np.fill_diagonal(distance, 0)
-    return leaves_list(linkage(squareform(distance), "average", optimal_ordering=True))
+    order: Ints = leaves_list(linkage(squareform(distance), "average", optimal_ordering=True))
+    return order

@@ -1,32 +1,31 @@
-"""Write the files of an evaluation: metrics, tables and figures."""
+"""Write the files of an evaluation next to its metrics: predictions, tables and figures."""
 
-import csv
-import io
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
-from gemkit.tables import write_text
-from gemtrain.data.dataset import Dataset
-
-METRICS = Path("metrics")
-PLOTS = Path("plots")
-
-
-def metrics_path(dataset: str, recipe: str) -> Path:
-    """The metrics file of a dataset and a recipe."""
-    return METRICS / dataset / f"{recipe}.json"
+from gemkit.arrays import Array
+from gemkit.tables import write_table
+from gemtrain.data.dataset import Dataset, Split
+from gemtrain.evaluation.csv_records import write_records
+from gemtrain.evaluation.paths import CONFUSED, CONFUSION, CURVES, PER_CLASS
+from gemtrain.evaluation.records import ClassRow, ClassScores, ConfusedClass, CurvePoint, PredictedClass
+from gemtrain.model_metadata import EpochResult, ModelMetadata
+from gemtrain.scoring.model_outputs import Outputs
+from gemtrain.tables import PREDICTIONS
 
 
 def draw_figures(
     folder: Path,
     dataset: Dataset,
-    metadata: dict[str, Any],
-    history: list[dict[str, float]],
-    probabilities: np.ndarray,
-    calibrated: np.ndarray,
-    table: list[dict[str, Any]],
+    metadata: ModelMetadata,
+    history: Sequence[EpochResult],
+    probabilities: Array,
+    calibrated: Array,
+    table: Sequence[ClassScores],
 ) -> None:
     """Draw a model's training curves, confusion matrix, best and worst classes, reliability and galleries.
 
@@ -37,84 +36,90 @@ def draw_figures(
 
     test, title = dataset.splits["test"], f"{dataset.name} / {folder.name}"
     labels = test.labels.numpy()
-    _write_curves(folder, history)
-    figures.draw_curves(folder / "curves.png", history, metadata["best_epoch"], title)
+    figures.draw_curves(folder / "curves.png", history, metadata.best_epoch, title)
     figures.draw_confusion(
         folder / "confusion.png", labels, probabilities.argmax(1), dataset.varieties, title
     )
     figures.draw_extremes(folder / "classes.png", table, dataset.varieties, title)
     figures.draw_reliability(folder / "reliability.png", labels, probabilities, calibrated, title)
-    images = test.pixels(metadata["image_size"])
+    images = test.pixels(metadata.image_size)
     gallery.draw_galleries(folder, test, images, calibrated, dataset.varieties, title)
 
 
-def _write_curves(folder: Path, history: list[dict[str, float]]) -> None:
-    write_csv(
-        folder / "curves.csv",
-        [
-            {
-                "epoch": int(row["epoch"]),
-                "stage": int(row["stage"]),
-                "accuracy": row["validation_accuracy"],
-                "loss": row["validation_loss"],
-                "train_accuracy": row["train_accuracy"],
-                "train_loss": row["train_loss"],
-            }
-            for row in history
-        ],
-    )
+def write_curves(folder: Path, history: Sequence[EpochResult]) -> None:
+    """Write curves.csv from the history of a training."""
+    points = [
+        CurvePoint(
+            epoch=row.epoch,
+            stage=row.stage,
+            accuracy=row.validation_accuracy,
+            loss=row.validation_loss,
+            train_accuracy=row.train_accuracy,
+            train_loss=row.train_loss,
+        )
+        for row in history
+    ]
+    write_records(folder / CURVES, CurvePoint, points)
 
 
 def write_tables(
     folder: Path,
     dataset: Dataset,
-    probabilities: np.ndarray,
-    table: list[dict[str, Any]],
-    confused: list[dict[str, Any]],
+    probabilities: Array,
+    table: Sequence[ClassScores],
+    confused: Sequence[ConfusedClass],
 ) -> None:
-    """Write confusion.csv, per_class.csv and confused.csv of the test images, with classes by name.
+    """Write confusion.csv, per_class.csv and confused.csv of the test images.
 
     `probabilities` are [N, classes], `table` is `per_class`, `confused` is `confused_classes`.
     """
-    train, varieties = dataset.splits["train"], dataset.varieties
+    varieties = dataset.varieties
     labels = dataset.splits["test"].labels.tolist()
-    pairs = zip(labels, probabilities.argmax(1).tolist(), strict=True)
-    write_csv(
-        folder / "confusion.csv",
-        [{"actual": varieties[actual], "predicted": varieties[predicted]} for actual, predicted in pairs],
-    )
-    sources = np.bincount(train.labels[train.one_row_per_source()].numpy(), minlength=len(varieties))
-    write_csv(
-        folder / "per_class.csv",
-        [
-            {"variety": variety, "species": species, "training_photos": int(seen), **row}
-            for variety, species, seen, row in zip(varieties, dataset.species, sources, table, strict=True)
-        ],
-    )
-    named = [
-        {
-            key: varieties[value] if key in ("variety", "first", "second") and value is not None else value
-            for key, value in row.items()
-        }
-        for row in confused
+    predicted = [
+        PredictedClass(varieties[actual], varieties[predicted])
+        for actual, predicted in zip(labels, probabilities.argmax(1).tolist(), strict=True)
     ]
-    columns = ["variety", "images", "wrong", "first", "first_share", "second", "second_share"]
-    write_csv(folder / "confused.csv", named, columns)
+    write_records(folder / CONFUSION, PredictedClass, predicted)
+    write_records(folder / PER_CLASS, ClassRow, class_rows(dataset, table))
+    write_records(folder / CONFUSED, ConfusedClass, confused)
 
 
-def write_csv(path: Path, rows: list[dict[str, Any]], columns: list[str] | None = None) -> None:
-    """Write rows as CSV, numbers with four decimals, None as an empty cell."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns or list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rounded(rows))
-    write_text(path, text.getvalue())
+def class_rows(dataset: Dataset, table: Sequence[ClassScores]) -> list[ClassRow]:
+    """The rows of `per_class` with the names of the classes and their source images in training."""
+    train = dataset.splits["train"]
+    sources = np.bincount(
+        train.labels[train.one_row_per_source()].numpy(), minlength=len(dataset.varieties)
+    ).tolist()
+    return [
+        ClassRow(variety, species, count, **asdict(scores))
+        for variety, species, count, scores in zip(
+            dataset.varieties, dataset.species, sources, table, strict=True
+        )
+    ]
 
 
-def rounded(value: Any) -> Any:
-    """A value with all floats inside its lists and mappings rounded to four decimals."""
-    if isinstance(value, dict):
-        return {key: rounded(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [rounded(inner) for inner in value]
-    return round(value, 4) if isinstance(value, float) else value
+def write_predictions(path: Path, splits: Sequence[tuple[Split, Outputs]]) -> None:
+    """Write the outputs of a model for splits."""
+    tables = [
+        pa.table(
+            {
+                "sha256": split.sha256s,
+                "group_id": split.groups,
+                "split": [split.name] * len(split),
+                "label": split.labels.numpy(),
+                "variety": split.varieties,
+                "species": split.species,
+                "probabilities": _lists(outputs.probabilities),
+                "embedding": _lists(outputs.embeddings),
+            },
+            schema=PREDICTIONS,
+        )
+        for split, outputs in splits
+    ]
+    write_table(path, pa.concat_tables(tables).sort_by("sha256"))
+
+
+def _lists(values: Array) -> pa.Array:
+    count, width = values.shape
+    offsets = np.arange(0, count * width + 1, width, dtype=np.int32)
+    return pa.ListArray.from_arrays(offsets, np.ascontiguousarray(values).reshape(-1))

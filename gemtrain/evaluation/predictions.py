@@ -1,18 +1,14 @@
-"""A model's predictions for the images that it was not trained on, in memory and on disk."""
+"""Read a model's predictions for the images that it was not trained on."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
-import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 
+from gemkit.arrays import Array, Ints
 from gemkit.errors import UserError
-from gemkit.tables import read_table, write_table
-from gemtrain.data.dataset import Split
+from gemkit.tables import read_table
+from gemtrain.evaluation.paths import predictions_path
 from gemtrain.tables import PREDICTIONS
-
-PREDICTIONS_FOLDER = Path("data/predictions")
 
 
 @dataclass(frozen=True)
@@ -24,36 +20,10 @@ class Predictions:
 
     sha256s: list[str]
     groups: list[str]
-    labels: np.ndarray
-    probabilities: np.ndarray
+    labels: Ints
+    probabilities: Array
     varieties: list[str]
     species: list[str | None]
-
-
-def predictions_path(dataset: str, recipe: str) -> Path:
-    """The file of the predictions of a dataset's model of a recipe."""
-    return PREDICTIONS_FOLDER / dataset / f"{recipe}.parquet"
-
-
-def write_predictions(path: Path, splits: list[tuple[Split, np.ndarray, np.ndarray]]) -> None:
-    """Write the probabilities and embeddings of splits."""
-    tables = [
-        pa.table(
-            {
-                "sha256": split.sha256s,
-                "group_id": split.groups,
-                "split": [split.name] * len(split),
-                "label": split.labels.numpy(),
-                "variety": split.varieties,
-                "species": split.species,
-                "probabilities": _lists(probabilities),
-                "embedding": _lists(embeddings),
-            },
-            schema=PREDICTIONS,
-        )
-        for split, probabilities, embeddings in splits
-    ]
-    write_table(path, pa.concat_tables(tables).sort_by("sha256"))
 
 
 def read_predictions(dataset: str, recipe: str) -> Predictions:
@@ -84,9 +54,3 @@ def read_predictions(dataset: str, recipe: str) -> Predictions:
         varieties=[table["variety"][first[label]].as_py() for label in range(classes)],
         species=[table["species"][first[label]].as_py() for label in range(classes)],
     )
-
-
-def _lists(values: np.ndarray) -> pa.Array:
-    count, width = values.shape
-    offsets = np.arange(0, count * width + 1, width, dtype=np.int32)
-    return pa.ListArray.from_arrays(offsets, np.ascontiguousarray(values).reshape(-1))

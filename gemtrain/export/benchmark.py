@@ -4,29 +4,18 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from gemkit.arrays import Array
 from gemkit.stats.calibration import calibration_error
-from gemkit.stats.confidence_intervals import GroupBootstrap, Interval, wilson
+from gemkit.stats.confidence_intervals import Estimate, GroupBootstrap, wilson
 from gemtrain.data.dataset import Split
 from gemtrain.export.latency import median_milliseconds
 from gemtrain.export.onnx_graph import INPUT, Calibrated, open_session
 
 PYTORCH = "PyTorch"
-
-
-class Share(NamedTuple):
-    """A share, or a difference of shares, with its 95 % interval."""
-
-    value: float
-    interval: Interval
-
-    def __str__(self) -> str:
-        return f"{self.value:.3f} [{self.interval.low:.3f}, {self.interval.high:.3f}]"
 
 
 @dataclass(frozen=True)
@@ -40,9 +29,9 @@ class Measured:
 
     name: str
     bytes: int | None
-    top1: Share
-    agreement: Share
-    loss: Share
+    top1: Estimate
+    agreement: Estimate
+    loss: Estimate
     calibration_error: float
     milliseconds: dict[int, float]
 
@@ -50,7 +39,7 @@ class Measured:
 def measure(
     test: Split,
     contents: Mapping[str, bytes],
-    probabilities: Mapping[str, np.ndarray],
+    probabilities: Mapping[str, Array],
     calibrated: Calibrated,
     image: Tensor,
 ) -> list[Measured]:
@@ -71,10 +60,10 @@ def measure(
             Measured(
                 name,
                 len(contents[name]) if name in contents else None,
-                Share(float(correct.mean()), bootstrap.mean(correct)),
+                Estimate(float(correct.mean()), bootstrap.mean(correct)),
                 # Wilson's interval has a positive width even if all images agree.
-                Share(float(same.mean()), wilson(float(same.mean()), sizes)),
-                Share(float(lost.mean()), bootstrap.mean(lost)),
+                Estimate(float(same.mean()), wilson(float(same.mean()), sizes)),
+                Estimate(float(lost.mean()), bootstrap.mean(lost)),
                 calibration_error(labels, found),
                 milliseconds[name],
             )

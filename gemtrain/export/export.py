@@ -3,22 +3,22 @@
 import json
 import tempfile
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
 
+from gemkit.arrays import Array
 from gemkit.errors import UserError
 from gemkit.progress import Progress
 from gemkit.tables import write_bytes, write_text
 from gemtrain.data.dataset import Dataset, Split
+from gemtrain.evaluation.records import Metrics
 from gemtrain.export.benchmark import PYTORCH, Measured, measure
 from gemtrain.export.model_card import model_card
 from gemtrain.export.onnx_graph import Calibrated, check_packages, open_session, run_session, to_int8, to_onnx
+from gemtrain.model_metadata import ModelMetadata
 from gemtrain.model_store import read_trained
 from gemtrain.report.results import read_results
 from gemtrain.scoring.model_outputs import predict_split
-from gemtrain.scoring.selective_prediction import Confidence
 
 EXPORTS = Path("exports")
 FLOAT, INT8, CARD = "model.onnx", "model.int8.onnx", "README.md"
@@ -45,13 +45,13 @@ def export(dataset_name: str, recipe: str, folder: Path | None = None) -> list[s
     folder = folder or EXPORTS / dataset_name / recipe
     _check_writable(folder)
     train, test = dataset.splits["train"], dataset.splits["test"]
-    probabilities, _ = predict_split(model, metadata, test, torch.device("cpu"))
+    probabilities, _ = predict_split(model, metadata.settings, test, torch.device("cpu"))
     _check_evaluated(metrics, test, probabilities, recipe)
-    confidence = Confidence(**metadata["confidence"])
-    calibrated = Calibrated(model, metadata["settings"]["tta_views"], confidence.temperature).eval()
+    confidence = metadata.confidence
+    calibrated = Calibrated(model, metadata.settings.tta_views, confidence.temperature).eval()
     shown = _pixels(train, metadata)[_spread(train)].numpy()
     with Progress("write ONNX", 2, "files") as progress:
-        floating = to_onnx(calibrated, metadata["image_size"], _properties(metadata, confidence))
+        floating = to_onnx(calibrated, metadata.image_size, _properties(metadata))
         progress.advance()
         contents = {FLOAT: floating, INT8: to_int8(floating, shown)}
         progress.advance()
@@ -64,7 +64,7 @@ def export(dataset_name: str, recipe: str, folder: Path | None = None) -> list[s
     _check_agreement(probabilities_of[PYTORCH], probabilities_of[FLOAT], dataset_name)
     measured = measure(test, contents, probabilities_of, calibrated, images[:1])
 
-    card = model_card(dataset, metadata, metrics, confidence, probabilities_of[PYTORCH], measured)
+    card = model_card(dataset, metadata, metrics, probabilities_of[PYTORCH], measured)
     (folder / CARD).unlink(missing_ok=True)  # written last: it marks the folder as complete
     for name, content in contents.items():
         write_bytes(folder / name, content)
@@ -84,10 +84,10 @@ def _check_writable(folder: Path) -> None:
         ) from None
 
 
-def _read_metrics(dataset: Dataset, recipe: str) -> dict[str, Any]:
+def _read_metrics(dataset: Dataset, recipe: str) -> Metrics:
     """The results of `evaluate` for a model of this version of a dataset. Raises UserError."""
     for result in read_results(dataset.name, recipe):
-        if result.metrics["dataset"]["version"] == dataset.version:
+        if result.version == dataset.version:
             return result.metrics
     raise UserError(
         "The model card needs the model's scores; "
@@ -95,17 +95,17 @@ def _read_metrics(dataset: Dataset, recipe: str) -> dict[str, Any]:
     )
 
 
-def _check_evaluated(metrics: dict[str, Any], test: Split, probabilities: np.ndarray, recipe: str) -> None:
+def _check_evaluated(metrics: Metrics, test: Split, probabilities: Array, recipe: str) -> None:
     top1 = float((probabilities.argmax(1) == test.labels.numpy()).mean())
-    if abs(top1 - metrics["top1"]) > max(_TOLERANCE, 1.5 / len(test)):
+    if abs(top1 - metrics.top1) > max(_TOLERANCE, 1.5 / len(test)):
         raise UserError(
             f"The metrics of {test.dataset}/{recipe} are those of another model: top-1 is "
-            f"{metrics['top1']:.3f} there, but {top1:.3f} now; "
+            f"{metrics.top1:.3f} there, but {top1:.3f} now; "
             f"run 'gemtrain evaluate --dataset {test.dataset} --recipe {recipe}' again."
         )
 
 
-def _check_agreement(expected: np.ndarray, found: np.ndarray, dataset: str) -> None:
+def _check_agreement(expected: Array, found: Array, dataset: str) -> None:
     different = int((expected.argmax(1) != found.argmax(1)).sum())
     if different > max(1, (1 - _LEAST_AGREEMENT) * len(expected)):
         raise UserError(
@@ -115,8 +115,8 @@ def _check_agreement(expected: np.ndarray, found: np.ndarray, dataset: str) -> N
         )
 
 
-def _pixels(split: Split, metadata: dict[str, Any]) -> torch.Tensor:
-    return split.pixels(metadata["image_size"], metadata["settings"]["channels"])
+def _pixels(split: Split, metadata: ModelMetadata) -> torch.Tensor:
+    return split.pixels(metadata.image_size, metadata.settings.channels)
 
 
 def _spread(split: Split) -> torch.Tensor:
@@ -125,18 +125,23 @@ def _spread(split: Split) -> torch.Tensor:
     return rows[torch.linspace(0, len(rows) - 1, min(_SCALE_IMAGES, len(rows))).long()]
 
 
-def _properties(metadata: dict[str, Any], confidence: Confidence) -> dict[str, str]:
+def _properties(metadata: ModelMetadata) -> dict[str, str]:
     """The metadata of the files: texts as they are, everything else as JSON."""
-    texts = {key: metadata[key] for key in ("dataset", "dataset_version", "recipe", "network")}
     values = {
-        "image_size": metadata["image_size"],
-        "channels": metadata["settings"]["channels"],
-        "temperature": confidence.temperature,
-        "acceptance_threshold": confidence.threshold,
-        "varieties": metadata["varieties"],
-        "species": metadata["species"],
+        "image_size": metadata.image_size,
+        "channels": metadata.settings.channels,
+        "temperature": metadata.confidence.temperature,
+        "acceptance_threshold": metadata.confidence.threshold,
+        "varieties": metadata.varieties,
+        "species": metadata.species,
     }
-    return texts | {key: json.dumps(value, ensure_ascii=False) for key, value in values.items()}
+    return {
+        "dataset": metadata.dataset,
+        "dataset_version": metadata.dataset_version,
+        "recipe": metadata.recipe,
+        "network": metadata.network,
+        **{key: json.dumps(value, ensure_ascii=False) for key, value in values.items()},
+    }
 
 
 def _line(row: Measured) -> str:

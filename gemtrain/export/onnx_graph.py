@@ -1,21 +1,27 @@
 """Convert a trained network to ONNX, from raw pixels to calibrated probabilities, in float and in int8."""
 
+import ast
 import copy
 import importlib.util
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from gemkit.arrays import Array
 from gemkit.errors import UserError
 from gemkit.progress import Progress
 from gemtrain.data.augment import oriented
 from gemtrain.models.classifier import Classifier
 from gemtrain.models.colour_expert import ColourHead, ColourHistogram
+
+if TYPE_CHECKING:
+    from onnx import NodeProto
+    from onnxruntime import InferenceSession
 
 #: The names of the graph's input and output.
 INPUT, OUTPUT = "images", "probabilities"
@@ -23,6 +29,8 @@ INPUT, OUTPUT = "images", "probabilities"
 #: Modules whose nodes stay in float, and the prefix of their nodes' names.
 _COLOURS = (ColourHistogram, ColourHead)
 _IN_FLOAT = "float."
+#: The exporter's note about the modules that a node comes from, a Python list.
+_MODULES = "pkg.torch.onnx.class_hierarchy"
 
 _PACKAGES = ("onnx", "onnxruntime", "onnxscript")
 _BATCH = 4  # each in up to 16 views at once
@@ -45,7 +53,8 @@ class Calibrated(nn.Module):
         batch = images.permute(0, 3, 1, 2).contiguous()
         seen = torch.cat([oriented(batch, view, self.views) for view in range(self.views)])
         logarithms = self.model(seen).log_softmax(1).unflatten(0, (self.views, -1)).logsumexp(0)
-        return (logarithms / self.temperature).softmax(1)
+        probabilities: Tensor = (logarithms / self.temperature).softmax(1)
+        return probabilities
 
 
 def check_packages() -> None:
@@ -92,30 +101,37 @@ def to_onnx(calibrated: Calibrated, image_size: int, properties: Mapping[str, st
             f"The network '{properties['network']}' cannot be converted to ONNX: its graph depends on the "
             "batch size; use another network."
         )
-    # With its module, as the name of a class may be part of that of another one.
-    in_float = [f"{kind.__module__}.{kind.__qualname__}" for kind in _COLOURS]
+    in_float = {f"{kind.__module__}.{kind.__qualname__}" for kind in _COLOURS}
     for node in graph.node:
-        if any(name in note.value for name in in_float for note in node.metadata_props):
+        if in_float.intersection(_modules_of(node)):
             node.name = f"{_IN_FLOAT}{node.name}"
     # Notes of the exporter, which include local paths.
     for noted in (graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
         del noted.metadata_props[:]
     set_model_props(exported, dict(properties))
-    return exported.SerializeToString()
+    content: bytes = exported.SerializeToString()
+    return content
+
+
+def _modules_of(node: "NodeProto") -> list[str]:
+    """The qualified classes of the modules that a node comes from, and its operator."""
+    notes = {note.key: note.value for note in node.metadata_props}
+    modules: list[str] = ast.literal_eval(notes.get(_MODULES, "[]"))
+    return modules
 
 
 class _Batches:
     """The images that `quantize_static` reads."""
 
-    def __init__(self, images: np.ndarray):
+    def __init__(self, images: Array):
         self._batches = _batches(images)
 
-    def get_next(self) -> dict[str, np.ndarray] | None:
+    def get_next(self) -> dict[str, Array] | None:
         """The next input; None after the last one."""
         return next(self._batches, None)
 
 
-def to_int8(content: bytes, images: np.ndarray) -> bytes:
+def to_int8(content: bytes, images: Array) -> bytes:
     """The network of an ONNX file in 8-bit integers, with scales measured on images [N, H, W, channels].
 
     The last layer, temperature, softmax and the colour histogram stay in float: rounding them would cost
@@ -155,10 +171,11 @@ def to_int8(content: bytes, images: np.ndarray) -> bytes:
         )
         model = onnx.load(quantised)
     onnx.helper.set_model_props(model, {entry.key: entry.value for entry in source.metadata_props})
-    return model.SerializeToString()
+    integers: bytes = model.SerializeToString()
+    return integers
 
 
-def open_session(content: bytes, threads: int) -> Any:
+def open_session(content: bytes, threads: int) -> "InferenceSession":
     """An ONNX Runtime session on `threads` threads of the CPU."""
     from onnxruntime import InferenceSession, SessionOptions
 
@@ -169,7 +186,7 @@ def open_session(content: bytes, threads: int) -> Any:
     return InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
 
-def run_session(session: Any, images: np.ndarray, name: str) -> np.ndarray:
+def run_session(session: "InferenceSession", images: Array, name: str) -> Array:
     """The outputs of a session for images [N, side, side, channels]: [N, classes]; `name` is shown."""
     outputs = []
     with Progress(f"check {name}", len(images)) as progress:
@@ -179,5 +196,5 @@ def run_session(session: Any, images: np.ndarray, name: str) -> np.ndarray:
     return np.concatenate(outputs)
 
 
-def _batches(images: np.ndarray) -> Iterator[dict[str, np.ndarray]]:
+def _batches(images: Array) -> Iterator[dict[str, Array]]:
     return ({INPUT: images[start : start + _BATCH]} for start in range(0, len(images), _BATCH))

@@ -5,7 +5,6 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -14,48 +13,20 @@ from gemkit.errors import UserError
 from gemkit.progress import Progress
 from gemtrain.evaluation.metrics import by_species
 from gemtrain.importers.source import tidy
+from gemtrain.inference.prediction import NOTHING_FOUND, ClassProbability, Prediction, SpeciesProbability
 from gemtrain.inference.prepare_images import (
-    Box,
     PreparedImage,
     Skipped,
     crop_settings,
     find_images,
     prepare_images,
 )
-from gemtrain.model_store import read_model
+from gemtrain.model_store import model_folder, read_model
 from gemtrain.scoring.model_outputs import predict
-from gemtrain.scoring.selective_prediction import Confidence
-
-#: The crop method of a whole image, when no stone was found.
-NOTHING_FOUND = "original"
 
 _TOP = 5
 #: Images in a batch of the network; the next ones are cropped in the meantime.
 _BATCH = 16
-
-
-class ClassProbability(NamedTuple):
-    """A class and its probability; `species` is None if that of the variety is open."""
-
-    variety: str
-    probability: float
-    species: str | None
-
-
-class Prediction(NamedTuple):
-    """A model's prediction for one image: the most probable varieties, whether the first is `accepted` as
-    sure, and the most probable species (None if open) with the total probability of its varieties.
-
-    An image in which no stone was found is never accepted: the model was trained on stones.
-    """
-
-    file: Path
-    crop_box: Box | None
-    method: str | None
-    top: list[ClassProbability]
-    species: str | None
-    species_probability: float
-    accepted: bool
 
 
 class Predictor:
@@ -70,24 +41,18 @@ class Predictor:
             raise UserError(
                 f"'{name}' is not the name of a model; write <dataset>/<recipe>, like d1k/gemnet."
             )
-        self.model, metadata = read_model(dataset, recipe)
+        self.model, self.metadata = read_model(dataset, recipe)
         self.device = device
         try:
-            self.varieties: list[str] = metadata["varieties"]
-            self.species: list[str | None] = metadata["species"]
-            self.image_size: int = metadata["image_size"]
-            self.channels: int = metadata["settings"]["channels"]
-            self.views: int = metadata["settings"]["tta_views"]
-            self.confidence = Confidence(**metadata["confidence"])
-            self.crop = crop_settings(metadata)
+            self.crop = crop_settings(self.metadata)
         except (KeyError, TypeError, ValueError):
-            raise UserError(
-                f"The description of the model '{name}' is not complete; train it again."
-            ) from None
+            path = model_folder(dataset, recipe) / "model.json"
+            raise UserError(f"'{path}' is not a complete model description; train the model again.") from None
 
     def predict(self, files: Sequence[Path]) -> Iterator[Prediction | Skipped]:
         """The predictions for the files, in order; only a few images are in memory at a time."""
-        prepared = prepare_images(files, self.image_size, self.channels, self.crop)
+        settings = self.metadata.settings
+        prepared = prepare_images(files, self.metadata.image_size, settings.channels, self.crop)
         with Progress("predict", len(files), "images") as progress:
             while batch := list(islice(prepared, _BATCH)):
                 predictions = iter(
@@ -100,15 +65,17 @@ class Predictor:
         if not images:
             return []
         pixels = torch.from_numpy(np.stack([image.pixels for image in images]))
-        calibrated = self.confidence.calibrated(predict(self.model, pixels, self.device, self.views)[0])
-        accepted = self.confidence.is_accepted(calibrated)
-        labels = np.arange(len(self.varieties))
-        species_of_label, species_probabilities = by_species(labels, calibrated, self.varieties, self.species)
+        confidence, views = self.metadata.confidence, self.metadata.settings.tta_views
+        calibrated = confidence.calibrated(predict(self.model, pixels, self.device, views).probabilities)
+        accepted = confidence.is_accepted(calibrated)
+        varieties, species_of = self.metadata.varieties, self.metadata.species
+        labels = np.arange(len(varieties))
+        species_of_label, species_probabilities = by_species(labels, calibrated, varieties, species_of)
         predictions = []
         for row, image in enumerate(images):
             species = species_probabilities[row].argmax()
             top = [
-                ClassProbability(self.varieties[label], float(calibrated[row, label]), self.species[label])
+                ClassProbability(varieties[label], float(calibrated[row, label]), species_of[label])
                 for label in np.argsort(-calibrated[row], kind="stable")[:_TOP]
             ]
             predictions.append(
@@ -117,9 +84,12 @@ class Predictor:
                     crop_box=image.crop_box,
                     method=image.method,
                     top=top,
-                    species=self.species[labels[species_of_label == species][0]],
-                    species_probability=float(species_probabilities[row, species]),
+                    species=SpeciesProbability(
+                        species_of[labels[species_of_label == species][0]],
+                        float(species_probabilities[row, species]),
+                    ),
                     accepted=bool(accepted[row]) and image.method != NOTHING_FOUND,
+                    threshold=confidence.threshold,
                 )
             )
         return predictions
@@ -134,7 +104,8 @@ def predict_images(paths: Sequence[Path], model: str, as_json: bool, device: tor
     files = find_images(paths)
     predictor = Predictor(model, device)
     predictions = _without_skipped(predictor.predict(files))
-    return (_as_json if as_json else _as_text)(predictions, predictor.confidence.threshold)
+    threshold = predictor.metadata.confidence.threshold
+    return _as_json(predictions) if as_json else _as_text(predictions, threshold)
 
 
 def _without_skipped(found: Iterable[Prediction | Skipped]) -> Iterator[Prediction]:
@@ -152,11 +123,11 @@ def _without_skipped(found: Iterable[Prediction | Skipped]) -> Iterator[Predicti
         raise UserError("No image could be used; give JPEG, PNG or WebP files that other programs can open.")
 
 
-def _as_json(predictions: Iterable[Prediction], threshold: float | None) -> Iterator[str]:
+def _as_json(predictions: Iterable[Prediction]) -> Iterator[str]:
     """A JSON array, one record per line."""
     before = "[ "
     for prediction in predictions:
-        yield before + json.dumps(as_record(prediction, threshold))
+        yield before + json.dumps(prediction.to_json())
         before = ", "
     yield "]"
 
@@ -169,28 +140,13 @@ def _as_text(predictions: Iterable[Prediction], threshold: float | None) -> Iter
     yield summary(accepted, threshold)
 
 
-def as_record(prediction: Prediction, threshold: float | None) -> dict[str, Any]:
-    """A prediction as in `--json`; probabilities with four decimals."""
-    return {
-        "file": str(prediction.file),
-        "crop_box": prediction.crop_box,
-        "method": prediction.method,
-        "top": [
-            {**candidate._asdict(), "probability": round(candidate.probability, 4)}
-            for candidate in prediction.top
-        ],
-        "species": {"species": prediction.species, "probability": round(prediction.species_probability, 4)},
-        "accepted": prediction.accepted,
-        "threshold": threshold,
-    }
-
-
 def as_lines(prediction: Prediction) -> Iterator[str]:
     """A prediction as text: the verdict, then the most probable varieties."""
     first = prediction.top[0]
     verdict = f"{first.variety} {first.probability:.0%}"
-    if prediction.species:
-        verdict += f", species {prediction.species} {prediction.species_probability:.0%}"
+    species = prediction.species
+    if species.species:
+        verdict += f", species {species.species} {species.probability:.0%}"
     if not prediction.accepted:
         reason = (
             " (no stone found, so the whole image was used)" if prediction.method == NOTHING_FOUND else ""

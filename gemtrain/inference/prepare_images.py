@@ -6,10 +6,9 @@ Runs in worker processes, so it avoids torch; cropping code is imported only whe
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
+from gemkit.arrays import Bytes
 from gemkit.errors import UserError
 from gemkit.executor.base import GivenUp, Limits
 from gemkit.executor.local import map_in_order
@@ -19,6 +18,7 @@ from gemtrain.importers.normalise import normalise
 
 if TYPE_CHECKING:
     from curation.cropping.params import CropParams
+    from gemtrain.model_metadata import ModelMetadata
 
 #: Left, top, right, bottom.
 Box = tuple[int, int, int, int]
@@ -37,7 +37,7 @@ class PreparedImage(NamedTuple):
     """
 
     file: Path
-    pixels: np.ndarray
+    pixels: Bytes
     crop_box: Box | None
     method: str | None
 
@@ -82,12 +82,12 @@ def _is_image(file: Path, folder: Path) -> bool:
     return file.suffix.lower() in SUFFIXES and not hidden and file.is_file()
 
 
-def crop_settings(metadata: dict[str, Any]) -> "CropParams | None":
+def crop_settings(metadata: "ModelMetadata") -> "CropParams | None":
     """How the training images of a model, given by its `metadata`, were cropped; None if they were not.
 
     Raises UserError if images cannot be cropped like that here.
     """
-    recorded = metadata["crop"]
+    recorded = metadata.crop
     if recorded is None:
         return None
     try:
@@ -101,7 +101,7 @@ def crop_settings(metadata: dict[str, Any]) -> "CropParams | None":
         ) from None
     if recorded["version"] != VERSION:
         raise UserError(
-            f"The images of '{metadata['dataset']}' were cropped by another version of this program; make "
+            f"The images of '{metadata.dataset}' were cropped by another version of this program; make "
             "the dataset and the model again (dvc repro)."
         )
     settings = CropParams(**{key: value for key, value in recorded.items() if key != "version"})

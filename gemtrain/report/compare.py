@@ -4,23 +4,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gemkit.arrays import Array
 from gemkit.errors import UserError
-from gemkit.stats.confidence_intervals import GroupBootstrap, Interval, interval, sign_probability
+from gemkit.stats.confidence_intervals import Estimate, GroupBootstrap, interval, sign_probability
 from gemtrain.evaluation.metrics import TOP, ranks
 from gemtrain.evaluation.predictions import Predictions, read_predictions
 
 
 @dataclass(frozen=True)
 class Score:
-    """A share of both models and the lead of the second, with intervals; `p` is that of the difference."""
+    """Top-`k` accuracy of both models and the lead of the second; `p` is that of the difference."""
 
-    name: str
-    first: float
-    first_interval: Interval
-    second: float
-    second_interval: Interval
-    difference: float
-    difference_interval: Interval
+    k: int
+    first: Estimate
+    second: Estimate
+    difference: Estimate
     p: float
 
 
@@ -64,13 +62,10 @@ def compare(first: Predictions, second: Predictions) -> Comparison | None:
         difference = draws[1] - draws[0]
         scores.append(
             Score(
-                f"top-{k}",
-                hits[0].mean(),
-                interval(draws[0]),
-                hits[1].mean(),
-                interval(draws[1]),
-                hits[1].mean() - hits[0].mean(),
-                interval(difference),
+                k,
+                Estimate(float(hits[0].mean()), interval(draws[0])),
+                Estimate(float(hits[1].mean()), interval(draws[1])),
+                Estimate(float(hits[1].mean() - hits[0].mean()), interval(difference)),
                 sign_probability(difference),
             )
         )
@@ -90,10 +85,10 @@ def compare_models(first: str, second: str) -> list[str]:
         f"and {found.classes} classes that both have; 95 % intervals, paired by group"
     ]
     for score in found.scores:
-        low, high = score.difference_interval
+        low, high = score.difference.interval
         lines.append(
-            f"{score.name}: {score.second:.3f} against {score.first:.3f}, "
-            f"difference {score.difference:+.3f} [{low:+.3f}, {high:+.3f}], p = {score.p:.3f}"
+            f"top-{score.k}: {score.second.value:.3f} against {score.first.value:.3f}, "
+            f"difference {score.difference.value:+.3f} [{low:+.3f}, {high:+.3f}], p = {score.p:.3f}"
         )
     return lines
 
@@ -115,5 +110,5 @@ def _rows(model: Predictions, shared: list[str]) -> dict[str, tuple[int, int]]:
     }
 
 
-def _columns(model: Predictions, shared: list[str]) -> np.ndarray:
+def _columns(model: Predictions, shared: list[str]) -> Array:
     return model.probabilities[:, [model.varieties.index(variety) for variety in shared]]

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from gemtrain.evaluation.figures import BLUE, GREY, ORANGE, plain, save
+from gemtrain.evaluation.drawing import BLUE, GREY, ORANGE, plain, save
 from gemtrain.evaluation.metrics import TOP
 from gemtrain.report.compare import Comparison
 from gemtrain.report.results import Result
@@ -21,16 +22,16 @@ def draw_models(path: Path, results: Sequence[Result]) -> None:
     """
     figure = Figure(figsize=(9, 1.9 + 0.5 * len(results)), layout="constrained")
     axes = figure.subplots()
-    baselines = results[0].metrics["baselines"]
-    axes.axvspan(*results[0].metrics["intervals"]["forest"], color=ORANGE, alpha=0.12, linewidth=0)
-    axes.axvline(baselines["forest"], color=ORANGE, linestyle="--", linewidth=1, label="random forest, top-1")
-    axes.axvline(baselines["majority"], color=GREY, linestyle=":", linewidth=1, label="majority class")
+    best = results[0].metrics
+    axes.axvspan(*best.forest.interval, color=ORANGE, alpha=0.12, linewidth=0)
+    axes.axvline(best.forest.value, color=ORANGE, linestyle="--", linewidth=1, label="random forest, top-1")
+    axes.axvline(best.baselines.majority, color=GREY, linestyle=":", linewidth=1, label="majority class")
     for row, result in enumerate(results):
         for offset, k in zip((-0.22, 0, 0.22), TOP, strict=True):
-            low, high = result.metrics["intervals"][f"top{k}"]
-            axes.plot([low, high], [row + offset] * 2, color=_COLOURS[k], alpha=0.6)
+            estimate = result.metrics.top[k]
+            axes.plot(estimate.interval, [row + offset] * 2, color=_COLOURS[k], alpha=0.6)
             axes.plot(
-                result.metrics[f"top{k}"], row + offset, "o",
+                estimate.value, row + offset, "o",
                 color=_COLOURS[k], label="" if row else f"top-{k}",
             )  # fmt: skip
     axes.set_yticks(range(len(results)), [plain(result.recipe) for result in results])
@@ -48,12 +49,12 @@ def draw_datasets(path: Path, names: tuple[str, str], compared: Sequence[tuple[s
         for row, (_, comparison) in enumerate(compared):
             score = comparison.scores[number]
             models = (
-                (score.first, score.first_interval, GREY, names[0]),
-                (score.second, score.second_interval, BLUE, names[1]),
+                (score.first, GREY, names[0]),
+                (score.second, BLUE, names[1]),
             )
-            for offset, (value, ends, colour, name) in zip((-0.15, 0.15), models, strict=True):
-                axes.plot(ends, [row + offset] * 2, color=colour, alpha=0.6)
-                axes.plot(value, row + offset, "o", color=colour, label="" if row else plain(name))
+            for offset, (estimate, colour, name) in zip((-0.15, 0.15), models, strict=True):
+                axes.plot(estimate.interval, [row + offset] * 2, color=colour, alpha=0.6)
+                axes.plot(estimate.value, row + offset, "o", color=colour, label="" if row else plain(name))
         _share_axis(axes)
         axes.set_title(f"top-{TOP[number]}", fontsize=10)
     figure.axes[0].set_yticks(range(len(compared)), [plain(recipe) for recipe, _ in compared])
@@ -64,7 +65,7 @@ def draw_datasets(path: Path, names: tuple[str, str], compared: Sequence[tuple[s
     save(figure, path)
 
 
-def _share_axis(axes) -> None:  # type: ignore[no-untyped-def]
+def _share_axis(axes: Axes) -> None:
     axes.set_xlim(-0.02, 1.02)
     axes.xaxis.set_major_formatter(PercentFormatter(1))
     axes.grid(axis="x", alpha=0.25)

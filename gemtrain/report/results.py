@@ -5,18 +5,19 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, TypeVar
 
 from gemkit.errors import UserError
 from gemkit.html import counted
-from gemtrain.evaluation.outputs import METRICS, PLOTS
-from gemtrain.evaluation.predictions import Predictions, predictions_path, read_predictions
+from gemtrain.evaluation.csv_records import read_records
+from gemtrain.evaluation.paths import CONFUSED, METRICS, PER_CLASS, PLOTS, predictions_path
+from gemtrain.evaluation.predictions import Predictions, read_predictions
+from gemtrain.evaluation.records import ClassRow, ConfusedClass, Metrics
 
-#: The keys that the report reads from a metrics file; one written by an earlier version lacks some.
-_NEEDED = (
-    "dataset", "model", "top1", "top3", "top5", "macro_f1", "species_top1", "test_images", "test_groups",
-    "classes", "species", "calibration", "baselines", "intervals", "blind_spots",
-)  # fmt: skip
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Record = TypeVar("Record", bound="DataclassInstance")
 
 #: The metrics of the dataset itself, in the same folder as those of its models.
 _DATASET_METRICS = "dataset"
@@ -28,7 +29,7 @@ class Result:
 
     dataset: str
     recipe: str
-    metrics: dict[str, Any]
+    metrics: Metrics
 
     @property
     def folder(self) -> Path:
@@ -36,32 +37,49 @@ class Result:
         return PLOTS / self.dataset / self.recipe
 
     @property
+    def version(self) -> str:
+        """The version of the dataset that it was evaluated on."""
+        return self.metrics.dataset.version
+
+    @property
+    def weights(self) -> str:
+        """Its initial weights in words."""
+        weights = self.metrics.model.weights
+        return {"none": "from scratch", "pretrained": "pretrained"}.get(weights, f"weights of {weights}")
+
+    @property
     def measured(self) -> str:
-        """What its numbers were measured on: completes "on the …"."""
+        """The test images of its numbers: completes "on the …"."""
         metrics = self.metrics
         return (
-            f"test split of {self.dataset}, version {metrics['dataset']['version']}: "
-            f"{counted(metrics['test_images'], 'image')} of {counted(metrics['test_groups'], 'group')}, "
-            f"{counted(metrics['classes'], 'class', 'classes')}"
+            f"test split of {self.dataset}, version {self.version}: "
+            f"{counted(metrics.test_images, 'image')} of {counted(metrics.test_groups, 'group')}, "
+            f"{counted(metrics.classes, 'class', 'classes')}"
         )
 
     @property
     def has_species(self) -> bool:
         """Whether scores by species are informative: some classes share a species."""
-        return self.metrics["species"] < self.metrics["classes"]
+        return self.metrics.species < self.metrics.classes
 
     @cached_property
     def predictions(self) -> Predictions:
         """Those for the test images. Raises UserError."""
         return read_predictions(self.dataset, self.recipe)
 
-    def table(self, name: str) -> list[dict[str, str]]:
-        """The rows of one of its CSV files. Raises UserError when it is missing."""
+    def read_classes(self) -> list[ClassRow]:
+        """The scores of each class. Raises UserError when they are missing."""
+        return self._table(PER_CLASS, ClassRow)
+
+    def read_confused(self) -> list[ConfusedClass]:
+        """The classes most often confused, worst first. Raises UserError when they are missing."""
+        return self._table(CONFUSED, ConfusedClass)
+
+    def _table(self, name: str, kind: type[Record]) -> list[Record]:
         path = self.folder / name
         try:
-            with path.open(newline="", encoding="utf-8") as file:
-                return list(csv.DictReader(file))
-        except (OSError, UnicodeDecodeError, csv.Error):
+            return read_records(path, kind)
+        except (OSError, ValueError, csv.Error):
             raise _again(path, self.dataset, self.recipe) from None
 
 
@@ -80,13 +98,11 @@ def read_results(dataset: str, recipe: str = "*") -> list[Result]:
         if not _has_predictions(path):
             continue
         try:
-            metrics = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, json.JSONDecodeError):
+            metrics = Metrics.from_json(json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError):
             raise _again(path, dataset, path.stem) from None
-        if not isinstance(metrics, dict) or any(key not in metrics for key in _NEEDED):
-            raise _again(path, dataset, path.stem)
         results.append(Result(dataset, path.stem, metrics))
-    return sorted(results, key=lambda result: (-result.metrics["top1"], result.recipe))
+    return sorted(results, key=lambda result: (-result.metrics.top1, result.recipe))
 
 
 def _has_predictions(path: Path) -> bool:

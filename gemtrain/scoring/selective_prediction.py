@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from gemkit.arrays import Array, Bools, Ints
 from gemkit.stats.calibration import apply_temperature, fit_temperature
 from gemkit.stats.confidence_intervals import wilson
 from gemtrain.data.dataset import Split
@@ -28,13 +29,14 @@ class Confidence:
     temperature: float
     threshold: float | None
 
-    def calibrated(self, probabilities: np.ndarray) -> np.ndarray:
+    def calibrated(self, probabilities: Array) -> Array:
         """The model's probabilities [N, classes], calibrated."""
         return apply_temperature(probabilities, self.temperature)
 
-    def is_accepted(self, calibrated: np.ndarray) -> np.ndarray:
+    def is_accepted(self, calibrated: Array) -> Bools:
         """Which images the model is sure of, [N] bool."""
-        return calibrated.max(axis=1) >= (np.inf if self.threshold is None else self.threshold)
+        accepted: Bools = calibrated.max(axis=1) >= (np.inf if self.threshold is None else self.threshold)
+        return accepted
 
 
 def fit_model_confidence(
@@ -46,7 +48,7 @@ def fit_model_confidence(
     return fit_confidence(validation.labels.numpy(), probabilities, validation.groups)
 
 
-def fit_confidence(labels: np.ndarray, probabilities: np.ndarray, groups: Sequence[str]) -> Confidence:
+def fit_confidence(labels: Ints, probabilities: Array, groups: Sequence[str]) -> Confidence:
     """Fit temperature and threshold to the labels [N], probabilities [N, classes] and groups of validation
     images.
 

@@ -14,6 +14,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from gemkit.memo import CACHE
 from gemkit.tables import replaced
 from gemtrain.data.dataset import Dataset
+from gemtrain.model_metadata import EpochResult
 from gemtrain.model_store import copy_state, write_state
 from gemtrain.models.classifier import Classifier
 from gemtrain.recipe import Recipe, Stage
@@ -46,7 +47,7 @@ class TrainingState:
             device,
         )
         self.stage, self.epoch = 0, 0  # finished stages, and finished epochs of the current one
-        self.history: list[dict[str, Any]] = []
+        self.history: list[EpochResult] = []
         self.best: dict[str, Tensor] = {}
         self.best_epoch = 0
         self.average: AveragedModel | None = None
@@ -86,7 +87,7 @@ class TrainingState:
         """The model that is validated and saved: the moving average if there is one, else the model."""
         return self.model if self.average is None else cast(Classifier, self.average.module)
 
-    def add_epoch(self, row: dict[str, Any]) -> dict[str, Tensor]:
+    def add_epoch(self, row: EpochResult) -> dict[str, Tensor]:
         """Append an epoch to the history, remember its state if it is the best so far, and return it."""
         self.history.append(row)
         state, monitor = copy_state(self.evaluated_model), self.recipe.monitor
@@ -96,7 +97,7 @@ class TrainingState:
             self.best, self.best_epoch = state, len(self.history)
         return state
 
-    def end_epoch(self, row: dict[str, Any], optimiser: torch.optim.Optimizer, planned: PlannedStage) -> bool:
+    def end_epoch(self, row: EpochResult, optimiser: torch.optim.Optimizer, planned: PlannedStage) -> bool:
         """Add an epoch and save a checkpoint; returns whether the stage is over."""
         state = self.add_epoch(row)
         over = is_over(planned, self.recipe, self.history)
@@ -114,7 +115,7 @@ class TrainingState:
                     "optimiser": None if over else optimiser.state_dict(),
                     "stage": self.stage,
                     "epoch": self.epoch,
-                    "history": self.history,
+                    "history": [asdict(row) for row in self.history],
                     "best": self.best,
                     "best_epoch": self.best_epoch,
                 },
@@ -131,5 +132,6 @@ class TrainingState:
         saved = torch.load(self._path, map_location="cpu", weights_only=True)
         self.model.load_state_dict(saved["model"])
         self.stage, self.epoch = saved["stage"], saved["epoch"]
-        self.history, self.best, self.best_epoch = saved["history"], saved["best"], saved["best_epoch"]
+        self.history = [EpochResult(**row) for row in saved["history"]]
+        self.best, self.best_epoch = saved["best"], saved["best_epoch"]
         self._interrupted = saved if self.epoch else None

@@ -1,13 +1,13 @@
 """A last layer fitted on the features of a frozen network by a solver instead of by gradient steps."""
 
 import warnings
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from gemkit.stats.calibration import best_temperature, log_loss, softmax
+from gemtrain.model_metadata import EpochResult
 
 #: Values tried of scikit-learn's C, the inverse regularisation strength.
 _STRENGTHS = (0.001, 0.01, 0.1)
@@ -22,7 +22,7 @@ def fit_head(
     train: tuple[Tensor, Tensor],
     validation: tuple[Tensor, Tensor],
     seed: int,
-) -> dict[str, Any]:
+) -> EpochResult:
     """Fit a last layer to features [N, width] and labels [N]; returns its row of the history.
 
     "linear" is a multinomial logistic regression. "svm" is a linear support vector machine per class, one
@@ -48,15 +48,16 @@ def fit_head(
             else 1.0
         )
         weights, bias = weights / temperature, bias / temperature
-        row = {"epoch": 1, "stage": 1, "learning_rate": 0.0}
+        scores = {}
         for split, (values, truth) in {
             "train": (features, labels),
             "validation": (validation_features, validation_labels),
         }.items():
             probabilities = softmax(values @ weights.T + bias)
-            row[f"{split}_loss"] = log_loss(truth, probabilities)
-            row[f"{split}_accuracy"] = float((probabilities.argmax(1) == truth).mean())
-        score = (row["validation_accuracy"], -row["validation_loss"])
+            scores[f"{split}_loss"] = log_loss(truth, probabilities)
+            scores[f"{split}_accuracy"] = float((probabilities.argmax(1) == truth).mean())
+        row = EpochResult(epoch=1, stage=1, learning_rate=0.0, **scores)
+        score = (row.validation_accuracy, -row.validation_loss)
         if best is None or score > best:
             best, best_row = score, row
             scaled = weights / deviation

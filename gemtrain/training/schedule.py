@@ -4,12 +4,12 @@ import hashlib
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from gemtrain.data.dataset import Dataset
+from gemtrain.model_metadata import EpochResult
 from gemtrain.recipe import Recipe, Stage
 
 
@@ -85,22 +85,22 @@ def seed_of(*parts: object) -> int:
     return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:7], "big")
 
 
-def selection_score(monitor: str, row: dict[str, Any]) -> tuple[float, ...]:
+def selection_score(monitor: str, row: EpochResult) -> tuple[float, ...]:
     """The score that the selected epoch maximises, by a recipe's `monitor`; the first of equal epochs is
     selected."""
-    error, training_error = 1 - row["validation_accuracy"], 1 - row["train_accuracy"]
+    error, training_error = 1 - row.validation_accuracy, 1 - row.train_accuracy
     scores: dict[str, tuple[float, ...]] = {
-        "accuracy": (row["validation_accuracy"], -row["validation_loss"]),
-        "loss": (-row["validation_loss"],),
+        "accuracy": (row.validation_accuracy, -row.validation_loss),
+        "loss": (-row.validation_loss,),
         "closest": (-error - abs(error - training_error),),
-        "last": (row["epoch"],),
+        "last": (row.epoch,),
     }
     return scores[monitor]
 
 
-def is_over(planned: PlannedStage, recipe: Recipe, history: list[dict[str, Any]]) -> bool:
+def is_over(planned: PlannedStage, recipe: Recipe, history: list[EpochResult]) -> bool:
     """Whether the last epoch of the history ends a stage: all epochs are done, or `patience` has run out."""
-    scores = [selection_score(recipe.monitor, row) for row in history if row["stage"] == planned.number]
+    scores = [selection_score(recipe.monitor, row) for row in history if row.stage == planned.number]
     if len(scores) == len(planned.epoch_steps):
         return True
     return recipe.patience is not None and len(scores) - 1 - scores.index(max(scores)) >= recipe.patience

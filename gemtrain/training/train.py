@@ -5,12 +5,9 @@ epoch the model is validated and a checkpoint is written, so that a killed train
 epoch and ends in the same model. The result is the epoch that the recipe's `monitor` selects.
 """
 
-import json
 import math
 from collections.abc import Callable
-from dataclasses import asdict
 from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -18,11 +15,12 @@ from torch.nn import functional
 
 from gemkit.errors import UserError
 from gemkit.progress import Progress
-from gemkit.tables import write_bytes, write_text
+from gemkit.tables import write_bytes
 from gemtrain.data.dataset import Dataset
 from gemtrain.data.prefetch import prefetch
 from gemtrain.device import autocast, is_out_of_memory
-from gemtrain.model_store import HISTORY, model_folder, write_history, write_state
+from gemtrain.model_metadata import EpochResult, ModelMetadata, StageEnd
+from gemtrain.model_store import model_folder, write_history, write_metadata, write_state
 from gemtrain.models.factory import build_model, load_weights
 from gemtrain.models.loading import weights_file
 from gemtrain.models.lookup import build
@@ -41,7 +39,7 @@ _LOG_EVERY = 20
 
 def train(
     dataset_name: str, recipe_name: str, recipe: Recipe, seed: int, device: torch.device
-) -> dict[str, Any]:
+) -> ModelMetadata:
     """Train a model and write `models/<dataset>/<recipe>/`; returns the content of its model.json.
 
     Deterministic on a CPU for a given seed and number of cores, even if the training was killed and resumed.
@@ -73,32 +71,32 @@ def train(
     confidence = fit_model_confidence(
         model, dataset.splits["validation"], recipe.image_size, recipe.tta_views, device
     )
-    metadata = {
-        "dataset": dataset_name,
-        "dataset_version": dataset.version,
-        "recipe": recipe_name,
-        "network": recipe.network,
-        "image_size": recipe.image_size,
-        "parameters": sum(parameter.numel() for parameter in model.parameters()),
-        "seed": seed,
-        "epochs": len(state.history),
-        "best_epoch": state.best_epoch,
-        "validation_accuracy": round(best["validation_accuracy"], 6),
-        "validation_loss": round(best["validation_loss"], 6),
-        "confidence": asdict(confidence),
-        "crop": crop,
-        "stages": stage_ends(recipe, state.history),
-        "settings": asdict(recipe),
-        "varieties": dataset.varieties,
-        "species": dataset.species,
-    }
+    metadata = ModelMetadata(
+        dataset=dataset_name,
+        dataset_version=dataset.version,
+        recipe=recipe_name,
+        network=recipe.network,
+        image_size=recipe.image_size,
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        seed=seed,
+        epochs=len(state.history),
+        best_epoch=state.best_epoch,
+        validation_accuracy=round(best.validation_accuracy, 6),
+        validation_loss=round(best.validation_loss, 6),
+        confidence=confidence,
+        crop=crop,
+        stages=stage_ends(recipe, state.history),
+        settings=recipe,
+        varieties=dataset.varieties,
+        species=dataset.species,
+    )
     folder = model_folder(dataset_name, recipe_name)
     (folder / "model.json").unlink(missing_ok=True)  # written last: it marks the folder as complete
     for number in range(1, len(recipe.stages) + 1):
         write_bytes(folder / f"stage-{number}.safetensors", state.stage_path(number).read_bytes())
     write_state(folder / "model.safetensors", state.best)
     write_history(folder / "history.csv", state.history)
-    write_text(folder / "model.json", json.dumps(metadata, indent=2, ensure_ascii=False) + "\n")
+    write_metadata(folder / "model.json", metadata)
     state.delete()
     return metadata
 
@@ -117,13 +115,23 @@ def _check_sizes(recipe: Recipe) -> None:
             )
 
 
-def stage_ends(recipe: Recipe, history: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def stage_ends(recipe: Recipe, history: list[EpochResult]) -> list[StageEnd]:
     """The scores at the end of each stage of a schedule, where stage-<number>.safetensors was written."""
     ends = []
     for number, stage in enumerate(recipe.stages, start=1):
-        epochs = [row for row in history if row["stage"] == number]
-        end = {key: round(epochs[-1][key], 6) for key in HISTORY if key.startswith(("train_", "validation_"))}
-        ends.append({"stage": number, "train": stage.train, "epochs": len(epochs), **end})
+        epochs = [row for row in history if row.stage == number]
+        last = epochs[-1]
+        ends.append(
+            StageEnd(
+                stage=number,
+                train=stage.train,
+                epochs=len(epochs),
+                train_loss=round(last.train_loss, 6),
+                train_accuracy=round(last.train_accuracy, 6),
+                validation_loss=round(last.validation_loss, 6),
+                validation_accuracy=round(last.validation_accuracy, 6),
+            )
+        )
     return ends
 
 
@@ -139,10 +147,16 @@ def train_stage(state: TrainingState, planned: PlannedStage) -> None:
     with Progress(name, planned.steps * state.recipe.batch_size) as progress:
         progress.advance(sum(planned.epoch_steps[: state.epoch]) * state.recipe.batch_size)
         for epoch in range(state.epoch, len(planned.epoch_steps)):
-            row: dict[str, Any] = {"epoch": len(state.history) + 1, "stage": planned.number}
-            row |= train_epoch(state, planned, epoch, network, training, optimiser, progress)
-            row["validation_loss"], row["validation_accuracy"] = validate(evaluated, validation)
-            _check_finite([row["validation_loss"]], "on the validation split", state)
+            trained = train_epoch(state, planned, epoch, network, training, optimiser, progress)
+            loss, accuracy = validate(evaluated, validation)
+            _check_finite([loss], "on the validation split", state)
+            row = EpochResult(
+                epoch=len(state.history) + 1,
+                stage=planned.number,
+                **trained,
+                validation_loss=loss,
+                validation_accuracy=accuracy,
+            )
             if state.end_epoch(row, optimiser, planned):
                 break
 
@@ -231,7 +245,7 @@ def cross_entropy(
     return functional.cross_entropy(logits, labels, class_weights, label_smoothing=smoothing)
 
 
-def fit_classifier(state: TrainingState, kind: str) -> dict[str, Any]:
+def fit_classifier(state: TrainingState, kind: str) -> EpochResult:
     """Fit the last layer on frozen features, without steps; returns the only row of the history."""
     train, validation = state.dataset.splits["train"], state.dataset.splits["validation"]
     features = part_features(state, state.model.head, state.model.embed, torch.arange(len(train)))

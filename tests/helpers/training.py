@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 
+from gemtrain.model_metadata import ModelMetadata
 from gemtrain.recipe import load_settings
 from gemtrain.training.train import train
 from tests.helpers.textures import write_params
@@ -12,8 +13,8 @@ from tests.helpers.textures import write_params
 CPU = torch.device("cpu")
 
 
-def run(recipe: str = "gemnet", **changes: Any) -> dict[str, Any]:
-    """Train a changed recipe; returns the content of model.json."""
+def run(recipe: str = "gemnet", **changes: Any) -> ModelMetadata:
+    """Train a changed recipe."""
     write_params(**({recipe: changes} if changes else {}))
     settings, seed = load_settings(Path("params.yaml"), recipe)
     return train("gems", recipe, settings, seed, CPU)

@@ -20,8 +20,8 @@ PACKAGES: dict[str, list[str]] = {
         "inspect", "report", "cli",
     ],
     "gemtrain": [
-        "settings", "tables", "device", "recipe", "models", "data", "model_store", "scoring", "training",
-        "evaluation", "importers", "inference", "report", "export", "cli",
+        "settings", "tables", "device", "recipe", "models", "data", "scoring", "model_metadata",
+        "model_store", "training", "evaluation", "importers", "inference", "report", "export", "cli",
     ],
     "benchmarks": [],
     "tools": [],

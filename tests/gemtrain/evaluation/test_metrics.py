@@ -15,12 +15,16 @@ from gemtrain.evaluation.metrics import (
     ranks,
     similar_together,
 )
+from gemtrain.evaluation.records import ClassScores, ConfusedClass
 
 LABELS = np.array([0, 0, 0, 0, 1, 1, 2, 2])
 
 
 #                  predicted: 0, 1, 1, 2, 1, 0, 2, 2
 GROUPS = ["a", "a", "b", "b", "c", "d", "e", "e"]
+
+
+VARIETIES = ["ruby", "opal", "agate"]
 
 
 PROBABILITIES = np.array(
@@ -48,25 +52,30 @@ def test_the_lower_of_equally_probable_labels_ranks_first() -> None:
 
 def test_per_class_and_macro() -> None:
     table = per_class(LABELS, PROBABILITIES, GROUPS)
-    assert [row["groups"] for row in table] == [2, 2, 1]
-    assert [row["images"] for row in table] == [4, 2, 2]
-    assert [row["precision"] for row in table] == [1 / 2, 1 / 3, 2 / 3]
-    assert [row["recall"] for row in table] == [1 / 4, 1 / 2, 1.0]
-    assert [row["f1"] for row in table] == pytest.approx([1 / 3, 2 / 5, 4 / 5])
+    assert [row.groups for row in table] == [2, 2, 1]
+    assert [row.images for row in table] == [4, 2, 2]
+    assert [row.precision for row in table] == [1 / 2, 1 / 3, 2 / 3]
+    assert [row.recall for row in table] == [1 / 4, 1 / 2, 1.0]
+    assert [row.f1 for row in table] == pytest.approx([1 / 3, 2 / 5, 4 / 5])
     scores = macro(table)
-    assert scores["macro_precision"] == pytest.approx(0.5)
-    assert scores["macro_recall"] == pytest.approx(7 / 12)
-    assert scores["macro_f1"] == pytest.approx((1 / 3 + 2 / 5 + 4 / 5) / 3)
+    assert scores.precision == pytest.approx(0.5)
+    assert scores.recall == pytest.approx(7 / 12)
+    assert scores.f1 == pytest.approx((1 / 3 + 2 / 5 + 4 / 5) / 3)
 
 
 def test_what_a_class_is_confused_with() -> None:
-    worst, other = confused_classes(LABELS, PROBABILITIES)
-    assert worst == {
-        "variety": 0, "images": 4, "wrong": 0.75,
-        "first": 1, "first_share": 0.5, "second": 2, "second_share": 0.25,
-    }  # fmt: skip
-    assert (other["variety"], other["first"], other["second"]) == (1, 0, None)
-    assert confused_classes(LABELS, PROBABILITIES, most=1) == [worst]
+    worst, other = confused_classes(LABELS, PROBABILITIES, VARIETIES)
+    assert worst == ConfusedClass(
+        variety="ruby", images=4, wrong=0.75,
+        first="opal", first_share=0.5, second="agate", second_share=0.25,
+    )  # fmt: skip
+    assert (other.variety, other.first, other.second, other.second_share) == ("opal", "ruby", None, None)
+    assert confused_classes(LABELS, PROBABILITIES, VARIETIES, most=1) == [worst]
+
+
+def test_of_equally_confused_classes_the_lower_label_is_first() -> None:
+    wrong = np.array([[0.0, 1.0], [1.0, 0.0]])
+    assert [row.variety for row in confused_classes(np.array([0, 1]), wrong, ["b", "a"])] == ["b", "a"]
 
 
 @settings(deadline=None)
@@ -81,18 +90,19 @@ def test_metrics_are_consistent(classes: int, images: int, seed: int) -> None:
     table, predicted = per_class(labels, probabilities, labels.astype(str)), probabilities.argmax(1)
     every = list(range(classes))
     named = {"labels": every, "average": "macro", "zero_division": 0}
-    assert macro(table)["macro_f1"] == pytest.approx(f1_score(labels, predicted, **named))
-    assert macro(table)["macro_precision"] == pytest.approx(precision_score(labels, predicted, **named))
-    for row in confused_classes(labels, probabilities):
-        assert (
-            row["first"] != row["variety"]
-            and row["first_share"] + (row["second_share"] or 0) <= row["wrong"] + 1e-9
-        )
+    assert macro(table).f1 == pytest.approx(f1_score(labels, predicted, **named))
+    assert macro(table).precision == pytest.approx(precision_score(labels, predicted, **named))
+    for row in confused_classes(labels, probabilities, "abcdef"):
+        assert row.first != row.variety
+        assert row.first_share + (row.second_share or 0) <= row.wrong + 1e-9
 
 
 def test_a_class_with_a_low_recall_is_a_blind_spot() -> None:
     recalls = [0.5, 0.19, 0.2, 0.0]
-    table = [{"images": 100, "recall": recall} for recall in recalls] + [{"images": 0, "recall": 0.0}]
+    table = [
+        ClassScores(images, 1, 0.0, recall, 0.0, 1.0, 0.0)
+        for images, recall in [*((100, recall) for recall in recalls), (0, 0.0)]
+    ]
     assert blind_spots(table) == [3, 1]
 
 

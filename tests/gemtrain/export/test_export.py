@@ -18,18 +18,19 @@ import torch
 from PIL import Image
 
 from gemkit.stats.calibration import apply_temperature, fit_temperature
-from gemkit.stats.confidence_intervals import Interval
+from gemkit.stats.confidence_intervals import Estimate, Interval
 from gemkit.tables import read_table
 from gemtrain.data.dataset import Dataset
+from gemtrain.evaluation.records import Metrics
 from gemtrain.export import export as exporting
-from gemtrain.export.benchmark import PYTORCH, Measured, Share
+from gemtrain.export.benchmark import PYTORCH, Measured
 from gemtrain.export.model_card import model_card
 from gemtrain.export.onnx_graph import Calibrated, open_session, run_session, to_int8, to_onnx
+from gemtrain.model_metadata import ModelMetadata
 from gemtrain.models.classifier import Classifier
 from gemtrain.models.factory import build_model
 from gemtrain.models.lookup import find_network, network_names
 from gemtrain.scoring.model_outputs import predict
-from gemtrain.scoring.selective_prediction import Confidence
 from gemtrain.tables import PREDICTIONS
 from tests.helpers.commands import called
 
@@ -162,16 +163,21 @@ def test_the_card_and_the_command_state_what_was_measured(exported: tuple[Path, 
 def test_the_card_names_weights_without_their_folder_and_the_threshold(pipeline: Path) -> None:
     metadata = json.loads((pipeline / "models/d1k/gemnet/model.json").read_text())
     metadata["settings"] |= {"weights": "/home/somebody/weights.pth", "colour_bins": 8}
+    metadata["confidence"]["threshold"] = 0.9
     metrics = json.loads((pipeline / "metrics/d1k/gemnet.json").read_text())
-    share = Share(0.5, Interval(0.4, 0.6))
+    share = Estimate(0.5, Interval(0.4, 0.6))
     measured = [Measured(PYTORCH, None, share, share, share, 0.1, {1: 2.0})]
     with chdir(pipeline):
         card = model_card(
-            Dataset("d1k"), metadata, metrics, Confidence(1.0, 0.9), evaluated(pipeline, "test")[1], measured
+            Dataset("d1k"),
+            ModelMetadata.from_json(metadata),
+            Metrics.from_json(metrics),
+            evaluated(pipeline, "test")[1],
+            measured,
         )
     assert "* initial weights: weights.pth\n" in card and "somebody" not in card
     assert "* colour expert: a histogram of 8 bins a channel\n" in card
-    assert "(`acceptance_threshold`) or more, 95 % or more of its predictions" in card
+    assert "At a probability of 0.90 (`acceptance_threshold`) or more, 95 % or more of its" in card
 
 
 def test_refusals(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -180,7 +180,7 @@ def test_refusals(model_alone: Path) -> None:
     assert "another version" in predict("empty.png", expect=2)[1]
     for changes in (
         {"confidence": {"temperature": 1.0}},
-        {"confidence": {"temperature": 1.0, "threshold": None, "sure": True}},
+        {"confidence": {"temperature": 1.0, "threshold": "high"}},
         {"crop": {"size": 64}},
         {"crop": {"version": VERSION, "size": "large"}},
         {"crop": {"version": VERSION, "size": 64, "colour": "red"}},
@@ -189,7 +189,7 @@ def test_refusals(model_alone: Path) -> None:
         describe(None, None)
         rewrite(**changes)
         complained = predict("empty.png", expect=2)[1]
-        assert "The description of the model 'd1k/gemnet' is not complete; train it again" in complained
+        assert "'models/d1k/gemnet/model.json' is not a complete model description" in complained
 
 
 def test_predictions_are_streamed(

@@ -69,7 +69,7 @@ def test_a_model_with_a_colour_expert_is_trained_saved_and_read(gems: Path) -> N
     recipe = Recipe("", "gemnet", 36, stages=stages, batch_size=8, colour_bins=4, monitor="last")
     train("gems", "coloured", recipe, 0, CPU)
     model, metadata = read_model("gems", "coloured")
-    assert metadata["settings"]["colour_bins"] == 4
+    assert metadata.settings.colour_bins == 4
     test = Dataset("gems").splits["test"]
     probabilities, embeddings = predict(model, test.pixels(36), CPU)
     assert embeddings.shape == (15, 512 + 64)

@@ -52,8 +52,8 @@ def test_models_are_compared_on_what_they_share() -> None:
     assert compared is not None
     assert (compared.images, compared.groups, compared.classes) == (3, 2, 2)
     # Images 0, 2, 3. The first predicts topaz for 3, which is not shared: the first of equals wins.
-    assert compared.scores[0].first == 1 and compared.scores[0].second == pytest.approx(1 / 3)
-    assert compared.scores[1].difference == 0
+    assert compared.scores[0].first.value == 1 and compared.scores[0].second.value == pytest.approx(1 / 3)
+    assert compared.scores[1].difference.value == 0
     assert (
         compare(first, model_of(np.ones(2, bool), ["a", "a"], np.array([0, 1]), ["opal", "ruby"], "x"))
         is None

@@ -21,10 +21,10 @@ from gemkit.tables import read_table, write_table
 from gemtrain.data.dataset import Dataset
 from gemtrain.evaluation.evaluate import evaluate
 from gemtrain.evaluation.gallery import one_per_group, spread
-from gemtrain.evaluation.predictions import predictions_path, read_predictions
+from gemtrain.evaluation.paths import predictions_path
+from gemtrain.evaluation.predictions import read_predictions
 from gemtrain.recipe import load_settings
 from gemtrain.report.compare import compare_models
-from gemtrain.report.page import fill, table
 from gemtrain.report.report import report
 from gemtrain.tables import DATASET, PREDICTIONS
 from gemtrain.training.train import train
@@ -148,13 +148,6 @@ def test_untrusted_text_is_escaped(parsed: Any) -> None:
     assert len(sources) == 2 + 2 * 7
     assert all(source.startswith("data:image/") for source in sources)
     assert base64.b64decode(sources[0].split(",")[1])[:4] == b"\x89PNG"
-
-
-def test_values_are_escaped_unless_they_are_html() -> None:
-    assert fill("<i>{x}</i>", x="a<b") == "<i>a&lt;b</i>"
-    assert fill("{x}", x=[fill("<b>{y}</b>", y='"'), "<"]) == "<b>&quot;</b>&lt;"
-    rows = html.fromstring(table(["a", "<b>"], [["{x}", 3]], (1,)))
-    assert [cell.text_content() for cell in rows.iter("th", "td")] == ["a", "<b>", "{x}", "3"]
 
 
 def test_datasets_are_compared_on_what_they_share(project: Path, parsed: Any) -> None:

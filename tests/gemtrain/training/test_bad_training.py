@@ -128,4 +128,4 @@ def test_weights_of_another_network(gems: Path) -> None:
         run("efficientnet_lite0", weights="models/gems/gemnet/model.safetensors")
     with pytest.raises(UserError, match="does not hold the weights"):
         run(weights="models/gems/gemnet/model.safetensors", image_size=96)
-    assert run(weights="models/gems/gemnet/model.safetensors", max_steps=2)["epochs"] == 2
+    assert run(weights="models/gems/gemnet/model.safetensors", max_steps=2).epochs == 2

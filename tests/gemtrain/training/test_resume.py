@@ -52,7 +52,7 @@ def test_a_training_stopped_anywhere_and_resumed_ends_in_the_same_model(
 ) -> None:
     metadata = run(recipe, **changes)
     unbroken = files_of(recipe)
-    assert stop < metadata["epochs"]
+    assert stop < metadata.epochs
     end_epoch = TrainingState.end_epoch
     finished = []
 
@@ -66,7 +66,7 @@ def test_a_training_stopped_anywhere_and_resumed_ends_in_the_same_model(
     monkeypatch.setattr(TrainingState, "end_epoch", stop_after)
     with pytest.raises(KeyboardInterrupt):
         run(recipe, **changes)
-    assert run(recipe, **changes)["epochs"] == metadata["epochs"] == len(finished)
+    assert run(recipe, **changes).epochs == metadata.epochs == len(finished)
     assert files_of(recipe) == unbroken
 
 

@@ -11,6 +11,7 @@ from PIL import Image
 
 from gemkit.errors import UserError
 from gemtrain.data.dataset import Split
+from gemtrain.model_metadata import EpochResult
 from gemtrain.model_store import read_history, read_model
 from gemtrain.models.classifier import Classifier
 from gemtrain.models.loading import load_body, weights_file
@@ -23,7 +24,7 @@ from tests.helpers.textures import SOURCES, make_dataset, write_rows
 from tests.helpers.training import CPU, files_of, run
 
 
-def history_of(recipe: str = "gemnet") -> list[dict[str, float]]:
+def history_of(recipe: str = "gemnet") -> list[EpochResult]:
     return read_history(Path(f"models/gems/{recipe}/history.csv"))
 
 
@@ -35,29 +36,27 @@ def validation_accuracy(model: Classifier) -> float:
 
 def test_it_learns(gems: Path) -> None:
     metadata = run(max_steps=120, augmentation={"mirror": True, "shift": 0.05})
-    assert metadata["validation_accuracy"] > 0.9
+    assert metadata.validation_accuracy > 0.9
 
 
 def test_the_selected_epoch_is_the_best_one(gems: Path) -> None:
     metadata = run()
-    scores = [(row["validation_accuracy"], -row["validation_loss"]) for row in history_of()]
-    assert scores.index(max(scores)) + 1 == metadata["best_epoch"]
+    scores = [(row.validation_accuracy, -row.validation_loss) for row in history_of()]
+    assert scores.index(max(scores)) + 1 == metadata.best_epoch
     model, _ = read_model("gems", "gemnet")
-    assert validation_accuracy(model) == pytest.approx(metadata["validation_accuracy"], abs=1e-6)
+    assert validation_accuracy(model) == pytest.approx(metadata.validation_accuracy, abs=1e-6)
 
 
 def test_the_monitor_selects_the_epoch(gems: Path) -> None:
     metadata = run(monitor="last")
-    assert metadata["best_epoch"] == metadata["epochs"] == len(history_of())
+    assert metadata.best_epoch == metadata.epochs == len(history_of())
+    scores = [(0.5, 0.9, 0.4), (0.7, 0.7, 0.6), (0.9, 0.6, 0.65), (1.0, 0.8, 0.7), (1.0, 0.8, 0.7)]
     rows = [
-        {"epoch": 1, "train_accuracy": 0.5, "validation_accuracy": 0.4, "validation_loss": 0.9},
-        {"epoch": 2, "train_accuracy": 0.7, "validation_accuracy": 0.6, "validation_loss": 0.7},
-        {"epoch": 3, "train_accuracy": 0.9, "validation_accuracy": 0.65, "validation_loss": 0.6},
-        {"epoch": 4, "train_accuracy": 1.0, "validation_accuracy": 0.7, "validation_loss": 0.8},
-        {"epoch": 5, "train_accuracy": 1.0, "validation_accuracy": 0.7, "validation_loss": 0.8},
+        EpochResult(epoch, 1, 0.1, 0.0, train_accuracy, validation_loss, validation_accuracy)
+        for epoch, (train_accuracy, validation_loss, validation_accuracy) in enumerate(scores, start=1)
     ]
     kept = {
-        monitor: max(rows, key=lambda row: selection_score(monitor, row))["epoch"]
+        monitor: max(rows, key=lambda row: selection_score(monitor, row)).epoch
         for monitor in ("accuracy", "loss", "closest", "last")
     }
     assert kept == {"accuracy": 4, "loss": 3, "closest": 2, "last": 5}
@@ -81,14 +80,14 @@ def test_images_of_other_channels(gems: Path, channels: int) -> None:
     split = Split("gems", "validation")
     probabilities, _ = predict(model, split.pixels(48, channels), CPU)
     accuracy = (probabilities.argmax(1) == split.labels.numpy()).mean()
-    assert accuracy == pytest.approx(metadata["validation_accuracy"], abs=1e-6)
+    assert accuracy == pytest.approx(metadata.validation_accuracy, abs=1e-6)
 
 
 def test_a_stage_ends_when_patience_runs_out(gems: Path) -> None:
     stages = [{"epochs": epochs, "learning_rate": 1e-30} for epochs in (6, 2, 5)]
     metadata = run(stages=stages, max_steps=26, patience=2)
-    assert [row["stage"] for row in history_of()] == [1, 1, 1, 2, 2, 3, 3, 3]
-    assert metadata["best_epoch"] == 1
+    assert [row.stage for row in history_of()] == [1, 1, 1, 2, 2, 3, 3, 3]
+    assert metadata.best_epoch == 1
 
 
 def test_state_and_metrics_of_every_stage_are_saved(gems: Path) -> None:
@@ -97,19 +96,19 @@ def test_state_and_metrics_of_every_stage_are_saved(gems: Path) -> None:
         {"epochs": 2, "learning_rate": 0.001},
     ]
     metadata = run(stages=stages)
-    ends = [[row for row in history_of() if row["stage"] == number][-1] for number in (1, 2)]
+    ends = [[row for row in history_of() if row.stage == number][-1] for number in (1, 2)]
     torch.manual_seed(1)
     fresh = build("gemnet", 3, 48).state_dict()
-    for end, said in zip(ends, metadata["stages"], strict=True):
+    for end, said in zip(ends, metadata.stages, strict=True):
         for key in ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy"):
-            assert said[key] == pytest.approx(end[key], rel=1e-5)
+            assert getattr(said, key) == pytest.approx(getattr(end, key), rel=1e-5)
         model, _ = read_model("gems", "gemnet")
-        load_state(model, f"models/gems/gemnet/stage-{said['stage']}.safetensors")
-        assert validation_accuracy(model) == pytest.approx(said["validation_accuracy"], abs=1e-6)
+        load_state(model, f"models/gems/gemnet/stage-{said.stage}.safetensors")
+        assert validation_accuracy(model) == pytest.approx(said.validation_accuracy, abs=1e-6)
         learnt = {key for key, value in model.state_dict().items() if not torch.equal(value, fresh[key])}
         convolutions = {key for key in fresh if key.startswith("body.features.")}
-        assert learnt == (set(fresh) - convolutions if said["stage"] == 1 else set(fresh))
-    assert metadata["stages"][0]["validation_accuracy"] > 0.5  # of 1/3 by chance
+        assert learnt == (set(fresh) - convolutions if said.stage == 1 else set(fresh))
+    assert metadata.stages[0].validation_accuracy > 0.5  # of 1/3 by chance
 
 
 def load_state(model: Classifier, path: str) -> None:
@@ -139,7 +138,7 @@ def test_a_new_head_on_frozen_features_leaves_the_rest_alone(gems: Path) -> None
     load_body(fresh.body, path, "efficientnet_lite0")
     before, after = fresh.body.state_dict(), model.body.state_dict()
     assert all(torch.equal(before[key], after[key]) for key in before)
-    assert metadata["validation_accuracy"] >= 0.9
+    assert metadata.validation_accuracy >= 0.9
 
 
 @pytest.mark.parametrize(("kind", "classes"), [("linear", 3), ("svm", 3), ("svm", 2)])
@@ -155,16 +154,14 @@ def test_a_classifier_on_early_and_deep_features(gems: Path, kind: str, classes:
     )
     metadata = train("gems", "frozen", recipe, 1, CPU)
     first = files_of("frozen")
-    assert (
-        metadata["validation_accuracy"] >= 0.9 and metadata["stages"] == [] and len(history_of("frozen")) == 1
-    )
+    assert metadata.validation_accuracy >= 0.9 and metadata.stages == [] and len(history_of("frozen")) == 1
     model, _ = read_model("gems", "frozen")
     split = Split("gems", "validation")
     probabilities, features = predict(model, split.pixels(48), CPU)
     assert features.shape[1] == 24 + 1000  # the second block's maps, and ImageNet's classes
-    assert (probabilities.argmax(1) == split.labels.numpy()).mean() == metadata["validation_accuracy"]
+    assert (probabilities.argmax(1) == split.labels.numpy()).mean() == metadata.validation_accuracy
     likelihood = -np.log(probabilities[np.arange(len(split)), split.labels]).mean()
-    assert likelihood == pytest.approx(metadata["validation_loss"], abs=2e-3)
+    assert likelihood == pytest.approx(metadata.validation_loss, abs=2e-3)
     train("gems", "frozen", recipe, 1, CPU)
     assert files_of("frozen") == first
 

@@ -1,0 +1,43 @@
+"""Flat records as rows of a CSV file."""
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from pydantic import TypeAdapter
+
+from gemkit.tables import write_text
+from gemtrain.evaluation.rounding import rounded
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Record = TypeVar("Record", bound="DataclassInstance")
+
+
+def write_records(path: Path, kind: type[Record], records: Iterable[Record]) -> None:
+    """Write dataclass instances of one kind as CSV, a field a column."""
+    write_rows(path, [field.name for field in fields(kind)], map(asdict, records))
+
+
+def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
+    """Write rows as CSV, numbers with four decimals, None as an empty cell."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rounded(row) for row in rows)
+    write_text(path, text.getvalue())
+
+
+def read_records(path: Path, kind: type[Record]) -> list[Record]:
+    """The dataclass instances in a file of `write_records`.
+
+    Raises OSError, csv.Error, and ValueError if a column is missing or a cell has another type.
+    """
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    record = TypeAdapter(kind)
+    return [record.validate_python({name: cell or None for name, cell in row.items()}) for row in rows]
