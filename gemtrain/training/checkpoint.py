@@ -54,7 +54,7 @@ class TrainingState:
         self._interrupted: dict[str, Any] | None = None  # a checkpoint from within a stage
         identity = [
             _VERSION,
-            asdict(recipe),
+            recipe.model_dump(),
             seed,
             device.type,
             [split.fingerprint for split in dataset.splits.values()],
