@@ -16,7 +16,7 @@ from gemtrain.device import autocast, choose_device
 from gemtrain.models.factory import build_model
 from gemtrain.models.lookup import find_network
 from gemtrain.recipe import Recipe, Stage
-from gemtrain.training.train import cross_entropy
+from gemtrain.training.loss import cross_entropy
 
 #: At least this many epochs, so that `monitor` has a choice, as long as validation, at the end of each epoch,
 #: takes no more than this share of the time.

@@ -7,13 +7,30 @@ import torch
 from torch import Tensor, nn
 
 from gemkit.stats.calibration import best_temperature, log_loss, softmax
+from gemtrain.data.dataset import Dataset
 from gemtrain.model_metadata import EpochResult
+from gemtrain.models.classifier import Classifier
+from gemtrain.recipe import Recipe
+from gemtrain.training.examples import part_features
 
 #: Values tried of scikit-learn's C, the inverse regularisation strength.
 _STRENGTHS = (0.001, 0.01, 0.1)
 _ITERATIONS = 1000
 #: Frozen features are in half precision: a deviation below this share of the mean is rounding error.
 _ROUNDING = 2.0**-10
+
+
+def fit_classifier(
+    model: Classifier, dataset: Dataset, recipe: Recipe, kind: str, seed: int, device: torch.device
+) -> EpochResult:
+    """Fit the last layer on frozen features, without steps; returns the only row of the history."""
+    train, validation = dataset.splits["train"], dataset.splits["validation"]
+    features, validation_features = part_features(
+        model, model.head, model.embed, dataset, recipe, torch.arange(len(train)), device
+    )
+    return fit_head(
+        model.head, kind, (features, train.labels), (validation_features, validation.labels), seed
+    )
 
 
 def fit_head(

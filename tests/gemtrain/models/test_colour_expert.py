@@ -13,7 +13,8 @@ from gemtrain.models.colour_expert import COLOUR_WEIGHT, ColourHistogram
 from gemtrain.models.factory import build_model, load_weights
 from gemtrain.recipe import Recipe, Stage
 from gemtrain.scoring.model_outputs import predict
-from gemtrain.training.train import cross_entropy, train
+from gemtrain.training.loss import cross_entropy
+from gemtrain.training.train import train
 
 CPU = torch.device("cpu")
 
