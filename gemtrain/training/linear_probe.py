@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from gemkit.arrays import Array, Ints
 from gemkit.stats.calibration import best_temperature, log_loss, softmax
 from gemtrain.data.dataset import Dataset
 from gemtrain.model_metadata import EpochResult
@@ -83,9 +84,7 @@ def fit_head(
     return best_row
 
 
-def _fit(
-    kind: str, strength: float, features: np.ndarray, labels: np.ndarray, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
+def _fit(kind: str, strength: float, features: Array, labels: Ints, seed: int) -> tuple[Array, Array]:
     """Weights [classes, width] and biases [classes]."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression

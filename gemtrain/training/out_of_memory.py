@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import torch
 from torch import nn
+from torch.optim.swa_utils import AveragedModel
 
 from gemkit.errors import GemscrapeError, UserError
 from gemtrain.data.dataset import Dataset
@@ -47,19 +48,16 @@ def batch_too_large_error(
     Call it after BatchTooLarge was handled: its traceback keeps the tensors of the step in memory.
     """
     gc.collect()
+    torch.cuda.empty_cache()
     part, training, _ = stage_examples(model, dataset, recipe, planned, device)
-    optimiser, average = (
-        build_optimiser(model, part, planned.stage, recipe),
-        build_average(model, planned.stage),
-    )
+    optimiser = build_optimiser(model, part, planned.stage, recipe)
+    average = build_average(model, planned.stage)
     size = recipe.batch_size
     while (size := size // 2) > 1:
         optimiser.zero_grad()
-        if device.type == "cuda":
-            torch.cuda.empty_cache()
-        if _fits(part.train(), optimiser, training, size, recipe.bf16_on_cpu):
+        torch.cuda.empty_cache()
+        if _fits(part.train(), optimiser, average, training, size, recipe.bf16_on_cpu):
             break
-    del average  # it takes memory, like that of the training
     advice = f"set the recipe's 'batch_size' to {size}, which fits" if size > 1 else "lower its 'image_size'"
     return UserError(
         f"A batch of {recipe.batch_size} images of {recipe.image_size} pixels does not fit into "
@@ -68,7 +66,12 @@ def batch_too_large_error(
 
 
 def _fits(
-    part: nn.Module, optimiser: torch.optim.Optimizer, training: Examples, size: int, bf16_on_cpu: bool
+    part: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    average: AveragedModel | None,
+    training: Examples,
+    size: int,
+    bf16_on_cpu: bool,
 ) -> bool:
     """Whether two steps fit; only the second has the memory of the optimiser."""
     rows = torch.arange(size) % len(training.labels)
@@ -80,6 +83,8 @@ def _fits(
             optimiser.zero_grad()
             cross_entropy(logits.float(), labels).backward()
             optimiser.step()
+            if average is not None:
+                average.update_parameters(part)
     except RuntimeError as error:
         if is_out_of_memory(error):
             return False

@@ -28,6 +28,7 @@ ENTRIES = {
 NO_EFFECT = (
     "curation/params.py",
     "gemkit/__init__.py",
+    "gemkit/arrays.py",
     "gemkit/errors.py",
     "gemkit/executor",
     "gemkit/memo.py",
