@@ -61,19 +61,6 @@ def _loader() -> Any:
 
 def validate_section(path: Path, params: dict[str, Any], key: str, model: type[Model]) -> Model:
     """Validate `params[key]` with a pydantic model. Raises UserError that names the first wrong key."""
-    from pydantic import ValidationError
+    from gemkit.validation import validate
 
-    from gemkit.strict_model import RENAMED
-
-    try:
-        return model.model_validate(params.get(key) or {})
-    except ValidationError as error:
-        problem = error.errors()[0]
-        # Pydantic names the members of a union by their type, as in dict[str,any].
-        where = ".".join([key, *(str(part) for part in problem["loc"] if "[" not in str(part))])
-        if problem["type"] == "extra_forbidden":
-            raise UserError(f"'{path}': unknown key '{where}'; remove it or correct its spelling.") from None
-        if problem["type"] == RENAMED:
-            verb = "move" if "." in problem["ctx"]["new"] else "rename"
-            raise UserError(f"'{path}': in '{where}' {problem['msg']}; {verb} the key.") from None
-        raise UserError(f"'{path}': '{where}': {problem['msg']} (found {problem['input']!r}).") from None
+    return validate(model, params.get(key) or {}, path, key)

@@ -1,7 +1,7 @@
 """Base class of the models that validate hand-written files: parameters, sites, rules, the taxonomy."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
@@ -26,3 +26,7 @@ class StrictModel(BaseModel):
             if isinstance(values, Mapping) and old in values:
                 raise PydanticCustomError(RENAMED, "'{old}' is now '{new}'", {"old": old, "new": new})
         return values
+
+    def replace(self, **changes: Any) -> Self:
+        """A copy with other values for some fields, validated."""
+        return type(self)(**{**dict(self), **changes})

@@ -149,11 +149,15 @@ def report(
 
 
 @app.command()
-def recipes() -> None:
+def recipes(
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Explain every key of a recipe instead: type, default, meaning.")
+    ] = False,
+) -> None:
     """List the recipes with their sources and published results."""
-    from gemtrain.recipe import recipe_lines
+    from gemtrain.recipe_list import explain_keys, recipe_lines
 
-    for line in recipe_lines():
+    for line in explain_keys() if explain else recipe_lines():
         print(line)
 
 

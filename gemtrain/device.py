@@ -54,7 +54,10 @@ def to_device(values: Tensor, device: torch.device) -> Tensor:
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether an error of PyTorch means that the device ran out of memory."""
+    """Whether an error of PyTorch means that the device ran out of memory.
+
+    On a CPU, PyTorch has no class of its own for that, only the text of a RuntimeError.
+    """
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 

@@ -32,6 +32,22 @@ def write_state(path: Path, state: dict[str, Tensor]) -> None:
     write_bytes(path, save({key: value.contiguous() for key, value in state.items()}))
 
 
+def write_model(
+    metadata: ModelMetadata,
+    weights: dict[str, Tensor],
+    history: list[EpochResult],
+    stage_ends: list[Path],
+) -> None:
+    """Write the folder of a model; `stage_ends` are files with its weights after each stage."""
+    folder = model_folder(metadata.dataset, metadata.recipe)
+    (folder / "model.json").unlink(missing_ok=True)  # written last: it marks the folder as complete
+    for path in stage_ends:
+        write_bytes(folder / path.name, path.read_bytes())
+    write_state(folder / "model.safetensors", weights)
+    write_history(folder / "history.csv", history)
+    write_metadata(folder / "model.json", metadata)
+
+
 def write_metadata(path: Path, metadata: ModelMetadata) -> None:
     """Write model.json."""
     write_text(path, json.dumps(metadata.to_json(), indent=2, ensure_ascii=False) + "\n")

@@ -10,7 +10,7 @@ import shutil
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,7 +29,6 @@ from gemtrain.model_store import model_folder, read_model
 from gemtrain.recipe import Recipe
 from gemtrain.scoring.model_outputs import predict_split
 from gemtrain.scoring.selective_prediction import Confidence
-from gemtrain.settings import from_mapping
 from gemtrain.training.train import train
 
 #: One row per test image; logarithms of the probabilities, in order of label, before calibration.
@@ -90,7 +89,7 @@ def train_cached(training: Training, cache: Path, device: torch.device) -> Train
     if cached := read_cached(training, cache, dataset.version):
         return cached
     identity = {
-        "settings": asdict(training.recipe),
+        "settings": training.recipe.model_dump(),
         "seed": training.seed,
         "dataset_version": dataset.version,
     }
@@ -147,10 +146,9 @@ def _is_of(identity: dict[str, Any], training: Training, dataset_version: str | 
 
     Descriptions of recipes are ignored; options added since then count as their defaults.
     """
-    given = {key: value for key, value in identity.get("settings", {}).items() if value != []}
     try:
-        recipe = from_mapping(Recipe, given, "a cached training")
-    except UserError:
+        recipe = Recipe(**identity["settings"])
+    except ValueError:
         return False
     same = _same(recipe, training.recipe) and identity["seed"] == training.seed
     return same and dataset_version in (None, identity["dataset_version"])
@@ -171,7 +169,7 @@ def _same(first: Recipe, second: Recipe) -> bool:
 
 
 def _without_texts(recipe: Recipe) -> Recipe:
-    return replace(recipe, description="", source="", published="")
+    return recipe.replace(description="", source="", published="")
 
 
 class Clock:

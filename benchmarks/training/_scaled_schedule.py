@@ -5,7 +5,6 @@ import statistics
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, replace
 from multiprocessing import get_context
 from typing import Any, NamedTuple
 
@@ -17,7 +16,7 @@ from gemtrain.device import autocast, choose_device
 from gemtrain.models.factory import build_model
 from gemtrain.models.lookup import find_network
 from gemtrain.recipe import Recipe, Stage
-from gemtrain.training.train import cross_entropy
+from gemtrain.training.loss import cross_entropy
 
 #: At least this many epochs, so that `monitor` has a choice, as long as validation, at the end of each epoch,
 #: takes no more than this share of the time.
@@ -54,7 +53,7 @@ class Plan(NamedTuple):
 def smaller(recipe: Recipe, pixels: int | None, weights: str) -> Recipe:
     """The recipe at no more than `pixels` pixels (but as many as its network needs), from other weights."""
     side = min(recipe.image_size, pixels or recipe.image_size)
-    return replace(recipe, image_size=max(side, find_network(recipe.network).least_side), weights=weights)
+    return recipe.replace(image_size=max(side, find_network(recipe.network).least_side), weights=weights)
 
 
 def measure_step_times(recipe: Recipe, classes: int) -> StepTimes:
@@ -145,14 +144,14 @@ def plan(recipe: Recipe, sizes: Sizes, times: StepTimes, seconds: float) -> Plan
             sum(steps), max(len(whole), int((left - sum(epochs) * validation) / times.step))
         )
         pairs = iter(epochs)
-        stages = [replace(stage, epochs=next(pairs)) if stage.train == "all" else stage for stage in stages]
+        stages = [stage.replace(epochs=next(pairs)) if stage.train == "all" else stage for stage in stages]
         words.append(f"{changes['max_steps']:,} of {sum(steps):,} steps")
     for stage, published in zip(stages, recipe.stages, strict=True):
         if stage.train != "all":
             is_shortened = stage.each_photo_once and not published.each_photo_once
             once = " of each source image once" if is_shortened else ""
             words.insert(0, f"{stage.train} {stage.epochs} of {published.epochs} epochs{once}")
-    return Plan(changes | {"stages": [asdict(stage) for stage in stages]}, ", ".join(words))
+    return Plan(changes | {"stages": [stage.model_dump() for stage in stages]}, ", ".join(words))
 
 
 def _frozen(
@@ -161,10 +160,10 @@ def _frozen(
     """A stage on frozen features that fits into `seconds`, and the seconds it takes."""
     validation, epoch = _costs(stage, recipe, sizes, times)
     if validation + epoch > seconds:
-        stage = replace(stage, each_photo_once=True)
+        stage = stage.replace(each_photo_once=True)
         validation, epoch = _costs(stage, recipe, sizes, times)
     epochs = min(stage.epochs, max(1, int((seconds - validation) / epoch)))
-    return replace(stage, epochs=epochs), validation + epochs * epoch
+    return stage.replace(epochs=epochs), validation + epochs * epoch
 
 
 def _costs(stage: Stage, recipe: Recipe, sizes: Sizes, times: StepTimes) -> tuple[float, float]:

@@ -11,7 +11,6 @@ deviation over seeds, of top-1 and of the log loss after calibration, which is t
 
 import argparse
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from statistics import mean, stdev
 
@@ -35,40 +34,36 @@ Change = Callable[[Recipe], Recipe]
 
 
 def _set(**values: object) -> Change:
-    return lambda recipe: replace(recipe, **values)  # type: ignore[arg-type]
+    return lambda recipe: recipe.replace(**values)
 
 
 def _stages(**values: object) -> Change:
     """A change to the stages that train the whole network."""
-    return lambda recipe: replace(
-        recipe,
-        stages=tuple(
-            replace(stage, **values) if stage.train == "all" else stage  # type: ignore[arg-type]
-            for stage in recipe.stages
-        ),
+    return lambda recipe: recipe.replace(
+        stages=tuple(stage.replace(**values) if stage.train == "all" else stage for stage in recipe.stages),
     )
 
 
 def _augmentation(**values: float) -> Change:
-    return lambda recipe: replace(recipe, augmentation=replace(recipe.augmentation, **values))  # type: ignore[arg-type]
+    return lambda recipe: recipe.replace(augmentation=recipe.augmentation.replace(**values))
 
 
 def _small_first(recipe: Recipe) -> Recipe:
     """Two thirds of the epochs on images of three quarters the side, then the rest at halved rates."""
     *before, last = recipe.stages
     epochs = 2 * last.epochs // 3
-    small = replace(last, image_size=3 * recipe.image_size // 4, epochs=epochs)
+    small = last.replace(image_size=3 * recipe.image_size // 4, epochs=epochs)
     head_rate = last.head_learning_rate and last.head_learning_rate / 2
-    large = replace(
-        last, epochs=last.epochs - epochs, learning_rate=last.learning_rate / 2, head_learning_rate=head_rate
+    large = last.replace(
+        epochs=last.epochs - epochs, learning_rate=last.learning_rate / 2, head_learning_rate=head_rate
     )
-    return replace(recipe, stages=(*before, small, large))
+    return recipe.replace(stages=(*before, small, large))
 
 
 def _from_head(recipe: Recipe) -> Recipe:
     """Add a first stage that trains only the head, on frozen features."""
-    stage = Stage(30, 3e-3, "head", decay="cosine", each_photo_once=True)
-    return replace(recipe, stages=(stage, *recipe.stages))
+    stage = Stage(epochs=30, learning_rate=3e-3, train="head", decay="cosine", each_photo_once=True)
+    return recipe.replace(stages=(stage, *recipe.stages))
 
 
 ROWS: dict[str, tuple[Change, str]] = {
@@ -126,7 +121,7 @@ def main() -> None:
         print(reason)
         return
     rows = {name: ROWS[name] for name in dict.fromkeys(["ours", *options.rows])}
-    base = replace(load_recipe(_OURS), image_size=options.pixels, max_steps=options.steps)
+    base = load_recipe(_OURS).replace(image_size=options.pixels, max_steps=options.steps)
     runs = {name: list[TrainingResult]() for name in rows}
     jobs = [(seed, name) for seed in range(options.seeds) for name in rows]
     trainings = [

@@ -19,7 +19,6 @@ import hashlib
 import json
 import shutil
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -69,7 +68,7 @@ def do(job: Job, folder: Path, version: str) -> dict[str, Any]:
     """Train and evaluate unless already done; returns the result."""
     weights, reason = available_weights(job.recipe)
     identity = {
-        "recipe": asdict(load_recipe(job.recipe)), "weights": weights, "version": version
+        "recipe": load_recipe(job.recipe).model_dump(), "weights": weights, "version": version
     }  # fmt: skip
     identity = json.loads(json.dumps(identity))
     result = _read(job.path)

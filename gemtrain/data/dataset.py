@@ -142,7 +142,8 @@ class Dataset:
         if not path.exists():
             return None
         try:
-            return json.loads(path.read_text(encoding="utf-8"))["crop"]
+            crop: dict[str, Any] | None = json.loads(path.read_text(encoding="utf-8"))["crop"]
+            return crop
         except (ValueError, KeyError, TypeError):
             raise UserError(
                 f"'{path}' does not say how its images were cropped; run 'gemcurate balance' again."

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image, UnidentifiedImageError
 
+from gemkit.arrays import Bytes
 from gemkit.errors import UserError
 from gemkit.executor.base import worker_count
 from gemkit.memo import CACHE, Memo
@@ -49,7 +50,7 @@ class Images:
         self.undecodable: dict[int, str] = {int(row): reason for row, reason in found["undecodable"].items()}
         self.intact = [row for row in range(found["rows"]) if row not in self.undecodable]
 
-    def pixels(self, size: int, channels: int = 3) -> np.ndarray:
+    def pixels(self, size: int, channels: int = 3) -> Bytes:
         """The intact images: uint8 [N, size, size, channels], mapped copy-on-write from `.cache/pixels`.
 
         Each keeps its aspect ratio: its longer side becomes `size`, and the shorter one is padded by
@@ -64,14 +65,15 @@ class Images:
             for outdated in path.parent.glob(f"{prefix}*.npy"):
                 outdated.unlink()
             self._decode(path, size, channels)
-        return np.load(path, mmap_mode="c")
+        pixels: Bytes = np.load(path, mmap_mode="c")
+        return pixels
 
     def _decode(self, path: Path, size: int, channels: int) -> None:
         shape = (len(self.intact), size, size, channels)
         path.parent.mkdir(parents=True, exist_ok=True)
         self._check_room(path.parent, shape)
 
-        def decode(image: tuple[str, bytes]) -> np.ndarray:
+        def decode(image: tuple[str, bytes]) -> Bytes:
             location, content = image
             try:
                 return decode_one(content, size, channels)
@@ -145,7 +147,7 @@ def _decode_error(image: tuple[str, bytes]) -> str:
     return ""
 
 
-def decode_one(content: bytes, size: int, channels: int) -> np.ndarray:
+def decode_one(content: bytes, size: int, channels: int) -> Bytes:
     """An image as in `Images.pixels`, [size, size, channels]. Raises Pillow's errors, and ValueError."""
     with Image.open(io.BytesIO(content)) as image:
         image.draft("RGB", (size, size))

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from gemkit.arrays import Bytes
 from gemkit.errors import UserError
 from gemkit.executor.base import GivenUp, Limits
 from gemkit.executor.local import map_in_order
@@ -79,7 +79,7 @@ def _rows(source: Source, undecodable: UndecodableImages, progress: Progress) ->
     """The rows of _IMAGES, in the order of the source; an image may kill the worker that decodes it."""
     records: deque[Record] = deque()
 
-    def contents() -> Iterator[Path | bytes | np.ndarray]:
+    def contents() -> Iterator[Path | bytes | Bytes]:
         for record in source.records():
             records.append(record._replace(content=b""))
             yield record.content

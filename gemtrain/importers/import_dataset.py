@@ -148,7 +148,8 @@ def _fingerprint(source: Source, path: Path) -> str:
 
 def _read_metadata(path: Path) -> dict[str, Any]:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return content
     except (OSError, ValueError):
         return {}
 

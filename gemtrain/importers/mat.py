@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from gemkit.arrays import Array, Ints
 from gemkit.errors import UserError
 from gemtrain.importers.source import Record, Source, tidy
 
@@ -59,7 +60,7 @@ def _records(path: Path, splits: list[str]) -> Iterator[Record]:
         del images
 
 
-def _labels(path: Path, name: str, values: np.ndarray) -> tuple[np.ndarray, int]:
+def _labels(path: Path, name: str, values: Array) -> tuple[Ints, int]:
     """The class of each image, [N] int64, and the number of classes; the longer of the two axes is N."""
     if hasattr(values, "toarray"):  # a sparse matrix
         values = values.toarray()

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from gemkit.arrays import Bytes
 from gemkit.image_codec import ImageError, decode
 from gemtrain.importers.tiff import four_bands
 
@@ -29,7 +30,7 @@ class NormalisedImage(NamedTuple):
     pixel_hash: bytes
 
 
-def normalise(content: Path | bytes | np.ndarray) -> NormalisedImage | str:
+def normalise(content: Path | bytes | Bytes) -> NormalisedImage | str:
     """The normalised image, or why there is none. An array is [H, W, 1, 3 or 4] of uint8.
 
     Colours become sRGB, transparency is drawn on white, the EXIF orientation is applied, and 16 bits are
@@ -56,14 +57,14 @@ def normalise(content: Path | bytes | np.ndarray) -> NormalisedImage | str:
     return NormalisedImage(encoded, hashlib.sha256(content).hexdigest(), _hash(compared))
 
 
-def _bands(content: bytes) -> np.ndarray | None:
+def _bands(content: bytes) -> Bytes | None:
     """The four bands of a TIFF, [H, W, 4]."""
     decode(content)  # refuses an image that is too large or incomplete
     with Image.open(io.BytesIO(content), formats=["TIFF"]) as image:
         return np.asarray(image) if image.mode == "RGBA" else None
 
 
-def _before_profile(content: bytes, pixels: np.ndarray) -> tuple[np.ndarray, bool]:
+def _before_profile(content: bytes, pixels: Bytes) -> tuple[Bytes, bool]:
     """The pixels before any colour profile and EXIF rotation, and whether a reader that ignores both sees
     `pixels` too.
 
@@ -76,17 +77,17 @@ def _before_profile(content: bytes, pixels: np.ndarray) -> tuple[np.ndarray, boo
         return plain, image.format in _COMMON and np.array_equal(plain, pixels)
 
 
-def _png(pixels: np.ndarray) -> bytes:
+def _png(pixels: Bytes) -> bytes:
     buffer = io.BytesIO()
     image = Image.fromarray(pixels if pixels.shape[2] > 1 else pixels[..., 0])
     image.save(buffer, "PNG", compress_level=_PNG_LEVEL)
     return buffer.getvalue()
 
 
-def _hash(pixels: np.ndarray) -> bytes:
+def _hash(pixels: Bytes) -> bytes:
     return hashlib.blake2b(_identity(pixels), digest_size=16).digest()
 
 
-def _identity(pixels: np.ndarray) -> bytes:
+def _identity(pixels: Bytes) -> bytes:
     """Shape and values."""
     return f"{pixels.shape} ".encode() + pixels.tobytes()

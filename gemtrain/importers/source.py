@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
+from gemkit.arrays import Bytes
 
 #: Common names of splits, and the split that each means.
 _SPLIT_NAMES = {
@@ -35,7 +35,7 @@ class Record(NamedTuple):
     location: str
     variety: str
     split: str | None
-    content: Path | bytes | np.ndarray
+    content: Path | bytes | Bytes
 
 
 @dataclass

@@ -22,7 +22,8 @@ class DenseBody(nn.Module):
         self.classifier = classifier
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.classifier(self.features(images).flatten(1))
+        outputs: Tensor = self.classifier(self.features(images).flatten(1))
+        return outputs
 
 
 class Classifier(nn.Module):
@@ -57,22 +58,26 @@ class Classifier(nn.Module):
 
     def embed(self, images: Tensor) -> Tensor:
         """The input of the last layer, [N, features]."""
-        return self.body((images - self.mean) / self.std)
+        embedding: Tensor = self.body((images - self.mean) / self.std)
+        return embedding
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.head(self.embed(images))
+        logits: Tensor = self.head(self.embed(images))
+        return logits
 
     def convolve(self, images: Tensor) -> Tensor:
         """The output of the convolutions, the input of `dense`; the embedding without hidden dense layers."""
         convolutions = self.body.features if isinstance(self.body, DenseBody) else self.body
-        return convolutions((images - self.mean) / self.std)
+        maps: Tensor = convolutions((images - self.mean) / self.std)
+        return maps
 
     @property
     def dense(self) -> nn.Module:
         """All layers after the convolutions, including the last one: logits are `dense(convolve(images))`."""
         if isinstance(self.body, DenseBody):
             return nn.Sequential(nn.Flatten(), self.body.classifier, self.head)
-        return self.head
+        head: nn.Module = self.head
+        return head
 
 
 def layer_features(model: Classifier, images: Tensor, names: Iterable[str]) -> dict[str, Tensor]:

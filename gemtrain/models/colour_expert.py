@@ -32,8 +32,9 @@ class ColourHistogram(nn.Module):
         red, green, blue = nearness.unbind(1)  # each [N, bins, blocks]
         pairs = (red.unsqueeze(2) * green.unsqueeze(1)).flatten(1, 2)
         # In bfloat16 on a GPU: precise to four thousandths, like the network's output.
-        shares = (pairs @ blue.transpose(1, 2)).flatten(1).float() / colours.shape[-1]
-        return shares.sqrt() * self.bins**1.5
+        shares: Tensor = (pairs @ blue.transpose(1, 2)).flatten(1).float() / colours.shape[-1]
+        histogram: Tensor = shares.sqrt() * self.bins**1.5
+        return histogram
 
 
 class WithColourHistogram(nn.Module):

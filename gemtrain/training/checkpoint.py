@@ -3,135 +3,116 @@
 import hashlib
 import json
 import shutil
-from dataclasses import asdict
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from gemkit.memo import CACHE
 from gemkit.tables import replaced
-from gemtrain.data.dataset import Dataset
 from gemtrain.model_metadata import EpochResult
-from gemtrain.model_store import copy_state, write_state
 from gemtrain.models.classifier import Classifier
-from gemtrain.recipe import Recipe, Stage
-from gemtrain.training.schedule import PlannedStage, is_over, selection_score
+from gemtrain.recipe import Recipe
+from gemtrain.training.schedule import selection_score
 
 #: Version of the training method: raising it invalidates old checkpoints.
 _VERSION = 3
 
 
+@dataclass
 class TrainingState:
-    """The progress of a training: model, history and best state, saved after every epoch.
+    """Everything that a training changes, as it is after an epoch.
 
-    `average` is the moving average of the model's weights over the stage, if the stage has an `ema_decay`.
+    `stage` counts the finished stages, `epoch` the finished epochs of the current stage, whose `optimiser`
+    and moving `average` are None between stages. `best` are the weights of the selected epoch so far,
+    `best_epoch` (from 1).
     """
 
-    def __init__(
-        self,
-        model: Classifier,
-        dataset: Dataset,
-        recipe: Recipe,
-        seed: int,
-        device: torch.device,
-        weights: Path | None,
-    ):
-        self.model, self.dataset, self.recipe, self.seed, self.device = (
-            model.to(device),
-            dataset,
-            recipe,
-            seed,
-            device,
-        )
-        self.stage, self.epoch = 0, 0  # finished stages, and finished epochs of the current one
-        self.history: list[EpochResult] = []
-        self.best: dict[str, Tensor] = {}
-        self.best_epoch = 0
-        self.average: AveragedModel | None = None
-        self._interrupted: dict[str, Any] | None = None  # a checkpoint from within a stage
-        identity = [
-            _VERSION,
-            asdict(recipe),
-            seed,
-            device.type,
-            [split.fingerprint for split in dataset.splits.values()],
-            hashlib.sha256(weights.read_bytes()).hexdigest() if weights else None,
-        ]
-        key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
-        self.folder = CACHE / "train" / key
-        self._path = self.folder / "checkpoint.pt"
-        if self._path.exists():
-            self._resume()
+    model: dict[str, Tensor] = field(default_factory=dict)
+    average: dict[str, Any] | None = None
+    optimiser: dict[str, Any] | None = None
+    stage: int = 0
+    epoch: int = 0
+    history: list[EpochResult] = field(default_factory=list)
+    best: dict[str, Tensor] = field(default_factory=dict)
+    best_epoch: int = 0
 
-    def stage_path(self, number: int) -> Path:
-        """Where the state at the end of a stage is saved until the training ends."""
-        return self.folder / f"stage-{number}.safetensors"
+    @classmethod
+    def load(cls, path: Path) -> "TrainingState":
+        """The state in a checkpoint, on the CPU."""
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+        history = [EpochResult(**row) for row in saved.pop("history")]
+        return cls(**saved, history=history)
 
-    def start_stage(self, stage: Stage, optimiser: torch.optim.Optimizer) -> None:
-        """Start a stage, or resume it where it was interrupted."""
-        self.average = None
-        if stage.ema_decay is not None:
-            update = get_ema_multi_avg_fn(stage.ema_decay)
-            self.average = AveragedModel(self.model, multi_avg_fn=update, use_buffers=True)
-        saved, self._interrupted = self._interrupted, None
-        if saved is not None:
-            optimiser.load_state_dict(saved["optimiser"])
-            if self.average is not None:
-                self.average.load_state_dict(saved["average"])
+    def save(self, path: Path) -> None:
+        """Write a checkpoint; a kill leaves the one before."""
+        content = vars(self) | {"history": [asdict(row) for row in self.history]}
+        with replaced(path) as temporary:
+            torch.save(content, temporary)
 
-    @property
-    def evaluated_model(self) -> Classifier:
-        """The model that is validated and saved: the moving average if there is one, else the model."""
-        return self.model if self.average is None else cast(Classifier, self.average.module)
-
-    def add_epoch(self, row: EpochResult) -> dict[str, Tensor]:
-        """Append an epoch to the history, remember its state if it is the best so far, and return it."""
+    def add_epoch(self, row: EpochResult, weights: dict[str, Tensor], monitor: str) -> None:
+        """Add an epoch to the history, and its weights if they are the best so far."""
         self.history.append(row)
-        state, monitor = copy_state(self.evaluated_model), self.recipe.monitor
         if not self.best or selection_score(monitor, row) > selection_score(
             monitor, self.history[self.best_epoch - 1]
         ):
-            self.best, self.best_epoch = state, len(self.history)
-        return state
+            self.best, self.best_epoch = weights, len(self.history)
 
-    def end_epoch(self, row: EpochResult, optimiser: torch.optim.Optimizer, planned: PlannedStage) -> bool:
-        """Add an epoch and save a checkpoint; returns whether the stage is over."""
-        state = self.add_epoch(row)
-        over = is_over(planned, self.recipe, self.history)
-        if over:
-            write_state(self.stage_path(planned.number), state)
-            self.model.load_state_dict(state)
-            self.stage, self.epoch = self.stage + 1, 0
-        else:
-            self.epoch += 1
-        with replaced(self._path) as temporary:
-            torch.save(
-                {
-                    "model": self.model.state_dict(),
-                    "average": None if over or self.average is None else self.average.state_dict(),
-                    "optimiser": None if over else optimiser.state_dict(),
-                    "stage": self.stage,
-                    "epoch": self.epoch,
-                    "history": [asdict(row) for row in self.history],
-                    "best": self.best,
-                    "best_epoch": self.best_epoch,
-                },
-                temporary,
-            )
-        return over
+    def end_epoch(
+        self, model: Classifier, optimiser: torch.optim.Optimizer, average: AveragedModel | None
+    ) -> None:
+        """Take the state after an epoch within a stage."""
+        self.epoch += 1
+        self.model, self.optimiser = model.state_dict(), optimiser.state_dict()
+        self.average = None if average is None else average.state_dict()
+
+    def end_stage(self, model: Classifier) -> None:
+        """Take the state after the last epoch of a stage."""
+        self.stage, self.epoch = self.stage + 1, 0
+        self.model, self.optimiser, self.average = model.state_dict(), None, None
+
+
+@dataclass(frozen=True)
+class CheckpointFolder:
+    """The files of an unfinished training."""
+
+    path: Path
+
+    @classmethod
+    def of(
+        cls,
+        recipe: Recipe,
+        seed: int,
+        device: torch.device,
+        fingerprints: Iterable[str],
+        weights: Path | None,
+    ) -> "CheckpointFolder":
+        """The folder of a training on the splits with these fingerprints, from an initial weights file."""
+        identity = [
+            _VERSION,
+            recipe.model_dump(),
+            seed,
+            device.type,
+            list(fingerprints),
+            hashlib.sha256(weights.read_bytes()).hexdigest() if weights else None,
+        ]
+        key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
+        return cls(CACHE / "train" / key)
+
+    @property
+    def checkpoint(self) -> Path:
+        """The state after the last finished epoch."""
+        return self.path / "checkpoint.pt"
+
+    def stage_end(self, number: int) -> Path:
+        """The weights at the end of a stage, counted from 1."""
+        return self.path / f"stage-{number}.safetensors"
 
     def delete(self) -> None:
         """Delete the checkpoint first, then the rest, which is useless without it."""
-        self._path.unlink(missing_ok=True)
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def _resume(self) -> None:
-        saved = torch.load(self._path, map_location="cpu", weights_only=True)
-        self.model.load_state_dict(saved["model"])
-        self.stage, self.epoch = saved["stage"], saved["epoch"]
-        self.history = [EpochResult(**row) for row in saved["history"]]
-        self.best, self.best_epoch = saved["best"], saved["best_epoch"]
-        self._interrupted = saved if self.epoch else None
+        self.checkpoint.unlink(missing_ok=True)
+        shutil.rmtree(self.path, ignore_errors=True)

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,7 +18,7 @@ _BATCH = 64
 
 @torch.inference_mode()
 def frozen_features(
-    part: Callable[[Tensor], Tensor], settings: Any, images: Tensor, rows: Tensor, device: torch.device
+    part: Callable[[Tensor], Tensor], settings: object, images: Tensor, rows: Tensor, device: torch.device
 ) -> Tensor:
     """The output of a part of a network for `rows` of uint8 images [N, H, W, C]: [rows, features] float16, on
     the CPU.

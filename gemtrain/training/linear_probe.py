@@ -6,14 +6,32 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from gemkit.arrays import Array, Ints
 from gemkit.stats.calibration import best_temperature, log_loss, softmax
+from gemtrain.data.dataset import Dataset
 from gemtrain.model_metadata import EpochResult
+from gemtrain.models.classifier import Classifier
+from gemtrain.recipe import Recipe
+from gemtrain.training.examples import part_features
 
 #: Values tried of scikit-learn's C, the inverse regularisation strength.
 _STRENGTHS = (0.001, 0.01, 0.1)
 _ITERATIONS = 1000
 #: Frozen features are in half precision: a deviation below this share of the mean is rounding error.
 _ROUNDING = 2.0**-10
+
+
+def fit_classifier(
+    model: Classifier, dataset: Dataset, recipe: Recipe, kind: str, seed: int, device: torch.device
+) -> EpochResult:
+    """Fit the last layer on frozen features, without steps; returns the only row of the history."""
+    train, validation = dataset.splits["train"], dataset.splits["validation"]
+    features, validation_features = part_features(
+        model, model.head, model.embed, dataset, recipe, torch.arange(len(train)), device
+    )
+    return fit_head(
+        model.head, kind, (features, train.labels), (validation_features, validation.labels), seed
+    )
 
 
 def fit_head(
@@ -66,9 +84,7 @@ def fit_head(
     return best_row
 
 
-def _fit(
-    kind: str, strength: float, features: np.ndarray, labels: np.ndarray, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
+def _fit(kind: str, strength: float, features: Array, labels: Ints, seed: int) -> tuple[Array, Array]:
     """Weights [classes, width] and biases [classes]."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression

@@ -1,9 +1,10 @@
-"""The optimiser of a stage, and the weights that balance the classes in the loss."""
+"""The optimiser of a stage, the moving average of its weights, and the weights that balance the classes."""
 
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from gemtrain.models.classifier import Classifier
 from gemtrain.recipe import Recipe, Stage
@@ -27,6 +28,19 @@ def build_optimiser(
     if recipe.optimiser == "sgd":
         return torch.optim.SGD(options, momentum=0.9)
     return (torch.optim.AdamW if recipe.optimiser == "adamw" else torch.optim.Adam)(options)
+
+
+def set_learning_rate(optimiser: torch.optim.Optimizer, factor: float) -> None:
+    """Set the learning rate of each group of `build_optimiser` to a factor of its highest one."""
+    for group in optimiser.param_groups:
+        group["lr"] = group["base_rate"] * factor
+
+
+def build_average(model: Classifier, stage: Stage) -> AveragedModel | None:
+    """The moving average of a model over a stage, if it has an `ema_decay`."""
+    if stage.ema_decay is None:
+        return None
+    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(stage.ema_decay), use_buffers=True)
 
 
 def balancing_weights(labels: Tensor) -> Tensor:

@@ -27,6 +27,11 @@ class PlannedStage:
         """The total number of optimiser steps."""
         return sum(self.epoch_steps)
 
+    def epoch_range(self, epoch: int) -> tuple[int, int]:
+        """The first step of an epoch (from 0) in the stage, and the step after its last one."""
+        first = sum(self.epoch_steps[:epoch])
+        return first, first + self.epoch_steps[epoch]
+
 
 def plan_stages(recipe: Recipe, dataset: Dataset) -> list[PlannedStage]:
     """Plan the steps of each epoch; `max_steps` shortens the stages of the whole network equally."""

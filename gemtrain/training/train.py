@@ -1,12 +1,12 @@
 """`gemtrain train`: train a recipe on a dataset.
 
-The training loop is in this file. A schedule has stages, a stage has epochs, an epoch has steps. After each
+`train_stages` is the training loop: a schedule has stages, a stage has epochs, an epoch has steps. After each
 epoch the model is validated and a checkpoint is written, so that a killed training continues with its next
 epoch and ends in the same model. The result is the epoch that the recipe's `monitor` selects.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Iterable
 from functools import partial
 
 import torch
@@ -15,22 +15,29 @@ from torch.nn import functional
 
 from gemkit.errors import UserError
 from gemkit.progress import Progress
-from gemkit.tables import write_bytes
 from gemtrain.data.dataset import Dataset
 from gemtrain.data.prefetch import prefetch
-from gemtrain.device import autocast, is_out_of_memory
+from gemtrain.device import autocast
 from gemtrain.model_metadata import EpochResult, ModelMetadata, StageEnd
-from gemtrain.model_store import model_folder, write_history, write_metadata, write_state
+from gemtrain.model_store import copy_state, write_model, write_state
+from gemtrain.models.classifier import Classifier
 from gemtrain.models.factory import build_model, load_weights
 from gemtrain.models.loading import weights_file
 from gemtrain.models.lookup import build
 from gemtrain.recipe import Recipe
 from gemtrain.scoring.selective_prediction import fit_model_confidence
-from gemtrain.training.checkpoint import TrainingState
-from gemtrain.training.examples import Examples, part_features, stage_examples
-from gemtrain.training.linear_probe import fit_head
-from gemtrain.training.optimiser import balancing_weights, build_optimiser
-from gemtrain.training.schedule import PlannedStage, plan_stages, rate_factor, row_batches, seed_of
+from gemtrain.training.checkpoint import CheckpointFolder, TrainingState
+from gemtrain.training.examples import Examples, stage_examples
+from gemtrain.training.linear_probe import fit_classifier
+from gemtrain.training.loss import correct_predictions, cross_entropy
+from gemtrain.training.optimiser import (
+    balancing_weights,
+    build_average,
+    build_optimiser,
+    set_learning_rate,
+)
+from gemtrain.training.out_of_memory import BatchTooLarge, batch_too_large_error, detect_out_of_memory
+from gemtrain.training.schedule import is_over, plan_stages, rate_factor, row_batches, seed_of
 
 _VALIDATION_BATCH = 64
 #: Log the loss every N steps, which synchronises the device.
@@ -61,11 +68,21 @@ def train(
     if weights is not None:
         load_weights(model, weights, recipe.network)
     _check_sizes(recipe)
-    state = TrainingState(model, dataset, recipe, seed, device, weights)
-    if recipe.classifier:
-        state.add_epoch(fit_classifier(state, recipe.classifier))
-    for planned in plan_stages(recipe, dataset)[state.stage :]:
-        train_stage(state, planned)
+    model.to(device)
+    fingerprints = [split.fingerprint for split in dataset.splits.values()]
+    folder = CheckpointFolder.of(recipe, seed, device, fingerprints, weights)
+    too_large = None
+    try:
+        if recipe.classifier:
+            state = TrainingState()
+            row = fit_classifier(model, dataset, recipe, recipe.classifier, seed, device)
+            state.add_epoch(row, copy_state(model), recipe.monitor)
+        else:
+            state = train_stages(model, dataset, recipe, seed, device, folder)
+    except BatchTooLarge as error:
+        too_large = error.planned  # while `error` exists, so do the tensors of the step
+    if too_large is not None:
+        raise batch_too_large_error(model, dataset, recipe, too_large, device)
     best = state.history[state.best_epoch - 1]
     model.load_state_dict(state.best)
     confidence = fit_model_confidence(
@@ -90,32 +107,124 @@ def train(
         varieties=dataset.varieties,
         species=dataset.species,
     )
-    folder = model_folder(dataset_name, recipe_name)
-    (folder / "model.json").unlink(missing_ok=True)  # written last: it marks the folder as complete
-    for number in range(1, len(recipe.stages) + 1):
-        write_bytes(folder / f"stage-{number}.safetensors", state.stage_path(number).read_bytes())
-    write_state(folder / "model.safetensors", state.best)
-    write_history(folder / "history.csv", state.history)
-    write_metadata(folder / "model.json", metadata)
-    state.delete()
+    write_model(metadata, state.best, state.history, [folder.stage_end(end.stage) for end in metadata.stages])
+    folder.delete()
     return metadata
 
 
-def _check_sizes(recipe: Recipe) -> None:
-    def shapes(image_size: int) -> list[torch.Size]:
-        with torch.device("meta"):  # shapes only, nothing is computed
-            model = build(recipe.network, 2, image_size)
-        return [parameter.shape for parameter in model.parameters()]
+def train_stages(
+    model: Classifier,
+    dataset: Dataset,
+    recipe: Recipe,
+    seed: int,
+    device: torch.device,
+    folder: CheckpointFolder,
+) -> TrainingState:
+    """Train all stages of a recipe, from the last checkpoint if there is one; returns the final state.
 
-    for stage in recipe.stages:
-        if stage.image_size and shapes(stage.image_size) != shapes(recipe.image_size):
-            raise UserError(
-                f"The layers of the network '{recipe.network}' differ between images of {stage.image_size} "
-                f"and {recipe.image_size} pixels; leave out the 'image_size' of the stage."
-            )
+    Raises UserError when the loss is no longer finite, and BatchTooLarge.
+    """
+    state = TrainingState()
+    if folder.checkpoint.exists():
+        state = TrainingState.load(folder.checkpoint)
+        model.load_state_dict(state.model)
+    for planned in plan_stages(recipe, dataset)[state.stage :]:
+        stage, size = planned.stage, recipe.batch_size
+        part, training, validation = stage_examples(model, dataset, recipe, planned, device)
+        class_weights = balancing_weights(training.labels).to(device) if recipe.class_weights else None
+        optimiser, average = build_optimiser(model, part, stage, recipe), build_average(model, stage)
+        if state.optimiser is not None:
+            optimiser.load_state_dict(state.optimiser)
+        if state.average is not None and average is not None:
+            average.load_state_dict(state.average)
+        averaged = None if average is None else average.module
+        name = f"train {dataset.name}, stage {planned.number} of {len(recipe.stages)}"
+        with Progress(name, planned.steps * size) as progress:
+            progress.advance(sum(planned.epoch_steps[: state.epoch]) * size)
+
+            for epoch in range(state.epoch, len(planned.epoch_steps)):
+                # Random numbers depend only on seed, stage and epoch, so that a training can resume here.
+                torch.manual_seed(seed_of(seed, "dropout", planned.number, epoch))
+                generator = torch.Generator().manual_seed(
+                    seed_of(seed, "augmentation", planned.number, epoch)
+                )
+                order = seed_of(seed, "order", planned.number)
+                first, last = planned.epoch_range(epoch)
+                rows = row_batches(len(planned.rows), size, first, last, order)
+                batches = prefetch(partial(training.load, generator), rows, device)
+                losses: list[float] = []
+                pending: list[Tensor] = []
+                correct = torch.zeros((), device=device)
+                part.train()
+                if stage.freeze_batchnorm:
+                    _freeze_batchnorm(part)
+
+                for step, load_batch in enumerate(batches, start=first):
+                    factor = rate_factor(stage, step, planned.steps)
+                    set_learning_rate(optimiser, factor)
+                    with detect_out_of_memory(planned):
+                        inputs, labels = load_batch()
+                        with autocast(device, recipe.bf16_on_cpu):
+                            logits = part(inputs)
+                        loss = cross_entropy(logits.float(), labels, class_weights, recipe.label_smoothing)
+                        optimiser.zero_grad()
+                        loss.backward()
+                        optimiser.step()
+                        if average is not None:
+                            average.update_parameters(model)
+                    pending.append(loss.detach())
+                    correct = correct + correct_predictions(logits, labels)
+                    if step % _LOG_EVERY == 0 or step == last - 1:
+                        losses += torch.stack(pending).tolist()
+                        pending = []
+                        _check_finite(losses, "", state, folder)
+                        progress.note = f"loss {losses[-1]:.3f}"
+                    progress.advance(size)
+
+                validation_loss, validation_accuracy = validate(averaged or part, validation)
+                _check_finite([validation_loss], "on the validation split", state, folder)
+                row = EpochResult(
+                    epoch=len(state.history) + 1,
+                    stage=planned.number,
+                    learning_rate=stage.learning_rate * factor,
+                    train_loss=sum(losses) / len(losses),
+                    train_accuracy=correct.item() / (len(losses) * size),
+                    validation_loss=validation_loss,
+                    validation_accuracy=validation_accuracy,
+                )
+                weights = copy_state(averaged or model)
+                state.add_epoch(row, weights, recipe.monitor)
+                over = is_over(planned, recipe, state.history)
+                if over:
+                    write_state(folder.stage_end(planned.number), weights)
+                    model.load_state_dict(weights)
+                    state.end_stage(model)
+                else:
+                    state.end_epoch(model, optimiser, average)
+                state.save(folder.checkpoint)
+                if over:
+                    break
+        del training, validation, optimiser, average, averaged  # room for those of the next stage
+    return state
 
 
-def stage_ends(recipe: Recipe, history: list[EpochResult]) -> list[StageEnd]:
+@torch.inference_mode()
+def validate(network: nn.Module, examples: Examples) -> tuple[float, float]:
+    """Mean cross entropy and accuracy of a network on all examples."""
+    network.eval()
+    loss = correct = torch.zeros((), device=examples.device)
+    batches = torch.arange(len(examples.labels)).split(_VALIDATION_BATCH)
+    for load_batch in prefetch(partial(examples.load, torch.default_generator), batches, examples.device):
+        inputs, labels = load_batch()
+        with autocast(examples.device):
+            logits = network(inputs).float()
+        loss = loss + functional.cross_entropy(logits, labels, reduction="sum")
+        correct = correct + correct_predictions(logits, labels)
+    count = len(examples.labels)
+    return loss.item() / count, correct.item() / count
+
+
+def stage_ends(recipe: Recipe, history: Iterable[EpochResult]) -> list[StageEnd]:
     """The scores at the end of each stage of a schedule, where stage-<number>.safetensors was written."""
     ends = []
     for number, stage in enumerate(recipe.stages, start=1):
@@ -135,152 +244,19 @@ def stage_ends(recipe: Recipe, history: list[EpochResult]) -> list[StageEnd]:
     return ends
 
 
-def train_stage(state: TrainingState, planned: PlannedStage) -> None:
-    """Train a stage from its first unfinished epoch to its end."""
-    network, training, validation = stage_examples(state, planned.stage, planned.rows)
-    if state.recipe.class_weights:
-        training.class_weights = balancing_weights(training.labels).to(state.device)
-    optimiser = build_optimiser(state.model, network, planned.stage, state.recipe)
-    state.start_stage(planned.stage, optimiser)
-    evaluated = network if state.average is None else state.evaluated_model
-    name = f"train {state.dataset.name}, stage {planned.number} of {len(state.recipe.stages)}"
-    with Progress(name, planned.steps * state.recipe.batch_size) as progress:
-        progress.advance(sum(planned.epoch_steps[: state.epoch]) * state.recipe.batch_size)
-        for epoch in range(state.epoch, len(planned.epoch_steps)):
-            trained = train_epoch(state, planned, epoch, network, training, optimiser, progress)
-            loss, accuracy = validate(evaluated, validation)
-            _check_finite([loss], "on the validation split", state)
-            row = EpochResult(
-                epoch=len(state.history) + 1,
-                stage=planned.number,
-                **trained,
-                validation_loss=loss,
-                validation_accuracy=accuracy,
-            )
-            if state.end_epoch(row, optimiser, planned):
-                break
-
-
-def train_epoch(
-    state: TrainingState,
-    planned: PlannedStage,
-    epoch: int,
-    network: nn.Module,
-    training: Examples,
-    optimiser: torch.optim.Optimizer,
-    progress: Progress,
-) -> dict[str, float]:
-    """Train one epoch (from 0) of a stage; returns its last learning rate and its mean loss and accuracy."""
-    size = state.recipe.batch_size
-    first = sum(planned.epoch_steps[:epoch])
-    last = first + planned.epoch_steps[epoch]
-    # Random numbers depend only on seed, stage and epoch, so that a training can resume here.
-    torch.manual_seed(seed_of(state.seed, "dropout", planned.number, epoch))
-    generator = torch.Generator().manual_seed(seed_of(state.seed, "augmentation", planned.number, epoch))
-    batches = row_batches(len(planned.rows), size, first, last, seed_of(state.seed, "order", planned.number))
-    losses: list[float] = []
-    pending: list[Tensor] = []
-    correct = torch.zeros((), device=state.device)
-    network.train()
-    if planned.stage.freeze_batchnorm:
-        _freeze_batchnorm(network)
-    for step, batch in enumerate(
-        prefetch(partial(training.load, generator), batches, state.device), start=first
-    ):
-        factor = rate_factor(planned.stage, step, planned.steps)
-        for group in optimiser.param_groups:
-            group["lr"] = group["base_rate"] * factor
-        result = training_step(state, network, batch, training.class_weights, optimiser)
-        if result is None:
-            raise _out_of_memory_error(state, network, training, optimiser)
-        pending.append(result[0])
-        correct = correct + result[1]
-        if step % _LOG_EVERY == 0 or step == last - 1:
-            losses += torch.stack(pending).tolist()
-            pending = []
-            _check_finite(losses, "", state)
-            progress.note = f"loss {losses[-1]:.3f}"
-        progress.advance(size)
-    return {
-        "learning_rate": planned.stage.learning_rate * factor,
-        "train_loss": sum(losses) / len(losses),
-        "train_accuracy": correct.item() / (len(losses) * size),
-    }
-
-
-def training_step(
-    state: TrainingState,
-    network: nn.Module,
-    batch: Callable[[], tuple[Tensor, Tensor]],
-    class_weights: Tensor | None,
-    optimiser: torch.optim.Optimizer,
-) -> tuple[Tensor, Tensor] | None:
-    """One optimiser step; returns the loss and the number of correct predictions, or None out of memory."""
-    try:
-        inputs, labels = batch()
-        with autocast(state.device, state.recipe.bf16_on_cpu):
-            logits = network(inputs)
-        loss = cross_entropy(logits.float(), labels, class_weights, state.recipe.label_smoothing)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        if state.average is not None:
-            state.average.update_parameters(state.model)
-    except RuntimeError as error:
-        if is_out_of_memory(error):
-            return None
-        raise
-    if logits.dim() == 3:
-        logits = logits.mean(1)
-    return loss.detach(), (logits.argmax(1) == labels).sum()
-
-
-def cross_entropy(
-    logits: Tensor, labels: Tensor, class_weights: Tensor | None = None, smoothing: float = 0.0
-) -> Tensor:
-    """Mean cross entropy between logits [N, classes], or [N, experts, classes], and labels [N]."""
-    if logits.dim() == 3:
-        labels = labels.repeat_interleave(logits.shape[1])
-        logits = logits.flatten(0, 1)
-    return functional.cross_entropy(logits, labels, class_weights, label_smoothing=smoothing)
-
-
-def fit_classifier(state: TrainingState, kind: str) -> EpochResult:
-    """Fit the last layer on frozen features, without steps; returns the only row of the history."""
-    train, validation = state.dataset.splits["train"], state.dataset.splits["validation"]
-    features = part_features(state, state.model.head, state.model.embed, torch.arange(len(train)))
-    return fit_head(
-        state.model.head, kind, (features[0], train.labels), (features[1], validation.labels), state.seed
-    )
-
-
 def _freeze_batchnorm(network: nn.Module) -> None:
     for module in network.modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
             module.eval()
 
 
-@torch.inference_mode()
-def validate(network: nn.Module, examples: Examples) -> tuple[float, float]:
-    """Mean cross entropy and accuracy of a network on all examples."""
-    network.eval()
-    loss = correct = torch.zeros((), device=examples.device)
-    batches = torch.arange(len(examples.labels)).split(_VALIDATION_BATCH)
-    for batch in prefetch(partial(examples.load, torch.default_generator), batches, examples.device):
-        inputs, labels = batch()
-        with autocast(examples.device):
-            logits = network(inputs).float()
-        loss = loss + functional.cross_entropy(logits, labels, reduction="sum")
-        correct = correct + (logits.argmax(1) == labels).sum()
-    count = len(examples.labels)
-    return loss.item() / count, correct.item() / count
-
-
-def _check_finite(losses: list[float], where: str, state: TrainingState) -> None:
+def _check_finite(
+    losses: Iterable[float], where: str, state: TrainingState, folder: CheckpointFolder
+) -> None:
     for number, loss in enumerate(losses, start=1):
         if not math.isfinite(loss):
             epoch = len(state.history) + 1
-            saved = f"the state after epoch {epoch - 1} is saved in '{state.folder}'"
+            saved = f"the state after epoch {epoch - 1} is saved in '{folder.path}'"
             raise UserError(
                 f"The loss became {loss} {where or f'in batch {number}'} of epoch {epoch} "
                 f"({saved if epoch > 1 else 'no epoch was finished'}); "
@@ -288,20 +264,17 @@ def _check_finite(losses: list[float], where: str, state: TrainingState) -> None
             )
 
 
-def _out_of_memory_error(
-    state: TrainingState, network: nn.Module, training: Examples, optimiser: torch.optim.Optimizer
-) -> UserError:
-    """The error that names a batch size that fits. Leaves the model in an undefined state."""
-    size = state.recipe.batch_size
-    while (size := size // 2) > 1:
-        optimiser.zero_grad()
-        if state.device.type == "cuda":
-            torch.cuda.empty_cache()
-        batch = partial(training.load, torch.Generator(), torch.arange(size) % len(training.labels))
-        if all(training_step(state, network, batch, training.class_weights, optimiser) for _ in range(2)):
-            break
-    advice = f"set the recipe's 'batch_size' to {size}, which fits" if size > 1 else "lower its 'image_size'"
-    return UserError(
-        f"A batch of {state.recipe.batch_size} images of {state.recipe.image_size} pixels does not fit into "
-        f"the memory of the {state.device.type}; {advice}."
-    )
+def _check_sizes(recipe: Recipe) -> None:
+    """Refuse stages at an image size for which the network has other layers."""
+    for stage in recipe.stages:
+        if stage.image_size and _shapes(recipe, stage.image_size) != _shapes(recipe, recipe.image_size):
+            raise UserError(
+                f"The layers of the network '{recipe.network}' differ between images of {stage.image_size} "
+                f"and {recipe.image_size} pixels; leave out the 'image_size' of the stage."
+            )
+
+
+def _shapes(recipe: Recipe, image_size: int) -> list[torch.Size]:
+    with torch.device("meta"):  # shapes only, nothing is computed
+        model = build(recipe.network, 2, image_size)
+    return [parameter.shape for parameter in model.parameters()]

@@ -19,9 +19,9 @@ class Settings(StrictModel):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"size": 1}, "'params.yaml': unknown key 'crop.size'; remove it or correct its spelling."),
+        ({"size": 1}, "'params.yaml': unknown key 'crop.size'; the keys are color."),
         ({"colour": "blue"}, "'params.yaml': in 'crop' 'colour' is now 'color'; rename the key."),
-        ({"color": 1}, "'params.yaml': 'crop.color': Input should be a valid string (found 1)."),
+        ({"color": 1}, "'params.yaml': 'crop.color' must be a string (found 1)."),
     ],
 )
 def test_wrong_keys_are_explained(settings: dict[str, object], message: str) -> None:

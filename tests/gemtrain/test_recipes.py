@@ -1,15 +1,18 @@
 """Recipes: how they are read, and which mistakes are refused with which message."""
 
-import dataclasses
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gemkit.errors import UserError
 from gemtrain.models.lookup import network_names
-from gemtrain.recipe import RECIPES, load_recipe, load_settings, recipe_lines, recipe_names
+from gemtrain.recipe import RECIPES, Augmentation, Recipe, Stage, load_recipe, load_settings, recipe_names
+from gemtrain.recipe_list import explain_keys, recipe_lines
 from tests.helpers.commands import ROOT
 
 
@@ -47,9 +50,49 @@ def test_params_override_single_values(tmp_path: Path) -> None:
     changes = {"image_size": 96, "augmentation": {"shift": 0.1}}
     recipe, seed = settings(tmp_path, {"seed": 4, "recipes": {"gemnet": changes}})
     own = load_recipe("gemnet")
-    augmentation = dataclasses.replace(own.augmentation, shift=0.1)
-    assert recipe == dataclasses.replace(own, image_size=96, augmentation=augmentation) and seed == 4
+    augmentation = own.augmentation.replace(shift=0.1)
+    assert recipe == own.replace(image_size=96, augmentation=augmentation) and seed == 4
     assert settings(tmp_path, None) == (own, 0)
+
+
+def test_an_integer_may_stand_for_a_float(tmp_path: Path) -> None:
+    recipe, _ = settings(tmp_path, {"recipes": {"gemnet": {"augmentation": {"rotate": 10}}}})
+    assert type(recipe.augmentation.rotate) is float
+
+
+def test_every_key_is_explained_within_the_width_of_a_terminal() -> None:
+    lines = list(explain_keys())
+    assert max(map(len, lines)) < 80
+    keys = {line.partition(":")[0]: line for line in lines if line[:1].isalpha() and ":" in line}
+    for model in (Recipe, Stage, Augmentation):
+        assert model.model_fields.keys() <= keys.keys()
+        assert all(field.description for field in model.model_fields.values())
+    assert keys["batch_size"] == "batch_size: integer, at least 1, default 32"
+    assert keys["train"] == 'train: "all", "dense" or "head", default "all"'
+    assert keys["epochs"] == "epochs: integer, at least 1, required"
+    assert keys["patience"] == "patience: integer, at least 1, optional"
+    assert keys["features"] == "features: list of strings, optional"
+
+
+_TEXT = st.text("a'\n", max_size=4)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(sorted(Recipe.model_fields)),
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.floats(allow_subnormal=False) | _TEXT,
+            lambda inner: st.lists(inner) | st.dictionaries(_TEXT, inner),
+        ),
+    )
+)
+def test_any_values_make_a_recipe_or_one_sentence(values: dict[str, Any]) -> None:
+    try:
+        recipe = load_recipe("gemnet", values)
+    except UserError as error:
+        assert str(error).startswith("'params.yaml': ") and "\n" not in str(error)
+    else:
+        assert Recipe(**json.loads(json.dumps(recipe.model_dump()))) == recipe
 
 
 def test_the_projects_own_parameters_are_valid() -> None:
@@ -74,24 +117,27 @@ def test_the_projects_own_parameters_are_valid() -> None:
         ({"recipes": {"gemnet": {"monitor": "best"}}}, ["gemnet.monitor", "closest", "'best'"]),
         (
             {"recipes": {"gemnet": {"keep": "last"}}},
-            ["recipes.gemnet.keep' is now", "recipes.gemnet.monitor'"],
+            ["recipes.gemnet' 'keep' is now 'monitor'", "rename"],
         ),
         (
             {"recipes": {"gemnet": {"views": 2}}},
-            ["recipes.gemnet.views' is now", "recipes.gemnet.tta_views'"],
+            ["recipes.gemnet' 'views' is now 'tta_views'"],
         ),
         (
             {"recipes": {"gemnet": {"cpu_bfloat16": True}}},
-            ["gemnet.cpu_bfloat16' is now", "gemnet.bf16_on_cpu'"],
+            ["gemnet' 'cpu_bfloat16' is now 'bf16_on_cpu'"],
         ),
         (
             {"recipes": {"gemnet": {"stages": [{"epochs": 1, "keep_statistics": True}]}}},
-            ["gemnet.stages[0].keep_statistics' is now", "stages[0].freeze_batchnorm'"],
+            ["gemnet.stages[0]' 'keep_statistics' is now 'freeze_batchnorm'"],
         ),
-        ({"recipes": {"gemnet": {"patience": 0}}}, ["train.recipes.gemnet", "patience", "positive"]),
+        ({"recipes": {"gemnet": {"patience": 0}}}, ["train.recipes.gemnet.patience' must be at least 1"]),
         ({"recipes": {"gemnet": {"monitor": "last", "patience": 3}}}, ["gemnet", "patience", "last"]),
         ({"recipes": {"gemnet": {"classifier": "svm"}}}, ["gemnet", "stages", "classifier", "one of"]),
-        ({"recipes": {"gemnet": {"colour_bins": 1}}}, ["recipes.gemnet", "colour_bins", "2 to 16", "1"]),
+        (
+            {"recipes": {"gemnet": {"colour_bins": 1}}},
+            ["recipes.gemnet.colour_bins' must be at least 2 (found 1)"],
+        ),
         ({"recipes": {"gemnet": {"colour_bins": 4, "channels": 1}}}, ["colour_bins", "channels"]),
         (
             {
@@ -110,13 +156,27 @@ def test_the_projects_own_parameters_are_valid() -> None:
             ["gemnet.augmentation", "rotate", "200"],
         ),
         ({"recipes": {"gemnet": {"augmentation": {"crop": 1}}}}, ["gemnet.augmentation", "crop", "below 1"]),
-        ({"recipes": {"gemnet": {"stages": []}}}, ["train.recipes.gemnet.stages", "list"]),
+        ({"recipes": {"gemnet": {"stages": []}}}, ["train.recipes.gemnet", "either 'stages' or"]),
         ({"recipes": {"gemnet": {"stages": [{"epochs": 1}]}}}, ["gemnet.stages[0].learning_rate", "missing"]),
         (
             {"recipes": {"gemnet": {"stages": [{"epochs": 1, "learning_rate": -1}]}}},
             ["gemnet.stages[0]", "learning_rate", "-1"],
         ),
         ({"recipes": {"gemnet": {"learning_rate": float("nan")}}}, ["gemnet.learning_rate"]),
+        ({"seed": True}, ["train.seed' must be an integer (found True)"]),
+        ({"recipes": {"gemnet": {"batch_size": "3"}}}, ["gemnet.batch_size' must be an integer (found '3')"]),
+        ({"recipes": {"gemnet": {"batch_size": 3.0}}}, ["gemnet.batch_size' must be an integer (found 3.0)"]),
+        ({"recipes": {"gemnet": {"tta_views": True}}}, ["gemnet.tta_views' must be an integer (found True)"]),
+        ({"recipes": {"gemnet": {"channels": 3.0}}}, ["gemnet.channels' must be an integer (found 3.0)"]),
+        ({"recipes": {"gemnet": {"class_weights": 1}}}, ["class_weights' must be true or false (found 1)"]),
+        ({"recipes": {"gemnet": {"weight_decay": True}}}, ["weight_decay' must be a number (found True)"]),
+        (
+            {"recipes": {"gemnet": {"weight_decay": float("inf")}}},
+            ["weight_decay' must be a finite number (found inf)"],
+        ),
+        ({"recipes": {"gemnet": {"features": "deep"}}}, ["gemnet.features' must be a list (found 'deep')"]),
+        ({"recipes": {"gemnet": {"augmentation": 1}}}, ["gemnet.augmentation' must be a mapping", "1"]),
+        ({"recipes": {"gemnet": {"stages": [3]}}}, ["gemnet.stages[0]' must be a mapping", "(found 3)"]),
         ({"recipes": ["gemnet"]}, ["train.recipes"]),
         ({"recipes": {"gemnet": 3}}, ["train.recipes.gemnet"]),
         (["gemnet"], ["train", "mapping"]),

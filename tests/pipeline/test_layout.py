@@ -20,7 +20,7 @@ PACKAGES: dict[str, list[str]] = {
         "inspect", "report", "cli",
     ],
     "gemtrain": [
-        "settings", "tables", "device", "recipe", "models", "data", "scoring", "model_metadata",
+        "tables", "device", "recipe", "recipe_list", "models", "data", "scoring", "model_metadata",
         "model_store", "training", "evaluation", "importers", "inference", "report", "export", "cli",
     ],
     "benchmarks": [],

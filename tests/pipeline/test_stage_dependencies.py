@@ -37,7 +37,7 @@ NO_EFFECT = (
     "gemkit/progress.py",
     "gemkit/strict_model.py",
     "gemkit/tables.py",
-    "gemtrain/settings.py",
+    "gemkit/validation.py",
 )
 
 #: Folders that only show results. Only the stages that draw may import them.

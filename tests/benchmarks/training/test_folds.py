@@ -3,7 +3,6 @@
 import json
 import shutil
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -25,7 +24,13 @@ from tests.helpers.textures import VARIETIES
 
 CPU = torch.device("cpu")
 CACHE = Path("cache")
-SHORT = Recipe("", "gemnet", 48, stages=(Stage(1, 1e-3),), max_steps=2)
+SHORT = Recipe(
+    description="",
+    network="gemnet",
+    image_size=48,
+    stages=(Stage(epochs=1, learning_rate=1e-3),),
+    max_steps=2,
+)
 
 
 def test_a_finished_training_is_cached_until_its_recipe_changes(
@@ -36,13 +41,13 @@ def test_a_finished_training_is_cached_until_its_recipe_changes(
     first = train_cached(Training("gems", "short", SHORT, 0), CACHE, CPU)
     again = train_cached(Training("gems", "short", SHORT, 0), CACHE, CPU)
     assert len(trained) == 1 and again.minutes == first.minutes > 0
-    assert first.confidence == again.confidence == Confidence(**trained[0]["confidence"])
+    assert first.confidence == again.confidence == trained[0].confidence
     assert np.array_equal(first.predictions.probabilities, again.predictions.probabilities)
     assert first.predictions.varieties == list(VARIETIES) and len(first.predictions.labels) == 15
-    train_cached(Training("gems", "short", replace(SHORT, description="another description"), 0), CACHE, CPU)
+    train_cached(Training("gems", "short", SHORT.replace(description="another description"), 0), CACHE, CPU)
     assert len(trained) == 1
-    train_cached(Training("gems", "short", replace(SHORT, tta_views=2), 0), CACHE, CPU)
-    train_cached(Training("gems", "short", replace(SHORT, tta_views=2), 1), CACHE, CPU)
+    train_cached(Training("gems", "short", SHORT.replace(tta_views=2), 0), CACHE, CPU)
+    train_cached(Training("gems", "short", SHORT.replace(tta_views=2), 1), CACHE, CPU)
     assert len(trained) == 3
 
 
@@ -83,7 +88,7 @@ def test_a_training_interrupted_while_predicting_is_not_repeated(
         patch.setattr(_cached_training, "predict_split", interrupted)
         train_cached(Training("gems", "short", SHORT, 0), CACHE, CPU)
     done = train_cached(Training("gems", "short", SHORT, 0), CACHE, CPU)
-    assert len(trained) == 1 and done.confidence == Confidence(**trained[0]["confidence"])
+    assert len(trained) == 1 and done.confidence == trained[0].confidence
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(_cached_training, "predict_split", interrupted)
         train_cached(Training("gems", "short", SHORT, 1), CACHE, CPU)
@@ -192,7 +197,7 @@ def test_cached_results_can_be_read_without_the_images(gems: Path) -> None:
     kept = _cached_training.read_cached(training, CACHE)
     assert kept is not None and kept.minutes == done.minutes
     assert np.array_equal(kept.predictions.probabilities, done.predictions.probabilities)
-    for other in (training._replace(seed=1), training._replace(recipe=replace(SHORT, tta_views=2))):
+    for other in (training._replace(seed=1), training._replace(recipe=SHORT.replace(tta_views=2))):
         assert _cached_training.read_cached(other, CACHE) is None
     assert _cached_training.read_cached(training, CACHE, "another version") is None
 

@@ -13,7 +13,8 @@ from gemtrain.models.colour_expert import COLOUR_WEIGHT, ColourHistogram
 from gemtrain.models.factory import build_model, load_weights
 from gemtrain.recipe import Recipe, Stage
 from gemtrain.scoring.model_outputs import predict
-from gemtrain.training.train import cross_entropy, train
+from gemtrain.training.loss import cross_entropy
+from gemtrain.training.train import train
 
 CPU = torch.device("cpu")
 
@@ -65,8 +66,19 @@ def test_the_experts_learn_separately_and_predict_together() -> None:
 
 
 def test_a_model_with_a_colour_expert_is_trained_saved_and_read(gems: Path) -> None:
-    stages = (Stage(40, 3e-3, "head"), Stage(1, 1e-4, freeze_batchnorm=True))
-    recipe = Recipe("", "gemnet", 36, stages=stages, batch_size=8, colour_bins=4, monitor="last")
+    stages = (
+        Stage(epochs=40, learning_rate=3e-3, train="head"),
+        Stage(epochs=1, learning_rate=1e-4, freeze_batchnorm=True),
+    )
+    recipe = Recipe(
+        description="",
+        network="gemnet",
+        image_size=36,
+        stages=stages,
+        batch_size=8,
+        colour_bins=4,
+        monitor="last",
+    )
     train("gems", "coloured", recipe, 0, CPU)
     model, metadata = read_model("gems", "coloured")
     assert metadata.settings.colour_bins == 4
@@ -77,7 +89,14 @@ def test_a_model_with_a_colour_expert_is_trained_saved_and_read(gems: Path) -> N
 
 
 def test_a_model_with_a_colour_expert_loads_weights_of_one_without(gems: Path) -> None:
-    recipe = Recipe("", "gemnet", 36, stages=(Stage(1, 1e-4),), batch_size=8, max_steps=1)
+    recipe = Recipe(
+        description="",
+        network="gemnet",
+        image_size=36,
+        stages=(Stage(epochs=1, learning_rate=1e-4),),
+        batch_size=8,
+        max_steps=1,
+    )
     train("gems", "plain", recipe, 0, CPU)
     weights = "models/gems/plain/model.safetensors"
     coloured = build_model("gemnet", 3, 36, colour_bins=4)
@@ -94,4 +113,4 @@ def test_a_model_with_a_colour_expert_loads_weights_of_one_without(gems: Path) -
 
 def test_a_fitted_classifier_has_no_colour_expert() -> None:
     with pytest.raises(ValueError, match=r"'colour_bins' .*not a 'classifier'"):
-        Recipe("", "gemnet", 36, classifier="svm", colour_bins=4)
+        Recipe(description="", network="gemnet", image_size=36, classifier="svm", colour_bins=4)

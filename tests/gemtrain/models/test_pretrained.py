@@ -51,9 +51,9 @@ def test_a_download_is_verified_and_cached(tmp_path: Path, monkeypatch: pytest.M
         path = source()
         assert path.read_bytes() == content and tmp_path in path.parents
         assert source() == path and requests == ["HEAD", "GET"]
-        with pytest.raises(pretrained.Unavailable, match="hash"):
+        with pytest.raises(pretrained.WeightsUnavailable, match="hash"):
             pretrained.torch_hub(f"{address}/other-00000000.pth")()
         server.shutdown()
-    with pytest.raises(pretrained.Unavailable, match=r"127\.0\.0\.1"):
+    with pytest.raises(pretrained.WeightsUnavailable, match=r"127\.0\.0\.1"):
         pretrained.torch_hub(f"{address}/third-00000000.pth")()
     assert [file.name for file in path.parent.iterdir()] == [path.name]

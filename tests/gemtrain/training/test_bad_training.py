@@ -25,7 +25,7 @@ def rows_of(split: str) -> list[dict[str, object]]:
 
 def test_a_loss_that_is_not_finite_names_the_batch_and_the_last_good_state_is_saved(gems: Path) -> None:
     stages = (Stage(epochs=2, learning_rate=1e-4), Stage(epochs=2, learning_rate=1e18))
-    recipe = Recipe("", network="gemnet", image_size=34, stages=stages)
+    recipe = Recipe(description="", network="gemnet", image_size=34, stages=stages)
     with pytest.raises(UserError) as error:
         train("gems", "gemnet", recipe, 1, CPU)
     said = re.search(

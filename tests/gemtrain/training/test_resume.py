@@ -53,17 +53,16 @@ def test_a_training_stopped_anywhere_and_resumed_ends_in_the_same_model(
     metadata = run(recipe, **changes)
     unbroken = files_of(recipe)
     assert stop < metadata.epochs
-    end_epoch = TrainingState.end_epoch
+    save = TrainingState.save
     finished = []
 
-    def stop_after(self: TrainingState, *arguments: Any) -> bool:
-        over = end_epoch(self, *arguments)
+    def stop_after(self: TrainingState, path: Path) -> None:
+        save(self, path)
         finished.append(1)
         if len(finished) == stop:
             raise KeyboardInterrupt
-        return over
 
-    monkeypatch.setattr(TrainingState, "end_epoch", stop_after)
+    monkeypatch.setattr(TrainingState, "save", stop_after)
     with pytest.raises(KeyboardInterrupt):
         run(recipe, **changes)
     assert run(recipe, **changes).epochs == metadata.epochs == len(finished)

@@ -13,9 +13,9 @@ from tests.helpers.textures import SOURCES, write_params
 
 def test_averaging_is_for_the_whole_network() -> None:
     with pytest.raises(ValueError, match=r'needs a stage that trains "all" \(found "head"\)'):
-        Stage(1, 0.1, train="head", ema_decay=0.9)
-    with pytest.raises(ValueError, match="'ema_decay' must be at least 0 and below 1"):
-        Stage(1, 0.1, ema_decay=1.0)
+        Stage(epochs=1, learning_rate=0.1, train="head", ema_decay=0.9)
+    with pytest.raises(ValueError, match="ema_decay\n  Input should be less than 1"):
+        Stage(epochs=1, learning_rate=0.1, ema_decay=1.0)
 
 
 def test_steps_are_capped_and_stages_shrink_equally(gems: Path) -> None:
@@ -32,12 +32,12 @@ def test_steps_are_capped_and_stages_shrink_equally(gems: Path) -> None:
 
 
 def test_rates_rise_and_fall_as_the_stage_specifies() -> None:
-    stage = Stage(1, 1.0, warmup=0.25, decay="cosine")
+    stage = Stage(epochs=1, learning_rate=1.0, warmup=0.25, decay="cosine")
     factors = [rate_factor(stage, step, 40) for step in range(40)]
     assert factors[:10] == sorted(factors[:10]) and factors[10] == 1.0
     assert factors[10:] == sorted(factors[10:], reverse=True) and factors[-1] < 0.01
     assert factors[25] == pytest.approx(0.5)
-    assert {rate_factor(Stage(1, 1.0), step, 40) for step in range(40)} == {1.0}
+    assert {rate_factor(Stage(epochs=1, learning_rate=1.0), step, 40) for step in range(40)} == {1.0}
 
 
 def test_batches_cover_every_row_once_per_pass_wherever_they_start() -> None:
