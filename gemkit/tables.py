@@ -28,7 +28,8 @@ def hugging_face_schema(schema: pa.Schema, image_column: str = "image") -> pa.Sc
 def read_table(path: Path, schema: pa.Schema, columns: list[str] | None = None) -> pa.Table:
     """Read a Parquet file, or all `*.parquet` files of a folder sorted by name, and check the schema.
 
-    `columns` selects columns. Raises UserError that names the file, the column and the expected type.
+    `columns` selects columns; only those are checked. Raises UserError that names the file, the column and
+    the expected type.
     """
     files = table_files(path)
     tables = [_read_checked(file, schema, columns) for file in files]
@@ -53,13 +54,13 @@ def read_rows(
     """Stream a table in batches of at most `rows` rows; checked like `read_table`."""
     for file in table_files(path):
         with _named_errors(file), pq.ParquetFile(file) as parquet:
-            _check(file, parquet.schema_arrow, schema)
+            _check(file, parquet.schema_arrow, schema, columns)
             yield from parquet.iter_batches(batch_size=rows, columns=columns)
 
 
 def _read_checked(file: Path, schema: pa.Schema, columns: list[str] | None) -> pa.Table:
     with _named_errors(file), pq.ParquetFile(file) as parquet:
-        _check(file, parquet.schema_arrow, schema)
+        _check(file, parquet.schema_arrow, schema, columns)
         return parquet.read(columns=columns).replace_schema_metadata(None)
 
 
@@ -74,8 +75,8 @@ def _named_errors(file: Path) -> Iterator[None]:
         ) from error
 
 
-def _check(file: Path, found: pa.Schema, expected: pa.Schema) -> None:
-    for field in expected:
+def _check(file: Path, found: pa.Schema, expected: pa.Schema, columns: list[str] | None) -> None:
+    for field in expected if columns is None else (expected.field(name) for name in columns):
         index = found.get_field_index(field.name)
         if index < 0:
             raise UserError(f"'{file}' has no column '{field.name}' ({field.type} expected); write it again.")

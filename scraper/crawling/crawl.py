@@ -17,9 +17,9 @@ def crawl_site(site: Site, params: CrawlParams) -> Summary:
     The summary tells whether the crawl finished. Raises UserError if the site cannot be crawled at all.
     """
     with open_session(site, params, METRICS / f"{site.name}.json") as session:
-        session.state.forget_lost_files()
+        session.state.images.forget_lost_files()
         discover(session)
-        download(session, session.state.pending())
-        session.state.finish()
-        session.images.keep_only(session.state.paths())
+        download(session, session.state.images.pending())
+        session.state.runs.finish()
+        session.images.keep_only(session.state.images.paths())
     return session.summary

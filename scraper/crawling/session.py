@@ -17,8 +17,9 @@ from gemkit.executor.base import worker_count
 from gemkit.memo import CACHE
 from gemkit.progress import Progress
 from gemkit.tables import write_text
+from scraper.http.errors import Blocked
 from scraper.http.fetcher import Fetcher
-from scraper.http.rate_limiter import Blocked
+from scraper.http.reason import Reason
 from scraper.monitoring.heartbeat import SnapshotWriter
 from scraper.monitoring.summary import Summary
 from scraper.params import CrawlParams, DemoParams, FolderParams, StoreParams
@@ -27,6 +28,7 @@ from scraper.storage.export import write_tables
 from scraper.storage.image_store import ImageStore
 from scraper.stores.config import FolderSite, Site, Store
 from scraper.stores.image_folder import Folder
+from scraper.tables import ReasonKind
 
 RAW = Path("data/raw")
 STATE_FOLDER = CACHE / "crawl"
@@ -37,6 +39,8 @@ _SPARE_THREADS = 4
 
 #: `gemscrape status` holds the lock for a moment when it looks at it.
 _LOCK_ATTEMPTS = 5
+
+_PAUSE = Reason(ReasonKind.PAUSE, "it asked us to wait")
 
 #: A crawl may run all night: its log has one line a minute.
 _LINE_SECONDS = 60.0
@@ -86,11 +90,11 @@ class Session:
         """Save the rates found so far and the pauses that hosts asked for, for the next crawl."""
         for limiter in self.source.rate_limiters:
             if limiter.waiting > 1:
-                self.state.save_block(limiter.host, time.time() + limiter.waiting, "it asked us to wait")
+                self.state.hosts.save_block(limiter.host, time.time() + limiter.waiting, _PAUSE)
         if not isinstance(self.site, FolderSite) and self.site.limits.requests_per_second is None:
             for limiter in self.source.rate_limiters:
                 controller = limiter.controller
-                self.state.save_rate(limiter.host, controller.rate, controller.converged)
+                self.state.hosts.save_rate(limiter.host, controller.rate, controller.converged)
 
 
 @contextmanager
@@ -158,11 +162,11 @@ def _open_fetcher(
 
         with start(params.seed, params.scale, params.dirt) as store:
             overrides = dict.fromkeys([*site.page_hosts, *site.image_hosts], (store.host, store.port))
-            yield Fetcher(*hosts, site.limits, contact, stop, overrides, state.host_histories())
+            yield Fetcher(*hosts, site.limits, contact, stop, overrides, state.hosts.histories())
         return
     assert isinstance(params, StoreParams)
     respect = (params.respect_x_robots_tag, params.respect_content_signal)
-    yield Fetcher(*hosts, site.limits, contact, stop, {}, state.host_histories(), *respect)
+    yield Fetcher(*hosts, site.limits, contact, stop, {}, state.hosts.histories(), *respect)
 
 
 @contextmanager
@@ -193,8 +197,8 @@ def _record_outcome(session: Session) -> Iterator[None]:
         until = datetime.fromtimestamp(block.until).strftime("%Y-%m-%d %H:%M")
         summary.ended = "blocked"
         summary.block = f"{block.host} blocked us ({block.reason}) and is not contacted until {until}"
-        state.save_block(block.host, block.until, block.reason)
-        state.mark_blocked(f"{block.host}: {block.reason}")
+        state.hosts.save_block(block.host, block.until, block.reason)
+        state.images.mark_blocked(Reason(block.reason.kind, f"{block.host}: {block.reason}"))
     except KeyboardInterrupt:
         summary.ended = "interrupted"
         raise
@@ -203,9 +207,9 @@ def _record_outcome(session: Session) -> Iterator[None]:
         raise
     finally:
         session.stop.set()
-        session.images.close(state.paths())
+        session.images.close(state.images.paths())
         session.save_hosts()
-        summary.gone, summary.images = state.gone_count(), state.statuses()
+        summary.gone, summary.images = state.images.gone_count(), state.images.statuses()
         write_tables(session.site.name, RAW / session.site.name, state)
         summary.seconds = round(time.monotonic() - session.started, 3)
         summary.add_host_counters(session.source.rate_limiters, session.started)

@@ -14,17 +14,17 @@ from tenacity import (
 )
 
 from scraper.http.challenge import is_challenge
+from scraper.http.errors import Blocked, FetchError, Stopped, TooLarge, TransientError
 from scraper.http.limits import Limits, host_matches
 from scraper.http.opt_out import OPT_OUT_DIRECTIVES, PAGE_OPT_OUT_DIRECTIVES, disallowed_by_x_robots_tag
 from scraper.http.rate_limiter import (
     BLOCK_AFTER,
     DOWN_SECONDS,
-    Blocked,
     HostHistory,
     HostRateLimiter,
-    Stopped,
     parse_retry_after,
 )
+from scraper.http.reason import Reason
 from scraper.http.request_rate import AdaptiveRate, FixedRate
 from scraper.http.robots import PRODUCT, Robots
 from scraper.http.transport import (
@@ -32,11 +32,10 @@ from scraper.http.transport import (
     ImageTransport,
     PageTransport,
     Response,
-    TooLarge,
-    TransientError,
     conditional_headers,
 )
 from scraper.http.urls import host_of, is_private, url_key
+from scraper.tables import ImageStatus, ReasonKind
 
 MAX_REDIRECTS = 5
 _REDIRECTS = {301, 302, 303, 307, 308}
@@ -46,15 +45,10 @@ _FORBIDDEN = {401, 403}
 #: How often one URL is requested that alone is rejected while the host serves others.
 _MAX_REJECTIONS = 2 * BLOCK_AFTER
 
+_CHALLENGE = Reason(ReasonKind.CHALLENGE, "a challenge page")
+_NO_ANSWER = Reason(ReasonKind.NO_ANSWER, "no answer")
+
 _FULL_JITTER = wait_random_exponential(multiplier=0.5, max=60)
-
-
-class FetchError(Exception):
-    """A URL failed for good: a `status` of scraper.tables.STATUSES and a `reason`; the crawl goes on."""
-
-    def __init__(self, status: str, reason: str):
-        super().__init__(f"{status}: {reason}")
-        self.status, self.reason = status, reason
 
 
 class _Host:
@@ -123,7 +117,7 @@ class Fetcher:
     def _check_x_robots_tag(self, response: Response, directives: Set[str]) -> None:
         tag = response.headers.get("x-robots-tag", "")
         if self._respect_x_robots_tag and (reason := disallowed_by_x_robots_tag(tag, PRODUCT, directives)):
-            raise FetchError("refused", reason)
+            raise FetchError(ImageStatus.REFUSED, reason)
 
     @property
     def rate_limiters(self) -> list[HostRateLimiter]:
@@ -157,9 +151,9 @@ class Fetcher:
         try:
             return self._retrying(self._follow, url, transport, allowed, headers)
         except TransientError as error:
-            raise FetchError("failed", str(error)) from error
+            raise FetchError(ImageStatus.FAILED, error.reason) from error
         except TooLarge as error:
-            raise FetchError("invalid", str(error)) from error
+            raise FetchError(ImageStatus.INVALID, error.reason) from error
 
     def _is_retryable(self, error: BaseException) -> bool:
         return (
@@ -187,33 +181,34 @@ class Fetcher:
         for _ in range(MAX_REDIRECTS + 1):
             host = self._allowed_host(host_of(url), allowed)
             if reason := self._robots(host, url).disallowed_by(url):
-                raise FetchError("refused", reason)
+                raise FetchError(ImageStatus.REFUSED, reason)
             response = self._request(host, url, transport, headers)
             if response.status not in _REDIRECTS:
                 return _usable(response, conditional=bool(headers))
             url = _target(response)
             if not url:
-                raise FetchError("failed", f"HTTP {response.status} to nowhere")
-        raise FetchError("failed", "too many redirects")
+                raise _failed(ReasonKind.REDIRECT, f"HTTP {response.status} to nowhere")
+        raise _failed(ReasonKind.REDIRECT, "too many redirects")
 
     def _allowed_host(self, name: str, allowed: list[str]) -> _Host:
         if not host_matches(name, allowed):
-            raise FetchError("refused", f"host {name} is not allowed")
+            reason = Reason(ReasonKind.HOST_NOT_ALLOWED, f"host {name} is not allowed")
+            raise FetchError(ImageStatus.REFUSED, reason)
         # A host that the site itself names may have a private address.
         if name not in self._host_overrides and name not in allowed:
             try:
                 private = is_private(name)
             except OSError:
-                raise TransientError("no connection") from None
+                raise TransientError(Reason(ReasonKind.NO_CONNECTION, "no connection")) from None
             if private:
-                raise FetchError("refused", f"host {name} has a private address")
+                reason = Reason(ReasonKind.PRIVATE_ADDRESS, f"host {name} has a private address")
+                raise FetchError(ImageStatus.REFUSED, reason)
         return self._host(name)
 
     def _request(
         self, host: _Host, url: str, transport: PageTransport | ImageTransport, headers: Mapping[str, str]
     ) -> Response:
         """A response other than a rejection. Raises TransientError (also for 5xx), FetchError, Blocked."""
-        rejection = None
         for _ in range(_MAX_REJECTIONS):
             started, response = self._send(host, url, transport, headers)
             retry_after = parse_retry_after(response.headers.get("retry-after"))
@@ -222,28 +217,31 @@ class Fetcher:
                 host.limiter.record_rejection(started, rejection, retry_after)
                 continue
             if response.status >= 500 or response.status == 408:
-                host.limiter.record_failure(started, f"HTTP {response.status}", retry_after)
-                raise TransientError(f"HTTP {response.status}", retry_after)
+                reason = Reason.of_status(response.status)
+                host.limiter.record_failure(started, reason, retry_after)
+                raise TransientError(reason, retry_after)
             host.limiter.record_success()
             # A host that blocks us may still serve its robots.txt.
             if response.status in (200, 304) and urlsplit(url).path != "/robots.txt":
                 host.last_good[type(transport)] = url, response.headers
             return response
-        raise FetchError("failed", rejection or "")
+        assert rejection is not None
+        raise FetchError(ImageStatus.FAILED, rejection)
 
     def _rejection_reason(
         self, host: _Host, url: str, transport: PageTransport | ImageTransport, response: Response
-    ) -> str | None:
+    ) -> Reason | None:
         """How the response tells us to go away; None if it concerns this URL alone."""
         if is_challenge(response, instead_of_image=transport is self._images):
             if self._still_served(host, transport, host.last_good.get(type(transport))):
-                raise FetchError("failed", "a challenge page")
-            return "a challenge page"
+                raise FetchError(ImageStatus.FAILED, _CHALLENGE)
+            return _CHALLENGE
+        status = Reason.of_status(response.status)
         # RFC 9309 2.3.1.3: a forbidden robots.txt forbids nothing.
         if response.status in _FORBIDDEN and urlsplit(url).path != "/robots.txt":
             good = host.last_good.get(type(transport)) or next(iter(host.last_good.values()), None)
-            return None if self._still_served(host, transport, good) else f"HTTP {response.status}"
-        return f"HTTP {response.status}" if response.status == 429 else None
+            return None if self._still_served(host, transport, good) else status
+        return status if response.status == 429 else None
 
     def _send(
         self, host: _Host, url: str, transport: PageTransport | ImageTransport, headers: Mapping[str, str]
@@ -252,7 +250,7 @@ class Fetcher:
             try:
                 return started, transport.get(url, headers)
             except TransientError:
-                host.limiter.record_failure(started, "no answer", None)
+                host.limiter.record_failure(started, _NO_ANSWER, None)
                 raise
 
     def _still_served(
@@ -273,7 +271,7 @@ class Fetcher:
             return True
         if response.status == 429:
             retry_after = parse_retry_after(response.headers.get("retry-after"))
-            host.limiter.record_rejection(started, "HTTP 429", retry_after)
+            host.limiter.record_rejection(started, Reason.of_status(429), retry_after)
         return response.status in (200, 304) and not is_challenge(response, instead_of_image=False)
 
     def _host(self, name: str) -> _Host:
@@ -304,7 +302,8 @@ class Fetcher:
                 loaded = self._load_robots(host, urljoin(url, "/robots.txt"))
                 if loaded.unreadable and host.robots is not None:
                     # It was readable a day ago: come back later rather than refuse everything that is left.
-                    raise Blocked(host.limiter.host, time.time() + DOWN_SECONDS, "robots.txt cannot be read")
+                    reason = Reason(ReasonKind.ROBOTS_UNREADABLE, "robots.txt cannot be read")
+                    raise Blocked(host.limiter.host, time.time() + DOWN_SECONDS, reason)
                 host.robots = loaded
                 host.limiter.set_crawl_delay(host.robots.crawl_delay)
             return host.robots
@@ -339,7 +338,11 @@ def _target(response: Response) -> str:
 def _usable(response: Response, conditional: bool) -> Response:
     if response.status == 200 or (response.status == 304 and conditional):
         return response
-    reason = f"HTTP {response.status}"
+    reason = Reason.of_status(response.status)
     if response.status in _GONE:
-        raise FetchError("gone", reason)
-    raise FetchError("refused" if response.status in _FORBIDDEN else "failed", reason)
+        raise FetchError(ImageStatus.GONE, reason)
+    raise FetchError(ImageStatus.REFUSED if response.status in _FORBIDDEN else ImageStatus.FAILED, reason)
+
+
+def _failed(kind: ReasonKind, text: str) -> FetchError:
+    return FetchError(ImageStatus.FAILED, Reason(kind, text))

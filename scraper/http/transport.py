@@ -13,22 +13,14 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
+from scraper.http.errors import TooLarge, TransientError
+from scraper.http.reason import Reason
+from scraper.tables import ReasonKind
+
 #: Virtual host → the address to connect to instead (like curl's --connect-to).
 HostOverrides = Mapping[str, tuple[str, int]]
 
 _CHUNK = 65536
-
-
-class TransientError(Exception):
-    """No usable response this time; a retry may succeed, but not before `retry_after` seconds."""
-
-    def __init__(self, reason: str, retry_after: float | None = None):
-        super().__init__(reason)
-        self.retry_after = retry_after
-
-
-class TooLarge(Exception):
-    """The body is longer than the cap."""
 
 
 def conditional_headers(etag: str | None, last_modified: str | None) -> dict[str, str]:
@@ -135,7 +127,9 @@ class ImageTransport:
                 body = b""
                 if response.status_code == 200:
                     if response.headers.get("content-encoding", "identity") != "identity":
-                        raise TransientError("compressed without being asked to be")
+                        raise TransientError(
+                            Reason(ReasonKind.CONTENT_ENCODING, "compressed without being asked to be")
+                        )
                     body = _read(response.iter_raw(), self._max_bytes, deadline)
                 return Response(url, response.status_code, dict(response.headers), body)
         except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
@@ -160,16 +154,16 @@ def _read(chunks: Iterable[bytes], max_bytes: int, deadline: float) -> bytes:
         parts.append(chunk)
         size += len(chunk)
         if size > max_bytes:
-            raise TooLarge(f"more than {max_bytes} bytes")
+            raise TooLarge(max_bytes)
         if time.monotonic() > deadline:
-            raise TransientError("timeout")
+            raise TransientError(Reason(ReasonKind.TIMEOUT, "timeout"))
     return b"".join(parts)
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception) -> Reason:
     kind = type(error).__name__
     if "Timeout" in kind or "timed out" in str(error):
-        return "timeout"
+        return Reason(ReasonKind.TIMEOUT, "timeout")
     if "Connection aborted" in str(error) or kind in (
         "ChunkedEncodingError",
         "RemoteProtocolError",
@@ -177,9 +171,9 @@ def _reason(error: Exception) -> str:
         "ProtocolError",
         "ReadError",
     ):
-        return "connection cut off"
+        return Reason(ReasonKind.CONNECTION_CUT, "connection cut off")
     if "SSL" in kind or "CERTIFICATE" in str(error):
-        return "certificate not accepted"
+        return Reason(ReasonKind.CERTIFICATE, "certificate not accepted")
     if "Connect" in kind:
-        return "no connection"
-    return f"no usable answer ({kind})"
+        return Reason(ReasonKind.NO_CONNECTION, "no connection")
+    return Reason(ReasonKind.UNUSABLE_RESPONSE, f"no usable answer ({kind})")
