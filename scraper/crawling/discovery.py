@@ -1,4 +1,4 @@
-"""Discover what a site lists: read its pages or its link list, and save the listings in the state."""
+"""Discover what a site lists: read its pages, or take its list, and save the listings in the state."""
 
 import hashlib
 from collections import Counter
@@ -14,30 +14,15 @@ from scraper.http.fetcher import Fetcher
 from scraper.http.reason import OK, Outcome, Reason
 from scraper.storage.jobs import PageRow, validators
 from scraper.storage.listing_table import ShownProduct
-from scraper.stores.config import HtmlSite, LinksSite
+from scraper.stores.config import HtmlSite
 from scraper.stores.document import Document
 from scraper.stores.html_store import PARSERS, VERSION
-from scraper.stores.image_folder import Folder
-from scraper.stores.link_list import read_links
 from scraper.stores.records import Link, LinkList, PageContent, Role
 from scraper.tables import ImageStatus, ReasonKind
 
 
-def discover(session: Session) -> Iterable[Link]:
-    """Save all images of the site as listed in the state; returns the links to them, repeats included.
-
-    Raises Blocked, and UserError if nothing is found: the site has changed and its file must be corrected.
-    """
-    site = session.site
-    if isinstance(site, HtmlSite):
-        return _PageReader(session, site).discover()
-    if isinstance(site, LinksSite):
-        return _save_list(session, read_links(site))
-    assert isinstance(session.source, Folder)
-    return _save_list(session, session.source.links())
-
-
-def _save_list(session: Session, listed: LinkList) -> list[Link]:
+def save_list(session: Session, listed: LinkList) -> list[Link]:
+    """Save a site's whole list of links in the state; returns the links."""
     session.state.listings.save_links(listed.links)
     session.summary.notes += listed.notes
     session.summary.found = len(listed.links)
@@ -54,14 +39,13 @@ class _Result:
     failure: Outcome | None = None
 
 
-class _PageReader:
+class PageReader:
     """Reads pages from the start page on, until no new ones are found."""
 
-    def __init__(self, session: Session, site: HtmlSite):
+    def __init__(self, session: Session, site: HtmlSite, fetcher: Fetcher):
         self.session, self.site = session, site
         self.state, self.summary = session.state, session.summary
-        assert isinstance(session.source, Fetcher)
-        self.fetcher = session.source
+        self.fetcher = fetcher
         self.frontier = Frontier(site)
         settings = site.model_dump_json(
             include={"kind", "categories", "pagination", "products", "product", "images"}, by_alias=True
@@ -69,7 +53,7 @@ class _PageReader:
         self._parser = hashlib.sha256(f"{VERSION} {settings}".encode()).hexdigest()[:16]
 
     def discover(self) -> Iterable[Link]:
-        """Read all pages and save what they list. Raises UserError if they list nothing."""
+        """See CrawlSource."""
         try:
             self._read_all()
         except BaseException:

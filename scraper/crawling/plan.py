@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
 
-from scraper.crawling.discovery import discover
 from scraper.crawling.download import download
 from scraper.crawling.link_stats import LinkStatistics
 from scraper.crawling.session import STATE_FOLDER, Session, open_session
+from scraper.crawling.sources import choose_source
 from scraper.http.limits import host_matches
 from scraper.http.rate_limiter import HostHistory
 from scraper.http.urls import host_of
@@ -170,10 +170,10 @@ def plan_site(site: Store, params: CrawlParams) -> tuple[Plan | None, Summary]:
     `crawl_site`.
     """
     plan = None
-    with open_session(site, params) as session:
+    with open_session(choose_source(site, params)) as session:
         session.state.images.forget_lost_files()
-        statistics, summary = LinkStatistics(discover(session)), session.summary
-        pages = None if isinstance(site, LinksSite) else session.state.pages.count()
+        statistics, summary = LinkStatistics(session.source.discover(session)), session.summary
+        pages = session.state.pages.count() or None  # a list has no pages
         plan = Plan(site.name, statistics, summary.notes, pages)
         plan.notes += [
             f"pages not read, {outcome}: {count}" for outcome, count in summary.pages_by_reason.items()
@@ -199,7 +199,7 @@ def _measure(plan: Plan, session: Session, site: Store) -> None:
     plan.refused = sum(not _allowed(site, url) for url in plan.statistics.classes)
     plan.disk = Disk.estimate(sizes, plan.fetch)
     rates = _rates(site, {host_of(job.url) for job in jobs}, session.state.hosts.histories())
-    for limiter in session.source.rate_limiters:
+    for limiter in session.client.rate_limiters:
         if limiter.controller.converged:  # robots.txt may have lowered it
             rates[limiter.host] = limiter.controller.rate
     plan.estimate_time((job.url for job in jobs), rates)

@@ -95,10 +95,8 @@ class ImageTable:
             [self._run, self._run],
         )
         return [
-            ImageJob(
-                url, etag, last_modified, sha256, status and ImageStatus(status), Reason.stored(kind, text)
-            )
-            for url, etag, last_modified, sha256, status, kind, text in rows
+            ImageJob(url, etag, modified, sha256, status and ImageStatus(status), Reason.stored(kind, text))
+            for url, etag, modified, sha256, status, kind, text in rows
         ]
 
     # How they ended

@@ -8,6 +8,7 @@ import pytest
 
 from scraper.crawling.crawl import crawl_site
 from scraper.crawling.session import open_session
+from scraper.crawling.sources import choose_source
 from scraper.http import rate_limiter
 from scraper.http.reason import Reason
 from scraper.params import StoreParams
@@ -32,8 +33,8 @@ def test_a_host_that_is_down_ends_the_crawl_and_loses_nothing(
 def test_a_pause_outlasts_the_crawl(tmp_path: Path) -> None:
     with Shop(products=1) as shop:
         site = load_site(str(tmp_path / shop.site(tmp_path)))
-    with chdir(tmp_path), open_session(site, StoreParams()) as session:
-        limiter = session.source._host(shop.host).limiter  # type: ignore[union-attr]
+    with chdir(tmp_path), open_session(choose_source(site, StoreParams())) as session:
+        limiter = session.client._host(shop.host).limiter  # type: ignore[union-attr]
         limiter.record_rejection(0.0, Reason.of_status(429), 300.0)
     blocked_until = load_host_histories(tmp_path / ".cache/crawl/shop.sqlite")[shop.host].blocked_until
     assert blocked_until is not None and 290 < blocked_until - time.time() <= 301
