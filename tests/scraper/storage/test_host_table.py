@@ -34,7 +34,7 @@ def test_a_pause_outlasts_the_crawl(tmp_path: Path) -> None:
     with Shop(products=1) as shop:
         site = load_site(str(tmp_path / shop.site(tmp_path)))
     with chdir(tmp_path), open_session(choose_source(site, StoreParams())) as session:
-        limiter = session.client._host(shop.host).limiter  # type: ignore[union-attr]
+        limiter = session.client._hosts.get(shop.host).limiter  # type: ignore[attr-defined]
         limiter.record_rejection(0.0, Reason.of_status(429), 300.0)
     blocked_until = load_host_histories(tmp_path / ".cache/crawl/shop.sqlite")[shop.host].blocked_until
     assert blocked_until is not None and 290 < blocked_until - time.time() <= 301
