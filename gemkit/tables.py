@@ -91,7 +91,7 @@ def _same_type(found: pa.DataType, expected: pa.DataType) -> bool:
     # Parquet may name a list's inner field 'element' or 'item', so compare only its type.
     if pa.types.is_list(found) and pa.types.is_list(expected):
         return _same_type(found.value_type, expected.value_type)
-    return found.equals(expected)
+    return bool(found.equals(expected))
 
 
 def write_table(path: Path, table: pa.Table, row_group_size: int | None = None) -> None:

@@ -62,7 +62,7 @@ class Worker:
     @property
     def item(self) -> int:
         """Number, from 1, of the current item in its task; 0 between tasks, -1 before it is ready."""
-        return self._item.value
+        return int(self._item.value)
 
     def give(self, task: Task) -> None:
         self.tasks.append(task)
