@@ -222,6 +222,34 @@ def test_every_fault_has_an_end() -> None:
     assert set(pages("")) == failed | set(EMPTY_PAGES) | set(READ_PAGES)
 
 
+#: Kinds of reasons by their text.
+KINDS = {
+    "timeout": "timeout",
+    "connection cut off": "connection_cut",
+    "too many redirects": "redirect",
+    "HTTP 302 to nowhere": "redirect",
+    "robots.txt": "robots",
+    "HTTP 404": "http_status",
+    "too many pixels": "too_many_pixels",
+    "truncated": "truncated",
+    "does not decode": "undecodable",
+    "no image": "not_an_image",
+    "HTML instead of an image": "html_instead_of_image",
+    "empty": "empty",
+    "more than 2000000 bytes": "too_large",
+    "host evil.example is not allowed": "host_not_allowed",
+    "X-Robots-Tag: noai": "x_robots_tag",
+    "robots.txt cannot be read: HTTP 500": "robots_unreadable",
+}
+
+
+def test_every_reason_has_its_kind(crawled: Crawled) -> None:
+    kinds = {row["reason"]: row["reason_kind"] for row in crawled.rows.values()}
+    assert kinds.pop(None) is None
+    assert all(kinds.values()) and "unknown" not in kinds.values()
+    assert {reason: kinds[reason] for reason in KINDS} == KINDS
+
+
 @pytest.mark.parametrize("fault", IMAGE_FAULTS)
 def test_image_fault(crawled: Crawled, fault: str) -> None:
     assert crawled.end("images", fault) == IMAGE_FAULTS[fault]
