@@ -33,8 +33,8 @@ def read_table(
 ) -> pa.Table:
     """Read a Parquet file, or all `*.parquet` files of a folder sorted by name, and check the schema.
 
-    `columns` selects columns; `written_by` is what an error says to run. Raises UserError that names the
-    file, the column and the expected type.
+    `columns` selects columns, and only those are checked; `written_by` is what an error says to run. Raises
+    UserError that names the file, the column and the expected type.
     """
     files = table_files(path, written_by)
     tables = [_read_checked(file, schema, columns, written_by) for file in files]
@@ -59,13 +59,13 @@ def read_rows(
     """Stream a table in batches of at most `rows` rows; checked like `read_table`."""
     for file in table_files(path):
         with _named_errors(file, _ITS_STAGE), pq.ParquetFile(file) as parquet:
-            _check(file, parquet.schema_arrow, schema, _ITS_STAGE)
+            _check(file, parquet.schema_arrow, schema, columns, _ITS_STAGE)
             yield from parquet.iter_batches(batch_size=rows, columns=columns)
 
 
 def _read_checked(file: Path, schema: pa.Schema, columns: list[str] | None, written_by: str) -> pa.Table:
     with _named_errors(file, written_by), pq.ParquetFile(file) as parquet:
-        _check(file, parquet.schema_arrow, schema, written_by)
+        _check(file, parquet.schema_arrow, schema, columns, written_by)
         return parquet.read(columns=columns).replace_schema_metadata(None)
 
 
@@ -80,8 +80,10 @@ def _named_errors(file: Path, written_by: str) -> Iterator[None]:
         ) from error
 
 
-def _check(file: Path, found: pa.Schema, expected: pa.Schema, written_by: str) -> None:
-    for field in expected:
+def _check(
+    file: Path, found: pa.Schema, expected: pa.Schema, columns: list[str] | None, written_by: str
+) -> None:
+    for field in expected if columns is None else (expected.field(name) for name in columns):
         index = found.get_field_index(field.name)
         if index < 0:
             raise UserError(

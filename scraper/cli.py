@@ -23,6 +23,7 @@ ParamsPath = Annotated[Path, typer.Option("--params", help="The parameter file."
 class StoreBlocked(UserError):
     """The store blocked the crawler before it finished."""
 
+    kind = "store_blocked"
     exit_code = 3
 
 

@@ -1,7 +1,7 @@
 """The section `crawl` of `params.yaml`: settings that may differ between crawls of a store."""
 
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
@@ -56,7 +56,7 @@ CrawlParams = DemoParams | StoreParams | FolderParams
 def crawl_params(path: Path, site: Site) -> CrawlParams:
     """The parameters of one site's crawl; defaults if the default file does not exist. Raises UserError."""
     if path == DEFAULT_PATH and not path.exists():
-        content: dict[str, Any] = {}
+        content: dict[str, object] = {}
     else:
         content = load_params(path)
     section = content.get("crawl") or {}

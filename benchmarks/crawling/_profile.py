@@ -21,7 +21,7 @@ PARTS = {
     "decode check": "scraper.storage.image_store:check_image",
     "hash and name": "scraper.storage.image_store:ImageStore.add",
     "file (write, fsync, rename)": "scraper.storage.image_store:ImageStore._write",
-    "SQLite": "scraper.storage.crawl_state:CrawlState.mark_fetched",
+    "SQLite": "scraper.storage.image_table:ImageTable.mark_fetched",
 }
 
 _local = threading.local()

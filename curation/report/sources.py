@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from curation.cleaning.image_table import RAW
 from curation.report.data import Images
 from curation.report.sampling import absent, commonest
-from scraper.tables import STATUSES
+from scraper.tables import ImageStatus
 
 _MOST_REASONS = 15
 
@@ -68,7 +68,7 @@ def describe_sources(images: Images) -> Sources:
     return Sources(
         missing=_missing(images.missing_sites),
         sites=sites,
-        meanings={name: STATUSES[name] for name in STATUSES if any(name in s.statuses for s in sites)},
+        meanings={name: name.description for name in ImageStatus if any(name in s.statuses for s in sites)},
         urls=sum(site.urls for site in sites),
         stored=sum(site.statuses.get("ok", 0) for site in sites),
         images=len(images),

@@ -1,6 +1,7 @@
-"""Discover what a site lists: read its pages or its link list, and save the listings in the state."""
+"""Discover what a site lists: read its pages, or take its list, and save the listings in the state."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -8,55 +9,43 @@ from gemkit.errors import UserError
 from scraper.crawling.frontier import Frontier, PageJob
 from scraper.crawling.session import Session
 from scraper.crawling.thread_pool import map_unordered
-from scraper.http.fetcher import Fetcher, FetchError
+from scraper.http.errors import FetchError
+from scraper.http.fetcher import Fetcher
+from scraper.http.reason import OK, Outcome, Reason
 from scraper.storage.jobs import PageRow, validators
-from scraper.stores.config import HtmlSite, LinksSite
+from scraper.storage.listing_table import ShownProduct
+from scraper.stores.config import HtmlSite
 from scraper.stores.document import Document
 from scraper.stores.html_store import PARSERS, VERSION
-from scraper.stores.image_folder import Folder
-from scraper.stores.link_list import read_links
-from scraper.stores.records import Link, LinkList, PageContent, Product
+from scraper.stores.records import Link, LinkList, PageContent, Role
+from scraper.tables import ImageStatus, ReasonKind
 
 
-def discover(session: Session) -> Iterable[Link]:
-    """Save all images of the site as listed in the state; returns the links to them, repeats included.
-
-    Raises Blocked, and UserError if nothing is found: the site has changed and its file must be corrected.
-    """
-    site = session.site
-    if isinstance(site, HtmlSite):
-        return _PageReader(session, site).discover()
-    if isinstance(site, LinksSite):
-        return _save_list(session, read_links(site))
-    assert isinstance(session.source, Folder)
-    return _save_list(session, session.source.links())
-
-
-def _save_list(session: Session, listed: LinkList) -> list[Link]:
+def save_list(session: Session, listed: LinkList) -> list[Link]:
+    """Save a site's whole list of links in the state; returns the links."""
     session.state.listings.save_links(listed.links)
     session.summary.notes += listed.notes
     session.summary.found = len(listed.links)
-    session.summary.distinct = session.state.listings.count()
+    session.summary.distinct = session.state.images.count_listed()
     return listed.links
 
 
 @dataclass(frozen=True)
-class _Outcome:
-    """What became of a page: parsed (`content`), unchanged (no field is set), or not read (`failure`)."""
+class _Result:
+    """A page was parsed (`content`), has not changed (no field is set), or could not be read (`failure`)."""
 
     content: PageContent | None = None
     headers: dict[str, str] | None = None
-    failure: FetchError | None = None
+    failure: Outcome | None = None
 
 
-class _PageReader:
+class PageReader:
     """Reads pages from the start page on, until no new ones are found."""
 
-    def __init__(self, session: Session, site: HtmlSite):
+    def __init__(self, session: Session, site: HtmlSite, fetcher: Fetcher):
         self.session, self.site = session, site
         self.state, self.summary = session.state, session.summary
-        assert isinstance(session.source, Fetcher)
-        self.fetcher = session.source
+        self.fetcher = fetcher
         self.frontier = Frontier(site)
         settings = site.model_dump_json(
             include={"kind", "categories", "pagination", "products", "product", "images"}, by_alias=True
@@ -64,14 +53,14 @@ class _PageReader:
         self._parser = hashlib.sha256(f"{VERSION} {settings}".encode()).hexdigest()[:16]
 
     def discover(self) -> Iterable[Link]:
-        """Read all pages and save what they list. Raises UserError if they list nothing."""
+        """See CrawlSource."""
         try:
             self._read_all()
         except BaseException:
             self.state.listings.save_products(self._products(), complete=False)
             raise
         self.state.listings.save_products(self._counted(), complete=True)
-        self.summary.distinct = self.state.listings.count()
+        self.summary.distinct = self.state.images.count_listed()
         self._check_listing()
         return self._links()
 
@@ -87,7 +76,7 @@ class _PageReader:
                     frontier.follow(job, _stored_content(row))
                 return None
 
-            for (job, _), outcome in map_unordered(
+            for (job, _), result in map_unordered(
                 next_job,
                 self._read,
                 session.threads,
@@ -95,9 +84,9 @@ class _PageReader:
                 session.stop,
                 lambda: update(0, frontier.count),
             ):
-                frontier.follow(job, self._record(job, outcome))
+                frontier.follow(job, self._record(job, result))
                 update(1, frontier.count)
-        self.summary.pages_by_reason = self.state.pages.reasons()
+        self.summary.pages_by_reason = Counter(self.state.pages.failures())
         self.summary.notes += [
             f"stopped at {self.site.limits.max_category_pages} pages of {url}" for url in frontier.endless
         ]
@@ -105,42 +94,42 @@ class _PageReader:
     def _is_done(self, row: PageRow) -> bool:
         return row.done and (row.content is None or row.parser == self._parser)
 
-    def _read(self, task: tuple[PageJob, PageRow | None]) -> _Outcome:
+    def _read(self, task: tuple[PageJob, PageRow | None]) -> _Result:
         job, row = task
         known = row is not None and row.content is not None and row.parser == self._parser
         try:
             response = self.fetcher.page(job.url, validators(row) if row and known else {})
-        except FetchError as failure:
-            return _Outcome(failure=failure)
+        except FetchError as error:
+            return _Result(failure=error.outcome)
         if response.status == 304:
-            return _Outcome()
+            return _Result()
         try:
             document = Document(response.url, response.body)
             content = PARSERS[self.site.kind](self.site, job.role, document)
         except Exception as error:  # one untrusted page that breaks the parser must not end a night's crawl
-            reason = f"cannot be understood ({type(error).__name__})"
-            return _Outcome(failure=FetchError("invalid", reason))
-        return _Outcome(content, response.headers)
+            reason = Reason(ReasonKind.PARSER, f"cannot be understood ({type(error).__name__})")
+            return _Result(failure=Outcome(ImageStatus.INVALID, reason))
+        return _Result(content, response.headers)
 
-    def _record(self, job: PageJob, outcome: _Outcome) -> PageContent:
+    def _record(self, job: PageJob, result: _Result) -> PageContent:
         pages = self.state.pages
-        if outcome.content is not None:
-            self._check_start(job, outcome.content)
+        if result.content is not None:
+            self._check_start(job, result.content)
             self.summary.pages += 1
             pages.mark_fetched(
-                job.role, job.url, outcome.headers or {}, self._parser, outcome.content.to_json()
+                job.role, job.url, result.headers or {}, self._parser, result.content.to_json()
             )
-            return outcome.content
-        if outcome.failure is None:
+            return result.content
+        if result.failure is None:
             self.summary.pages_unchanged += 1
-            pages.mark_unchanged(job.role, job.url, "ok", None)
+            pages.mark_unchanged(job.role, job.url, OK)
         else:
             if job.role == "start":
                 raise UserError(
-                    f"The store cannot be crawled: {job.url} failed with '{outcome.failure.reason}'; try "
+                    f"The store cannot be crawled: {job.url} failed with '{result.failure.reason}'; try "
                     f"again later, or correct 'start_url' of the site '{self.site.name}'."
                 )
-            pages.mark_unchanged(job.role, job.url, outcome.failure.status, outcome.failure.reason)
+            pages.mark_unchanged(job.role, job.url, result.failure)
         return _stored_content(pages.get(job.role, job.url))
 
     def _check_start(self, job: PageJob, content: PageContent) -> None:
@@ -150,28 +139,28 @@ class _PageReader:
                 f"site '{self.site.name}'."
             )
 
-    def _products(self) -> Iterator[tuple[str, Product, list[str]]]:
-        role = "category" if self.site.products is None else "product"
+    def _products(self) -> Iterator[ShownProduct]:
+        role: Role = "category" if self.site.products is None else "product"
         for url in self.frontier.product_categories:
             product = _stored_content(self.state.pages.get(role, url)).product
             if product is not None:
-                yield url, product, self.frontier.classes(url)
+                yield ShownProduct(url, product, self.frontier.classes(url))
 
-    def _counted(self) -> Iterator[tuple[str, Product, list[str]]]:
-        for listed in self._products():
-            self.summary.found += len(listed[1].images)
-            yield listed
+    def _counted(self) -> Iterator[ShownProduct]:
+        for shown in self._products():
+            self.summary.found += len(shown.product.images)
+            yield shown
 
     def _links(self) -> Iterator[Link]:
-        for _, product, classes in self._products():
-            for name in classes:
-                for url in product.images:
-                    yield Link(name, url, product.product_id)
+        for shown in self._products():
+            for name in shown.classes:
+                for url in shown.product.images:
+                    yield Link(name, url, shown.product.product_id)
 
     def _check_listing(self) -> None:
         if self.summary.distinct > 0:
             return
-        self.state.finish()  # the next crawl reads the pages again
+        self.state.runs.finish()  # the next crawl reads the pages again
         if not self.frontier.product_categories:
             what, key = f"product was found from {self.site.start_url} on", "products"
         else:
@@ -181,6 +170,6 @@ class _PageReader:
 
 def _stored_content(row: PageRow | None) -> PageContent:
     """What a page yielded when it was last read; nothing once it is gone."""
-    if row is None or row.content is None or row.status == "gone":
+    if row is None or row.content is None or row.status == ImageStatus.GONE:
         return PageContent()
     return PageContent.from_json(row.content)

@@ -6,19 +6,21 @@ from itertools import zip_longest
 
 from scraper.crawling.session import Session
 from scraper.crawling.thread_pool import map_unordered
-from scraper.http.fetcher import FetchError
+from scraper.http.errors import FetchError
+from scraper.http.reason import Outcome
 from scraper.http.urls import host_of
-from scraper.storage.image_store import TOO_MANY_PIXELS, InvalidImage, StoredImage
+from scraper.storage.image_store import InvalidImage, StoredImage
 from scraper.storage.jobs import ImageJob, validators
+from scraper.tables import ImageStatus, ReasonKind
 
 
 @dataclass(frozen=True)
-class _Outcome:
-    """What became of an image: stored, unchanged (no field is set), or not stored (`failure`)."""
+class _Result:
+    """An image was stored, has not changed (no field is set), or could not be stored (`failure`)."""
 
     stored: StoredImage | None = None
     headers: dict[str, str] | None = None
-    failure: FetchError | None = None
+    failure: Outcome | None = None
 
 
 def download(session: Session, pending: list[ImageJob]) -> None:
@@ -32,17 +34,17 @@ def download(session: Session, pending: list[ImageJob]) -> None:
                 if job.needs_request:
                     return job
                 # No validator, so a conditional request is impossible; stores give a changed image a new URL.
-                _record(session, job, _Outcome())
+                _record(session, job, _Result())
                 update(1, total)
             return None
 
-        def fetch(job: ImageJob) -> _Outcome:
+        def fetch(job: ImageJob) -> _Result:
             return _fetch(session, job)
 
-        for job, outcome in map_unordered(
+        for job, result in map_unordered(
             next_job, fetch, session.threads, session.max_in_flight, session.stop, lambda: update(0, total)
         ):
-            _record(session, job, outcome)
+            _record(session, job, result)
             update(1, total)
 
 
@@ -54,37 +56,35 @@ def _interleave_hosts(pending: list[ImageJob]) -> Iterator[ImageJob]:
     return (job for turn in zip_longest(*hosts.values()) for job in turn if job is not None)
 
 
-def _fetch(session: Session, job: ImageJob) -> _Outcome:
+def _fetch(session: Session, job: ImageJob) -> _Result:
     try:
-        response = session.source.image(job.url, validators(job))
-    except FetchError as failure:
-        return _Outcome(failure=failure)
+        response = session.client.image(job.url, validators(job))
+    except FetchError as error:
+        return _Result(failure=error.outcome)
     if response.status == 304:
-        return _Outcome()
+        return _Result()
     try:
-        return _Outcome(session.images.add(response.body), response.headers)
+        return _Result(session.images.add(response.body), response.headers)
     except InvalidImage as error:
         # Our own limits may be raised later; other invalid bytes stay invalid until they change.
-        known = {} if str(error) == TOO_MANY_PIXELS else response.headers
-        return _Outcome(headers=known, failure=FetchError("invalid", str(error)))
+        known = {} if error.reason.kind == ReasonKind.TOO_MANY_PIXELS else response.headers
+        return _Result(headers=known, failure=Outcome(ImageStatus.INVALID, error.reason))
 
 
-def _record(session: Session, job: ImageJob, outcome: _Outcome) -> None:
-    state, summary = session.state, session.summary
-    if outcome.stored is not None:
-        state.mark_fetched(job.url, outcome.stored, outcome.headers or {})
+def _record(session: Session, job: ImageJob, result: _Result) -> None:
+    images, summary = session.state.images, session.summary
+    if result.stored is not None:
+        images.mark_fetched(job.url, result.stored, result.headers or {})
         if job.sha256 is None:
             summary.added += 1
-        elif job.sha256 == outcome.stored.sha256:
+        elif job.sha256 == result.stored.sha256:
             summary.unchanged += 1
         else:
             summary.changed += 1
         return
-    status, reason = job.unchanged
-    if outcome.failure is not None:
-        status, reason = outcome.failure.status, outcome.failure.reason
-    state.mark_unchanged(job.url, status, reason, outcome.headers if job.sha256 is None else None)
-    if status == "ok":
+    outcome = result.failure or job.unchanged
+    images.mark_unchanged(job.url, outcome, result.headers if job.sha256 is None else None)
+    if outcome.status == ImageStatus.OK:
         summary.unchanged += 1
     else:
-        summary.by_reason[f"{status}: {reason}"] = summary.by_reason.get(f"{status}: {reason}", 0) + 1
+        summary.by_reason[outcome] += 1

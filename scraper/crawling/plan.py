@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
 
-from scraper.crawling.discovery import discover
 from scraper.crawling.download import download
 from scraper.crawling.link_stats import LinkStatistics
 from scraper.crawling.session import STATE_FOLDER, Session, open_session
+from scraper.crawling.sources import choose_source
 from scraper.http.limits import host_matches
 from scraper.http.rate_limiter import HostHistory
 from scraper.http.urls import host_of
 from scraper.monitoring.summary import Summary
 from scraper.params import CrawlParams
-from scraper.storage.host_history import load_host_histories
+from scraper.storage.host_table import load_host_histories
 from scraper.storage.jobs import ImageJob
 from scraper.stores.config import LinkFile, LinksSite, Store
 from scraper.stores.link_list import read_links
@@ -170,21 +170,21 @@ def plan_site(site: Store, params: CrawlParams) -> tuple[Plan | None, Summary]:
     `crawl_site`.
     """
     plan = None
-    with open_session(site, params) as session:
-        session.state.forget_lost_files()
-        statistics, summary = LinkStatistics(discover(session)), session.summary
-        pages = None if isinstance(site, LinksSite) else session.state.pages.count()
+    with open_session(choose_source(site, params)) as session:
+        session.state.images.forget_lost_files()
+        statistics, summary = LinkStatistics(session.source.discover(session)), session.summary
+        pages = session.state.pages.count() or None  # a list has no pages
         plan = Plan(site.name, statistics, summary.notes, pages)
         plan.notes += [
-            f"pages not read, {reason}: {count}" for reason, count in summary.pages_by_reason.items()
+            f"pages not read, {outcome}: {count}" for outcome, count in summary.pages_by_reason.items()
         ]
         _measure(plan, session, site)
         new = [job for job in _pending(session, site) if job.sha256 is None]
         download(session, _sample(new, SAMPLE - (plan.stored or 0)))
         _measure(plan, session, site)
         plan.notes += [
-            f"of the sample not stored, {reason}: {count}"
-            for reason, count in sorted(summary.by_reason.items())
+            f"of the sample not stored, {outcome}: {count}"
+            for outcome, count in sorted(summary.by_reason.items(), key=lambda item: str(item[0]))
         ]
     return plan, session.summary
 
@@ -192,21 +192,21 @@ def plan_site(site: Store, params: CrawlParams) -> tuple[Plan | None, Summary]:
 def _measure(plan: Plan, session: Session, site: Store) -> None:
     """Update the plan from what is stored and what is left to do."""
     jobs = _pending(session, site)
-    sizes = session.state.stored_sizes()
+    sizes = session.state.images.stored_sizes()
     plan.stored = sum(size > 0 for size in sizes)
     plan.fetch = sum(job.sha256 is None for job in jobs)
     plan.check = len(jobs) - plan.fetch
     plan.refused = sum(not _allowed(site, url) for url in plan.statistics.classes)
     plan.disk = Disk.estimate(sizes, plan.fetch)
-    rates = _rates(site, {host_of(job.url) for job in jobs}, session.state.host_histories())
-    for limiter in session.source.rate_limiters:
+    rates = _rates(site, {host_of(job.url) for job in jobs}, session.state.hosts.histories())
+    for limiter in session.client.rate_limiters:
         if limiter.controller.converged:  # robots.txt may have lowered it
             rates[limiter.host] = limiter.controller.rate
     plan.estimate_time((job.url for job in jobs), rates)
 
 
 def _pending(session: Session, site: Store) -> list[ImageJob]:
-    return [job for job in session.state.pending() if job.needs_request and _allowed(site, job.url)]
+    return [job for job in session.state.images.pending() if job.needs_request and _allowed(site, job.url)]
 
 
 def _allowed(site: Store, url: str) -> bool:

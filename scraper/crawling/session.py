@@ -1,32 +1,32 @@
-"""What a crawl and a plan share: the lock, the state, the image source, and how they end."""
+"""What a crawl and a plan share: the source, the state, the image store, and how they end."""
 
-import fcntl
 import json
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 from pathlib import Path
+from typing import Protocol
 
-from gemkit.errors import UserError
-from gemkit.executor.base import worker_count
 from gemkit.memo import CACHE
 from gemkit.progress import Progress
 from gemkit.tables import write_text
-from scraper.http.fetcher import Fetcher
-from scraper.http.rate_limiter import Blocked
+from scraper.crawling.site_lock import lock_site
+from scraper.http.errors import Blocked
+from scraper.http.rate_limiter import HostHistory, HostRateLimiter
+from scraper.http.reason import Reason
+from scraper.http.transport import Response
 from scraper.monitoring.heartbeat import SnapshotWriter
 from scraper.monitoring.summary import Summary
-from scraper.params import CrawlParams, DemoParams, FolderParams, StoreParams
 from scraper.storage.crawl_state import CrawlState
 from scraper.storage.export import write_tables
 from scraper.storage.image_store import ImageStore
-from scraper.stores.config import FolderSite, Site, Store
-from scraper.stores.image_folder import Folder
+from scraper.stores.config import Site
+from scraper.stores.records import Link
+from scraper.tables import ReasonKind
 
 RAW = Path("data/raw")
 STATE_FOLDER = CACHE / "crawl"
@@ -35,20 +35,65 @@ METRICS = Path("metrics/crawl")
 #: Threads beyond the allowed concurrency: some wait for a retry while others send requests.
 _SPARE_THREADS = 4
 
-#: `gemscrape status` holds the lock for a moment when it looks at it.
-_LOCK_ATTEMPTS = 5
-
 #: A crawl may run all night: its log has one line a minute.
 _LINE_SECONDS = 60.0
+
+_PAUSE = Reason(ReasonKind.PAUSE, "it asked us to wait")
+
+
+class ImageClient(Protocol):
+    """Fetches images, from any number of threads; `retrying` of them wait before they retry."""
+
+    @property
+    def retrying(self) -> int: ...
+
+    @property
+    def rate_limiters(self) -> Sequence[HostRateLimiter]: ...
+
+    def image(self, url: str, validators: Mapping[str, str]) -> Response:
+        """An image: 200 with its body, or 304 to `validators`. Raises FetchError, Blocked, Stopped."""
+
+    def describe(self) -> str:
+        """The rate of each host contacted so far."""
+
+
+class CrawlSource(Protocol):
+    """Where a site's images come from; `scraper.crawling.sources` chooses one.
+
+    `concurrency`: how many items are fetched at a time. `notes`: what the user should know about this crawl.
+    """
+
+    @property
+    def site(self) -> Site: ...
+
+    @property
+    def concurrency(self) -> int: ...
+
+    @property
+    def notes(self) -> Sequence[str]: ...
+
+    @property
+    def client(self) -> ImageClient:
+        """Fetches the images, while the source is open."""
+
+    def open(
+        self, histories: Mapping[str, HostHistory], stop: threading.Event
+    ) -> AbstractContextManager[None]:
+        """Get ready to fetch; `histories` of hosts are those of earlier crawls, `stop` ends all waiting."""
+
+    def discover(self, session: "Session") -> Iterable[Link]:
+        """Save all images of the site as listed in the state; returns the links to them, repeats included.
+
+        Raises Blocked, and UserError if nothing is found: the site has changed; its file must be corrected.
+        """
 
 
 @dataclass(frozen=True)
 class Session:
     """One command's work on one site. `stop`, once set, ends all waiting."""
 
-    site: Site
+    source: CrawlSource
     state: CrawlState
-    source: Fetcher | Folder
     images: ImageStore
     stop: threading.Event
     summary: Summary
@@ -56,26 +101,27 @@ class Session:
     started: float = field(default_factory=time.monotonic)
 
     @property
-    def concurrency(self) -> int:
-        """How many items are fetched at a time."""
-        return worker_count() if isinstance(self.site, FolderSite) else self.site.limits.concurrency
+    def client(self) -> ImageClient:
+        """Fetches the images of the source."""
+        return self.source.client
 
     @property
     def threads(self) -> int:
         """How many threads fetch, or wait for a retry."""
-        return self.concurrency + _SPARE_THREADS
+        return self.source.concurrency + _SPARE_THREADS
 
     def max_in_flight(self) -> int:
         """How many items may be in flight: after a kill, those are requested again."""
-        return min(self.threads, self.concurrency + self.source.retrying)
+        return min(self.threads, self.source.concurrency + self.client.retrying)
 
     @contextmanager
     def track_progress(self, phase: str, unit: str) -> Iterator[Callable[[int, int], None]]:
         """Show the progress of a phase: `update(count, total)` counts that many of its items as done."""
-        with Progress(f"{self.site.name}: {phase}", unit=unit, line_seconds=_LINE_SECONDS) as progress:
+        title = f"{self.source.site.name}: {phase}"
+        with Progress(title, unit=unit, line_seconds=_LINE_SECONDS) as progress:
 
             def update(count: int, total: int) -> None:
-                progress.total, progress.note = total, self.source.describe()
+                progress.total, progress.note = total, self.client.describe()
                 progress.advance(count)
                 if self.snapshots.update(phase, progress.done, total):
                     self.save_hosts()
@@ -84,128 +130,77 @@ class Session:
 
     def save_hosts(self) -> None:
         """Save the rates found so far and the pauses that hosts asked for, for the next crawl."""
-        for limiter in self.source.rate_limiters:
+        hosts = self.state.hosts
+        for limiter in self.client.rate_limiters:
             if limiter.waiting > 1:
-                self.state.save_block(limiter.host, time.time() + limiter.waiting, "it asked us to wait")
-        if not isinstance(self.site, FolderSite) and self.site.limits.requests_per_second is None:
-            for limiter in self.source.rate_limiters:
-                controller = limiter.controller
-                self.state.save_rate(limiter.host, controller.rate, controller.converged)
+                hosts.save_block(limiter.host, time.time() + limiter.waiting, _PAUSE)
+            if limiter.controller.searching:
+                hosts.save_rate(limiter.host, limiter.controller.rate, limiter.controller.converged)
+
+    def record_block(self, block: Blocked) -> None:
+        """A block ended the work: the summary tells until when, and what is left stays pending."""
+        until = datetime.fromtimestamp(block.until).strftime("%Y-%m-%d %H:%M")
+        self.summary.ended = "blocked"
+        self.summary.block = f"{block.host} blocked us ({block.reason}) and is not contacted until {until}"
+        self.state.hosts.save_block(block.host, block.until, block.reason)
+        self.state.images.mark_blocked(Reason(block.reason.kind, f"{block.host}: {block.reason}"))
+
+    def finish(self) -> None:
+        """End all waiting, and leave complete tables and counts behind."""
+        site, state, summary = self.source.site, self.state, self.summary
+        self.stop.set()
+        self.images.close(state.images.paths())
+        self.save_hosts()
+        summary.gone, summary.images = state.images.gone_count(), state.images.statuses()
+        write_tables(site.name, RAW / site.name, state)
+        summary.seconds = round(time.monotonic() - self.started, 3)
+        summary.add_host_counters(self.client.rate_limiters, self.started)
 
 
 @contextmanager
-def open_session(site: Site, params: CrawlParams, record: Path | None = None) -> Iterator[Session]:
-    """Work on a site into `data/raw/<site>`; starts the demo store for a site that it serves.
+def open_session(source: CrawlSource, record: Path | None = None) -> Iterator[Session]:
+    """Work on a source's site into `data/raw/<site>`.
 
     At the end the tables are written, and the summary into the file `record`. A block ends the work early,
     without an exception: see the summary. Raises UserError if the site cannot be crawled at all.
     """
-    open_source = _source_factory(site, params)
-    with _site_lock(site), _session(site, params, open_source) as session:
+    with ExitStack() as stack:
+        session = _start(source, stack)
+        summary = session.summary
         try:
-            with _record_outcome(session):
-                yield session
+            yield session
+        except Blocked as block:
+            session.record_block(block)
+        except KeyboardInterrupt:
+            summary.ended = "interrupted"
+            raise
+        except BaseException:
+            summary.ended = "failed"
+            raise
         finally:
-            if record is not None:
-                write_text(record, json.dumps(session.summary.to_json(), indent=1) + "\n")
-
-
-@contextmanager
-def _site_lock(site: Site) -> Iterator[None]:
-    """Keep other processes from working on the site. Raises UserError if one does already."""
-    path = STATE_FOLDER / f"{site.name}.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
-        for _ in range(_LOCK_ATTEMPTS):
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                time.sleep(0.1)
-        else:
-            raise UserError(
-                f"'{site.name}' is being crawled already ('{path}' is locked); wait for that crawl to end."
-            )
-        yield
+                session.finish()
+            finally:
+                if record is not None:
+                    write_text(record, json.dumps(summary.to_json(), indent=1) + "\n")
 
 
-#: Factory for the session's image source; called with the session's state and its `stop`.
-SourceFactory = Callable[[CrawlState, threading.Event], AbstractContextManager[Fetcher | Folder]]
-
-
-def _source_factory(site: Site, params: CrawlParams) -> SourceFactory:
-    """Raises UserError, before anything is written, if the site cannot be crawled."""
-    if isinstance(site, FolderSite):
-        assert isinstance(params, FolderParams)
-        folder = Folder(params.folder, site.limits.max_image_bytes)
-        return lambda state, stop: nullcontext(folder)
-    contact = (params.contact if isinstance(params, StoreParams) else None) or site.contact
-    if contact is None:
-        raise UserError(
-            f"A contact address is required: set 'crawl.{site.name}.contact' in the parameters "
-            "(or 'contact' in the site's file) to your e-mail or web address."
-        )
-    return partial(_open_fetcher, site, params, contact)
-
-
-@contextmanager
-def _open_fetcher(
-    site: Store, params: CrawlParams, contact: str, state: CrawlState, stop: threading.Event
-) -> Iterator[Fetcher]:
-    hosts = (site.page_hosts, site.image_hosts)
-    if isinstance(params, DemoParams):
-        from scraper.demo_store.server import start
-
-        with start(params.seed, params.scale, params.dirt) as store:
-            overrides = dict.fromkeys([*site.page_hosts, *site.image_hosts], (store.host, store.port))
-            yield Fetcher(*hosts, site.limits, contact, stop, overrides, state.host_histories())
-        return
-    assert isinstance(params, StoreParams)
-    respect = (params.respect_x_robots_tag, params.respect_content_signal)
-    yield Fetcher(*hosts, site.limits, contact, stop, {}, state.host_histories(), *respect)
-
-
-@contextmanager
-def _session(site: Site, params: CrawlParams, open_source: SourceFactory) -> Iterator[Session]:
+def _start(source: CrawlSource, stack: ExitStack) -> Session:
+    """Lock the site, open its state and the source; the stack closes them."""
+    site = source.site
     folder = RAW / site.name
+    stack.enter_context(lock_site(site.name, STATE_FOLDER))
     folder.mkdir(parents=True, exist_ok=True)
-    state = CrawlState(STATE_FOLDER / f"{site.name}.sqlite", folder)
+    state = stack.enter_context(closing(CrawlState(STATE_FOLDER / f"{site.name}.sqlite", folder)))
     stop = threading.Event()
-    with closing(state), open_source(state, stop) as source:
-        summary = Summary(site.name)
-        for name in params.disregarded if isinstance(params, StoreParams) else []:
-            note = f"crawl.{site.name}.{name} is false: the store's opt-out is disregarded"
-            summary.notes.append(note)
-            print(f"{site.name}: {note}", file=sys.stderr, flush=True)
-        images = ImageStore(folder, site.limits.max_image_pixels)
-        path = STATE_FOLDER / f"{site.name}.heartbeat.json"
-        snapshots = SnapshotWriter(path, lambda: source.rate_limiters)
-        yield Session(site, state, source, images, stop, summary, snapshots)
-
-
-@contextmanager
-def _record_outcome(session: Session) -> Iterator[None]:
-    """Record in the summary how the session ended, whatever happens, and leave complete tables behind."""
-    summary, state = session.summary, session.state
-    try:
-        yield
-    except Blocked as block:
-        until = datetime.fromtimestamp(block.until).strftime("%Y-%m-%d %H:%M")
-        summary.ended = "blocked"
-        summary.block = f"{block.host} blocked us ({block.reason}) and is not contacted until {until}"
-        state.save_block(block.host, block.until, block.reason)
-        state.mark_blocked(f"{block.host}: {block.reason}")
-    except KeyboardInterrupt:
-        summary.ended = "interrupted"
-        raise
-    except BaseException:
-        summary.ended = "failed"
-        raise
-    finally:
-        session.stop.set()
-        session.images.close(state.paths())
-        session.save_hosts()
-        summary.gone, summary.images = state.gone_count(), state.statuses()
-        write_tables(session.site.name, RAW / session.site.name, state)
-        summary.seconds = round(time.monotonic() - session.started, 3)
-        summary.add_host_counters(session.source.rate_limiters, session.started)
+    stack.enter_context(source.open(state.hosts.histories(), stop))
+    for note in source.notes:
+        print(f"{site.name}: {note}", file=sys.stderr, flush=True)
+    return Session(
+        source,
+        state,
+        ImageStore(folder, site.limits.max_image_pixels),
+        stop,
+        Summary(site.name, notes=list(source.notes)),
+        SnapshotWriter(STATE_FOLDER / f"{site.name}.heartbeat.json", lambda: source.client.rate_limiters),
+    )

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from scraper.http.rate_limiter import Stopped
+from scraper.http.errors import Stopped
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")

@@ -101,7 +101,8 @@ def _edited(photo: Photo, pixels: np.ndarray, rng: np.random.Generator) -> np.nd
         colour = [int(rng.choice([0, 128, 255]))] * 3
         return cv2.copyMakeBorder(pixels, edge, edge, edge, edge, cv2.BORDER_CONSTANT, value=colour)
     if photo.change == "relit":
-        return np.clip(pixels * rng.choice([0.9, 1.1]), 0, 255).astype(np.uint8)
+        relit: np.ndarray = np.clip(pixels * rng.choice([0.9, 1.1]), 0, 255).astype(np.uint8)
+        return relit
     return np.ascontiguousarray(pixels[:, ::-1]) if photo.change == "mirrored" else pixels
 
 

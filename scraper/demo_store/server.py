@@ -18,11 +18,13 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import date
 from email.utils import formatdate, parsedate_to_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from socket import socket
+from typing import TypedDict
 
 from gemkit.errors import UserError
 from gemkit.memo import CACHE
@@ -114,7 +116,7 @@ class Shop:
             self._requests[host + path][status] += 1
             self._bytes += sent
 
-    def stats(self) -> dict[str, Any]:
+    def stats(self) -> dict[str, object]:
         """The counters, in the format described at the top of this module."""
         with self._lock:
             statuses: Counter[int] = Counter()
@@ -128,7 +130,7 @@ class Shop:
             }
 
 
-def _seconds(day: Any) -> float:
+def _seconds(day: date) -> float:
     return float((day.toordinal() - 719_163) * 86_400)
 
 
@@ -202,7 +204,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = self.close_connection or cut_off
         return (0 if cut_off else status), len(body)
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, format: str, *args: object) -> None:
         """Do nothing: requests are counted, not logged."""
 
 
@@ -210,7 +212,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
+    def handle_error(self, request: socket | tuple[bytes, socket], client_address: object) -> None:
         if not isinstance(sys.exception(), ConnectionError | TimeoutError):
             super().handle_error(request, client_address)
 
@@ -245,6 +247,35 @@ def serve(seed: int, scale: float, port: int, rate: float) -> None:
         server.serve_forever()
 
 
+class Stats(TypedDict):
+    """The counters of `/-/stats`; statuses are strings, as JSON keys are."""
+
+    statuses: dict[str, int]
+    requests: dict[str, dict[str, int]]
+    bytes: int
+    per_second: list[dict[str, int]]
+
+
+@dataclass(frozen=True)
+class _Settings:
+    """What the process of the store is told, as JSON: see `start`."""
+
+    seed: int
+    scale: float
+    dirt: float
+    port: int
+    rate_limit: RateLimit
+    cache: str
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "_Settings":
+        values = json.loads(text)
+        return cls(**{**values, "rate_limit": RateLimit(**values["rate_limit"])})
+
+
 @dataclass(frozen=True)
 class RunningStore:
     """The address of a running store."""
@@ -252,12 +283,13 @@ class RunningStore:
     host: str
     port: int
 
-    def stats(self) -> dict[str, Any]:
-        """The counters of `/-/stats`; statuses are strings, as JSON keys are."""
+    def stats(self) -> Stats:
+        """The counters so far."""
         from urllib.request import urlopen
 
         with urlopen(f"http://{self.host}:{self.port}/-/stats", timeout=10) as response:
-            return dict(json.load(response))
+            stats: Stats = json.load(response)
+        return stats
 
 
 @contextmanager
@@ -273,13 +305,9 @@ def start(
 
     Photos are rendered first (progress on stderr) and kept in `cache`. Raises UserError if it cannot start.
     """
-    rate_limit = rate_limit or RateLimit()
-    settings = {
-        "seed": seed, "scale": scale, "dirt": dirt, "port": port, "cache": str(cache),
-        "rate_limit": vars(rate_limit),
-    }  # fmt: skip
+    settings = _Settings(seed, scale, dirt, port, rate_limit or RateLimit(), str(cache))
     process = subprocess.Popen(
-        [sys.executable, "-m", "scraper.demo_store", json.dumps(settings)],
+        [sys.executable, "-m", "scraper.demo_store", settings.to_json()],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -299,13 +327,12 @@ def start(
         process.stdout.close()
 
 
-def run_child(settings: dict[str, Any]) -> None:
+def run_child(text: str) -> None:
     """Main function of the process: print the port, then serve until stdin closes or the parent ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_stdin, daemon=True).start()
-    rate_limit = RateLimit(**settings.pop("rate_limit"))
-    cache = Path(settings.pop("cache"))
-    with open_store(**settings, rate_limit=rate_limit, cache=cache) as server:
+    told = _Settings.from_json(text)
+    with open_store(told.seed, told.scale, told.dirt, told.port, told.rate_limit, Path(told.cache)) as server:
         print(server.server_address[1], flush=True)
         server.serve_forever()
 

@@ -2,6 +2,9 @@
 
 from collections.abc import Set
 
+from scraper.http.reason import Reason
+from scraper.tables import ReasonKind
+
 #: X-Robots-Tag directives by which a store keeps an image out of collections like this one.
 OPT_OUT_DIRECTIVES = {"noai", "noimageai", "noindex", "noimageindex", "none"}
 
@@ -14,7 +17,7 @@ _WITH_VALUE = {"unavailable_after", "max-snippet", "max-image-preview", "max-vid
 
 def disallowed_by_x_robots_tag(
     value: str, agent: str, directives: Set[str] = OPT_OUT_DIRECTIVES
-) -> str | None:
+) -> Reason | None:
     """Which of `directives` an `X-Robots-Tag` header sets for `agent`, or None.
 
     When header lines are joined by commas, it is ambiguous how many directives a crawler's name applies to.
@@ -25,11 +28,11 @@ def disallowed_by_x_robots_tag(
         if name in _WITH_VALUE or (colon and name != agent):
             continue
         if directive in directives:
-            return f"X-Robots-Tag: {directive}"
+            return Reason(ReasonKind.X_ROBOTS_TAG, f"X-Robots-Tag: {directive}")
     return None
 
 
-def disallowed_by_content_signal(robots: str, agent: str) -> str | None:
+def disallowed_by_content_signal(robots: str, agent: str) -> Reason | None:
     """`Content-Signal: ai-train=no` if robots.txt says so to `agent`, else None.
 
     See https://contentsignals.org. The groups that name the agent apply; without any, those for `*`.
@@ -52,4 +55,6 @@ def disallowed_by_content_signal(robots: str, agent: str) -> str | None:
                 for name in agents or ["*"]:
                     signals.setdefault(name, {}).update(group)
     applicable = signals.get(agent, signals.get("*", {}))
-    return "Content-Signal: ai-train=no" if applicable.get("ai-train") == "no" else None
+    if applicable.get("ai-train") != "no":
+        return None
+    return Reason(ReasonKind.CONTENT_SIGNAL, "Content-Signal: ai-train=no")

@@ -15,7 +15,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from scraper.http.errors import Blocked, Stopped
+from scraper.http.reason import Reason
 from scraper.http.request_rate import RateController
+from scraper.tables import ReasonKind
 
 #: Share of the allowed rate that is used: a limiter that counts in windows sees up to one request more.
 RATE_SHARE = 0.98
@@ -37,18 +40,6 @@ _LONGEST_SLEEP_SECONDS = 3600.0
 _LONGEST_SECONDS = 10 * 365 * 86400.0
 
 _REJECTION_SECONDS, _FAILURE_SECONDS, _LONGEST_BACKOFF_SECONDS = 1.0, 0.125, 60.0
-
-
-class Stopped(Exception):
-    """The crawl is ending: a thread that waits to send a request gives up."""
-
-
-class Blocked(Exception):
-    """The host rejects the crawler for longer than the crawler is willing to wait."""
-
-    def __init__(self, host: str, until: float, reason: str):
-        super().__init__(f"{host} blocked us ({reason})")
-        self.host, self.until, self.reason = host, until, reason
 
 
 @dataclass
@@ -108,7 +99,8 @@ class HostRateLimiter:
     def set_crawl_delay(self, seconds: float) -> None:
         """Keep `seconds` between requests from now on. Raises Blocked if that exceeds `longest_wait`."""
         if seconds > self.longest_wait:
-            raise Blocked(self.host, time.time() + min(seconds, _LONGEST_SECONDS), "Crawl-delay")
+            reason = Reason(ReasonKind.CRAWL_DELAY, "Crawl-delay")
+            raise Blocked(self.host, time.time() + min(seconds, _LONGEST_SECONDS), reason)
         with self._state:
             if seconds > 0:
                 self.controller.cap(1 / seconds)
@@ -151,7 +143,7 @@ class HostRateLimiter:
             self._rejections_since_success = self._failures_since_success = 0
             self.controller.on_success()
 
-    def record_failure(self, started: float, reason: str, retry_after: float | None) -> None:
+    def record_failure(self, started: float, reason: Reason, retry_after: float | None) -> None:
         """The request sent at `started` got no usable response: a 5xx, a broken connection.
 
         A single failure between successful responses concerns its URL alone, and so does its Retry-After.
@@ -166,12 +158,12 @@ class HostRateLimiter:
                 if self._failures_since_success > 1:
                     self._back_off(_FAILURE_SECONDS, self._failures_since_success)
                     self._paused_until = max(self._paused_until, time.monotonic() + (retry_after or 0))
-                    if reason.startswith("HTTP 5"):
+                    if reason.is_server_error:
                         self.controller.on_rejected(time.monotonic())
                     if (retry_after or 0) > self.longest_wait or self._failures_since_success >= DOWN_AFTER:
                         raise Blocked(self.host, time.time() + max(retry_after or 0, DOWN_SECONDS), reason)
 
-    def record_rejection(self, started: float, reason: str, retry_after: float | None) -> None:
+    def record_rejection(self, started: float, reason: Reason, retry_after: float | None) -> None:
         """The host told us to go away (429, or 403 for every URL): all threads wait, at least `retry_after`.
 
         Responses to requests that were sent before the last rejection arrived belong to the same burst and

@@ -4,7 +4,7 @@ Times are of `time.monotonic`, rates in requests a second. Not thread-safe: the 
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 #: A fixed rate is halved after a rejection and recovered over 100 successful responses.
 _SLOWDOWN, _RECOVERY_RESPONSES, _SLOWEST_SHARE = 0.5, 100, 0.01
@@ -29,7 +29,12 @@ _CLOSE = 1.15
 
 
 class RateController(Protocol):
-    """`rate` is the current request rate; `converged`: it is the highest rate that the host allows."""
+    """`rate` is the current request rate; `converged`: it is the highest rate that the host allows.
+
+    `searching`: the rate is found by probing, so it is worth keeping for the next crawl.
+    """
+
+    searching: ClassVar[bool]
 
     @property
     def rate(self) -> float: ...
@@ -53,6 +58,8 @@ class RateController(Protocol):
 @dataclass
 class FixedRate:
     """Keep to an allowed rate; slow down for a while if the host rejects it anyway."""
+
+    searching: ClassVar[bool] = False
 
     allowed: float
 
@@ -85,6 +92,8 @@ class AdaptiveRate:
     in that time is allowed, and the rejected rate is not. When the two are close, the search has converged.
     A later rejection restarts it from the rate that got through by then.
     """
+
+    searching: ClassVar[bool] = True
 
     rate: float = FIRST_RATE
     converged: bool = False

@@ -5,7 +5,9 @@ import time
 from protego import Protego
 
 from scraper.http.opt_out import disallowed_by_content_signal
+from scraper.http.reason import Reason
 from scraper.http.transport import Response
+from scraper.tables import ReasonKind
 
 #: The user agent that robots.txt rules address us by.
 PRODUCT = "gemscrape"
@@ -18,12 +20,9 @@ _PARSED_BYTES = 512_000
 
 
 class Robots:
-    """The rules of one host; `disallow_reason`: why everything is disallowed; `unreadable`: temporarily."""
+    """The rules of one host; `disallow_reason`: why everything is disallowed."""
 
-    def __init__(
-        self, rules: Protego | None = None, disallow_reason: str | None = None, unreadable: bool = False
-    ):
-        self.unreadable = unreadable
+    def __init__(self, rules: Protego | None = None, disallow_reason: Reason | None = None):
         self._expires = time.monotonic() + _FRESH_SECONDS
         self._rules, self._disallow_reason = rules, disallow_reason
 
@@ -43,7 +42,14 @@ class Robots:
     @classmethod
     def unreachable(cls, reason: str) -> "Robots":
         """No response with rules (5xx, no connection): for now, nothing is allowed."""
-        return cls(disallow_reason=f"robots.txt cannot be read: {reason}", unreadable=True)
+        text = f"robots.txt cannot be read: {reason}"
+        return cls(disallow_reason=Reason(ReasonKind.ROBOTS_UNREADABLE, text))
+
+    @property
+    def unreadable(self) -> bool:
+        """Whether the rules are unknown for now, so that nothing is allowed."""
+        reason = self._disallow_reason
+        return reason is not None and reason.kind == ReasonKind.ROBOTS_UNREADABLE
 
     @property
     def fresh(self) -> bool:
@@ -56,10 +62,10 @@ class Robots:
         delay = self._rules.crawl_delay(PRODUCT) if self._rules else None
         return float(delay or 0.0)
 
-    def disallowed_by(self, url: str) -> str | None:
+    def disallowed_by(self, url: str) -> Reason | None:
         """Why the URL must not be fetched; None if it may be."""
         if self._disallow_reason:
             return self._disallow_reason
         if self._rules is not None and not self._rules.can_fetch(url, PRODUCT):
-            return "robots.txt"
+            return Reason(ReasonKind.ROBOTS, "robots.txt")
         return None

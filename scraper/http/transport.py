@@ -1,34 +1,38 @@
-"""HTTP requests: pages with requests, images with httpx, each body read under a size cap and a deadline."""
+"""HTTP requests: pages with requests, images with httpx. What both accept is decided here, once."""
 
+import os
+import re
+import ssl
+import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
-from urllib.parse import urlsplit
+from pathlib import Path
+from typing import ClassVar, Literal, NamedTuple
 
 import httpx
 import requests
-import urllib3
-from requests.adapters import HTTPAdapter
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
+from urllib3.util import parse_url
+
+from scraper.http.body import CHUNK, read_body
+from scraper.http.errors import TransientError
+from scraper.http.failures import LIBRARY_ERRORS, failure_reason, malformed
+from scraper.http.headers import accept_headers
+from scraper.http.strict_adapter import StrictAdapter
 
 #: Virtual host → the address to connect to instead (like curl's --connect-to).
 HostOverrides = Mapping[str, tuple[str, int]]
 
-_CHUNK = 65536
 
-
-class TransientError(Exception):
-    """No usable response this time; a retry may succeed, but not before `retry_after` seconds."""
-
-    def __init__(self, reason: str, retry_after: float | None = None):
-        super().__init__(reason)
-        self.retry_after = retry_after
-
-
-class TooLarge(Exception):
-    """The body is longer than the cap."""
+#: Most URLs are in that form; recognising them takes a fraction of the time of parsing them.
+_PLAIN_URL = re.compile(
+    r"https?://[a-z0-9.-]+(?::[1-9]\d{0,3}|:[1-5]\d{4})?/[\w.~%!$&'()*+,;=:@/-]*(?:\?[\w.~%!$&'()*+,;=:@/?-]*)?",
+    re.ASCII,
+)
 
 
 def conditional_headers(etag: str | None, last_modified: str | None) -> dict[str, str]:
@@ -47,67 +51,135 @@ class Response:
     body: bytes = field(default=b"", repr=False)
 
 
-class PageTransport:
-    """Fetches pages through a requests session, which is not thread-safe: make one object per thread."""
+class RawResponse(NamedTuple):
+    """A response as a library received it; `chunks` of the body are as they were sent, often compressed."""
+
+    status: int
+    headers: Sequence[tuple[bytes, bytes]]
+    chunks: Iterator[bytes]
+
+
+class Transport(ABC):
+    """Sends single requests, from any number of threads; redirects are not followed.
+
+    `timeout` in seconds limits the whole body and each wait before it. `max_bytes` limits the body.
+    """
+
+    content: ClassVar[Literal["page", "image"]]
+    _accept: ClassVar[dict[str, str]]
 
     def __init__(self, user_agent: str, timeout: float, max_bytes: int, host_overrides: HostOverrides):
-        self._timeout, self._max_bytes = timeout, max_bytes
-        self._session = requests.Session()
-        self._session.headers.update({"User-Agent": user_agent, "Accept": "text/html,*/*;q=0.5"})
-        if host_overrides:
-            self._session.trust_env = False
-            self._session.mount("http://", _OverridingAdapter(host_overrides))
+        self._timeout, self._max_bytes, self._host_overrides = timeout, max_bytes, host_overrides
+        self._headers = {"User-Agent": user_agent, **self._accept}
 
     def get(self, url: str, headers: Mapping[str, str]) -> Response:
-        """One request; redirects are not followed. Raises TransientError or TooLarge."""
+        """One request. Raises TransientError or TooLarge."""
         deadline = time.monotonic() + self._timeout
         try:
-            with self._session.get(
-                url, headers=dict(headers), stream=True, timeout=self._timeout, allow_redirects=False
-            ) as response:
+            with self._send(*self._located(url, headers)) as raw:
+                if raw.status < 200:  # a switch to another protocol
+                    raise malformed()
+                accepted = accept_headers(raw.headers)
                 body = b""
-                if response.status_code == 200:
-                    # read1 returns what has arrived: waiting for a whole chunk could miss the deadline.
-                    chunks = iter(partial(response.raw.read1, _CHUNK, decode_content=True), b"")
-                    body = _read(chunks, self._max_bytes, deadline)
-                names = {name.lower(): value for name, value in response.headers.items()}
-                return Response(url, response.status_code, names, body)
-        except (requests.RequestException, urllib3.exceptions.HTTPError, UnicodeError) as error:
-            raise TransientError(_reason(error)) from error
+                if raw.status == 200:
+                    encoding = accepted.get("content-encoding", "")
+                    body = read_body(raw.chunks, encoding, self._max_bytes, deadline)
+                return Response(url, raw.status, accepted, body)
+        except LIBRARY_ERRORS as error:
+            raise TransientError(failure_reason(error)) from error
 
-
-class _OverridingAdapter(HTTPAdapter):
-    def __init__(self, host_overrides: HostOverrides):
-        self._host_overrides = host_overrides
-        super().__init__()
-
-    def get_connection_with_tls_context(
-        self, request: Any, verify: Any, proxies: Any = None, cert: Any = None
-    ) -> Any:
-        host = urlsplit(request.url).netloc
+    def _located(self, url: str, headers: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+        """The URL to connect to, in the one form that both libraries send unchanged, and the headers."""
+        if not self._host_overrides and _PLAIN_URL.fullmatch(url):
+            return url, dict(headers)
+        parts = parse_url(url)
+        host = parts.netloc or ""
         if host not in self._host_overrides:
-            return super().get_connection_with_tls_context(request, verify, proxies, cert)
-        request.headers["Host"] = host
+            return parts.url, dict(headers)
         address, port = self._host_overrides[host]
-        return self.poolmanager.connection_from_host(address, port, "http")
+        return parts._replace(host=address, port=port).url, {"Host": host, **headers}
+
+    @abstractmethod
+    def _send(self, url: str, headers: dict[str, str]) -> AbstractContextManager[RawResponse]:
+        """Send a request; raises `LIBRARY_ERRORS`, also while the chunks are read."""
 
 
-class ImageTransport:
-    """Fetches images, from any number of threads; bodies are requested and taken without compression.
+class PageTransport(Transport):
+    """Fetches pages through one requests session a thread: a session is not thread-safe."""
+
+    content = "page"
+    _accept: ClassVar = {"Accept": "text/html,*/*;q=0.5"}
+
+    def __init__(self, user_agent: str, timeout: float, max_bytes: int, host_overrides: HostOverrides):
+        super().__init__(user_agent, timeout, max_bytes, host_overrides)
+        self._local = threading.local()
+
+    @contextmanager
+    def _send(self, url: str, headers: dict[str, str]) -> Iterator[RawResponse]:
+        with self._session().get(
+            url, headers=headers, stream=True, timeout=self._timeout, allow_redirects=False
+        ) as response:
+            raw = response.raw
+            lines = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in raw.headers.items()]
+            # read1 returns what has arrived: waiting for a whole chunk could miss the deadline.
+            chunks = iter(partial(raw.read1, CHUNK, decode_content=False), b"")
+            yield RawResponse(response.status_code, lines, chunks)
+
+    def _session(self) -> requests.Session:
+        if not hasattr(self._local, "session"):
+            self._local.session = self._new_session()
+        session: requests.Session = self._local.session
+        return session
+
+    def _new_session(self) -> requests.Session:
+        session = _Session()
+        session.headers.update(self._headers)
+        session.auth = _no_auth
+        session.verify = _ca_bundle()
+        session.trust_env = not self._host_overrides
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, StrictAdapter())
+        return session
+
+
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """None: requests would read the body of a redirect, however long it is, without following it."""
+
+
+def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Send no password: requests would look for one in ~/.netrc."""
+    return request
+
+
+class ImageTransport(Transport):
+    """Fetches images; bodies are requested without compression.
 
     There is one httpx client per concurrent request: a single client spends much of its time searching its
     connection pool.
     """
 
+    content = "image"
+    _accept: ClassVar = {"Accept": "image/*,*/*;q=0.5", "Accept-Encoding": "identity"}
+
     def __init__(self, user_agent: str, timeout: float, max_bytes: int, host_overrides: HostOverrides):
-        self._timeout, self._max_bytes, self._host_overrides = timeout, max_bytes, host_overrides
-        self._headers = {
-            "User-Agent": user_agent,
-            "Accept": "image/*,*/*;q=0.5",
-            "Accept-Encoding": "identity",
-        }
-        self._ssl = httpx.create_ssl_context()
+        super().__init__(user_agent, timeout, max_bytes, host_overrides)
+        bundle = _ca_bundle()
+        is_folder = Path(bundle).is_dir()
+        self._ssl = ssl.create_default_context(
+            cafile=None if is_folder else bundle, capath=bundle if is_folder else None
+        )
         self._idle: list[httpx.Client] = []
+
+    @contextmanager
+    def _send(self, url: str, headers: dict[str, str]) -> Iterator[RawResponse]:
+        with (
+            self._client() as client,
+            client.stream("GET", url, headers=headers, follow_redirects=False) as response,
+        ):
+            if not response.http_version.startswith("HTTP/1."):
+                raise httpx.RemoteProtocolError(f"Unknown protocol {response.http_version}")
+            yield RawResponse(response.status_code, response.extensions["lines"], response.iter_raw())
 
     @contextmanager
     def _client(self) -> Iterator[httpx.Client]:
@@ -116,70 +188,22 @@ class ImageTransport:
         except IndexError:
             client = httpx.Client(
                 headers=self._headers,
-                transport=_OverridingTransport(self._host_overrides) if self._host_overrides else None,
                 timeout=self._timeout,
                 trust_env=not self._host_overrides,
                 verify=self._ssl,
+                event_hooks={"response": [_hide_redirect]},
             )
         yield client
         self._idle.append(client)
 
-    def get(self, url: str, headers: Mapping[str, str]) -> Response:
-        """One request; redirects are not followed. Raises TransientError or TooLarge."""
-        deadline = time.monotonic() + self._timeout
-        try:
-            with (
-                self._client() as client,
-                client.stream("GET", url, headers=dict(headers), follow_redirects=False) as response,
-            ):
-                body = b""
-                if response.status_code == 200:
-                    if response.headers.get("content-encoding", "identity") != "identity":
-                        raise TransientError("compressed without being asked to be")
-                    body = _read(response.iter_raw(), self._max_bytes, deadline)
-                return Response(url, response.status_code, dict(response.headers), body)
-        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
-            raise TransientError(_reason(error)) from error
+
+def _hide_redirect(response: httpx.Response) -> None:
+    """Keep the headers, but without the target of a redirect: httpx would parse it, and may refuse to."""
+    response.extensions["lines"] = response.headers.raw
+    response.headers.pop("location", None)
 
 
-class _OverridingTransport(httpx.HTTPTransport):
-    def __init__(self, host_overrides: HostOverrides):
-        self._host_overrides = host_overrides
-        super().__init__()
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        address = self._host_overrides.get(request.url.netloc.decode())
-        if address is not None:  # the Host header was set from the URL when the request was built
-            request.url = request.url.copy_with(host=address[0], port=address[1])
-        return super().handle_request(request)
-
-
-def _read(chunks: Iterable[bytes], max_bytes: int, deadline: float) -> bytes:
-    parts, size = [], 0
-    for chunk in chunks:
-        parts.append(chunk)
-        size += len(chunk)
-        if size > max_bytes:
-            raise TooLarge(f"more than {max_bytes} bytes")
-        if time.monotonic() > deadline:
-            raise TransientError("timeout")
-    return b"".join(parts)
-
-
-def _reason(error: Exception) -> str:
-    kind = type(error).__name__
-    if "Timeout" in kind or "timed out" in str(error):
-        return "timeout"
-    if "Connection aborted" in str(error) or kind in (
-        "ChunkedEncodingError",
-        "RemoteProtocolError",
-        "IncompleteRead",
-        "ProtocolError",
-        "ReadError",
-    ):
-        return "connection cut off"
-    if "SSL" in kind or "CERTIFICATE" in str(error):
-        return "certificate not accepted"
-    if "Connect" in kind:
-        return "no connection"
-    return f"no usable answer ({kind})"
+def _ca_bundle() -> str:
+    """Where the accepted certificate authorities are: a file or folder, as set for either library."""
+    names = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
+    return next(filter(None, map(os.environ.get, names)), DEFAULT_CA_BUNDLE_PATH)

@@ -7,20 +7,29 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from gemkit.errors import UserError
+from scraper.http.reason import Outcome, Reason
 from scraper.monitoring.heartbeat import CrawlSnapshot, read_snapshot
 from scraper.monitoring.summary import format_counts
-from scraper.storage.page_table import count_page_reasons
+from scraper.storage.page_table import count_page_failures
 from scraper.storage.schema import read_only
+
+
+class HostBlock(NamedTuple):
+    """A host that rejects us until a wall clock time, and why."""
+
+    host: str
+    until: float
+    reason: Reason | None
 
 
 @dataclass(frozen=True)
 class Status:
     """What is known of a site's crawl; times are wall clock seconds, counts are those of the run `started`.
 
-    `blocks`: hosts that reject us, with the end of the block and the reason. `images` counts all known images
-    by status. `done` counts the listed images that the run has finished.
+    `images` counts all known images by status. `done` counts the listed images that the run has finished.
     """
 
     site: str
@@ -28,11 +37,11 @@ class Status:
     started: float
     finished: float | None
     pages: int
-    pages_failed: dict[str, int]
+    pages_failed: dict[Outcome, int]
     listed: int
     done: int
     images: dict[str, int]
-    blocks: list[tuple[str, float, str]]
+    blocks: list[HostBlock]
     snapshot: CrawlSnapshot | None
 
     def lines(self) -> list[str]:
@@ -50,7 +59,9 @@ class Status:
                 + f", {host.requests} requests, {host.rejections} rejections, {host.failures} failures"
                 for host in self.snapshot.hosts
             ]
-        lines += [f"{host}  blocked until {_time(until)} ({reason})" for host, until, reason in self.blocks]
+        lines += [
+            f"{block.host}  blocked until {_time(block.until)} ({block.reason})" for block in self.blocks
+        ]
         return lines
 
     def _state(self) -> str:
@@ -90,7 +101,7 @@ def _read(database: sqlite3.Connection, site: str, running: bool, snapshot: Craw
         started,
         finished,
         pages,
-        count_page_reasons(database, run),
+        count_page_failures(database, run),
         listed,
         done,
         dict(
@@ -98,9 +109,13 @@ def _read(database: sqlite3.Connection, site: str, running: bool, snapshot: Craw
                 "SELECT coalesce(status, 'to do'), count(*) FROM images GROUP BY 1 ORDER BY 2 DESC"
             ).fetchall()
         ),
-        database.execute(
-            "SELECT host, blocked_until, reason FROM hosts WHERE blocked_until > ?", [time.time()]
-        ).fetchall(),
+        [
+            HostBlock(host, until, Reason.stored(kind, reason))
+            for host, until, kind, reason in database.execute(
+                "SELECT host, blocked_until, reason_kind, reason FROM hosts WHERE blocked_until > ?",
+                [time.time()],
+            )
+        ],
         snapshot,
     )
 

@@ -1,12 +1,44 @@
 """Counts of what a crawl did: printed at its end and stored as JSON."""
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field, replace
 
 from scraper.http.rate_limiter import HostRateLimiter
+from scraper.http.reason import Outcome
+
+
+@dataclass(frozen=True)
+class HostCounts:
+    """What one host was asked and answered in a crawl; rates in requests a second.
+
+    `rate_converged`: `rate_allowed` is the highest rate that the host allows. `last_rejection_seconds` counts
+    from the start of the crawl.
+    """
+
+    requests: int
+    waited_seconds: float
+    rate_held: float
+    rate_allowed: float
+    rate_converged: bool
+    rejections: int
+    last_rejection_seconds: float | None
+    failures: int
+
+    @classmethod
+    def of(cls, limiter: HostRateLimiter, started: float) -> "HostCounts":
+        """The counts of a host; `started` is the crawl's start (`time.monotonic`)."""
+        counters, last = limiter.counters, limiter.counters.last_rejection
+        return cls(
+            requests=counters.requests,
+            waited_seconds=round(counters.waited, 3),
+            rate_held=round(counters.rate, 3),
+            rate_allowed=round(limiter.controller.rate, 3),
+            rate_converged=limiter.controller.converged,
+            rejections=counters.rejections,
+            last_rejection_seconds=None if last is None else round(last - started, 3),
+            failures=counters.failures,
+        )
 
 
 @dataclass
@@ -22,65 +54,71 @@ class Summary:
     seconds: float = 0.0
     pages: int = 0
     pages_unchanged: int = 0
-    pages_by_reason: dict[str, int] = field(default_factory=dict)
+    pages_by_reason: Counter[Outcome] = field(default_factory=Counter)
     found: int = 0
     distinct: int = 0
     added: int = 0
     changed: int = 0
     unchanged: int = 0
-    by_reason: dict[str, int] = field(default_factory=dict)
+    by_reason: Counter[Outcome] = field(default_factory=Counter)
     gone: int = 0
     images: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-    hosts: dict[str, dict[str, float | int | None]] = field(default_factory=dict)
+    hosts: dict[str, HostCounts] = field(default_factory=dict)
 
     def add_host_counters(self, limiters: Iterable[HostRateLimiter], started: float) -> None:
         """Add the counters of each host; `started` is the crawl's start (`time.monotonic`)."""
-        for limiter in limiters:
-            count, last = limiter.counters, limiter.counters.last_rejection
-            self.hosts[limiter.host] = {
-                "requests": count.requests,
-                "waited_seconds": round(count.waited, 3),
-                "rate_held": round(count.rate, 3),
-                "rate_allowed": round(limiter.controller.rate, 3),
-                "rate_settled": limiter.controller.converged,
-                "turned_away": count.rejections,
-                "last_turned_away_seconds": None if last is None else round(last - started, 3),
-                "faults": count.failures,
-            }
+        self.hosts |= {limiter.host: HostCounts.of(limiter, started) for limiter in limiters}
 
-    def to_json(self) -> dict[str, Any]:
-        """All counts, including totals over the hosts."""
-        totals = {
-            key: sum(host[key] or 0 for host in self.hosts.values())
-            for key in ("requests", "waited_seconds", "turned_away", "faults")
+    def to_json(self) -> dict[str, object]:
+        """All counts, including totals over the hosts; outcomes are text."""
+        hosts = self.hosts.values()
+        return {
+            **asdict(replace(self, pages_by_reason=Counter(), by_reason=Counter())),
+            "pages_by_reason": _count_texts(self.pages_by_reason),
+            "by_reason": _count_texts(self.by_reason),
+            "downloaded": self.downloaded,
+            "requests": sum(host.requests for host in hosts),
+            "waited_seconds": sum(host.waited_seconds for host in hosts),
+            "rejections": sum(host.rejections for host in hosts),
+            "failures": sum(host.failures for host in hosts),
         }
-        return {**asdict(self), "downloaded": self.added + self.changed, **totals}
+
+    @property
+    def downloaded(self) -> int:
+        """Images whose bytes were stored."""
+        return self.added + self.changed
 
     def lines(self) -> list[str]:
         """The summary as lines to print; without untrusted text."""
-        values = self.to_json()
         lines = [
             f"{self.site}: {self.ended} after {self.seconds:.0f} s",
             f"pages       {self.pages} read, {self.pages_unchanged} unchanged"
             + format_counts(self.pages_by_reason),
             f"images      {self.found} found, {self.distinct} distinct",
-            f"downloaded  {values['downloaded']} ({self.added} new, {self.changed} changed), "
+            f"downloaded  {self.downloaded} ({self.added} new, {self.changed} changed), "
             f"{self.unchanged} unchanged, {self.gone} gone since the last crawl",
             f"not stored  {sum(self.by_reason.values())}{format_counts(self.by_reason)}",
         ]
         for host, count in self.hosts.items():
             lines.append(
-                f"{host}  {count['requests']} requests, {count['rate_held']:.2f}/s of "
-                f"{count['rate_allowed']:g}/s allowed, waited {count['waited_seconds']:.1f} s, "
-                f"{count['turned_away']} rejections, {count['faults']} failures"
+                f"{host}  {count.requests} requests, {count.rate_held:.2f}/s of "
+                f"{count.rate_allowed:g}/s allowed, waited {count.waited_seconds:.1f} s, "
+                f"{count.rejections} rejections, {count.failures} failures"
             )
         return lines + self.notes
 
 
-def format_counts(reasons: Mapping[str, int]) -> str:
-    """Reasons with their counts as text; reasons that differ only in the host they name are merged."""
+def format_counts(outcomes: Mapping[Outcome, int]) -> str:
+    """Outcomes with their counts as text; those that differ only in the host they name are merged."""
     counts: Counter[str] = Counter()
-    for reason, count in reasons.items():
-        counts[re.sub(r"\bhost \S+ ", "host ", reason)] += count
-    return "".join(f", {count} {reason}" for reason, count in sorted(counts.items()))
+    for outcome, count in outcomes.items():
+        counts[outcome.general] += count
+    return "".join(f", {count} {text}" for text, count in sorted(counts.items()))
+
+
+def _count_texts(outcomes: Mapping[Outcome, int]) -> dict[str, int]:
+    counts: Counter[str] = Counter()
+    for outcome, count in outcomes.items():
+        counts[str(outcome)] += count
+    return dict(counts)

@@ -11,19 +11,26 @@ from pathlib import Path
 
 from PIL import Image
 
+from gemkit.errors import GemscrapeError
 from gemkit.image_codec import FORMATS
-from scraper.http.rate_limiter import Stopped
+from scraper.http.errors import Stopped
+from scraper.http.reason import Reason
+from scraper.tables import ReasonKind
 
 _TYPES = {"JPEG": "image/jpeg", "BMP": "image/bmp", "TIFF": "image/tiff"}
 
-TOO_MANY_PIXELS = "too many pixels"
-
-# What is wrong with an untrusted file is in its reason; keep Pillow's warnings off the console.
+# The reason says how an untrusted file is wrong; keep Pillow's warnings off the console.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
-class InvalidImage(Exception):
-    """The bytes are not a complete image within the limits; the message is the reason."""
+class InvalidImage(GemscrapeError):
+    """The bytes are not a complete image within the limits."""
+
+    kind = "invalid_image"
+
+    def __init__(self, kind: ReasonKind, text: str):
+        super().__init__(text)
+        self.reason = Reason(kind, text)
 
 
 @dataclass(frozen=True)
@@ -110,27 +117,31 @@ class ImageStore:
 
 
 def check_image(content: bytes, max_pixels: int) -> tuple[str, int, int]:
-    """Format, width and height of an image that decodes to its end. Raises InvalidImage with the reason."""
+    """Format, width and height of an image that decodes to its end. Raises InvalidImage."""
     if not content:
-        raise InvalidImage("empty")
+        raise InvalidImage(ReasonKind.EMPTY, "empty")
     try:
         image = Image.open(BytesIO(content), formats=list(FORMATS))
     except Image.DecompressionBombError:
-        raise InvalidImage(TOO_MANY_PIXELS) from None
+        raise InvalidImage(ReasonKind.TOO_MANY_PIXELS, "too many pixels") from None
     except Exception:
         start = content[:512].lstrip().lower()
-        raise InvalidImage("HTML instead of an image" if start.startswith(b"<") else "no image") from None
+        if start.startswith(b"<"):
+            raise InvalidImage(ReasonKind.HTML_INSTEAD_OF_IMAGE, "HTML instead of an image") from None
+        raise InvalidImage(ReasonKind.NOT_AN_IMAGE, "no image") from None
     with image:
         # A JPEG with several images (phones write them) counts as its first image.
         kind = "JPEG" if image.format == "MPO" else image.format or ""
         width, height = image.size
         if width * height > max_pixels:
-            raise InvalidImage(TOO_MANY_PIXELS)
+            raise InvalidImage(ReasonKind.TOO_MANY_PIXELS, "too many pixels")
         try:
             # Decoding a JPEG at an eighth of its size still reads all its data, in a fraction of the time.
             image.draft(image.mode, (max(1, width // 8), max(1, height // 8)))
             image.load()
         except Exception as error:  # decoders raise all kinds of errors on untrusted files
-            cut = isinstance(error, OSError | EOFError) and "truncated" in str(error)
-            raise InvalidImage("truncated" if cut else "does not decode") from None
+            # Pillow tells a truncated file from a damaged one only in its message.
+            if isinstance(error, OSError | EOFError) and "truncated" in str(error):
+                raise InvalidImage(ReasonKind.TRUNCATED, "truncated") from None
+            raise InvalidImage(ReasonKind.UNDECODABLE, "does not decode") from None
     return kind, width, height

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
+from scraper.http.reason import OK, Outcome, Reason
 from scraper.http.transport import conditional_headers
+from scraper.tables import ImageStatus
 
 
 @dataclass(frozen=True)
@@ -13,7 +15,7 @@ class PageRow:
     """
 
     done: bool
-    status: str
+    status: ImageStatus
     etag: str | None
     last_modified: str | None
     parser: str
@@ -28,8 +30,8 @@ class ImageJob:
     etag: str | None
     last_modified: str | None
     sha256: str | None
-    status: str | None
-    reason: str | None
+    status: ImageStatus | None
+    reason: Reason | None
 
     @property
     def needs_request(self) -> bool:
@@ -37,13 +39,13 @@ class ImageJob:
         return self.sha256 is None or bool(self.etag or self.last_modified)
 
     @property
-    def unchanged(self) -> tuple[str, str | None]:
-        """Status and reason if the image has not changed since."""
-        return ("invalid", self.reason) if self.status == "invalid" else ("ok", None)
+    def unchanged(self) -> Outcome:
+        """The outcome if the image has not changed since."""
+        return Outcome(self.status, self.reason) if self.status == ImageStatus.INVALID else OK
 
 
 def validators(known: PageRow | ImageJob) -> dict[str, str]:
     """Headers that make the request conditional; empty if no validator is known."""
-    if isinstance(known, ImageJob) and known.sha256 is None and known.status != "invalid":
+    if isinstance(known, ImageJob) and known.sha256 is None and known.status != ImageStatus.INVALID:
         return {}  # nothing is stored that could be unchanged
     return conditional_headers(known.etag, known.last_modified)

@@ -181,7 +181,8 @@ class LinksSite(_RemoteSite, LinkFile):
     @field_validator("links")
     @classmethod
     def _relative_to_the_file(cls, links: Path, info: ValidationInfo) -> Path:
-        return (info.context or {}).get("folder", Path()) / links
+        folder: Path = (info.context or {}).get("folder", Path())
+        return folder / links
 
 
 class FolderSite(_SiteBase):
@@ -246,4 +247,5 @@ def _sentence(error: ValidationError) -> str:
         return f"the key '{where}' is missing."
     if where == "name":
         return "the file's name must be lower-case letters, digits, '-' and '_', since it names the site."
-    return f"'{where}': {problem['msg'].removeprefix('Value error, ')} (found {problem['input']!r:.200})."
+    cause = problem["ctx"]["error"] if problem["type"] == "value_error" else problem["msg"]
+    return f"'{where}': {cause} (found {problem['input']!r:.200})."

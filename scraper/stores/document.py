@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Any
 
 from bs4 import BeautifulSoup
 
@@ -21,9 +20,9 @@ class Document:
         return BeautifulSoup(self._content, "lxml")
 
     @cached_property
-    def products(self) -> list[dict[str, Any]]:
+    def products(self) -> list[dict[str, object]]:
         """The JSON-LD objects of type `Product` or `ProductGroup`; scripts with invalid JSON are skipped."""
-        found: list[dict[str, Any]] = []
+        found: list[dict[str, object]] = []
         for script in self.soup.select('script[type="application/ld+json"]'):
             try:
                 found.extend(_products(json.loads(script.get_text(), strict=False)))
@@ -32,7 +31,7 @@ class Document:
         return found
 
 
-def _products(node: Any) -> Iterator[dict[str, Any]]:
+def _products(node: object) -> Iterator[dict[str, object]]:
     if isinstance(node, list):
         for item in node:
             yield from _products(item)

@@ -5,7 +5,7 @@ To add an extractor, write its class here and add it to `Extractor`.
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, field_validator
 
@@ -54,7 +54,7 @@ class JsonLd(StrictModel):
         return [text for product in document.products for text in _texts(product.get(self.key))]
 
 
-def _texts(value: Any) -> Iterator[str]:
+def _texts(value: object) -> Iterator[str]:
     values = [value]
     while values:  # no recursion: untrusted JSON may be nested to any depth
         value = values.pop()

@@ -10,12 +10,16 @@ from urllib.parse import quote, unquote
 
 from gemkit.errors import UserError
 from gemkit.image_codec import SUFFIXES
-from scraper.http.fetcher import FetchError
+from scraper.http.errors import FetchError, TooLarge
 from scraper.http.rate_limiter import HostRateLimiter
+from scraper.http.reason import Reason
 from scraper.http.transport import Response
 from scraper.stores.records import Link, LinkList, tidy
+from scraper.tables import ImageStatus, ReasonKind
 
 _SCHEME = "file:"
+
+_GONE = Reason(ReasonKind.FILE_GONE, "no longer there")
 
 
 class Folder:
@@ -70,7 +74,7 @@ class Folder:
         if validators.get("If-None-Match") == tag:
             return Response(url, 304, {"etag": tag})
         if size > self._max_bytes:
-            raise FetchError("invalid", f"more than {self._max_bytes} bytes")
+            raise FetchError(ImageStatus.INVALID, TooLarge(self._max_bytes).reason)
         return Response(url, 200, {"etag": tag}, self._read(name))
 
     def _names(self) -> Iterator[str]:
@@ -84,19 +88,19 @@ class Folder:
         if self._zip is not None:
             parts = PurePosixPath(name.replace("\\", "/")).parts
             if name.startswith(("/", "\\")) or ".." in parts or ":" in parts[0]:
-                raise FetchError("refused", "its path leads out of the archive")
+                raise _outside("archive")
             try:
                 info = self._zip.getinfo(name)
             except KeyError:
-                raise FetchError("gone", "no longer there") from None
+                raise FetchError(ImageStatus.GONE, _GONE) from None
             return f'"{info.file_size}-{info.CRC:08x}"', info.file_size
         path = self.path / name
         try:
             if not path.resolve().is_relative_to(self.path.resolve()):
-                raise FetchError("refused", "its path leads out of the folder")
+                raise _outside("folder")
             status = path.stat()
         except OSError:
-            raise FetchError("gone", "no longer there") from None
+            raise FetchError(ImageStatus.GONE, _GONE) from None
         return f'"{status.st_size}-{status.st_mtime_ns}"', status.st_size
 
     def _read(self, name: str) -> bytes:
@@ -114,7 +118,13 @@ class Folder:
             lzma.LZMAError,
             EOFError,
         ) as error:
-            raise FetchError("failed", f"cannot be read ({type(error).__name__})") from None
+            reason = Reason(ReasonKind.FILE_UNREADABLE, f"cannot be read ({type(error).__name__})")
+            raise FetchError(ImageStatus.FAILED, reason) from None
         if len(content) > self._max_bytes:
-            raise FetchError("invalid", f"more than {self._max_bytes} bytes")
+            raise FetchError(ImageStatus.INVALID, TooLarge(self._max_bytes).reason)
         return content
+
+
+def _outside(container: str) -> FetchError:
+    reason = Reason(ReasonKind.FILE_OUTSIDE, f"its path leads out of the {container}")
+    return FetchError(ImageStatus.REFUSED, reason)

@@ -31,6 +31,15 @@ def test_error_names_a_missing_column(tmp_path: Path) -> None:
         read_table(tmp_path / "t.parquet", SCHEMA)
 
 
+def test_only_the_columns_that_are_read_are_checked(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    write_table(path, pa.table({"sha256": ["a"], "count": ["1"]}))
+    assert read_table(path, SCHEMA, ["sha256"]).to_pylist() == [{"sha256": "a"}]
+    for column in ("count", "names"):
+        with pytest.raises(UserError, match=f"column '{column}'"):
+            read_table(path, SCHEMA, ["sha256", column])
+
+
 def test_error_names_a_column_of_the_wrong_type(tmp_path: Path) -> None:
     write_table(tmp_path / "t.parquet", pa.table({"sha256": ["a"], "count": ["1"], "names": [["x"]]}))
     with pytest.raises(UserError, match="column 'count' is string, int64 expected"):

@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from html import escape
 from http.server import BaseHTTPRequestHandler
+from ipaddress import ip_address
 from urllib.parse import quote
 
 from cryptography import x509
@@ -118,7 +119,7 @@ class Shop:
         self._faulty_pages = fault_responses.pages(self._image("images", "page-{}"))
 
     def start(self) -> None:
-        _certify(self.hosts["https"])
+        certify(self.hosts["https"])
         for name, host in self.hosts.items():
             if name != "closed":
                 host.start()
@@ -204,21 +205,25 @@ def _next(url: str) -> str:
     return f'<a rel="next" href="{escape(url)}">next</a>'
 
 
-def _certify(host: Host) -> None:
-    """Make the host speak HTTPS with a self-signed certificate."""
+def certify(host: Host) -> bytes:
+    """Make the host speak HTTPS with a self-signed certificate; returns the certificate (PEM)."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
     now = datetime.now(UTC)
     serial, later = x509.random_serial_number(), now + timedelta(days=1)
+    address = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
     builder = x509.CertificateBuilder(name, name, key.public_key(), serial, now, later)
+    builder = builder.add_extension(address, critical=False)
     certificate = builder.sign(key, hashes.SHA256())
     private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with tempfile.NamedTemporaryFile() as file:
-        file.write(private + certificate.public_bytes(Encoding.PEM))
+        public = certificate.public_bytes(Encoding.PEM)
+        file.write(private + public)
         file.flush()
         context.load_cert_chain(file.name)
     host.socket = context.wrap_socket(host.socket, server_side=True)
+    return public
 
 
 def main() -> None:

@@ -42,7 +42,8 @@ def _heart() -> Support:
 
     def support(phi: np.ndarray) -> np.ndarray:
         lobes = lobe + aside * np.abs(np.cos(phi)) - up * np.sin(phi)
-        return np.maximum(lobes, 0.98 * np.sin(phi))
+        hull: np.ndarray = np.maximum(lobes, 0.98 * np.sin(phi))
+        return hull
 
     return support
 
@@ -55,7 +56,10 @@ def _cushion(width: float, power: float) -> Support:
     dual = power / (power - 1)
 
     def support(phi: np.ndarray) -> np.ndarray:
-        return ((width * np.abs(np.cos(phi))) ** dual + np.abs(np.sin(phi)) ** dual) ** (1 / dual)
+        radius: np.ndarray = ((width * np.abs(np.cos(phi))) ** dual + np.abs(np.sin(phi)) ** dual) ** (
+            1 / dual
+        )
+        return radius
 
     return support
 

@@ -52,7 +52,8 @@ def line(image: np.ndarray, points: Points, colour: np.ndarray, thickness: float
 
 def inset(points: Points, share: float) -> Points:
     """The polygon, shrunk by a share."""
-    return points.mean(0) + (points - points.mean(0)) * (1 - share)
+    shrunk: np.ndarray = points.mean(0) + (points - points.mean(0)) * (1 - share)
+    return shrunk
 
 
 class Cuboid:

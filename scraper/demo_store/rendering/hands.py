@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from scraper.demo_store.rendering.stones import Stone, backdrop, finish, light_tent, place_stone, rotation
+from scraper.demo_store.rendering.ray_tracing import Stone
+from scraper.demo_store.rendering.stones import backdrop, finish, light_tent, place_stone, rotation
 
 #: sRGB of skin, from light to dark.
 _SKIN = (

@@ -93,7 +93,8 @@ def jardin(rng: np.random.Generator) -> np.ndarray:
         thickness = int(rng.integers(4, 9))
         cv2.polylines(pattern, [np.array(points, np.int32)], False, level, thickness, cv2.LINE_AA)
     veils = np.clip(_noise(rng, 7), 0, 1) * 0.5
-    return cv2.GaussianBlur(pattern, (0, 0), 2.0) + veils
+    veiled: np.ndarray = cv2.GaussianBlur(pattern, (0, 0), 2.0) + veils
+    return veiled
 
 
 def rain(rng: np.random.Generator) -> np.ndarray:
@@ -126,7 +127,8 @@ def chevrons(rng: np.random.Generator) -> np.ndarray:
     along, across = _plane(rng.uniform(0, 2 * np.pi))
     ramp = along + np.abs(across - rng.uniform(-0.3, 0.3)) * np.tan(np.radians(rng.uniform(34, 46)))
     zones = np.sign(np.sin(ramp * (2 * np.pi / rng.uniform(0.36, 0.52)) + rng.uniform(0, 6)))
-    return cv2.GaussianBlur(zones.astype(np.float32), (0, 0), 3.0) * 0.9
+    soft: np.ndarray = cv2.GaussianBlur(zones.astype(np.float32), (0, 0), 3.0) * 0.9
+    return soft
 
 
 def crystals(rng: np.random.Generator) -> np.ndarray:

@@ -147,7 +147,7 @@ def _cloth(width: int, height: int, rng: np.random.Generator) -> np.ndarray:
     relief = np.sin(along * rng.uniform(8, 20) + 2 * bend) + 0.4 * np.sin(along * 31 + 5 * bend)
     slope = np.gradient(cv2.GaussianBlur(relief.astype(np.float32), (0, 0), 2), axis=1) * 6
     shade = np.clip(0.75 + slope, 0.12, 1.6)[..., None]
-    image = pick(_CLOTHS, rng) * shade * (1 + 0.06 * grain(shape, 1.5, rng))
+    image: np.ndarray = pick(_CLOTHS, rng) * shade * (1 + 0.06 * grain(shape, 1.5, rng))
     if rng.random() < 0.4:
         _tweezers(image, rng)
     return image.astype(np.float32)

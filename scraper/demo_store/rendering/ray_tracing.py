@@ -76,7 +76,8 @@ def _meet_dome(dome: np.ndarray, start: np.ndarray, view: np.ndarray) -> np.ndar
     place, step = start / dome, view / dome
     a, b, c = step @ step, place @ step, (place**2).sum(1) - 1
     under = b**2 - a * c
-    return np.where(under > 0, (-b - np.sqrt(np.maximum(under, 0))) / a, np.inf)
+    distance: np.ndarray = np.where(under > 0, (-b - np.sqrt(np.maximum(under, 0))) / a, np.inf)
+    return distance
 
 
 def _in_notch(cut: Cut, point: np.ndarray) -> np.ndarray:
@@ -84,16 +85,18 @@ def _in_notch(cut: Cut, point: np.ndarray) -> np.ndarray:
     if not cut.notch:
         return np.zeros(len(point), bool)
     aside = np.minimum(np.abs(point[:, 0]) / 0.42, 1)
-    return -point[:, 1] > 0.88 - cut.notch + cut.notch * np.sqrt(1 - (1 - aside) ** 2)
+    inside: np.ndarray = -point[:, 1] > 0.88 - cut.notch + cut.notch * np.sqrt(1 - (1 - aside) ** 2)
+    return inside
 
 
 def _normal(cut: Cut, facet: np.ndarray, point: np.ndarray) -> np.ndarray:
     """Outward normals where rays hit facets; those of a dome are smooth."""
-    if cut.dome is None:
-        return cut.normals[facet]
-    smooth = point / cut.dome**2
-    smooth /= np.linalg.norm(smooth, axis=1, keepdims=True)
-    return np.where((facet == _FLOOR)[:, None], cut.normals[_FLOOR], smooth)
+    normal: np.ndarray = cut.normals[facet]
+    if cut.dome is not None:
+        smooth = point / cut.dome**2
+        smooth /= np.linalg.norm(smooth, axis=1, keepdims=True)
+        normal = np.where((facet == _FLOOR)[:, None], cut.normals[_FLOOR], smooth)
+    return normal
 
 
 def _shade(
@@ -151,7 +154,8 @@ def _include(stone: Stone, colour: np.ndarray, pattern: np.ndarray, grain: np.nd
     colour = colour + stone.haze * (colour.mean(0) - colour)
     veil = np.clip(amount, 0, 0.9)
     scattered = (0.1 + 0.9 * np.sqrt(stone.body)) * max(2.0 * float(colour.mean()), 0.45)
-    return (colour + veil * (scattered - colour)) * np.exp(1.1 * np.minimum(amount, 0))
+    included: np.ndarray = (colour + veil * (scattered - colour)) * np.exp(1.1 * np.minimum(amount, 0))
+    return included
 
 
 def _refract(ray: np.ndarray, normal: np.ndarray, ratio: float) -> tuple[np.ndarray, np.ndarray]:
@@ -165,7 +169,8 @@ def _refract(ray: np.ndarray, normal: np.ndarray, ratio: float) -> tuple[np.ndar
 def _fresnel(cosine: np.ndarray, ratio: float) -> np.ndarray:
     """Schlick's approximation of the reflected share."""
     base = ((1 - ratio) / (1 + ratio)) ** 2
-    return base + (1 - base) * (1 - np.clip(cosine, 0, 1)) ** 5
+    reflected: np.ndarray = base + (1 - base) * (1 - np.clip(cosine, 0, 1)) ** 5
+    return reflected
 
 
 def _environment(light: Light, direction: np.ndarray, dispersion: float = 0.0) -> np.ndarray:

@@ -66,7 +66,7 @@ def rotation(spin: float, tilt: float, towards: float) -> np.ndarray:
 
     c, s = np.cos(tilt), np.sin(tilt)
     about_x = np.array([[1, 0, 0], [0, c, -s], [0, s, c]])
-    turn = about_z(towards) @ about_x @ about_z(-towards) @ about_z(spin)
+    turn: np.ndarray = about_z(towards) @ about_x @ about_z(-towards) @ about_z(spin)
     return turn.astype(np.float32)
 
 
@@ -97,7 +97,8 @@ def backdrop(width: int, height: int, rng: np.random.Generator) -> np.ndarray:
     y, x = np.mgrid[-0.5:0.5:40j, -0.5:0.5:40j]
     grey = base + slope[0] * x + slope[1] * y - rng.uniform(0, 0.5) * (x**2 + y**2)
     paper = np.clip(grey, 0.05, 1)[..., None] ** 2.2 * (1 + rng.normal(0, 0.012, 3))
-    return cv2.resize(paper.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
+    sweep: np.ndarray = cv2.resize(paper.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
+    return sweep
 
 
 def place_stone(
@@ -141,7 +142,8 @@ def _expose(colour: np.ndarray, cover: np.ndarray, rng: np.random.Generator) -> 
     deviation = float(np.sqrt(((light - mean) ** 2 * weight).sum()))
     stretch = np.clip(rng.uniform(*_CONTRAST) / deviation, 0.5, 2.0)
     level = rng.uniform(*_EXPOSURE)
-    return colour * np.exp(level - mean + (stretch - 1) * (light - mean))[..., None]
+    exposed: np.ndarray = colour * np.exp(level - mean + (stretch - 1) * (light - mean))[..., None]
+    return exposed
 
 
 def _cast_shadow(
@@ -164,7 +166,8 @@ def _cast_shadow(
 def _develop() -> np.ndarray:
     linear = np.arange(_LEVELS, dtype=np.float32) * (_WHITEST / _LEVELS)
     tone = linear / (1 + np.maximum(linear - 0.8, 0))
-    return np.clip(tone, 0, 1) ** np.float32(1 / 2.2) * 255
+    developed: np.ndarray = np.clip(tone, 0, 1) ** np.float32(1 / 2.2) * 255
+    return developed
 
 
 _LEVELS, _WHITEST = 8192, 3.0

@@ -27,7 +27,6 @@ End = tuple[str, str | None]
 
 OK: End = ("ok", None)
 TIMEOUT, CUT_OFF = ("failed", "timeout"), ("failed", "connection cut off")
-PACKED = ("failed", "compressed without being asked to be")
 NO_REDIRECT, TOO_MANY_REDIRECTS = ("failed", "HTTP 302 to nowhere"), ("failed", "too many redirects")
 FORBIDDEN = ("refused", "robots.txt")
 
@@ -46,8 +45,8 @@ IMAGE_FAULTS: dict[str, End] = {
     "chunks": OK,
     "chunks-broken": CUT_OFF,
     "chunks-cut": CUT_OFF,
-    "gzip": PACKED,
-    "gzip-bomb": PACKED,
+    "gzip": OK,
+    "gzip-bomb": ("invalid", "more than 2000000 bytes"),
     "html": ("invalid", "HTML instead of an image"),
     "text": ("invalid", "no image"),
     "empty": ("invalid", "empty"),
@@ -76,7 +75,7 @@ IMAGE_FAULTS: dict[str, End] = {
     "to-another-port": ("refused", "host 127.0.0.1:1 is not allowed"),
     "to-private-allowed": ("refused", "host 192.168.0.1 has a private address"),
     "to-file": NO_REDIRECT,
-    "to-script": ("failed", "no usable answer (InvalidURL)"),
+    "to-script": NO_REDIRECT,
     "to-nowhere": NO_REDIRECT,
     "to-forbidden": FORBIDDEN,
     "forbidden": FORBIDDEN,
@@ -221,6 +220,34 @@ def test_every_fault_has_an_end() -> None:
     assert set(images()) == set(IMAGE_FAULTS)
     assert set(robots()) == set(ROBOTS_FAULTS)
     assert set(pages("")) == failed | set(EMPTY_PAGES) | set(READ_PAGES)
+
+
+#: Kinds of reasons by their text.
+KINDS = {
+    "timeout": "timeout",
+    "connection cut off": "connection_cut",
+    "too many redirects": "redirect",
+    "HTTP 302 to nowhere": "redirect",
+    "robots.txt": "robots",
+    "HTTP 404": "http_status",
+    "too many pixels": "too_many_pixels",
+    "truncated": "truncated",
+    "does not decode": "undecodable",
+    "no image": "not_an_image",
+    "HTML instead of an image": "html_instead_of_image",
+    "empty": "empty",
+    "more than 2000000 bytes": "too_large",
+    "host evil.example is not allowed": "host_not_allowed",
+    "X-Robots-Tag: noai": "x_robots_tag",
+    "robots.txt cannot be read: HTTP 500": "robots_unreadable",
+}
+
+
+def test_every_reason_has_its_kind(crawled: Crawled) -> None:
+    kinds = {row["reason"]: row["reason_kind"] for row in crawled.rows.values()}
+    assert kinds.pop(None) is None
+    assert all(kinds.values()) and "unknown" not in kinds.values()
+    assert {reason: kinds[reason] for reason in KINDS} == KINDS
 
 
 @pytest.mark.parametrize("fault", IMAGE_FAULTS)

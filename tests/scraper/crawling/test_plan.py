@@ -86,8 +86,8 @@ def test_a_bare_list_takes_the_rate_of_a_site(tmp_path: Path, shop: Shop) -> Non
             plan_list(Path("list.csv"), load_site(str(site))).lines()
         )
         state = CrawlState(Path(".cache/crawl/shop.sqlite"), tmp_path / "data/raw/shop")
-        state.save_rate("cdn.test", 4, True)
-        state.save_rate("other.test", 1, True)
+        state.hosts.save_rate("cdn.test", 4, True)
+        state.hosts.save_rate("other.test", 1, True)
         state.close()
         assert plan_list(Path("list.csv"), load_site(str(site))).seconds == 1
     assert not shop.requests

@@ -14,7 +14,7 @@ def test_retry_after_is_obeyed_and_a_burst_counts_once(tmp_path: Path) -> None:
         for path in ("/img/gp0-1.jpg", "/img/gp0-2.jpg", "/img/gp1-1.jpg", "/img/gp1-2.jpg"):
             shop.replies[path] = [Reply(429, headers={"Retry-After": "2"}, delay=0.3), shop._own_reply(path)]
         counts = crawl(tmp_path, shop)
-    assert counts["turned_away"] == 4 and counts["downloaded"] == 12
+    assert counts["rejections"] == 4 and counts["downloaded"] == 12
     first = next(at for at, path, _ in shop.requests if path == "/img/gp0-1.jpg")
     later = [at for at, _, _ in shop.requests if at > first + 0.29]
     assert 2.3 <= min(later) - first < 3.5, (

@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 
 from gemkit.errors import UserError
 from scraper.http.opt_out import disallowed_by_content_signal, disallowed_by_x_robots_tag
+from scraper.http.reason import Reason
 from scraper.params import crawl_params
 from scraper.stores.config import load_site
+from scraper.tables import ReasonKind
 from tests.helpers.crawl_results import crawl, images
 from tests.helpers.crawl_shop import Reply, Shop
 
@@ -32,7 +34,8 @@ from tests.helpers.crawl_shop import Reply, Shop
     ],
 )
 def test_x_robots_tag(value: str, directive: str | None) -> None:
-    assert disallowed_by_x_robots_tag(value, "gemscrape") == (directive and f"X-Robots-Tag: {directive}")
+    reason = disallowed_by_x_robots_tag(value, "gemscrape")
+    assert reason == (directive and Reason(ReasonKind.X_ROBOTS_TAG, f"X-Robots-Tag: {directive}"))
 
 
 @pytest.mark.parametrize(
@@ -50,9 +53,8 @@ def test_x_robots_tag(value: str, directive: str | None) -> None:
     ],
 )
 def test_content_signal(robots: str, disallowed: bool) -> None:
-    assert disallowed_by_content_signal(robots, "gemscrape") == (
-        "Content-Signal: ai-train=no" if disallowed else None
-    )
+    reason = Reason(ReasonKind.CONTENT_SIGNAL, "Content-Signal: ai-train=no")
+    assert disallowed_by_content_signal(robots, "gemscrape") == (reason if disallowed else None)
 
 
 @given(st.text(), st.text())

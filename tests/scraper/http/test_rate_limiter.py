@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scraper.http import rate_limiter as module
-from scraper.http.rate_limiter import Blocked, HostRateLimiter, Stopped, parse_retry_after
+from scraper.http.errors import Blocked, Stopped
+from scraper.http.rate_limiter import HostRateLimiter, parse_retry_after
+from scraper.http.reason import Reason
 from scraper.http.request_rate import FixedRate
 
 NOW = datetime(2024, 5, 1, 12, 0, 0, tzinfo=UTC)
@@ -87,7 +89,7 @@ def test_crawl_delay_is_a_floor() -> None:
 def test_all_threads_wait_for_retry_after() -> None:
     limiter = make()
     with limiter.acquire() as started:
-        limiter.record_rejection(started, "HTTP 429", 0.5)
+        limiter.record_rejection(started, Reason.of_status(429), 0.5)
     times = send(limiter, 8, threads=4)
     assert times[0] >= started + 0.5
     assert limiter.counters.waited > 0.4
@@ -99,10 +101,10 @@ def test_a_burst_counts_once_and_several_in_a_row_are_a_block(monkeypatch: pytes
     for _ in range(module.BLOCK_AFTER - 1):
         started = time.monotonic()
         for _ in range(10):
-            limiter.record_rejection(started, "HTTP 429", None)
+            limiter.record_rejection(started, Reason.of_status(429), None)
     assert limiter.counters.rejections == 10 * (module.BLOCK_AFTER - 1)
     with pytest.raises(Blocked) as block:
-        limiter.record_rejection(time.monotonic(), "HTTP 429", None)
+        limiter.record_rejection(time.monotonic(), Reason.of_status(429), None)
     assert block.value.until == pytest.approx(time.time() + module.BLOCK_SECONDS, abs=2)
 
 
@@ -110,7 +112,7 @@ def test_a_success_resets_the_count(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_REJECTION_SECONDS", 0.0)
     limiter = make()
     for _ in range(3 * module.BLOCK_AFTER):
-        limiter.record_rejection(time.monotonic(), "HTTP 429", None)
+        limiter.record_rejection(time.monotonic(), Reason.of_status(429), None)
         limiter.record_success()
 
 
@@ -119,7 +121,7 @@ def test_rejections_slow_down_and_successes_speed_up_again(
 ) -> None:
     monkeypatch.setattr(module, "_REJECTION_SECONDS", 0.0)
     limiter = make(100)
-    limiter.record_rejection(time.monotonic(), "HTTP 429", None)
+    limiter.record_rejection(time.monotonic(), Reason.of_status(429), None)
     slow = send(limiter, 6)
     assert 5 / (slow[-1] - slow[0]) < 75
     for _ in range(200):
@@ -130,7 +132,7 @@ def test_rejections_slow_down_and_successes_speed_up_again(
 def test_too_long_a_retry_after_is_a_block_until_then() -> None:
     limiter = make(longest_wait=10)
     with pytest.raises(Blocked) as block:
-        limiter.record_rejection(time.monotonic(), "HTTP 429", 100)
+        limiter.record_rejection(time.monotonic(), Reason.of_status(429), 100)
     assert block.value.until == pytest.approx(time.time() + 100, abs=2)
 
 
@@ -142,10 +144,10 @@ def test_the_block_of_an_earlier_run_is_waited_for() -> None:
 def test_a_single_failure_delays_nothing_but_several_in_a_row_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module.random, "uniform", lambda low, high: high)
     limiter = make()
-    limiter.record_failure(time.monotonic(), "HTTP 503", 5.0)
+    limiter.record_failure(time.monotonic(), Reason.of_status(503), 5.0)
     start = time.monotonic()
     assert send(limiter, 1)[0] - start < 0.1
-    limiter.record_failure(time.monotonic(), "HTTP 503", 0.6)
+    limiter.record_failure(time.monotonic(), Reason.of_status(503), 0.6)
     start = time.monotonic()
     assert send(limiter, 1)[0] - start > 0.55
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from scraper.http.rate_limiter import Stopped
+from scraper.http.errors import Stopped
 from scraper.storage.image_store import ImageStore, check_image
 from tests.helpers.crawl_shop import jpeg
 

@@ -4,11 +4,16 @@ from pathlib import Path
 
 import pytest
 
+from scraper.http.reason import Outcome, Reason
+from scraper.storage.image_table import ImageTable
 from scraper.storage.listing_table import ListingTable
 from scraper.storage.page_table import PageTable
+from scraper.storage.product_table import ProductTable
 from scraper.storage.schema import Database
 from scraper.stores.records import Link
+from scraper.tables import ImageStatus, ReasonKind
 
+TIMEOUT = Outcome(ImageStatus.FAILED, Reason(ReasonKind.TIMEOUT, "timeout"))
 A, B, C = (f"http://cdn.test/{name}.jpg" for name in "abc")
 
 
@@ -24,10 +29,11 @@ def test_images_that_are_no_longer_listed_are_gone_unless_a_page_is_unread(
     for run, urls in ((1, [A, B]), (2, [B, C])):
         pages = PageTable(database, run)
         if unread:
-            pages.mark_unchanged("product", "http://shop.test/p", "failed", "timeout")
-        listings = ListingTable(database, run, pages)
+            pages.mark_unchanged("product", "http://shop.test/p", TIMEOUT)
+        images = ImageTable(database, run, tmp_path)
+        listings = ListingTable(database, pages, images, ProductTable(database))
         listings.save_links([Link("Ruby", url) for url in urls])
-        assert listings.count() == 2
+        assert images.count_listed() == 2
         if run == 1:
             database.write("UPDATE images SET status = ?", ["ok"])
     assert statuses(database) == {A: "ok" if unread else "gone", B: "ok", C: None}

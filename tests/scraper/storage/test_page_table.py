@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+from scraper.http.reason import Outcome, Reason
 from scraper.storage.page_table import PageTable
 from scraper.storage.schema import Database
+from scraper.tables import ImageStatus
 
+FAILED = Outcome(ImageStatus.FAILED, Reason.of_status(500))
 URL = "http://shop.test/p/gp1"
 
 
@@ -16,11 +19,11 @@ def test_a_page_keeps_its_content_and_is_done_only_in_its_run(tmp_path: Path) ->
     row = second.get("product", URL)
     assert row is not None and not row.done
     assert (row.etag, row.parser, row.content) == ('"x"', "parser", "{}")
-    second.mark_unchanged("product", URL, "failed", "HTTP 500")
+    second.mark_unchanged("product", URL, FAILED)
     row = second.get("product", URL)
     assert row is not None and row.done and (row.status, row.content) == ("failed", "{}")
-    assert second.reasons() == {"failed: HTTP 500": 1} and second.count() == 1
+    assert second.failures() == {FAILED: 1} and second.count() == 1
     assert not second.any_unread(), "its content is known from the first run"
-    second.mark_unchanged("product", f"{URL}2", "failed", "HTTP 500")
+    second.mark_unchanged("product", f"{URL}2", FAILED)
     assert second.any_unread() and first.count() == 0
     database.close()

@@ -8,9 +8,11 @@ import pytest
 
 from scraper.crawling.crawl import crawl_site
 from scraper.crawling.session import open_session
+from scraper.crawling.sources import choose_source
 from scraper.http import rate_limiter
+from scraper.http.reason import Reason
 from scraper.params import StoreParams
-from scraper.storage.host_history import load_host_histories
+from scraper.storage.host_table import load_host_histories
 from scraper.stores.config import load_site
 from tests.helpers.crawl_results import crawl, summary
 from tests.helpers.crawl_shop import Reply, Shop
@@ -31,9 +33,9 @@ def test_a_host_that_is_down_ends_the_crawl_and_loses_nothing(
 def test_a_pause_outlasts_the_crawl(tmp_path: Path) -> None:
     with Shop(products=1) as shop:
         site = load_site(str(tmp_path / shop.site(tmp_path)))
-    with chdir(tmp_path), open_session(site, StoreParams()) as session:
-        limiter = session.source._host(shop.host).limiter  # type: ignore[union-attr]
-        limiter.record_rejection(0.0, "HTTP 429", 300.0)
+    with chdir(tmp_path), open_session(choose_source(site, StoreParams())) as session:
+        limiter = session.client._hosts.get(shop.host).limiter  # type: ignore[attr-defined]
+        limiter.record_rejection(0.0, Reason.of_status(429), 300.0)
     blocked_until = load_host_histories(tmp_path / ".cache/crawl/shop.sqlite")[shop.host].blocked_until
     assert blocked_until is not None and 290 < blocked_until - time.time() <= 301
 
@@ -49,7 +51,7 @@ def test_an_unknown_rate_is_searched_and_saved(tmp_path: Path) -> None:
             rates.append(summary(tmp_path)["hosts"][shop.host])
         times = [time for time, path, _ in shop.requests]
     assert times[2] - times[0] > 1, "a crawl of an unknown host starts slowly"
-    assert 1 < rates[0]["rate_allowed"] < 20 and not rates[0]["rate_settled"]
+    assert 1 < rates[0]["rate_allowed"] < 20 and not rates[0]["rate_converged"]
     assert rates[1]["rate_allowed"] >= rates[0]["rate_allowed"]
     first, second = times[9] - times[0], times[-1] - times[-10]
     assert second < first / 1.5, "the second crawl starts at the rate at which the first ended"

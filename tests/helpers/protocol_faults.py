@@ -1,0 +1,191 @@
+"""Responses that follow, bend or break the rules of HTTP, each with its outcome.
+
+The outcome is the status with the body, or the kind of the reason of a failure.
+"""
+
+import gzip
+import zlib
+
+from scraper.tables import ReasonKind
+from tests.helpers.fault_responses import CUT, RESET, Response, chunked, http, moved
+
+Outcome = tuple[int, bytes] | ReasonKind
+
+OK = (200, b"ok")
+BROKEN = ReasonKind.CONNECTION_CUT
+
+_LONG = b"stone" * 1000
+
+
+def _with(lines: bytes) -> bytes:
+    """A response with more header lines."""
+    return b"HTTP/1.1 200 x\r\n" + lines + b"Content-Length: 2\r\n\r\nok"
+
+
+def _status(line: bytes) -> Response:
+    return [line + b"\r\nContent-Length: 2\r\n\r\nok", CUT]
+
+
+def _chunks(text: bytes) -> Response:
+    return [http(Content_Length="", Transfer_Encoding="chunked") + text, CUT]
+
+
+def _encoded(encoding: str, body: bytes) -> Response:
+    return [http(body, Content_Encoding=encoding)]
+
+
+def _many(count: int, size: int = 1) -> Response:
+    return [_with(b"".join(b"X-%d: %b\r\n" % (number, b"a" * size) for number in range(count))), CUT]
+
+
+def protocol_faults() -> dict[str, tuple[Response, Outcome]]:
+    """Responses and outcomes by name."""
+    return {
+        **_status_lines(),
+        **_headers(),
+        **_lengths(),
+        **_chunked_bodies(),
+        **_encodings(),
+        **_other_statuses(),
+    }
+
+
+def _status_lines() -> dict[str, tuple[Response, Outcome]]:
+    early = b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"
+    return {
+        "continue": ([b"HTTP/1.1 100 Continue\r\n\r\n" + http(b"ok")], OK),
+        "early-hints": ([early + early + http(b"ok")], OK),
+        "early-hints-only": ([early, CUT], BROKEN),
+        "switching-protocols": ([b"HTTP/1.1 101 x\r\nUpgrade: x\r\n\r\n", CUT], BROKEN),
+        "http-1.0": (_status(b"HTTP/1.0 200 OK"), OK),
+        "http-2": (_status(b"HTTP/2.0 200 OK"), BROKEN),
+        "no-status": ([b"<html>", CUT], BROKEN),
+        "no-phrase": (_status(b"HTTP/1.1 200"), OK),
+        "status-too-short": (_status(b"HTTP/1.1 20 x"), BROKEN),
+        "status-a-word": (_status(b"HTTP/1.1 fine x"), BROKEN),
+        "status-999": (_status(b"HTTP/1.1 999 x"), (999, b"")),
+        "line-feeds": ([b"HTTP/1.1 200 OK\nContent-Length: 2\n\nok"], OK),
+    }
+
+
+def _headers() -> dict[str, tuple[Response, Outcome]]:
+    broken = {
+        "no-colon": b"Foo bar\r\n",
+        "space-before-colon": b"Foo : bar\r\n",
+        "no-name": b": bar\r\n",
+        "odd-name": b"Fo(o): bar\r\n",
+        "latin-1-name": b"F\xfc: bar\r\n",
+        "zero-byte": b"Foo: a\x00b\r\n",
+        "vertical-tab": b"Foo: a\x0bb\r\n",
+        "carriage-return": b"Foo: a\rb\r\n",
+        "first-line-folded": b" Foo: a\r\n",
+        "mailbox-line": b"From me\r\n",
+        "one-too-long": b"Foo: " + b"a" * 66_000 + b"\r\n",
+    }
+    odd = {
+        "latin-1-value": b"Foo: \xfc\r\n",
+        "utf-8-value": "Foo: ü\r\n".encode(),
+        "control-character": b"Foo: a\x01\x85b\r\n",
+        "folded": b"Foo: a\r\n  b\r\n",
+        "repeated": b"Foo: a\r\nFOO: b\r\n",
+        "no-value": b"Foo:\r\n",
+        "spaces": b"Foo: \t a \t\r\n",
+    }
+    return {
+        **{name: ([_with(lines), CUT], BROKEN) for name, lines in broken.items()},
+        **{name: ([_with(lines)], OK) for name, lines in odd.items()},
+        "headers-98": (_many(98), OK),
+        "headers-99": (_many(99), BROKEN),
+        "headers-too-large": (_many(4, 20_000), BROKEN),
+        "headers-cut": ([b"HTTP/1.1 200 x\r\nFoo: bar\r\n", CUT], BROKEN),
+        "headers-reset": ([b"HTTP/1.1 200 x\r\nFoo: bar\r\n", RESET], BROKEN),
+        "headers-hang": ([b"HTTP/1.1 200 x\r\nFoo: bar\r\n", 2.0], ReasonKind.TIMEOUT),
+    }
+
+
+def _lengths() -> dict[str, tuple[Response, Outcome]]:
+    lengths = {
+        "negative": "-2",
+        "signed": "+2",
+        "fraction": "2.0",
+        "word": "many",
+        "huge": "9" * 30,
+        "contradiction": "2, 3",
+    }
+    return {
+        **{
+            f"length-{name}": ([http(b"ok", Content_Length=length), CUT], BROKEN)
+            for name, length in lengths.items()
+        },
+        "length-empty": ([b"HTTP/1.1 200 x\r\nContent-Length:\r\n\r\nok", CUT], BROKEN),
+        "length-repeated": ([_with(b"Content-Length: 2\r\n")], OK),
+        "length-list": ([http(b"ok", Content_Length="2, 2")], OK),
+        "lengths-differ": ([_with(b"Content-Length: 3\r\n"), CUT], BROKEN),
+        "body-cut": ([http(b"ok", Content_Length="3"), CUT], BROKEN),
+        "body-to-the-end": ([http(b"ok", Content_Length=""), CUT], OK),
+        "transfer-gzip": ([http(b"ok", Transfer_Encoding="gzip"), CUT], BROKEN),
+        "transfer-identity": ([http(b"ok", Transfer_Encoding="identity"), CUT], BROKEN),
+        "body-at-the-cap": ([http(b"x" * 20_000)], (200, b"x" * 20_000)),
+        "body-over-the-cap": ([http(b"x" * 20_001)], ReasonKind.TOO_LARGE),
+    }
+
+
+def _chunked_bodies() -> dict[str, tuple[Response, Outcome]]:
+    sizes = {"hexadecimal": b"0x2", "sign": b"+2", "minus": b"-2", "underscore": b"0_2", "huge": b"f" * 15}
+    return {
+        **{
+            f"chunk-size-{name}": (_chunks(size + b"\r\nok\r\n0\r\n\r\n"), BROKEN)
+            for name, size in sizes.items()
+        },
+        "chunks-without-end": (_chunks(b"2\r\nok\r\n0\r\n"), BROKEN),
+        "chunk-too-long": (_chunks(b"2\r\nokok\r\n0\r\n\r\n"), BROKEN),
+        "chunk-extension": (_chunks(b"2;a=b\r\nok\r\n0\r\n\r\n"), OK),
+        "chunk-trailer": (_chunks(b"2\r\nok\r\n0\r\nFoo: bar\r\n\r\n"), OK),
+        "chunks-and-length": (
+            [http(Content_Length="3", Transfer_Encoding="chunked") + b"2\r\nok\r\n0\r\n\r\n"],
+            OK,
+        ),
+        "chunks-upper-case": (
+            [http(Content_Length="", Transfer_Encoding="Chunked") + b"2\r\nok\r\n0\r\n\r\n"],
+            OK,
+        ),
+        "chunks-twice": (
+            [_with(b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n"), CUT],
+            BROKEN,
+        ),
+    }
+
+
+def _encodings() -> dict[str, tuple[Response, Outcome]]:
+    packed, long = gzip.compress(_LONG), (200, _LONG)
+    bytewise = chunked(*(packed[n : n + 1] for n in range(len(packed))))
+    return {
+        "gzip": (_encoded("gzip", packed), long),
+        "gzip-upper-case": (_encoded("GZIP", packed), long),
+        "x-gzip": (_encoded("x-gzip", packed), long),
+        "identity-gzip": (_encoded("identity, gzip", packed), long),
+        "gzip-twice": (_encoded("gzip, gzip", gzip.compress(packed)), long),
+        "gzip-members": (_encoded("gzip", packed + packed), (200, _LONG * 2)),
+        "gzip-bytewise": ([bytewise.replace(b"\r\n", b"\r\nContent-Encoding: gzip\r\n", 1)], long),
+        "gzip-of-nothing": (_encoded("gzip", b""), (200, b"")),
+        "gzip-cut": ([http(packed, Content_Encoding="gzip")[:-5], CUT], BROKEN),
+        "gzip-over-the-cap": (_encoded("gzip", gzip.compress(bytes(20_001))), ReasonKind.TOO_LARGE),
+        "not-gzip": (_encoded("gzip", b"plain"), ReasonKind.CONTENT_ENCODING),
+        "deflate": (_encoded("deflate", zlib.compress(_LONG)), long),
+        "deflate-raw": (_encoded("deflate", zlib.compress(_LONG)[2:-4]), long),
+        "encoding-unknown": (_encoded("compress", b"ok"), ReasonKind.CONTENT_ENCODING),
+        "encoding-a-character-set": (_encoded("utf-8", b"ok"), OK),
+    }
+
+
+def _other_statuses() -> dict[str, tuple[Response, Outcome]]:
+    return {
+        "redirect": ([moved("/x")], (302, b"")),
+        "redirect-to-nothing": ([moved("http://[::1/x")], (302, b"")),
+        "redirect-to-a-script": ([moved("javascript:alert(1)")], (302, b"")),
+        "redirect-in-latin-1": ([moved("/\xfc")], (302, b"")),
+        "redirect-hangs": ([http(b"x", 302, Location="/x", Content_Length="9"), 2.0], (302, b"")),
+        "redirect-bomb": ([http(b"x" * 9, 302, Location="/x", Content_Encoding="gzip")], (302, b"")),
+        "missing-hangs": ([http(b"x", 404, Content_Length="9"), 2.0], (404, b"")),
+        "no-content": ([http(b"xx", 204)], (204, b"")),
+    }
