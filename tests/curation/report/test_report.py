@@ -380,5 +380,5 @@ def test_each_threshold_of_a_rule_has_its_samples(
     titles = [title.text for title in rule.xpath("h4")]
     assert "threshold of 2.5 (aspect ratio)," in titles[0] and "threshold of 3 (aspect ratio)," in titles[2]
     assert titles[1] == titles[3] == "Kept, nearest to that threshold"
-    galleries = rule.find_class("photos")
+    galleries = rule.find_class("images")
     assert [len(figures_of(gallery, cleaned["long"])) for gallery in galleries] == [1, 0, 1, 0]

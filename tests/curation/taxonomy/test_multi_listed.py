@@ -16,6 +16,7 @@ TAXONOMY = read_taxonomy(ROOT / "labels/taxonomy.toml")
 LINKS = SHARED / "gempundit/image_links.csv.gz"
 
 
+@pytest.mark.heavy
 def test_the_multi_listed_images_of_a_real_store_are_resolved() -> None:
     if not LINKS.exists():
         pytest.skip(f"no list of links in {SHARED}")

@@ -151,6 +151,7 @@ def test_weights_that_cannot_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyP
         weights_file("efficientnet_lite0", "pretrained")
 
 
+@pytest.mark.heavy
 def test_every_layer_that_sees_the_image_takes_its_channels(tmp_path: Path) -> None:
     with torch.device("meta"):
         colour, grey = (build("timm/mobileone_s0", 2, 64, channels) for channels in (3, 1))

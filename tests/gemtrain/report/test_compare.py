@@ -19,6 +19,7 @@ def model_of(
     )  # fmt: skip
 
 
+@pytest.mark.heavy
 def test_real_differences_are_found_and_others_are_not() -> None:
     rng = np.random.default_rng(2)
     found = {"same": 0, "better": 0}

@@ -1,12 +1,7 @@
 """Reasons, outcomes and exceptions carry fields, so that no program reads their text."""
 
-import importlib
-import pkgutil
-
 import pytest
 
-import scraper
-from gemkit.errors import GemscrapeError
 from scraper.http.errors import FetchError, TooLarge
 from scraper.http.reason import OK, Outcome, Reason
 from scraper.tables import ImageStatus, ReasonKind
@@ -47,19 +42,3 @@ def test_every_status_has_a_description() -> None:
 def test_a_body_that_is_too_large_names_the_cap() -> None:
     error = TooLarge(9)
     assert (error.max_bytes, error.reason) == (9, Reason(ReasonKind.TOO_LARGE, "more than 9 bytes"))
-
-
-def test_every_exception_has_a_kind_of_its_own() -> None:
-    modules = [
-        importlib.import_module(module.name)
-        for module in pkgutil.walk_packages(scraper.__path__, "scraper.")
-        if not module.name.endswith("__main__")
-    ]
-    classes = {value for module in modules for value in vars(module).values() if isinstance(value, type)}
-    errors = [
-        value for value in classes if issubclass(value, Exception) and value.__module__.startswith("scraper.")
-    ]
-    names = {error.__name__ for error in errors}
-    assert {"FetchError", "InvalidImage", "Stopped", "StoreBlocked"} <= names
-    assert all(issubclass(error, GemscrapeError) for error in errors)
-    assert len({vars(error)["kind"] for error in errors}) == len(errors)

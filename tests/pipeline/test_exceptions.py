@@ -1,0 +1,54 @@
+"""All exceptions of the packages form one tree, which docs/architecture.md shows."""
+
+import importlib
+import pkgutil
+import re
+
+import pytest
+
+from gemkit.errors import GemscrapeError
+from tests.helpers.commands import ROOT
+
+SECTION = (ROOT / "docs/architecture.md").read_text(encoding="utf-8").partition("## Exceptions\n")[2]
+#: Class, kind and base of each exception in the table of the docs.
+DOCUMENTED = re.findall(r"^\| `(\w+)` \| `(\w+)` \| `(\w+)` \|", SECTION.partition("\n## ")[0], re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def exceptions() -> list[type[Exception]]:
+    """The exception classes that the packages define."""
+    found = {}
+    for package in ("gemkit", "scraper", "curation", "gemtrain"):
+        path = importlib.import_module(package).__path__
+        for module in pkgutil.walk_packages(path, f"{package}."):
+            if module.name.endswith("__main__"):
+                continue
+            for value in vars(importlib.import_module(module.name)).values():
+                if (
+                    isinstance(value, type)
+                    and issubclass(value, Exception)
+                    and value.__module__ == module.name
+                ):
+                    found[value.__qualname__] = value
+    return list(found.values())
+
+
+def test_every_exception_belongs_to_the_tree(exceptions: list[type[Exception]]) -> None:
+    assert exceptions and all(issubclass(exception, GemscrapeError) for exception in exceptions)
+
+
+def test_the_docs_show_the_whole_tree(exceptions: list[type[GemscrapeError]]) -> None:
+    defined = {
+        (exception.__name__, exception.kind, exception.__base__.__name__)  # type: ignore[union-attr]
+        for exception in exceptions
+        if exception is not GemscrapeError
+    }
+    assert defined == set(DOCUMENTED)
+
+
+def test_every_exception_has_a_kind_and_a_docstring_of_its_own(
+    exceptions: list[type[GemscrapeError]],
+) -> None:
+    kinds = [exception.kind for exception in exceptions if exception is not GemscrapeError]
+    assert len(set(kinds)) == len(kinds)
+    assert all(exception.__doc__ for exception in exceptions)
