@@ -8,6 +8,7 @@ from collections.abc import Mapping, Set
 from functools import partial
 from urllib.parse import urljoin
 
+from scraper.http.certificates import tls_context
 from scraper.http.errors import FetchError, TooLarge, TransientError
 from scraper.http.host import Host
 from scraper.http.hosts import Hosts
@@ -39,7 +40,8 @@ class Fetcher:
     """Fetches pages and images from allowed hosts, from any number of threads.
 
     When `stop` is set, waiting threads raise Stopped. `respect_x_robots_tag` and `respect_content_signal`:
-    whether the store's opt-outs for its images are obeyed.
+    whether the store's opt-outs for its images are obeyed. Raises UserError if the certificate authorities
+    that the environment names cannot be read.
     """
 
     def __init__(
@@ -60,8 +62,9 @@ class Fetcher:
         self._hosts = Hosts(limits, histories, host_overrides, stop)
         self._retries = Retries(limits.attempts, limits.longest_wait_seconds, stop)
         sender = (f"{PRODUCT}/0.1 (+{contact})", limits.timeout_seconds)
-        self._pages = PageTransport(*sender, limits.max_page_bytes, host_overrides)
-        self._images = ImageTransport(*sender, limits.max_image_bytes, host_overrides)
+        connect = (host_overrides, tls_context())
+        self._pages = PageTransport(*sender, limits.max_page_bytes, *connect)
+        self._images = ImageTransport(*sender, limits.max_image_bytes, *connect)
 
     def page(self, url: str, validators: Mapping[str, str]) -> Response:
         """A page: 200 with its body, or 304 to `validators`. Raises FetchError, Blocked, Stopped."""
@@ -127,7 +130,7 @@ class Fetcher:
             try:
                 response = self._retries.call(host.request, url, self._pages, {})
             except (TransientError, TooLarge, FetchError) as error:
-                return Robots.unreachable(str(error))
+                return Robots.unreachable(error.reason.text)
             if response.status not in _REDIRECTS:
                 return Robots.from_response(response, self._respect_content_signal)
             url = _target(response)
