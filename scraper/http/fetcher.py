@@ -14,6 +14,7 @@ from scraper.http.host import Host
 from scraper.http.hosts import Hosts
 from scraper.http.limits import Limits
 from scraper.http.opt_out import OPT_OUT_DIRECTIVES, PAGE_OPT_OUT_DIRECTIVES, disallowed_by_x_robots_tag
+from scraper.http.proxies import check_proxies
 from scraper.http.rate_limiter import HostHistory, HostRateLimiter
 from scraper.http.reason import Reason
 from scraper.http.retries import Retries
@@ -41,7 +42,7 @@ class Fetcher:
 
     When `stop` is set, waiting threads raise Stopped. `respect_x_robots_tag` and `respect_content_signal`:
     whether the store's opt-outs for its images are obeyed. Raises UserError if the certificate authorities
-    that the environment names cannot be read.
+    or the proxies that the environment names cannot be used.
     """
 
     def __init__(
@@ -61,6 +62,8 @@ class Fetcher:
         self._respect_content_signal = respect_content_signal
         self._hosts = Hosts(limits, histories, host_overrides, stop)
         self._retries = Retries(limits.attempts, limits.longest_wait_seconds, stop)
+        if not host_overrides:  # they are reached without a proxy
+            check_proxies()
         sender = (f"{PRODUCT}/0.1 (+{contact})", limits.timeout_seconds)
         connect = (host_overrides, tls_context())
         self._pages = PageTransport(*sender, limits.max_page_bytes, *connect)

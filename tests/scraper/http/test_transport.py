@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from gemkit.errors import UserError
 from scraper.http.certificates import VARIABLES, tls_context
 from scraper.http.errors import FetchError, TooLarge, TransientError
+from scraper.http.proxies import check_proxies
 from scraper.http.transport import HostOverrides, ImageTransport, PageTransport, Response, Transport
 from scraper.tables import ReasonKind
 from tests.helpers.fault_responses import http, images, pages, robots
@@ -135,6 +136,17 @@ def headers(host: Host, fault: str) -> list[dict[str, str]]:
 )
 def test_headers_are_read_the_same(host: Host, fault: str, name: str, value: str) -> None:
     assert [found[name] for found in headers(host, fault)] == [value] * 2
+
+
+@pytest.mark.parametrize("name", ["http_proxy", "https_proxy", "all_proxy"])
+def test_only_http_proxies_are_used(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "socks5://me:secret@127.0.0.1:1")
+    with pytest.raises(UserError, match=f"^{name} .*'socks5'") as caught:
+        check_proxies()
+    assert "secret" not in str(caught.value)
+    for proxy in ("http://127.0.0.1:1", "HTTPS://127.0.0.1:1", "127.0.0.1:1", "user:secret@host:1", ""):
+        monkeypatch.setenv(name, proxy)
+        check_proxies()
 
 
 @contextlib.contextmanager
