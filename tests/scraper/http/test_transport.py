@@ -154,12 +154,15 @@ def listening(handle: Callable[[socket.socket], object]) -> Iterator[int]:
     """The port of a server that treats each connection so and then closes it."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
+        def answer(connection: socket.socket) -> None:
+            with contextlib.suppress(OSError), connection:
+                handle(connection)
+
         def serve() -> None:
             with contextlib.suppress(OSError):
                 while True:
                     connection, _ = server.accept()
-                    with contextlib.suppress(OSError), connection:
-                        handle(connection)
+                    threading.Thread(target=answer, args=[connection], daemon=True).start()
 
         threading.Thread(target=serve, daemon=True).start()
         yield server.getsockname()[1]
@@ -224,6 +227,8 @@ def test_a_proxy_changes_nothing(host: Host, fault: str, monkeypatch: pytest.Mon
     response, expected = FAULTS.get(fault, ([http(b"ok")], (200, b"ok")))
     with recording(b"".join(step for step in response if isinstance(step, bytes))) as (port, lines):
         monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{port}")
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        monkeypatch.setenv("no_proxy", "")
         page, image = (outcome(transport, "http://shop.test/a%7Eb") for transport in transports())
     assert lines == [b"GET http://shop.test/a%7Eb HTTP/1.1"] * 2
     assert page == image
@@ -274,6 +279,45 @@ def test_a_certificate_that_is_not_accepted_unless_it_is_named(
         assert page == image and page[0] == 200, name
     host.shutdown()
     host.server_close()
+
+
+@pytest.mark.parametrize("fault", ["fine", "no-colon", "chunk-size-sign", "body-cut", "early-hints"])
+def test_a_tunnel_through_a_proxy_changes_nothing(
+    fault: str, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    response, expected = FAULTS.get(fault, ([http(b"ok")], (200, b"ok")))
+    host = Host(lambda path: [response])
+    certificate = tmp_path_factory.mktemp("tls") / "certificate.pem"
+    certificate.write_bytes(certify(host))
+    host.start()
+    asked: list[bytes] = []
+
+    def tunnel(connection: socket.socket) -> None:
+        asked.append(connection.recv(4096).partition(b" HTTP/")[0])
+        connection.sendall(b"HTTP/1.1 200 Connection established\r\nVia: x\r\n\r\n")
+        with socket.create_connection(("127.0.0.1", host.port)) as other:
+            threading.Thread(target=copy_bytes, args=[connection, other], daemon=True).start()
+            copy_bytes(other, connection)
+
+    with listening(tunnel) as port, only_setting(monkeypatch, "SSL_CERT_FILE", certificate):
+        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{port}")
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        monkeypatch.setenv("no_proxy", "")
+        url = f"https://127.0.0.1:{host.port}/"
+        page, image = (outcome(transport, url) for transport in transports(tls=tls_context()))
+    host.shutdown()
+    host.server_close()
+    assert asked == [b"CONNECT 127.0.0.1:%d" % host.port] * 2
+    assert page == image
+    assert (page[1] if isinstance(expected, ReasonKind) else (page[0], page[2])) == expected
+
+
+def copy_bytes(source: socket.socket, target: socket.socket) -> None:
+    """Copy until either end closes."""
+    with contextlib.suppress(OSError):
+        while content := source.recv(65536):
+            target.sendall(content)
+        target.shutdown(socket.SHUT_WR)
 
 
 def hashed_name(certificate: Path) -> str:
