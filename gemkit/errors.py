@@ -23,6 +23,14 @@ class GemscrapeError(Exception):
 
     kind: ClassVar[str]
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Copy and pickle the attributes, without a call of `__init__`, whose arguments are not kept."""
+        return _copied, (type(self), self.args), self.__dict__
+
+
+def _copied(kind: type[GemscrapeError], arguments: tuple[object, ...]) -> GemscrapeError:
+    return kind.__new__(kind, *arguments)
+
 
 class UserError(GemscrapeError):
     """Bad input. The message is one sentence that names the file, key or URL and says what to do."""

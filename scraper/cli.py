@@ -146,7 +146,9 @@ def store(
 
 
 def _check_block(summary: "Summary") -> None:
-    if summary.ended == "blocked":
+    from scraper.monitoring.summary import Ended
+
+    if summary.ended is Ended.BLOCKED:
         raise StoreBlocked(f"{summary.block}. What was fetched is kept; run the same command again then.")
 
 

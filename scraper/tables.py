@@ -48,6 +48,8 @@ class ReasonKind(StrEnum):
     NO_CONNECTION = "no_connection"
     CONNECTION_CUT = "connection_cut"
     CERTIFICATE = "certificate"
+    TLS = "tls"
+    MALFORMED = "malformed"
     INVALID_URL = "invalid_url"
     CONTENT_ENCODING = "content_encoding"
     UNUSABLE_RESPONSE = "unusable_response"

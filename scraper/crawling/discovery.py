@@ -20,6 +20,8 @@ from scraper.stores.html_store import PARSERS, VERSION
 from scraper.stores.records import Link, LinkList, PageContent, Role
 from scraper.tables import ImageStatus, ReasonKind
 
+_NOT_UNDERSTOOD = Reason(ReasonKind.PARSER, "cannot be understood")
+
 
 def save_list(session: Session, listed: LinkList) -> list[Link]:
     """Save a site's whole list of links in the state; returns the links."""
@@ -106,9 +108,8 @@ class PageReader:
         try:
             document = Document(response.url, response.body)
             content = PARSERS[self.site.kind](self.site, job.role, document)
-        except Exception as error:  # one untrusted page that breaks the parser must not end a night's crawl
-            reason = Reason(ReasonKind.PARSER, f"cannot be understood ({type(error).__name__})")
-            return _Result(failure=Outcome(ImageStatus.INVALID, reason))
+        except Exception:  # one untrusted page that breaks the parser must not end a night's crawl
+            return _Result(failure=Outcome(ImageStatus.INVALID, _NOT_UNDERSTOOD))
         return _Result(content, response.headers)
 
     def _record(self, job: PageJob, result: _Result) -> PageContent:
@@ -169,7 +170,7 @@ class PageReader:
 
 
 def _stored_content(row: PageRow | None) -> PageContent:
-    """What a page yielded when it was last read; nothing once it is gone."""
+    """The content of a page when it was last read; nothing once it is gone."""
     if row is None or row.content is None or row.status == ImageStatus.GONE:
         return PageContent()
     return PageContent.from_json(row.content)

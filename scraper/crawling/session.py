@@ -1,4 +1,4 @@
-"""What a crawl and a plan share: the source, the state, the image store, and how they end."""
+"""Shared by a crawl and a plan: the source, the state, the image store, and how they end."""
 
 import json
 import sys
@@ -20,7 +20,7 @@ from scraper.http.rate_limiter import HostHistory, HostRateLimiter
 from scraper.http.reason import Reason
 from scraper.http.transport import Response
 from scraper.monitoring.heartbeat import SnapshotWriter
-from scraper.monitoring.summary import Summary
+from scraper.monitoring.summary import Ended, Summary
 from scraper.storage.crawl_state import CrawlState
 from scraper.storage.export import write_tables
 from scraper.storage.image_store import ImageStore
@@ -140,7 +140,7 @@ class Session:
     def record_block(self, block: Blocked) -> None:
         """A block ended the work: the summary tells until when, and what is left stays pending."""
         until = datetime.fromtimestamp(block.until).strftime("%Y-%m-%d %H:%M")
-        self.summary.ended = "blocked"
+        self.summary.ended = Ended.BLOCKED
         self.summary.block = f"{block.host} blocked us ({block.reason}) and is not contacted until {until}"
         self.state.hosts.save_block(block.host, block.until, block.reason)
         self.state.images.mark_blocked(Reason(block.reason.kind, f"{block.host}: {block.reason}"))
@@ -172,10 +172,10 @@ def open_session(source: CrawlSource, record: Path | None = None) -> Iterator[Se
         except Blocked as block:
             session.record_block(block)
         except KeyboardInterrupt:
-            summary.ended = "interrupted"
+            summary.ended = Ended.INTERRUPTED
             raise
         except BaseException:
-            summary.ended = "failed"
+            summary.ended = Ended.FAILED
             raise
         finally:
             try:

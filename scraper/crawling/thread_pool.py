@@ -62,7 +62,7 @@ def map_unordered(
                     continue
                 in_flight -= 1
                 if error is None:
-                    yield job, result  # type: ignore[misc]
+                    yield job, result  # type: ignore[misc]  # without an error there is a result
                     continue
             except KeyboardInterrupt as interrupt:
                 error = interrupt

@@ -258,7 +258,7 @@ class Stats(TypedDict):
 
 @dataclass(frozen=True)
 class _Settings:
-    """What the process of the store is told, as JSON: see `start`."""
+    """The orders of the store's process, as JSON: see `start`."""
 
     seed: int
     scale: float

@@ -1,4 +1,4 @@
-"""What went wrong with a request, whichever library sent it."""
+"""The reason why a request failed, whichever library sent it."""
 
 import http.client
 import ssl
@@ -8,9 +8,9 @@ import httpx
 import requests
 import urllib3.exceptions
 
-from scraper.http.errors import TransientError
+from scraper.http.errors import FetchError, TransientError
 from scraper.http.reason import Reason
-from scraper.tables import ReasonKind
+from scraper.tables import ImageStatus, ReasonKind
 
 #: Everything that requests, urllib3 and httpx raise when a request fails.
 LIBRARY_ERRORS = (
@@ -25,6 +25,9 @@ LIBRARY_ERRORS = (
 NO_CONNECTION = Reason(ReasonKind.NO_CONNECTION, "no connection")
 _TIMEOUT = Reason(ReasonKind.TIMEOUT, "timeout")
 _CUT = Reason(ReasonKind.CONNECTION_CUT, "connection cut off")
+_MALFORMED = Reason(ReasonKind.MALFORMED, "malformed response")
+_INVALID_URL = Reason(ReasonKind.INVALID_URL, "invalid URL")
+_OTHER = Reason(ReasonKind.UNUSABLE_RESPONSE, "no usable response")
 
 #: The first line with the type of the error, or of one of its causes, gives the reason.
 _REASONS: tuple[tuple[tuple[type[BaseException], ...], Reason], ...] = (
@@ -33,26 +36,22 @@ _REASONS: tuple[tuple[tuple[type[BaseException], ...], Reason], ...] = (
         (TimeoutError, requests.Timeout, urllib3.exceptions.ReadTimeoutError, httpx.TimeoutException),
         _TIMEOUT,
     ),
-    ((ConnectionResetError, ConnectionAbortedError, BrokenPipeError), _CUT),
-    (
-        (requests.exceptions.SSLError, urllib3.exceptions.NewConnectionError, httpx.ConnectError),
-        NO_CONNECTION,
-    ),
+    ((ConnectionResetError, ConnectionAbortedError, BrokenPipeError, http.client.IncompleteRead), _CUT),
+    ((ssl.SSLError,), Reason(ReasonKind.TLS, "no TLS connection")),
+    ((urllib3.exceptions.NewConnectionError, httpx.ConnectError), NO_CONNECTION),
     (
         (
             requests.exceptions.InvalidHeader,
-            urllib3.exceptions.ProtocolError,
             urllib3.exceptions.InvalidHeader,
-            urllib3.exceptions.SSLError,
             http.client.HTTPException,
-            httpx.NetworkError,
             httpx.RemoteProtocolError,
         ),
-        _CUT,
+        _MALFORMED,
     ),
+    ((urllib3.exceptions.ProtocolError, httpx.NetworkError), _CUT),
     (
         (urllib3.exceptions.DecodeError,),
-        Reason(ReasonKind.CONTENT_ENCODING, "no usable answer (DecodeError)"),
+        Reason(ReasonKind.CONTENT_ENCODING, "cannot be decompressed"),
     ),
     (
         (
@@ -62,9 +61,12 @@ _REASONS: tuple[tuple[tuple[type[BaseException], ...], Reason], ...] = (
             httpx.UnsupportedProtocol,
             UnicodeError,
         ),
-        Reason(ReasonKind.INVALID_URL, "no usable answer (InvalidURL)"),
+        _INVALID_URL,
     ),
 )
+
+#: Texts of httpx about a connection that ended: it has no other sign that tells them from damage.
+_ENDED = ("Server disconnected", "peer closed connection", "peer unexpectedly closed")
 
 
 def timeout() -> TransientError:
@@ -72,18 +74,41 @@ def timeout() -> TransientError:
     return TransientError(_TIMEOUT)
 
 
-def malformed() -> TransientError:
+def malformed() -> FetchError:
     """The response breaks the rules of HTTP, so that it is unknown where it ends or what its headers say."""
-    return TransientError(_CUT)
+    return FetchError(ImageStatus.FAILED, _MALFORMED)
 
 
-def failure_reason(error: BaseException) -> Reason:
-    """The reason of one of `LIBRARY_ERRORS`."""
+def invalid_url() -> FetchError:
+    """The URL cannot be requested."""
+    return FetchError(ImageStatus.FAILED, _INVALID_URL)
+
+
+def failure(error: BaseException, reused: bool = False) -> FetchError | TransientError:
+    """One of `LIBRARY_ERRORS` as ours: a FetchError if it concerns the URL alone.
+
+    On a `reused` connection, a malformed response may be what was left of an earlier one.
+    """
+    reason = _reason(error)
+    if reused and reason == _MALFORMED:
+        return TransientError(reason)
+    return (
+        FetchError(ImageStatus.FAILED, reason)
+        if reason in (_MALFORMED, _INVALID_URL)
+        else TransientError(reason)
+    )
+
+
+def _reason(error: BaseException) -> Reason:
     causes = list(_causes(error))
+    if any(
+        isinstance(cause, httpx.RemoteProtocolError) and str(cause).startswith(_ENDED) for cause in causes
+    ):
+        return _CUT
     for types, reason in _REASONS:
         if any(isinstance(cause, types) for cause in causes):
             return reason
-    return Reason(ReasonKind.UNUSABLE_RESPONSE, f"no usable answer ({type(error).__name__})")
+    return _OTHER
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

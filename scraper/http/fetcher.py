@@ -8,11 +8,13 @@ from collections.abc import Mapping, Set
 from functools import partial
 from urllib.parse import urljoin
 
+from scraper.http.certificates import tls_context
 from scraper.http.errors import FetchError, TooLarge, TransientError
 from scraper.http.host import Host
 from scraper.http.hosts import Hosts
 from scraper.http.limits import Limits
 from scraper.http.opt_out import OPT_OUT_DIRECTIVES, PAGE_OPT_OUT_DIRECTIVES, disallowed_by_x_robots_tag
+from scraper.http.proxies import check_proxies
 from scraper.http.rate_limiter import HostHistory, HostRateLimiter
 from scraper.http.reason import Reason
 from scraper.http.retries import Retries
@@ -39,7 +41,8 @@ class Fetcher:
     """Fetches pages and images from allowed hosts, from any number of threads.
 
     When `stop` is set, waiting threads raise Stopped. `respect_x_robots_tag` and `respect_content_signal`:
-    whether the store's opt-outs for its images are obeyed.
+    whether the store's opt-outs for its images are obeyed. Raises UserError if the certificate authorities
+    or the proxies that the environment names cannot be used.
     """
 
     def __init__(
@@ -59,9 +62,12 @@ class Fetcher:
         self._respect_content_signal = respect_content_signal
         self._hosts = Hosts(limits, histories, host_overrides, stop)
         self._retries = Retries(limits.attempts, limits.longest_wait_seconds, stop)
+        if not host_overrides:  # they are reached without a proxy
+            check_proxies()
         sender = (f"{PRODUCT}/0.1 (+{contact})", limits.timeout_seconds)
-        self._pages = PageTransport(*sender, limits.max_page_bytes, host_overrides)
-        self._images = ImageTransport(*sender, limits.max_image_bytes, host_overrides)
+        connect = (host_overrides, tls_context())
+        self._pages = PageTransport(*sender, limits.max_page_bytes, *connect)
+        self._images = ImageTransport(*sender, limits.max_image_bytes, *connect)
 
     def page(self, url: str, validators: Mapping[str, str]) -> Response:
         """A page: 200 with its body, or 304 to `validators`. Raises FetchError, Blocked, Stopped."""
@@ -127,7 +133,7 @@ class Fetcher:
             try:
                 response = self._retries.call(host.request, url, self._pages, {})
             except (TransientError, TooLarge, FetchError) as error:
-                return Robots.unreachable(str(error))
+                return Robots.unreachable(error.reason.text)
             if response.status not in _REDIRECTS:
                 return Robots.from_response(response, self._respect_content_signal)
             url = _target(response)

@@ -16,7 +16,7 @@ _FORBIDDEN = re.compile(rb"[\x00\n\v\f\r]")
 def accept_headers(lines: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     """The headers by lower-cased name; the values of repeated headers are joined by commas (RFC 9110 5.3).
 
-    Values are UTF-8 or else Latin-1. Raises TransientError for headers that are malformed, too many or too
+    Values are UTF-8 or else Latin-1. Raises FetchError for headers that are malformed, too many or too
     long, or that leave open where the body ends: a rule of the store's might be lost with them.
     """
     headers: dict[str, str] = {}

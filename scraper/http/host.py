@@ -68,7 +68,7 @@ class Host:
         """A response other than a rejection, also a redirect or a 404.
 
         Rejected requests are repeated at the host's pace. Raises TransientError (also for 5xx), TooLarge,
-        FetchError if the host rejects this URL alone, Blocked, and Stopped.
+        FetchError if the failure concerns this URL alone, Blocked, and Stopped.
         """
         rejections = 0
         while True:
@@ -99,8 +99,9 @@ class Host:
         with self.limiter.acquire() as started:
             try:
                 return started, transport.get(url, headers)
-            except TransientError:
-                self.limiter.record_failure(started, _NO_ANSWER, None)
+            except TransientError as error:
+                if error.reason.kind != ReasonKind.MALFORMED:
+                    self.limiter.record_failure(started, _NO_ANSWER, None)
                 raise
 
     def _rejection(self, url: str, transport: Transport, response: Response) -> Reason | None:
@@ -125,6 +126,8 @@ class Host:
             started, response = self._send(good.url, transport, validators)
         except TooLarge:
             return True
+        except FetchError:
+            return False
         if response.status == 429:
             self.limiter.record_rejection(started, Reason.of_status(429), _retry_after(response))
         return response.status in (200, 304) and not is_challenge(response, instead_of_image=False)

@@ -1,4 +1,4 @@
-"""What a store allows, and what the crawler accepts from it."""
+"""The limits of a store, and of the crawler."""
 
 from typing import Annotated
 
@@ -19,7 +19,7 @@ class ImageLimits(StrictModel):
 
 
 class Limits(ImageLimits):
-    """What the store allows, and what the crawler accepts from it. They hold for each of its hosts.
+    """The limits of the store, and of the crawler. They hold for each of its hosts.
 
     Without `requests_per_second` the rate is unknown, and the crawler finds it by probing.
     """

@@ -1,4 +1,4 @@
-"""What a store says about the use of its images, besides robots.txt's Allow and Disallow."""
+"""A store's statements about the use of its images, next to robots.txt's Allow and Disallow."""
 
 from collections.abc import Set
 

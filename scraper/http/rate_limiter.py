@@ -223,7 +223,7 @@ def parse_retry_after(value: str | None, now: datetime | None = None) -> float |
 
 @dataclass(frozen=True)
 class HostHistory:
-    """What earlier crawls learnt about a host: its rate (if it was searched for) and the end of a block."""
+    """A host as earlier crawls knew it: its rate (if it was searched for) and the end of a block."""
 
     rate: float | None = None
     converged: bool = False

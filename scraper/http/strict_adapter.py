@@ -3,27 +3,66 @@
 import io
 import re
 import socket
+import ssl
+from collections import deque
+from email.errors import (
+    FirstHeaderLineIsContinuationDefect,
+    InvalidHeaderDefect,
+    MissingHeaderBodySeparatorDefect,
+)
 from http.client import HTTPException, HTTPResponse, RemoteDisconnected
+from typing import Any
 
+from requests import PreparedRequest
 from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, ProxyManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-_MAX_LINE = 65536
+#: The longest line, and the longest head; h11, the parser of httpx, has the same limit of a head.
+_MAX_LINE, _MAX_HEAD = 65_536, 100 * 1024
+
+#: As h11 reads them.
+_CHUNK_HEADER = re.compile(rb"([0-9A-Fa-f]{1,20})(?:;.*)?[ \t]*\r\n")
+_TRAILER = re.compile(rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:|[ \t])[^\x00\n\v\f\r]*\r?\n")
+
+#: Other defects are those of a body in several parts, which is not read as one here.
+_HEADER_DEFECTS = (
+    FirstHeaderLineIsContinuationDefect,
+    InvalidHeaderDefect,
+    MissingHeaderBodySeparatorDefect,
+)
 
 
 class _Reader(io.BufferedReader):
-    """Lines of a status, of headers and of chunk sizes: a connection never ends where one is due."""
+    """The stream of a response. A connection never ends where a line is due."""
+
+    def __init__(self, raw: io.RawIOBase):
+        super().__init__(raw)
+        self._head: deque[bytes] = deque()
 
     def readline(self, size: int | None = -1, /) -> bytes:
+        if self._head:
+            return self._head.popleft()
         line = super().readline(size)
-        if not line:
-            raise RemoteDisconnected("The connection ended in the middle of a response")
+        if not line.endswith(b"\n") and (size is None or size < 0 or len(line) < size):
+            raise RemoteDisconnected("The connection ended in the middle of a line")
         return line
+
+    def read_head(self) -> None:
+        """Receive all lines up to an empty one before any is parsed: a cut comes before damage."""
+        lines, size = [b""], 0
+        while lines[-1] not in (b"\r\n", b"\n"):
+            lines.append(self.readline(_MAX_HEAD))
+            size += len(lines[-1])
+            if size >= _MAX_HEAD:
+                raise HTTPException("The head is too long")
+        self._head.extend(lines[1:])
 
 
 class _Response(HTTPResponse):
-    """Refuses malformed headers and chunk sizes, and skips interim responses (RFC 9110 15.2)."""
+    """Refuses malformed headers and chunks, and skips interim responses (RFC 9110 15.2)."""
+
+    fp: _Reader
 
     def __init__(self, sock: socket.socket, debuglevel: int = 0, method: str | None = None):
         super().__init__(sock, debuglevel, method)
@@ -35,15 +74,36 @@ class _Response(HTTPResponse):
         while 101 < self.status < 200:
             self.headers = self.msg = None  # type: ignore[assignment]  # as before the first response
             super().begin()
-        if self.msg.defects or self.msg.get_unixfrom():
+        damaged = any(isinstance(defect, _HEADER_DEFECTS) for defect in self.msg.defects)
+        if damaged or self.msg.get_unixfrom():
             raise HTTPException("The headers are malformed")
 
+    # Called by http.client, which would accept more than a well-formed head and well-formed chunks.
+
+    def _read_status(self) -> tuple[str, int, str]:
+        self.fp.read_head()
+        status: tuple[str, int, str] = super()._read_status()  # type: ignore[misc]  # not in the stubs
+        return status
+
+    def _get_chunk_left(self) -> int | None:
+        if self.chunk_left == 0:
+            if self.fp.readline(2) != b"\r\n":
+                raise HTTPException("A chunk does not end where its size says")
+            self.chunk_left = None
+        left: int | None = super()._get_chunk_left()  # type: ignore[misc]  # not in the stubs
+        return left
+
     def _read_next_chunk_size(self) -> int:
-        """Called by http.client, which would take `0x10`, `+1` and `1_0`; it expects a ValueError."""
-        size = self.fp.readline(_MAX_LINE).partition(b";")[0].strip()
-        if not re.fullmatch(b"[0-9A-Fa-f]{1,20}", size):
-            raise ValueError("The size of a chunk is not a hexadecimal number")
-        return int(size, 16)
+        header = _CHUNK_HEADER.fullmatch(self.fp.readline(_MAX_LINE))
+        if not header:
+            raise HTTPException("The size of a chunk is malformed")
+        return int(header[1], 16)
+
+    def _read_and_discard_trailer(self) -> None:
+        self.fp.read_head()
+        while (line := self.fp.readline()) not in (b"\r\n", b"\n"):
+            if not _TRAILER.fullmatch(line):
+                raise HTTPException("The trailer is malformed")
 
 
 class _Connection(HTTPConnection):
@@ -62,12 +122,36 @@ class _SecurePool(HTTPSConnectionPool):
     ConnectionCls = _SecureConnection
 
 
-class StrictAdapter(HTTPAdapter):
-    """Connections of requests whose responses are read strictly."""
+_POOLS = {"http": _Pool, "https": _SecurePool}
 
-    def init_poolmanager(
-        self, connections: int, maxsize: int, block: bool = False, **options: object
-    ) -> None:
+
+class StrictAdapter(HTTPAdapter):
+    """Connections of requests whose responses are read strictly, also those behind a proxy.
+
+    `tls` alone says which certificates are accepted.
+    """
+
+    def __init__(self, tls: ssl.SSLContext):
+        self._tls = tls
+        super().__init__()
+
+    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: Any) -> None:
         """See HTTPAdapter."""
-        super().init_poolmanager(connections, maxsize, block, **options)
-        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
+        super().init_poolmanager(connections, maxsize, block, ssl_context=self._tls, **options)
+        self.poolmanager.pool_classes_by_scheme = _POOLS
+
+    def proxy_manager_for(self, proxy: str, **options: Any) -> ProxyManager:
+        """See HTTPAdapter."""
+        manager: ProxyManager = super().proxy_manager_for(proxy, ssl_context=self._tls, **options)
+        if not proxy.lower().startswith("socks"):  # their pools open other connections
+            manager.pool_classes_by_scheme = _POOLS
+        return manager
+
+    def build_connection_pool_key_attributes(
+        self, request: PreparedRequest, verify: object, cert: Any = None
+    ) -> tuple[Any, Any]:
+        """See HTTPAdapter."""
+        return super().build_connection_pool_key_attributes(request, True, cert)
+
+    def cert_verify(self, conn: object, url: object, verify: object, cert: object) -> None:
+        """Add no certificate authorities to those of `tls`."""

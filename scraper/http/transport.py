@@ -1,6 +1,5 @@
 """HTTP requests: pages with requests, images with httpx. What both accept is decided here, once."""
 
-import os
 import re
 import ssl
 import threading
@@ -10,17 +9,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import ClassVar, Literal, NamedTuple
 
 import httpx
 import requests
-from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.util import parse_url
 
 from scraper.http.body import CHUNK, read_body
-from scraper.http.errors import TransientError
-from scraper.http.failures import LIBRARY_ERRORS, failure_reason, malformed
+from scraper.http.failures import LIBRARY_ERRORS, failure, invalid_url, malformed
 from scraper.http.headers import accept_headers
 from scraper.http.strict_adapter import StrictAdapter
 
@@ -28,9 +24,11 @@ from scraper.http.strict_adapter import StrictAdapter
 HostOverrides = Mapping[str, tuple[str, int]]
 
 
-#: Most URLs are in that form; recognising them takes a fraction of the time of parsing them.
+#: Most URLs are in the form that is sent; recognising them takes a fraction of the time of parsing them.
 _PLAIN_URL = re.compile(
-    r"https?://[a-z0-9.-]+(?::[1-9]\d{0,3}|:[1-5]\d{4})?/[\w.~%!$&'()*+,;=:@/-]*(?:\?[\w.~%!$&'()*+,;=:@/?-]*)?",
+    r"https?://[a-z0-9.-]+(?::[1-9]\d{0,3}|:[1-5]\d{4})?"
+    r"(?:/(?!\.)(?:[\w.~!$&'()*+,;=:@-]|%[0-9A-F]{2})*)+"
+    r"(?:\?(?:[\w.~!$&'()*+,;=:@/?-]|%[0-9A-F]{2})+)?",
     re.ASCII,
 )
 
@@ -63,17 +61,26 @@ class Transport(ABC):
     """Sends single requests, from any number of threads; redirects are not followed.
 
     `timeout` in seconds limits the whole body and each wait before it. `max_bytes` limits the body.
+    `tls` says which certificates are accepted.
     """
 
     content: ClassVar[Literal["page", "image"]]
     _accept: ClassVar[dict[str, str]]
 
-    def __init__(self, user_agent: str, timeout: float, max_bytes: int, host_overrides: HostOverrides):
-        self._timeout, self._max_bytes, self._host_overrides = timeout, max_bytes, host_overrides
+    def __init__(
+        self,
+        user_agent: str,
+        timeout: float,
+        max_bytes: int,
+        host_overrides: HostOverrides,
+        tls: ssl.SSLContext,
+    ):
+        self._timeout, self._max_bytes = timeout, max_bytes
+        self._host_overrides, self._tls = host_overrides, tls
         self._headers = {"User-Agent": user_agent, **self._accept}
 
     def get(self, url: str, headers: Mapping[str, str]) -> Response:
-        """One request. Raises TransientError or TooLarge."""
+        """One request. Raises TransientError, TooLarge, and FetchError if it concerns this URL alone."""
         deadline = time.monotonic() + self._timeout
         try:
             with self._send(*self._located(url, headers)) as raw:
@@ -86,13 +93,19 @@ class Transport(ABC):
                     body = read_body(raw.chunks, encoding, self._max_bytes, deadline)
                 return Response(url, raw.status, accepted, body)
         except LIBRARY_ERRORS as error:
-            raise TransientError(failure_reason(error)) from error
+            raise failure(error) from error
 
     def _located(self, url: str, headers: Mapping[str, str]) -> tuple[str, dict[str, str]]:
-        """The URL to connect to, in the one form that both libraries send unchanged, and the headers."""
+        """The URL to connect to, in a form that both libraries send unchanged, and the headers.
+
+        Escapes stay escaped, in upper case; characters that need it are escaped, dot segments resolved.
+        """
         if not self._host_overrides and _PLAIN_URL.fullmatch(url):
             return url, dict(headers)
         parts = parse_url(url)
+        if parts.scheme not in ("http", "https") or not parts.host:
+            raise invalid_url()
+        parts = parts._replace(auth=None, path=parts.path or "/", query=parts.query or None, fragment=None)
         host = parts.netloc or ""
         if host not in self._host_overrides:
             return parts.url, dict(headers)
@@ -110,8 +123,15 @@ class PageTransport(Transport):
     content = "page"
     _accept: ClassVar = {"Accept": "text/html,*/*;q=0.5"}
 
-    def __init__(self, user_agent: str, timeout: float, max_bytes: int, host_overrides: HostOverrides):
-        super().__init__(user_agent, timeout, max_bytes, host_overrides)
+    def __init__(
+        self,
+        user_agent: str,
+        timeout: float,
+        max_bytes: int,
+        host_overrides: HostOverrides,
+        tls: ssl.SSLContext,
+    ):
+        super().__init__(user_agent, timeout, max_bytes, host_overrides, tls)
         self._local = threading.local()
 
     @contextmanager
@@ -135,14 +155,19 @@ class PageTransport(Transport):
         session = _Session()
         session.headers.update(self._headers)
         session.auth = _no_auth
-        session.verify = _ca_bundle()
         session.trust_env = not self._host_overrides
         for scheme in ("http://", "https://"):
-            session.mount(scheme, StrictAdapter())
+            session.mount(scheme, StrictAdapter(self._tls))
         return session
 
 
 class _Session(requests.Session):
+    def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
+        """Keep the URL: requests would unescape some of its characters."""
+        prepared = super().prepare_request(request)
+        prepared.url = str(request.url)
+        return prepared
+
     def get_redirect_target(self, resp: requests.Response) -> None:
         """None: requests would read the body of a redirect, however long it is, without following it."""
 
@@ -162,14 +187,17 @@ class ImageTransport(Transport):
     content = "image"
     _accept: ClassVar = {"Accept": "image/*,*/*;q=0.5", "Accept-Encoding": "identity"}
 
-    def __init__(self, user_agent: str, timeout: float, max_bytes: int, host_overrides: HostOverrides):
-        super().__init__(user_agent, timeout, max_bytes, host_overrides)
-        bundle = _ca_bundle()
-        is_folder = Path(bundle).is_dir()
-        self._ssl = ssl.create_default_context(
-            cafile=None if is_folder else bundle, capath=bundle if is_folder else None
-        )
+    def __init__(
+        self,
+        user_agent: str,
+        timeout: float,
+        max_bytes: int,
+        host_overrides: HostOverrides,
+        tls: ssl.SSLContext,
+    ):
+        super().__init__(user_agent, timeout, max_bytes, host_overrides, tls)
         self._idle: list[httpx.Client] = []
+        self._trust = _Trust()
 
     @contextmanager
     def _send(self, url: str, headers: dict[str, str]) -> Iterator[RawResponse]:
@@ -183,27 +211,39 @@ class ImageTransport(Transport):
 
     @contextmanager
     def _client(self) -> Iterator[httpx.Client]:
+        client = self._take_idle() if self._trust.idle else None
+        reused, self._trust.idle = client is not None, True
+        client = client or self._new_client()
         try:
-            client = self._idle.pop()
-        except IndexError:
-            client = httpx.Client(
-                headers=self._headers,
-                timeout=self._timeout,
-                trust_env=not self._host_overrides,
-                verify=self._ssl,
-                event_hooks={"response": [_hide_redirect]},
-            )
-        yield client
+            yield client
+        except httpx.RemoteProtocolError as error:
+            self._trust.idle = not reused  # else the next attempt gets a new connection
+            raise failure(error, reused) from error
         self._idle.append(client)
+
+    def _take_idle(self) -> httpx.Client | None:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return None
+
+    def _new_client(self) -> httpx.Client:
+        return httpx.Client(
+            headers=self._headers,
+            timeout=self._timeout,
+            trust_env=not self._host_overrides,
+            verify=self._tls,
+            event_hooks={"response": [_hide_redirect]},
+        )
+
+
+class _Trust(threading.local):
+    """Whether this thread may use an `idle` connection, on which the rest of a response might arrive."""
+
+    idle = True
 
 
 def _hide_redirect(response: httpx.Response) -> None:
     """Keep the headers, but without the target of a redirect: httpx would parse it, and may refuse to."""
     response.extensions["lines"] = response.headers.raw
     response.headers.pop("location", None)
-
-
-def _ca_bundle() -> str:
-    """Where the accepted certificate authorities are: a file or folder, as set for either library."""
-    names = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
-    return next(filter(None, map(os.environ.get, names)), DEFAULT_CA_BUNDLE_PATH)

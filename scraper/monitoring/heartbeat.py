@@ -1,4 +1,4 @@
-"""What a running crawl is doing, for `gemscrape status`: a small file that is replaced once a second."""
+"""The progress of a running crawl, for `gemscrape status`: a small file that is replaced once a second."""
 
 import json
 import time

@@ -27,7 +27,7 @@ class HostBlock(NamedTuple):
 
 @dataclass(frozen=True)
 class Status:
-    """What is known of a site's crawl; times are wall clock seconds, counts are those of the run `started`.
+    """The state of a site's crawl; times are wall clock seconds, counts are those of the run `started`.
 
     `images` counts all known images by status. `done` counts the listed images that the run has finished.
     """

@@ -3,14 +3,24 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from enum import StrEnum
 
 from scraper.http.rate_limiter import HostRateLimiter
 from scraper.http.reason import Outcome
 
 
+class Ended(StrEnum):
+    """How a command's work on a site ended."""
+
+    FINISHED = "finished"
+    BLOCKED = "blocked"
+    INTERRUPTED = "interrupted"
+    FAILED = "failed"
+
+
 @dataclass(frozen=True)
 class HostCounts:
-    """What one host was asked and answered in a crawl; rates in requests a second.
+    """Requests to one host in a crawl, and its answers; rates in requests a second.
 
     `rate_converged`: `rate_allowed` is the highest rate that the host allows. `last_rejection_seconds` counts
     from the start of the crawl.
@@ -49,7 +59,7 @@ class Summary:
     """
 
     site: str
-    ended: str = "finished"  # or blocked, interrupted, failed
+    ended: Ended = Ended.FINISHED
     block: str = ""
     seconds: float = 0.0
     pages: int = 0

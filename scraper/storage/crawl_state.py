@@ -1,4 +1,4 @@
-"""What a crawl knows, in one SQLite file. Each item is a transaction: a kill loses only what was in flight.
+"""The state of a crawl, in one SQLite file. Each item is a transaction: a kill loses only what was in flight.
 
 A *run* is one crawl from the start page to the last image. An interrupted crawl resumes the same run: items
 that were finished in the run are not requested again. After a finished crawl the next one is a new run, which

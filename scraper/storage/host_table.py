@@ -20,7 +20,7 @@ class HostTable:
         self._database = database
 
     def histories(self) -> dict[str, HostHistory]:
-        """What earlier crawls learnt about each host; a rate expires after 30 days."""
+        """Each host as earlier crawls knew it; a rate expires after 30 days."""
         return _read_histories(self._database.connection)
 
     def save_block(self, host: str, until: float, reason: Reason) -> None:

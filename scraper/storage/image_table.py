@@ -16,7 +16,7 @@ _NO_LONGER_LISTED = Reason(ReasonKind.NO_LONGER_LISTED, "no longer listed")
 
 @dataclass(frozen=True)
 class Listing:
-    """What lists one image: store classes, product ids and URLs of pages."""
+    """The listings of one image: store classes, product ids and URLs of pages."""
 
     classes: set[str] = field(default_factory=set)
     products: set[str] = field(default_factory=set)
@@ -35,7 +35,7 @@ class ImageTable:
     def __init__(self, database: Database, run: int, folder: Path):
         self._database, self._run, self._folder = database, run, folder
 
-    # What is listed
+    # Listed images
 
     def save_listings(self, listings: Mapping[str, Listing], complete: bool) -> None:
         """List images by URL in this run; call it within a transaction.
@@ -74,7 +74,7 @@ class ImageTable:
         query = "SELECT count(*) FROM images WHERE listed = ?"
         return int(self._database.execute(query, [self._run]).fetchone()[0])
 
-    # What is to fetch
+    # Images to fetch
 
     def forget_lost_files(self) -> None:
         """Images whose file no longer exists are fetched again, unconditionally."""
@@ -133,7 +133,7 @@ class ImageTable:
             {"run": self._run, **Outcome(ImageStatus.BLOCKED, reason).columns},
         )
 
-    # What is known
+    # Known images
 
     def stored_sizes(self) -> list[int]:
         """Bytes of each listed image that was requested, 0 for one that could not be stored."""

@@ -1,4 +1,4 @@
-"""What the crawl's state knows of a page, and of an image to fetch."""
+"""A page and an image to fetch, as the crawl's state knows them."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from scraper.tables import ImageStatus
 
 @dataclass(frozen=True)
 class PageRow:
-    """What is known of a page: `content` is JSON of a `PageContent`; `done`: finished in the current run.
+    """A page in the state: `content` is JSON of a `PageContent`; `done`: finished in the current run.
 
     `parser` is the fingerprint of the parser and the settings that extracted the content.
     """

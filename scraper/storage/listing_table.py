@@ -1,4 +1,4 @@
-"""What a site lists: its products, and its images with the classes, products and pages that list them."""
+"""A site's products, and its images with the classes, products and pages that list them."""
 
 from collections.abc import Iterable
 from typing import NamedTuple

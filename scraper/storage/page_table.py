@@ -17,7 +17,7 @@ class PageTable:
         self._database, self._run = database, run
 
     def get(self, role: Role, url: str) -> PageRow | None:
-        """What is known of a page, or None."""
+        """The row of a page, or None."""
         row = self._database.execute(
             "SELECT run = ?, status, etag, last_modified, parser, content FROM pages "
             "WHERE role = ? AND url = ?",

@@ -20,6 +20,7 @@ from scraper.tables import ImageStatus, ReasonKind
 _SCHEME = "file:"
 
 _GONE = Reason(ReasonKind.FILE_GONE, "no longer there")
+_UNREADABLE = Reason(ReasonKind.FILE_UNREADABLE, "cannot be read")
 
 
 class Folder:
@@ -117,9 +118,8 @@ class Folder:
             zlib.error,
             lzma.LZMAError,
             EOFError,
-        ) as error:
-            reason = Reason(ReasonKind.FILE_UNREADABLE, f"cannot be read ({type(error).__name__})")
-            raise FetchError(ImageStatus.FAILED, reason) from None
+        ):
+            raise FetchError(ImageStatus.FAILED, _UNREADABLE) from None
         if len(content) > self._max_bytes:
             raise FetchError(ImageStatus.INVALID, TooLarge(self._max_bytes).reason)
         return content

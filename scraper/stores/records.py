@@ -1,4 +1,4 @@
-"""What pages and link lists yield, whatever kind of store they come from."""
+"""The content of pages and link lists, whatever kind of store they come from."""
 
 import json
 import re
@@ -21,7 +21,7 @@ class Product:
 
 @dataclass(frozen=True)
 class PageContent:
-    """What one page yields; URLs are keys (see `url_key`)."""
+    """The content of one page; URLs are keys (see `url_key`)."""
 
     categories: list[tuple[str, str]] = field(default_factory=list)  # class name, URL
     products: list[str] = field(default_factory=list)

@@ -12,7 +12,7 @@ from tests.helpers.fault_responses import CUT, RESET, Response, chunked, http, m
 Outcome = tuple[int, bytes] | ReasonKind
 
 OK = (200, b"ok")
-BROKEN = ReasonKind.CONNECTION_CUT
+CUT_OFF, MALFORMED = ReasonKind.CONNECTION_CUT, ReasonKind.MALFORMED
 
 _LONG = b"stone" * 1000
 
@@ -55,14 +55,18 @@ def _status_lines() -> dict[str, tuple[Response, Outcome]]:
     return {
         "continue": ([b"HTTP/1.1 100 Continue\r\n\r\n" + http(b"ok")], OK),
         "early-hints": ([early + early + http(b"ok")], OK),
-        "early-hints-only": ([early, CUT], BROKEN),
-        "switching-protocols": ([b"HTTP/1.1 101 x\r\nUpgrade: x\r\n\r\n", CUT], BROKEN),
+        "early-hints-only": ([early, CUT], CUT_OFF),
+        "switching-protocols": ([b"HTTP/1.1 101 x\r\nUpgrade: x\r\n\r\n", CUT], MALFORMED),
         "http-1.0": (_status(b"HTTP/1.0 200 OK"), OK),
-        "http-2": (_status(b"HTTP/2.0 200 OK"), BROKEN),
-        "no-status": ([b"<html>", CUT], BROKEN),
+        "http-2": (_status(b"HTTP/2.0 200 OK"), MALFORMED),
+        "status-cut": ([b"HTTP/1.1 2", CUT], CUT_OFF),
+        "status-line-cut": ([b"<html>\r\n", CUT], CUT_OFF),
+        "no-http": ([b"\x00\xff stone\r\n\r\n", CUT], MALFORMED),
+        "empty-line-first": ([b"\r\n" + http(b"ok"), CUT], MALFORMED),
+        "no-status": ([b"<html>", CUT], CUT_OFF),
         "no-phrase": (_status(b"HTTP/1.1 200"), OK),
-        "status-too-short": (_status(b"HTTP/1.1 20 x"), BROKEN),
-        "status-a-word": (_status(b"HTTP/1.1 fine x"), BROKEN),
+        "status-too-short": (_status(b"HTTP/1.1 20 x"), MALFORMED),
+        "status-a-word": (_status(b"HTTP/1.1 fine x"), MALFORMED),
         "status-999": (_status(b"HTTP/1.1 999 x"), (999, b"")),
         "line-feeds": ([b"HTTP/1.1 200 OK\nContent-Length: 2\n\nok"], OK),
     }
@@ -90,15 +94,18 @@ def _headers() -> dict[str, tuple[Response, Outcome]]:
         "repeated": b"Foo: a\r\nFOO: b\r\n",
         "no-value": b"Foo:\r\n",
         "spaces": b"Foo: \t a \t\r\n",
+        "multipart": b"Content-Type: multipart/mixed; boundary=x\r\n",
+        "multipart-without-boundary": b"Content-Type: multipart/mixed\r\n",
+        "message": b"Content-Type: message/rfc822\r\n",
     }
     return {
-        **{name: ([_with(lines), CUT], BROKEN) for name, lines in broken.items()},
+        **{name: ([_with(lines), CUT], MALFORMED) for name, lines in broken.items()},
         **{name: ([_with(lines)], OK) for name, lines in odd.items()},
         "headers-98": (_many(98), OK),
-        "headers-99": (_many(99), BROKEN),
-        "headers-too-large": (_many(4, 20_000), BROKEN),
-        "headers-cut": ([b"HTTP/1.1 200 x\r\nFoo: bar\r\n", CUT], BROKEN),
-        "headers-reset": ([b"HTTP/1.1 200 x\r\nFoo: bar\r\n", RESET], BROKEN),
+        "headers-99": (_many(99), MALFORMED),
+        "headers-too-large": (_many(4, 20_000), MALFORMED),
+        "headers-cut": ([b"HTTP/1.1 200 x\r\nFoo: bar\r\n", CUT], CUT_OFF),
+        "headers-reset": ([b"HTTP/1.1 200 x\r\nFoo: bar\r\n", RESET], CUT_OFF),
         "headers-hang": ([b"HTTP/1.1 200 x\r\nFoo: bar\r\n", 2.0], ReasonKind.TIMEOUT),
     }
 
@@ -114,31 +121,50 @@ def _lengths() -> dict[str, tuple[Response, Outcome]]:
     }
     return {
         **{
-            f"length-{name}": ([http(b"ok", Content_Length=length), CUT], BROKEN)
+            f"length-{name}": ([http(b"ok", Content_Length=length), CUT], MALFORMED)
             for name, length in lengths.items()
         },
-        "length-empty": ([b"HTTP/1.1 200 x\r\nContent-Length:\r\n\r\nok", CUT], BROKEN),
+        "length-empty": ([b"HTTP/1.1 200 x\r\nContent-Length:\r\n\r\nok", CUT], MALFORMED),
         "length-repeated": ([_with(b"Content-Length: 2\r\n")], OK),
         "length-list": ([http(b"ok", Content_Length="2, 2")], OK),
-        "lengths-differ": ([_with(b"Content-Length: 3\r\n"), CUT], BROKEN),
-        "body-cut": ([http(b"ok", Content_Length="3"), CUT], BROKEN),
+        "lengths-differ": ([_with(b"Content-Length: 3\r\n"), CUT], MALFORMED),
+        "body-cut": ([http(b"ok", Content_Length="3"), CUT], CUT_OFF),
         "body-to-the-end": ([http(b"ok", Content_Length=""), CUT], OK),
-        "transfer-gzip": ([http(b"ok", Transfer_Encoding="gzip"), CUT], BROKEN),
-        "transfer-identity": ([http(b"ok", Transfer_Encoding="identity"), CUT], BROKEN),
+        "transfer-gzip": ([http(b"ok", Transfer_Encoding="gzip"), CUT], MALFORMED),
+        "transfer-identity": ([http(b"ok", Transfer_Encoding="identity"), CUT], MALFORMED),
         "body-at-the-cap": ([http(b"x" * 20_000)], (200, b"x" * 20_000)),
         "body-over-the-cap": ([http(b"x" * 20_001)], ReasonKind.TOO_LARGE),
     }
 
 
 def _chunked_bodies() -> dict[str, tuple[Response, Outcome]]:
-    sizes = {"hexadecimal": b"0x2", "sign": b"+2", "minus": b"-2", "underscore": b"0_2", "huge": b"f" * 15}
+    sizes = {
+        "hexadecimal": b"0x2",
+        "sign": b"+2",
+        "minus": b"-2",
+        "underscore": b"0_2",
+        "after-a-space": b" 2",
+        "empty": b"",
+        "and-a-space-before-its-extension": b"2 ;a=b",
+        "too-long": b"0" * 20 + b"2",
+    }
     return {
         **{
-            f"chunk-size-{name}": (_chunks(size + b"\r\nok\r\n0\r\n\r\n"), BROKEN)
+            f"chunk-size-{name}": (_chunks(size + b"\r\nok\r\n0\r\n\r\n"), MALFORMED)
             for name, size in sizes.items()
         },
-        "chunks-without-end": (_chunks(b"2\r\nok\r\n0\r\n"), BROKEN),
-        "chunk-too-long": (_chunks(b"2\r\nokok\r\n0\r\n\r\n"), BROKEN),
+        "chunk-size-huge": (_chunks(b"f" * 15 + b"\r\nok\r\n0\r\n\r\n"), CUT_OFF),
+        "chunk-size-before-spaces": (_chunks(b"2 \t\r\nok\r\n0\r\n\r\n"), OK),
+        "chunk-size-before-a-line-feed": (_chunks(b"2\nok\r\n0\r\n\r\n"), MALFORMED),
+        "chunk-before-a-line-feed": (_chunks(b"2\r\nok\n0\r\n\r\n"), MALFORMED),
+        "chunk-before-other-bytes": (_chunks(b"2\r\nokxx0\r\n\r\n"), MALFORMED),
+        "chunk-trailer-without-colon": (_chunks(b"2\r\nok\r\n0\r\nFoo bar\r\n\r\n"), MALFORMED),
+        "chunk-cut": (_chunks(b"2\r\no"), CUT_OFF),
+        "chunk-end-cut": (_chunks(b"2\r\nok\r"), CUT_OFF),
+        "chunk-size-cut": (_chunks(b"2"), CUT_OFF),
+        "chunk-trailer-cut": (_chunks(b"2\r\nok\r\n0\r\nFoo"), CUT_OFF),
+        "chunks-without-end": (_chunks(b"2\r\nok\r\n0\r\n"), CUT_OFF),
+        "chunk-too-long": (_chunks(b"2\r\nokok\r\n0\r\n\r\n"), MALFORMED),
         "chunk-extension": (_chunks(b"2;a=b\r\nok\r\n0\r\n\r\n"), OK),
         "chunk-trailer": (_chunks(b"2\r\nok\r\n0\r\nFoo: bar\r\n\r\n"), OK),
         "chunks-and-length": (
@@ -151,7 +177,7 @@ def _chunked_bodies() -> dict[str, tuple[Response, Outcome]]:
         ),
         "chunks-twice": (
             [_with(b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n"), CUT],
-            BROKEN,
+            MALFORMED,
         ),
     }
 
@@ -168,7 +194,7 @@ def _encodings() -> dict[str, tuple[Response, Outcome]]:
         "gzip-members": (_encoded("gzip", packed + packed), (200, _LONG * 2)),
         "gzip-bytewise": ([bytewise.replace(b"\r\n", b"\r\nContent-Encoding: gzip\r\n", 1)], long),
         "gzip-of-nothing": (_encoded("gzip", b""), (200, b"")),
-        "gzip-cut": ([http(packed, Content_Encoding="gzip")[:-5], CUT], BROKEN),
+        "gzip-cut": ([http(packed, Content_Encoding="gzip")[:-5], CUT], CUT_OFF),
         "gzip-over-the-cap": (_encoded("gzip", gzip.compress(bytes(20_001))), ReasonKind.TOO_LARGE),
         "not-gzip": (_encoded("gzip", b"plain"), ReasonKind.CONTENT_ENCODING),
         "deflate": (_encoded("deflate", zlib.compress(_LONG)), long),

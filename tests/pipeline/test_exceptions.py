@@ -1,12 +1,16 @@
 """All exceptions of the packages form one tree, which docs/architecture.md shows."""
 
+import copy
 import importlib
+import pickle
 import pkgutil
 import re
 
 import pytest
 
 from gemkit.errors import GemscrapeError
+from scraper.http.reason import Reason
+from scraper.tables import ImageStatus, ReasonKind
 from tests.helpers.commands import ROOT
 
 SECTION = (ROOT / "docs/architecture.md").read_text(encoding="utf-8").partition("## Exceptions\n")[2]
@@ -52,3 +56,30 @@ def test_every_exception_has_a_kind_and_a_docstring_of_its_own(
     kinds = [exception.kind for exception in exceptions if exception is not GemscrapeError]
     assert len(set(kinds)) == len(kinds)
     assert all(exception.__doc__ for exception in exceptions)
+
+
+REASON = Reason(ReasonKind.TIMEOUT, "timeout")
+
+#: Arguments of the exceptions that take other ones than a message.
+ARGUMENTS = {
+    "BatchTooLarge": ["a stage"],
+    "Blocked": ["shop.test", 2e9, REASON],
+    "FetchError": [ImageStatus.FAILED, REASON],
+    "InvalidImage": [ReasonKind.EMPTY, "empty"],
+    "TooLarge": [9],
+    "TooManyPixels": [20_000, 30_000],
+    "TransientError": [REASON, 3.0],
+    "UnknownFormat": ["a PDF"],
+    "WeightsUnavailable": ["offline"],
+}
+
+
+def test_copies_of_exceptions_are_equal(exceptions: list[type[GemscrapeError]]) -> None:
+    with_arguments = {exception.__name__ for exception in exceptions if "__init__" in vars(exception)}
+    assert with_arguments == set(ARGUMENTS)
+    for exception in exceptions:
+        error = exception(*ARGUMENTS.get(exception.__name__, ["a message"]))
+        pickled = [pickle.loads(pickle.dumps(error, protocol)) for protocol in range(6)]
+        for copied in (*pickled, copy.copy(error), copy.deepcopy(error)):
+            assert type(copied) is exception
+            assert (copied.args, str(copied), vars(copied)) == (error.args, str(error), vars(error))

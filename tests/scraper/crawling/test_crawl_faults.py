@@ -62,6 +62,38 @@ def test_a_store_that_is_down_for_long_blocks(tmp_path: Path, monkeypatch: pytes
         assert shop.image_requests().total() < len(shop.images)
 
 
+#: A header's name with a space.
+MALFORMED = Reply(200, headers={"Not a name": "x"})
+
+
+def test_malformed_responses_concern_their_urls_alone(tmp_path: Path) -> None:
+    with Shop(products=rate_limiter.DOWN_AFTER) as shop:
+        broken = [path for path in shop.images if path.endswith("-2.jpg")]
+        shop.replies = {path: [MALFORMED] for path in broken}
+        counts = crawl(tmp_path, shop)
+        assert (counts["ended"], counts["failures"]) == ("finished", 0)
+        assert counts["by_reason"] == {"failed: malformed response": len(broken)}
+        # The second request shows that it was not the rest of an earlier response on the same connection.
+        assert all(shop.counts[path] <= 2 for path in broken)
+
+
+def test_a_host_whose_every_image_is_malformed_does_not_block(tmp_path: Path) -> None:
+    with Shop(products=rate_limiter.DOWN_AFTER) as shop:
+        shop.replies = {path: [MALFORMED] for path in shop.images}
+        counts = crawl(tmp_path, shop)
+    assert (counts["ended"], counts["failures"]) == ("finished", 0)
+    assert {row["reason_kind"] for row in images(tmp_path).values()} == {"malformed"}
+
+
+@pytest.mark.parametrize("paths", [["/gems"], ["/robots.txt", "/gems"]])
+def test_a_store_whose_every_response_is_malformed(tmp_path: Path, paths: list[str]) -> None:
+    with Shop() as shop:
+        shop.replies = {path: [MALFORMED] for path in paths}
+        with pytest.raises(UserError, match="malformed response"):
+            crawl(tmp_path, shop)
+        assert all(shop.counts[path] <= 1 for path in paths)
+
+
 def test_a_failed_page_keeps_its_earlier_content(tmp_path: Path) -> None:
     with Shop() as shop:
         crawl(tmp_path, shop)

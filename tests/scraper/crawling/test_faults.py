@@ -27,6 +27,7 @@ End = tuple[str, str | None]
 
 OK: End = ("ok", None)
 TIMEOUT, CUT_OFF = ("failed", "timeout"), ("failed", "connection cut off")
+MALFORMED = ("failed", "malformed response")
 NO_REDIRECT, TOO_MANY_REDIRECTS = ("failed", "HTTP 302 to nowhere"), ("failed", "too many redirects")
 FORBIDDEN = ("refused", "robots.txt")
 
@@ -38,12 +39,12 @@ IMAGE_FAULTS: dict[str, End] = {
     "reset-once": OK,
     "cut-before": CUT_OFF,
     "cut-in-body": CUT_OFF,
-    "no-http": CUT_OFF,
+    "no-http": MALFORMED,
     "length-too-large": TIMEOUT,
-    "length-garbage": CUT_OFF,
+    "length-garbage": MALFORMED,
     "length-missing": OK,
     "chunks": OK,
-    "chunks-broken": CUT_OFF,
+    "chunks-broken": MALFORMED,
     "chunks-cut": CUT_OFF,
     "gzip": OK,
     "gzip-bomb": ("invalid", "more than 2000000 bytes"),
@@ -112,8 +113,9 @@ ROBOTS_FAULTS: dict[str, tuple[End, End]] = {
 #: Product pages that cannot be read, and the two faults among the category pages.
 PAGE_FAULTS = {
     "failed: timeout": ["slow-first-byte", "slow-drip"],
-    "failed: connection cut off": ["reset-in-body", "cut-in-body", "chunks-broken"],
-    "failed: no usable answer (DecodeError)": ["gzip-broken"],
+    "failed: connection cut off": ["reset-in-body", "cut-in-body"],
+    "failed: malformed response": ["chunks-broken"],
+    "failed: cannot be decompressed": ["gzip-broken"],
     "failed: too many redirects": ["loop", "category loop"],
     "failed: HTTP 500": ["status-500", "category status-500"],
     "gone: HTTP 404": ["status-404"],
@@ -226,6 +228,7 @@ def test_every_fault_has_an_end() -> None:
 KINDS = {
     "timeout": "timeout",
     "connection cut off": "connection_cut",
+    "malformed response": "malformed",
     "too many redirects": "redirect",
     "HTTP 302 to nowhere": "redirect",
     "robots.txt": "robots",

@@ -1,4 +1,4 @@
-"""What a store says about the use of its images."""
+"""A store's statements about the use of its images."""
 
 from pathlib import Path
 

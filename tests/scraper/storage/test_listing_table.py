@@ -1,4 +1,4 @@
-"""What a run lists, and which images it marks gone."""
+"""The listings of a run, and the images that it marks gone."""
 
 from pathlib import Path
 
