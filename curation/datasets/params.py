@@ -18,7 +18,9 @@ class SplitParams(StrictModel):
     @model_validator(mode="after")
     def _leave_some_for_training(self) -> "SplitParams":
         if self.validation + self.test >= 1:
-            raise ValueError("validation and test together must be less than 1")
+            raise ValueError(
+                f"validation and test together must be below 1 (found {self.validation:g} and {self.test:g})"
+            )
         return self
 
 
