@@ -22,9 +22,9 @@ class Square(StrictModel):
 
 class Page(StrictModel):
     margin: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    shares: list[Annotated[float, Field(ge=0, le=1)]] = []
-    rules: dict[str, dict[str, Any] | Literal[False] | None] = {}
-    places: dict[str, Circle] = {}
+    shares: list[Annotated[float, Field(ge=0, le=1)]] = Field(default_factory=list)
+    rules: dict[str, dict[str, Any] | Literal[False] | None] = Field(default_factory=dict)
+    places: dict[str, Circle] = Field(default_factory=dict)
     drawn: Annotated[Circle | Square, Field(discriminator="shape")] | None = None
     paper: str = "a4"
 

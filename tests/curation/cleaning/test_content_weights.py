@@ -61,7 +61,5 @@ def test_wrong_weights_are_named(tmp_path: Path, change: Any, words: str) -> Non
 
 def test_a_broken_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "weights.json").write_bytes(PATH.read_bytes()[:99])
-    with pytest.raises(
-        UserError, match=r"json' is not valid JSON .*tools\.train_content_classifier"
-    ):
+    with pytest.raises(UserError, match=r"json' is not valid JSON .*tools\.train_content_classifier"):
         read_weights(CONTENT_CLASSES, INPUTS, tmp_path / "weights.json")
