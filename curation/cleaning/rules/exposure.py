@@ -14,6 +14,8 @@ from curation.cleaning.reasons import Finding
 from curation.cleaning.rules import Sign
 from gemkit.strict_model import StrictModel
 
+DROPS_BELOW = frozenset({"brightest"})
+
 
 class Settings(StrictModel):
     """`dark`: minimum lightness (L*) of the brightest hundredth; `bright`: maximum of the darkest hundredth.

@@ -19,6 +19,8 @@ _FRAMED = 0.7
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
+DROPS_BELOW = frozenset({"stone_share", "stone_solidity"})
+
 
 class Settings(ClassifierSettings):
     """`share`: minimum share of the image that stands out where the contrast is below `contrast` (Lab);

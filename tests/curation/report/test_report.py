@@ -338,6 +338,26 @@ def test_kept_images_near_a_threshold_are_shown(finished: Path) -> None:
     assert {value for kept, value in values[4:]} == {"240"}
 
 
+def test_the_kept_images_near_a_threshold_are_on_its_other_side(workspace: Path) -> None:
+    (workspace / "params.yaml").write_text(
+        yaml.safe_dump(
+            yaml.safe_load((workspace / "params.yaml").read_text())
+            | {"clean": {"rules": {**CLEANING["rules"], "watermark": {}}}}
+        )
+    )
+    shop = Shop()
+    for letters in (2, 3, 3):  # three letters are at the threshold, and dropped
+        text = {"text_over_stone": letters, "text": "GEMS"[:letters]}
+        stock(shop, faceted_stone(len(shop.raw.get("shop", []))), ["Ruby"], [], **text)
+    shop.clean()
+    report(Path("params.yaml"))
+    parsed = html.fromstring(Path("reports/curation.html").read_text(encoding="utf-8"))
+    figures = parsed.get_element_by_id("rule-watermark").iter("figure")
+    values = [(bool(figure.find_class("is-kept")), figure.text_content()) for figure in figures]
+    assert [kept for kept, _ in values] == [False, False, True]
+    assert "value 2, threshold 3" in values[2][1]
+
+
 def test_crops_of_another_size_are_reported(
     finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
