@@ -1,4 +1,4 @@
-"""What the stages share in `params.yaml`: `sites`, `limits`, and how a section is read.
+"""The sections of `params.yaml` that stages share: `sites`, `limits`, and how a section is read.
 
 Each stage's own section is defined in its folder.
 """

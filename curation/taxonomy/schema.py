@@ -32,7 +32,7 @@ class Synonym(StrictModel):
 
 
 class Species(StrictModel):
-    """What a stone is made of; `refractive_index` is empty for an opaque material."""
+    """The mineral or material of a stone; `refractive_index` is empty for an opaque material."""
 
     name: Text
     group: Key
@@ -42,7 +42,7 @@ class Species(StrictModel):
 
 
 class Variety(StrictModel):
-    """What stores sell under one name. Missing properties are inherited from its parents and its species.
+    """The stones that stores sell under one name. Missing properties come from its parents and its species.
 
     A variety whose name leaves the species open has a `group` instead, or neither ('Jade'). `parents` are the
     broader varieties, `regions` the names that also state the origin.
@@ -62,7 +62,7 @@ class Variety(StrictModel):
 
 
 class Meaning(NamedTuple):
-    """What a name stands for: a variety by its key, and a region if the name states one; `kind` of name."""
+    """The meaning of a name: a variety by its key, and a region if the name states one; `kind` of name."""
 
     name: str
     variety: str
