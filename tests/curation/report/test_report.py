@@ -338,24 +338,19 @@ def test_kept_images_near_a_threshold_are_shown(finished: Path) -> None:
     assert {value for kept, value in values[4:]} == {"240"}
 
 
-def test_the_kept_images_near_a_threshold_are_on_its_other_side(workspace: Path) -> None:
-    (workspace / "params.yaml").write_text(
-        yaml.safe_dump(
-            yaml.safe_load((workspace / "params.yaml").read_text())
-            | {"clean": {"rules": {**CLEANING["rules"], "watermark": {}}}}
-        )
-    )
+def test_kept_images_are_on_the_other_side_of_a_threshold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(set_up(tmp_path, clean={"rules": CLEANING["rules"] | {"watermark": {}}}))
     shop = Shop()
-    for letters in (2, 3, 3):  # three letters are at the threshold, and dropped
-        text = {"text_over_stone": letters, "text": "GEMS"[:letters]}
-        stock(shop, faceted_stone(len(shop.raw.get("shop", []))), ["Ruby"], [], **text)
+    for seed, letters in enumerate((2, 3, 3)):  # three letters are at the threshold, and dropped
+        stock(shop, faceted_stone(seed), ["Ruby"], [], text_over_stone=letters, text="GEM"[:letters])
     shop.clean()
     report(Path("params.yaml"))
     parsed = html.fromstring(Path("reports/curation.html").read_text(encoding="utf-8"))
-    figures = parsed.get_element_by_id("rule-watermark").iter("figure")
-    values = [(bool(figure.find_class("is-kept")), figure.text_content()) for figure in figures]
-    assert [kept for kept, _ in values] == [False, False, True]
-    assert "value 2, threshold 3" in values[2][1]
+    shown = list(parsed.get_element_by_id("rule-watermark").iter("figure"))
+    assert [bool(figure.find_class("is-kept")) for figure in shown] == [False, False, True]
+    assert "value 2, threshold 3" in shown[2].text_content()
 
 
 def test_crops_of_another_size_are_reported(
