@@ -31,7 +31,7 @@ def measure_command(
     """Measure each stored image of a site, once per image."""
     from curation.measurement.measure import measure
 
-    _show(f"measure {site}", measure(site, params))
+    _show(f"measure {site}", vars(measure(site, params)))
 
 
 @app.command("clean")
@@ -47,7 +47,17 @@ def crop_command(params: Params = DEFAULT_PATH) -> None:
     """Cut the stone out of each kept image."""
     from curation.cropping.crop import crop
 
-    _show("crop", crop(params))
+    summary = crop(params)
+    _show(
+        "crop",
+        {
+            "images": summary.images,
+            "cropped now": summary.cropped_now,
+            "methods": summary.methods,
+            "network": ", ".join(summary.providers) or "not needed",
+            "given up": summary.given_up,
+        },
+    )
 
 
 @app.command("split")
@@ -55,7 +65,19 @@ def split_command(params: Params = DEFAULT_PATH) -> None:
     """Split the kept images into training, validation and test, group by group."""
     from curation.datasets.split import split
 
-    _show("split", split(params))
+    summary = split(params)
+    _show(
+        "split",
+        {
+            "images": {name: count.images for name, count in summary.splits.items()},
+            "groups": {name: count.groups for name, count in summary.splits.items()},
+            "varieties": {
+                variety: {name: count._asdict() for name, count in counts.items()}
+                for variety, counts in summary.varieties.items()
+            },
+            "too few groups": summary.too_few_groups,
+        },
+    )
 
 
 @app.command("balance")
@@ -66,7 +88,7 @@ def balance_command(
     """Write a dataset with equally many training images per class."""
     from curation.datasets.balance import balance
 
-    _show(f"balance {dataset}", balance(params, dataset))
+    _show(f"balance {dataset}", vars(balance(params, dataset)))
 
 
 @app.command("report")

@@ -1,19 +1,17 @@
-"""What the stages share in `params.yaml`: `sites`, `limits`, and how a section is read.
+"""The sections of `params.yaml` that stages share: `sites`, `limits`, and how a section is read.
 
 Each stage's own section is defined in its folder.
 """
 
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from gemkit.errors import UserError
 from gemkit.executor.base import Limits
 from gemkit.params import load_params, validate_section
-from gemkit.strict_model import StrictModel
-
-Model = TypeVar("Model", bound=StrictModel)
+from gemkit.strict_model import Model, StrictModel
 
 
 class ItemLimits(StrictModel):
@@ -27,6 +25,8 @@ class ItemLimits(StrictModel):
 
 
 class LimitParams(StrictModel):
+    """The section `limits`: those of each stage that has them."""
+
     measure: ItemLimits = ItemLimits()
     crop: ItemLimits = ItemLimits()
 

@@ -2,14 +2,12 @@
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from gemkit.errors import UserError
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
-
-Model = TypeVar("Model", bound="BaseModel")
+    from gemkit.strict_model import Model
 
 #: Every section of params.yaml; each package validates its own sections.
 SECTIONS = (
@@ -59,7 +57,7 @@ def _loader() -> Any:
     return Loader
 
 
-def validate_section(path: Path, params: dict[str, Any], key: str, model: type[Model]) -> Model:
+def validate_section(path: Path, params: dict[str, Any], key: str, model: "type[Model]") -> "Model":
     """Validate `params[key]` with a pydantic model. Raises UserError that names the first wrong key."""
     from gemkit.validation import validate
 

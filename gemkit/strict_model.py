@@ -1,10 +1,15 @@
 """Base class of the models that validate hand-written files: parameters, sites, rules, the taxonomy."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+#: A share of a whole, 0 to 1.
+Share = Annotated[float, Field(ge=0, le=1)]
 
 #: Error type for a key's former name; the message is `'old' is now 'new'`.
 RENAMED = "renamed"

@@ -97,7 +97,9 @@ def _check(
 
 
 def _short(kind: pa.DataType) -> str:
-    return f"struct of {kind.num_fields} fields" if pa.types.is_struct(kind) else str(kind)
+    if pa.types.is_struct(kind):
+        return f"struct of {kind.num_fields} fields"
+    return f"list of {_short(kind.value_type)}" if pa.types.is_list(kind) else str(kind)
 
 
 def _same_type(found: pa.DataType, expected: pa.DataType) -> bool:

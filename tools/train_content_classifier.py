@@ -19,7 +19,7 @@ from benchmarks.curation.cleaning import Case, choose_cases, render_cases
 from curation.cleaning.content_classifier import (
     CONTENT_CLASSES,
     INPUTS,
-    MEASUREMENTS,
+    MEASURED_INPUTS,
     inputs,
     standardised,
 )
@@ -172,7 +172,7 @@ def _columns(measured: Sequence[PixelMeasurements]) -> Mapping[str, Array]:
     """The columns of MEASURED that `inputs` needs."""
     rows = [image.columns() for image in measured]
     features = [image.shape_features for image in measured]
-    names = (*MEASUREMENTS, "background_lab", "stone_box")
+    names = (*MEASURED_INPUTS, "background_lab", "stone_box")
     return {name: np.array([row[name] for row in rows]) for name in names} | {
         name: np.array(values)
         for name, values in zip(ShapeFeatures._fields, zip(*features, strict=True), strict=True)

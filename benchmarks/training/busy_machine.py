@@ -1,9 +1,9 @@
-"""What training and ONNX Runtime lose on a busy machine, by how long their waiting threads spin.
+"""How much slower training and ONNX Runtime are on a busy machine, by how long their waiting threads spin.
 
     python -m benchmarks.training.busy_machine [--seconds 5] [--rounds 3]
 
 OpenMP's threads spin while they wait for the next parallel loop. On a core that other processes need too,
-this costs time that nobody gets back. Each row is EfficientNet-Lite0 on images of 96 pixels, with two
+this slows all of them down. Each row is EfficientNet-Lite0 on images of 96 pixels, with two
 threads, next to no, one and six busy processes: the median of rounds.
 """
 

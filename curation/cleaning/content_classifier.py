@@ -17,11 +17,11 @@ from gemkit.arrays import Array, Floats
 CONTENT_CLASSES = ("stone", "several", "hand", "no_stone", "unclear", "printed")
 
 #: Columns of MEASURED that are inputs besides the shape features.
-MEASUREMENTS = (
+MEASURED_INPUTS = (
     "clipped_share", "sharpness", "background_uniformity", "background_residual", "skin_border_share",
     "stones", "stone_share", "stone_elongation", "stroke_density",
 )  # fmt: skip
-INPUTS = (*MEASUREMENTS, "background_chroma", "stone_width", "stone_height", *ShapeFeatures._fields)
+INPUTS = (*MEASURED_INPUTS, "background_chroma", "stone_width", "stone_height", *ShapeFeatures._fields)
 
 #: Inputs whose ratios matter: x is replaced by log(1 + x).
 _LOG_SCALED = {

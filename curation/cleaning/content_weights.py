@@ -1,14 +1,16 @@
 """Read and write the weights of the content classifier, `content_weights.json` next to this file."""
 
+import json
 from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from gemkit.errors import UserError
 from gemkit.strict_model import StrictModel
 from gemkit.tables import write_text
+from gemkit.validation import validate
 
 PATH = Path(__file__).with_suffix(".json")
 _REMEDY = "write it again with 'python -m tools.train_content_classifier'"
@@ -38,11 +40,10 @@ def read_weights(classes: Collection[str], inputs: Collection[str], path: Path =
     Raises UserError that names a class or an input that the file lacks or has too many, or a wrong value.
     """
     try:
-        weights = ContentWeights.model_validate_json(path.read_bytes())
-    except ValidationError as error:
-        problem = error.errors()[0]
-        where = ".".join(str(part) for part in problem["loc"])
-        raise UserError(f"'{path}': '{where}': {problem['msg']}; {_REMEDY}.") from None
+        values = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise UserError(f"'{path}' is not valid JSON ({error}); {_REMEDY}.") from None
+    weights = validate(ContentWeights, values, path, remedy=_REMEDY)
     _check_names(path, "inputs", weights.inputs, inputs)
     _check_names(path, "bias", weights.bias, classes)
     for name, row in weights.inputs.items():

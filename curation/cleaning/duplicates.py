@@ -15,7 +15,7 @@ from gemkit.strict_model import StrictModel
 
 
 class Copies(NamedTuple):
-    """What a comparison found, as rows of the image table.
+    """The result of a comparison, as rows of the image table.
 
     `pairs`: two images that show the same, n × 2; `copies`: (kept image, its copy), m × 2; `findings`: one
     for each copy.

@@ -10,7 +10,7 @@ from gemkit.strict_model import StrictModel
 
 
 class Settings(StrictModel):
-    pass
+    """The rule has no settings."""
 
 
 def find(images: ImageTable, rows: Ints, settings: Settings) -> Copies:

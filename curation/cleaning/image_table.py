@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curation.cleaning.content_classifier import MEASUREMENTS, ContentPredictions
+from curation.cleaning.content_classifier import MEASURED_INPUTS, ContentPredictions
 from curation.cleaning.hamming_search import Codes
-from curation.cleaning.measurements import measurement
+from curation.cleaning.measurements import MeasuredImages
 from curation.tables import MEASURED
 from gemkit.arrays import Array, Bools, Bytes, Floats, Ints
 from gemkit.errors import UserError
@@ -25,7 +25,7 @@ MEASURED_FOLDER = Path("data/measured")
 
 
 @dataclass(frozen=True, eq=False)
-class ImageTable:
+class ImageTable(MeasuredImages):
     """One entry per distinct stored image, sorted by sha256.
 
     `classes`, `file_names` and `products` ("site/product_id") hold everything under which stores list an
@@ -39,13 +39,6 @@ class ImageTable:
     file_names: list[list[str]]
     products: list[list[str]]
     measured: pa.Table
-
-    def __len__(self) -> int:
-        return len(self.sha256)
-
-    def floats(self, name: str) -> Floats:
-        """A measurement (`curation/cleaning/measurements.py`) of each image, NaN where it has none."""
-        return measurement(self.measured, name)
 
     def fields(self, column: str) -> dict[str, Floats]:
         """The fields of a struct column of MEASURED, each as in `floats`."""
@@ -85,8 +78,8 @@ class ImageTable:
 
     @cached_property
     def content_predictions(self) -> ContentPredictions:
-        """What the content classifier says of each image."""
-        numbers = {name: self.floats(name) for name in MEASUREMENTS} | self.fields("shape_features")
+        """The classes that the content classifier predicts for each image."""
+        numbers = {name: self.floats(name) for name in MEASURED_INPUTS} | self.fields("shape_features")
         lengths = {"background_lab": 3, "stone_box": 4}
         vectors = {name: self.vectors(name, length) for name, length in lengths.items()}
         return ContentPredictions(numbers | vectors)

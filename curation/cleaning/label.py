@@ -14,7 +14,7 @@ from gemkit.strict_model import StrictModel
 
 
 class Settings(StrictModel):
-    pass
+    """The rule has no settings."""
 
 
 def resolve_labels(

@@ -29,17 +29,23 @@ _OF_SIZE: dict[str, Callable[[Floats, Floats], Floats]] = {
     "aspect_ratio": _aspect_ratio,
 }
 
-#: Every measurement that `measurement` knows. Rules may name others, which it takes more than these columns
-#: to compute: the probability of a class, the distance to a copy.
+#: Every measurement that `MeasuredImages.floats` knows. Rules may name others, which take more than these
+#: columns to compute: the probability of a class, the distance to a copy.
 MEASUREMENTS = frozenset((*NUMERIC_COLUMNS, *_OF_SIZE))
 
 
-def measurement(measured: pa.Table, name: str) -> Floats:
-    """A measurement of each image as float64, NaN where it could not be decoded.
+class MeasuredImages:
+    """Base of tables of images; `measured` holds each image's row of MEASURED, or some columns of it."""
 
-    `measured` has the columns that the measurement is computed from.
-    """
-    if name in _OF_SIZE:
-        return _OF_SIZE[name](measurement(measured, "width"), measurement(measured, "height"))
-    values: Floats = measured[name].cast(pa.float64()).to_numpy()
-    return values
+    sha256: list[str]
+    measured: pa.Table
+
+    def __len__(self) -> int:
+        return len(self.sha256)
+
+    def floats(self, name: str) -> Floats:
+        """A measurement of each image as float64, NaN where it has none."""
+        if name in _OF_SIZE:
+            return _OF_SIZE[name](self.floats("width"), self.floats("height"))
+        values: Floats = self.measured[name].cast(pa.float64()).to_numpy()
+        return values

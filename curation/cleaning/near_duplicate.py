@@ -13,7 +13,7 @@ from curation.cleaning.image_table import ImageTable
 from curation.cleaning.reasons import Finding
 from gemkit.arrays import Bytes, Floats, Ints
 from gemkit.executor.base import worker_count
-from gemkit.strict_model import StrictModel
+from gemkit.strict_model import Share, StrictModel
 
 #: Pairs compared per batch.
 _BATCH = 4096
@@ -30,7 +30,7 @@ class Settings(StrictModel):
     renamed_keys: ClassVar = {"unexplained": "residual_variance"}
 
     radius: Annotated[int, Field(ge=0, le=16)] = 8
-    residual_variance: Annotated[float, Field(ge=0, le=1)] = 0.028
+    residual_variance: Share = 0.028
     colour: Annotated[float, Field(ge=0)] = 6.0
 
 

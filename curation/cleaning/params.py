@@ -23,4 +23,5 @@ class CleanParams(StrictModel):
 
 
 def read_clean(path: Path) -> CleanParams:
+    """The section `clean`. Raises UserError for an unknown key or a wrong value."""
     return read_section(path, "clean", CleanParams)

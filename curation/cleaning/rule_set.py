@@ -47,6 +47,16 @@ def meaning(name: str) -> str:
     return " ".join(documentation.split("\n\n")[0].split())
 
 
+def drops_below(name: str, measurement: str) -> bool:
+    """Whether the rule drops images with a value of the measurement below its threshold, not above."""
+    return measurement in getattr(_module(name), "DROPS_BELOW", ())
+
+
+def compares_images(name: str) -> bool:
+    """Whether the rule looks for copies, so that another image is kept instead of a dropped one."""
+    return name in _COMPARISONS
+
+
 def load_rules(
     settings: Mapping[str, Mapping[str, Any] | Literal[False] | None], params_path: Path = DEFAULT_PATH
 ) -> RuleSet:

@@ -3,9 +3,10 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from curation.cropping.crop_image import CropRecord, crop_file, keep_file_whole
 from curation.cropping.params import CropParams, read_crop
@@ -47,7 +48,22 @@ class EncodedCrop(NamedTuple):
     provider: str | None
 
 
-def crop(params_path: Path) -> dict[str, Any]:
+@dataclass(frozen=True)
+class CropSummary:
+    """Numbers of images: all that are kept, cropped in this run, and cropped by each method.
+
+    `providers`: the execution providers of the networks that were used; `given_up`: the reason by file,
+    which completes "it …".
+    """
+
+    images: int
+    cropped_now: int
+    methods: dict[str, int]
+    providers: list[str]
+    given_up: dict[Path, str]
+
+
+def crop(params_path: Path) -> CropSummary:
     """Crop the kept images of data/clean.parquet into data/crops; returns a summary.
 
     An image that crashes its worker or exceeds the limits is kept whole; the next run tries it again.
@@ -85,13 +101,13 @@ def crop(params_path: Path) -> dict[str, Any]:
                 writer.write({"image": encoded, "sha256": kept.sha256, **record.to_json()})
             made = json.dumps({"version": VERSION, **settings}, indent=2)
             write_text(folder / CROP_RECORD, made + "\n")
-    return {
-        "images": len(images),
-        "cropped now": len(missing) - len(given_up),
-        "methods": dict(sorted(methods.items())),
-        "network": ", ".join(sorted(providers)) or "not needed",
-        "given up": {str(image.path): reason for image, reason in sorted(given_up.items())},
-    }
+    return CropSummary(
+        images=len(images),
+        cropped_now=len(missing) - len(given_up),
+        methods=dict(sorted(methods.items())),
+        providers=sorted(providers),
+        given_up={image.path: reason for image, reason in sorted(given_up.items())},
+    )
 
 
 def kept_images() -> list[KeptImage]:

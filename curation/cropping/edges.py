@@ -5,8 +5,8 @@ import numpy as np
 
 from gemkit.arrays import Array
 
-#: Upper and lower threshold of the gradient, as multiples of its median over the image's border, where there
-#: is no stone, and the minimum of the upper one (CIE Lab per pixel, with L* up to 100).
+#: Upper and lower threshold of the gradient, as multiples of its median over the image's border, which shows
+#: the background, and the minimum of the upper one (CIE Lab per pixel, with L* up to 100).
 _HIGH, _LOW = 5.0, 2.0
 _LEAST = 3.2
 #: Width of the border, as a share of the shorter side.

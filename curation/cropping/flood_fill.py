@@ -36,7 +36,7 @@ _PLAIN, _SHADED = 4.0, 0.3
 _LIT = 0.7
 
 
-class Background(NamedTuple):
+class BackgroundSurface(NamedTuple):
     """`difference`: each pixel's Lab minus the fitted surface; `distance`: its weighted length.
 
     `residual`: median distance over the border; `uniformity`: share of the border with the surface's colour.
@@ -48,7 +48,7 @@ class Background(NamedTuple):
     uniformity: float
 
 
-def fit_background(lab: Array) -> Background:
+def fit_surface(lab: Array) -> BackgroundSurface:
     """Fit a second-order surface to the border by least squares, refitted three times without outliers."""
     indices = np.flatnonzero(border_mask(lab.shape))
     indices = indices[:: max(1, len(indices) // _SAMPLES)]
@@ -69,12 +69,12 @@ def fit_background(lab: Array) -> Background:
     surface[:, *_TERMS] = fitted.T
     surface[:, 0, 0] += centre
     difference = lab - cv2.merge([down @ channel @ across.T for channel in surface])
-    return Background(
+    return BackgroundSurface(
         difference, _norm(difference), float(np.median(away)), float((away <= _near(away)).mean())
     )
 
 
-def flood_fill_mask(background: Background, edges: Array, stones: Stones) -> Array:
+def flood_fill_mask(background: BackgroundSurface, edges: Array, stones: Stones) -> Array:
     """The pixels that the flood from the border does not reach, bool (height, width)."""
     far = background.distance[background.distance > max(10.0, 5 * background.residual)]
     typical = float(np.median(far)) if far.size else 0.0
@@ -90,14 +90,14 @@ def flood_fill_mask(background: Background, edges: Array, stones: Stones) -> Arr
     return without_shadow(background, fill_concavities(left), stones)
 
 
-def without_shadow(background: Background, stone: Array, stones: Stones) -> Array:
+def without_shadow(background: BackgroundSurface, stone: Array, stones: Stones) -> Array:
     """A bool mask without the shadow at its side, which has the background's colour but is darker."""
     lit = components(opened(stone & ~_shadow(background, stone)), stones)
     is_stone = lit.sum() >= _LIT * stone.sum() and solidity(lit) >= solidity(stone)
     return lit if is_stone else stone
 
 
-def _shadow(background: Background, stone: Array) -> Array:
+def _shadow(background: BackgroundSurface, stone: Array) -> Array:
     """Pixels darker than the background and of its colour, relative to the stone's."""
     lightness, red_green, yellow_blue = cv2.split(background.difference)
     chroma = cv2.magnitude(red_green, yellow_blue)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from curation.params import moved_limits, read_section
-from gemkit.strict_model import StrictModel
+from gemkit.strict_model import Share, StrictModel
 
 #: Background of a crop; `kept` is that of the image.
 Background = Literal["black", "white", "transparent", "kept"]
@@ -28,8 +28,9 @@ class CropParams(StrictModel):
     background: Background = "black"
     stones: Literal["largest", "all"] = "largest"
     size: Annotated[int, Field(ge=16, le=2048)]
-    margin: Annotated[float, Field(ge=0, le=1)] = 0.06
+    margin: Share = 0.06
 
 
 def read_crop(path: Path) -> CropParams:
+    """The section `crop`. Raises UserError for an unknown or missing key or a wrong value."""
     return read_section(path, "crop", CropParams)

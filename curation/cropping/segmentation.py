@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from curation.cropping.edges import border_mask, bounding_box, canny_edges
-from curation.cropping.flood_fill import fit_background, flood_fill_mask
+from curation.cropping.flood_fill import fit_surface, flood_fill_mask
 from curation.cropping.matting import Refined, Stones, dilated, enclosed_by, refine, resized, solidity
 from curation.cropping.rembg_model import soft_mask
 from curation.imaging.border import inside_frame
@@ -99,7 +99,7 @@ def _scaled(part: tuple[slice, slice], of: tuple[int, ...], to: tuple[int, ...])
 
 
 def _classical(image: Bytes, lab: Array, edges: Bools, stones: Stones) -> Refined | None:
-    background = fit_background(lab)
+    background = fit_surface(lab)
     if background.residual > _RESIDUAL or background.uniformity < _UNIFORMITY:
         return None
     rough = flood_fill_mask(background, edges, stones)

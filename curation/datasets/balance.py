@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -44,7 +45,17 @@ class Shard(NamedTuple):
     size: int
 
 
-def balance(params_path: Path, dataset: str) -> dict[str, Any]:
+@dataclass(frozen=True)
+class BalanceSummary:
+    """The number of classes, that of images by split, and why varieties are excluded."""
+
+    dataset: str
+    classes: int
+    images: dict[str, int]
+    excluded: dict[str, str]
+
+
+def balance(params_path: Path, dataset: str) -> BalanceSummary:
     """Write data/datasets/<dataset>, its metrics and its class distribution; returns a summary.
 
     Raises UserError for an unknown dataset, fewer than two classes, a class without images in some split, and
@@ -81,12 +92,7 @@ def balance(params_path: Path, dataset: str) -> dict[str, Any]:
     metrics = count_images(plan, sources)
     write_text(Path("metrics") / dataset / "dataset.json", json.dumps(metrics.to_json(), indent=2) + "\n")
     write_text(Path("plots") / dataset / "classes.csv", metrics.distribution())
-    return {
-        "dataset": dataset,
-        "classes": len(classes),
-        "images": metrics.images,
-        "excluded": plan.excluded,
-    }
+    return BalanceSummary(dataset, len(classes), metrics.images, plan.excluded)
 
 
 def _check_classes(plan: Plan, sources: Iterable[SplitImage], dataset: str) -> None:

@@ -10,6 +10,11 @@ from gemkit.strict_model import StrictModel
 
 
 class SplitParams(StrictModel):
+    """`validation`, `test`: the share of each variety's images in that split; `folds`: for cross-validation.
+
+    `seed` orders the groups.
+    """
+
     validation: Annotated[float, Field(ge=0, lt=1)] = 0.15
     test: Annotated[float, Field(ge=0, lt=1)] = 0.15
     folds: Annotated[int, Field(ge=2, le=20)] = 5
@@ -18,7 +23,9 @@ class SplitParams(StrictModel):
     @model_validator(mode="after")
     def _leave_some_for_training(self) -> "SplitParams":
         if self.validation + self.test >= 1:
-            raise ValueError("validation and test together must be less than 1")
+            raise ValueError(
+                f"validation and test together must be below 1 (found {self.validation:g} and {self.test:g})"
+            )
         return self
 
 
@@ -42,13 +49,17 @@ class DatasetParams(StrictModel):
 
 
 class BalanceParams(StrictModel):
+    """`orientations`: at most how many a training image is given; `datasets`: by name."""
+
     orientations: Literal[1, 2, 4, 8, 16] = 16
     datasets: dict[str, DatasetParams] = Field(default_factory=dict)
 
 
 def read_split(path: Path) -> SplitParams:
+    """The section `split`. Raises UserError for an unknown key or a wrong value."""
     return read_section(path, "split", SplitParams)
 
 
 def read_balance(path: Path) -> BalanceParams:
+    """The section `balance`. Raises UserError for an unknown key or a wrong value."""
     return read_section(path, "balance", BalanceParams)

@@ -3,8 +3,9 @@
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import pyarrow as pa
 
@@ -24,7 +25,26 @@ _PRECEDENCE = ("test", "validation", "train")
 _SPLIT_PURPOSE, _FOLD_PURPOSE = "side", "fold"
 
 
-def split(params_path: Path) -> dict[str, Any]:
+class Count(NamedTuple):
+    """Numbers of images and of their groups."""
+
+    images: int
+    groups: int
+
+
+@dataclass(frozen=True)
+class SplitSummary:
+    """Images and groups by split: of all varieties, and of each.
+
+    `too_few_groups`: the varieties that cannot be in all three splits.
+    """
+
+    splits: dict[str, Count]
+    varieties: dict[str, dict[str, Count]]
+    too_few_groups: list[str]
+
+
+def split(params_path: Path) -> SplitSummary:
     """Assign the kept images of data/clean.parquet to splits in data/split.parquet; returns a summary.
 
     Raises UserError when no image is kept or a kept one has no variety or group.
@@ -131,28 +151,22 @@ def _assign_folds(
     return {group: fold for group, (_, fold) in folds.items()}
 
 
-def summarise(images: Sequence[SplitImage]) -> dict[str, Any]:
-    """Images and groups per split, in total and by variety; the varieties with too few groups."""
-    everything: dict[str, set[str]] = {name: set() for name in SPLITS}
-    varieties: dict[str, dict[str, set[str]]] = defaultdict(lambda: {name: set() for name in SPLITS})
-    counts: Counter[tuple[str, str]] = Counter()
+def summarise(images: Sequence[SplitImage]) -> SplitSummary:
+    """Count the images and groups."""
+    varieties: defaultdict[str, list[SplitImage]] = defaultdict(list)
     for image in images:
-        counts[image.variety, image.split] += 1
-        varieties[image.variety][image.split].add(image.group_id)
-        everything[image.split].add(image.group_id)
-    return {
-        "images": {name: sum(counts[variety, name] for variety in varieties) for name in SPLITS},
-        "groups": {name: len(groups) for name, groups in everything.items()},
-        "varieties": {
-            variety: {
-                name: {"images": counts[variety, name], "groups": len(varieties[variety][name])}
-                for name in SPLITS
-            }
-            for variety in sorted(varieties)
-        },
-        "too few groups": [
+        varieties[image.variety].append(image)
+    return SplitSummary(
+        splits=_by_split(images),
+        varieties={variety: _by_split(varieties[variety]) for variety in sorted(varieties)},
+        too_few_groups=[
             variety
             for variety in sorted(varieties)
-            if len(set().union(*varieties[variety].values())) < FEW_GROUPS
+            if len({image.group_id for image in varieties[variety]}) < FEW_GROUPS
         ],
-    }
+    )
+
+
+def _by_split(images: Sequence[SplitImage]) -> dict[str, Count]:
+    groups = {name: [image.group_id for image in images if image.split == name] for name in SPLITS}
+    return {name: Count(len(found), len(set(found))) for name, found in groups.items()}

@@ -54,7 +54,7 @@ def _grid(height: int, width: int) -> _Grid:
     return _Grid(plane.reshape(-1, 3), outline, plane.reshape(-1, 3)[outline])
 
 
-class Background(NamedTuple):
+class BackgroundPlane(NamedTuple):
     """`distance`: of each pixel from the fitted plane; `residual`: its median on the border."""
 
     distance: Array
@@ -96,7 +96,7 @@ class Analysis(NamedTuple):
     """
 
     lab: Array
-    background: Background
+    background: BackgroundPlane
     components: Components
     border_component: BorderComponent
     gradient_x: Array
@@ -107,7 +107,7 @@ class Analysis(NamedTuple):
 
 def analyse(lab: Array) -> Analysis:
     """Separate an image, height × width × 3, float32, CIE Lab, from its background."""
-    background = fit_background(lab)
+    background = fit_plane(lab)
     gradient_x = cv2.Sobel(lab, cv2.CV_32F, 1, 0, scale=0.125)
     gradient_y = cv2.Sobel(lab, cv2.CV_32F, 0, 1, scale=0.125)
     squares = gradient_x * gradient_x + gradient_y * gradient_y
@@ -123,7 +123,7 @@ def analyse(lab: Array) -> Analysis:
     )
 
 
-def fit_background(lab: Array) -> Background:
+def fit_plane(lab: Array) -> BackgroundPlane:
     """Fit a plane of colour to the border by least squares, refitted twice without outliers."""
     height, width = lab.shape[:2]
     grid = _grid(height, width)
@@ -140,10 +140,10 @@ def fit_background(lab: Array) -> Background:
         )
         residuals = _norm(border - grid.outline_plane @ fitted)
     distance = _norm(colours - grid.plane @ fitted).reshape(height, width)
-    return Background(distance, quantile(residuals, 0.5))
+    return BackgroundPlane(distance, quantile(residuals, 0.5))
 
 
-def _components(background: Background) -> Components:
+def _components(background: BackgroundPlane) -> Components:
     far = background.distance > max(_DISTANCE, _RESIDUALS * background.residual)
     mask = cv2.morphologyEx(far.view(np.uint8), cv2.MORPH_OPEN, _SPECK)
     contours = tuple(cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0])
@@ -155,7 +155,7 @@ def _components(background: Background) -> Components:
     return Components(mask, contours, areas, largest, cv2.drawContours(filled, contours, largest, 1, -1))
 
 
-def _border_component(lab: Array, background: Background) -> BorderComponent:
+def _border_component(lab: Array, background: BackgroundPlane) -> BorderComponent:
     far = background.distance > max(_BORDER_DISTANCE, _BORDER_RESIDUALS * background.residual)
     mask = far.view(np.uint8)
     found = longest_border_component(mask, _BORDER_COMPONENT_SHARE)
@@ -269,6 +269,7 @@ def _longest_run(on: Array) -> int:
 
 
 def _norm(differences: Array) -> Array:
+    """Length of the Lab differences along the last axis, weighted by `_WEIGHTS`."""
     lengths: Array = np.sqrt(np.square(differences) @ np.square(_WEIGHTS))
     return lengths
 

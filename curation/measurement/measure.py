@@ -2,6 +2,7 @@
 
 import functools
 from collections import Counter
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -39,11 +40,28 @@ Row = dict[str, Any]
 
 
 class StoredImage(NamedTuple):
+    """An image file of data/raw; its name is its SHA-256."""
+
     sha256: str
     path: Path
 
 
-def measure(site: str, params_path: Path) -> dict[str, Any]:
+@dataclass(frozen=True)
+class MeasureSummary:
+    """Numbers of images: all of the site, measured in this run, undecodable, and given up in this run.
+
+    `formats`: decodable images by format.
+    """
+
+    site: str
+    images: int
+    measured_now: int
+    undecodable: int
+    given_up: int
+    formats: dict[str, int]
+
+
+def measure(site: str, params_path: Path) -> MeasureSummary:
     """Measure the stored images of a site into data/measured/<site>.parquet; returns a summary.
 
     An image that crashes its worker or exceeds the limits gets that as its error; the next run tries it
@@ -75,18 +93,18 @@ def measure(site: str, params_path: Path) -> dict[str, Any]:
         pieces = iter(lambda: list(islice(rows, _ROWS)), [])
         write_stream(path, MEASURED, (pa.Table.from_pylist(piece, MEASURED) for piece in pieces))
     written = read_table(path, MEASURED, ["error", "format"])
-    return {
-        "site": site,
-        "images": len(written),
-        "measured now": len(missing) - len(given_up),
-        "undecodable": len(written) - written["error"].null_count - len(given_up),
-        "given up": len(given_up),
-        "formats": dict(sorted(Counter(written["format"].drop_null().to_pylist()).items())),
-    }
+    return MeasureSummary(
+        site=site,
+        images=len(written),
+        measured_now=len(missing) - len(given_up),
+        undecodable=len(written) - written["error"].null_count - len(given_up),
+        given_up=len(given_up),
+        formats=dict(sorted(Counter(written["format"].drop_null().to_pylist()).items())),
+    )
 
 
 def stored_images(site: str) -> dict[str, Path]:
-    """The distinct stored images of a site: sha256 → file."""
+    """The distinct stored images of a site: sha256 → file. Raises UserError when it was not crawled."""
     folder = RAW / site
     if not (folder / "images.parquet").exists():
         raise UserError(f"'{folder}/images.parquet' does not exist; run 'gemscrape crawl --site {site}'.")

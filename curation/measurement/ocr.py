@@ -35,21 +35,21 @@ _LETTERS = 3
 
 
 #: Left, top, right, bottom, as shares of width and height.
-Box = tuple[float, float, float, float]
+RelativeBox = tuple[float, float, float, float]
 
 
 class Line(NamedTuple):
     """A line that was read, and the box around it."""
 
     text: str
-    box: Box
+    box: RelativeBox
 
     @property
     def letters(self) -> int:
         """Number of letters. Digits do not count, since facets are more often taken for digits."""
         return sum(character.isalpha() for character in self.text)
 
-    def is_over(self, box: Box) -> bool:
+    def is_over(self, box: RelativeBox) -> bool:
         """Whether enough of the line is inside another box."""
         left, top, right, bottom = self.box
         width = min(right, box[2]) - max(left, box[0])

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from curation.params import moved_limits, read_section
-from gemkit.strict_model import StrictModel
+from gemkit.strict_model import Share, StrictModel
 
 
 class MeasureParams(StrictModel):
@@ -19,8 +19,9 @@ class MeasureParams(StrictModel):
     renamed_keys = moved_limits("measure") | {"text_look": "stroke_density"}
 
     text_side: Annotated[int, Field(ge=64, le=2048)] = 448
-    stroke_density: Annotated[float, Field(ge=0, le=1)] = 0.4
+    stroke_density: Share = 0.4
 
 
 def read_measure(path: Path) -> MeasureParams:
+    """The section `measure`. Raises UserError for an unknown key or a wrong value."""
     return read_section(path, "measure", MeasureParams)

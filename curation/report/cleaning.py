@@ -9,7 +9,14 @@ import numpy as np
 from curation.cleaning.clean import BY_HAND
 from curation.cleaning.measurements import MEASUREMENTS
 from curation.cleaning.reasons import Reason
-from curation.cleaning.rule_set import LABEL, RuleSet, meaning, rule_names
+from curation.cleaning.rule_set import (
+    LABEL,
+    RuleSet,
+    compares_images,
+    drops_below,
+    meaning,
+    rule_names,
+)
 from curation.report.data import Images, describe_value, notes_on
 from curation.report.sampling import commonest, evenly
 from curation.report.thumbnails import ICON, Album, Thumbnail
@@ -114,7 +121,7 @@ def _rule(name: str, settings: StrictModel | None, images: Images, album: Album)
     reasons = [reason for reason in images.reasons if reason.rule == name]
     dropped = [reason for reason in reasons if not images.keep[reason.row]]
     rows = {reason.row for reason in dropped}
-    elsewhere = _elsewhere(name, dropped)
+    elsewhere = _elsewhere(name)
     return RuleReport(
         name=name,
         title="Decided by a person" if name == BY_HAND else name.replace("_", " ").capitalize(),
@@ -145,15 +152,16 @@ def _words(value: object) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
-def _elsewhere(name: str, reasons: list[Reason]) -> str | None:
+def _elsewhere(name: str) -> str | None:
     if name == LABEL:
         return "labels"
-    return "duplicates" if any(reason.other_sha256 for reason in reasons) else None
+    return "duplicates" if compares_images(name) else None
 
 
 class _Limit(NamedTuple):
-    """A threshold and the measurement that crossed it; both are None for images dropped without a number."""
+    """A threshold of a rule and the measurement that crossed it; both are None for images dropped without."""
 
+    rule: str
     threshold: float | None
     measurement: str | None
 
@@ -162,7 +170,7 @@ def _thresholds(reasons: list[Reason], images: Images, album: Album) -> list[Thr
     """The thresholds of a rule with their samples, the most frequent first."""
     found: defaultdict[_Limit, list[Reason]] = defaultdict(list)
     for reason in reasons:
-        found[_Limit(reason.threshold, reason.measurement)].append(reason)
+        found[_Limit(reason.rule, reason.threshold, reason.measurement)].append(reason)
     counts = Counter({limit: len(crossed) for limit, crossed in found.items()})
     return [
         _threshold(limit, found[limit], images, album) for limit, _ in commonest(counts)[:_MOST_THRESHOLDS]
@@ -170,14 +178,14 @@ def _thresholds(reasons: list[Reason], images: Images, album: Album) -> list[Thr
 
 
 def _threshold(limit: _Limit, reasons: list[Reason], images: Images, album: Album) -> Threshold:
-    threshold, measurement = limit
+    threshold = limit.threshold
     order = sorted(reasons, key=lambda reason: (abs((reason.value or 0) - (threshold or 0)), reason.row))
     return Threshold(
         threshold,
-        measurement,
+        limit.measurement,
         len(reasons),
         [_sample(reason, images, album) for reason in evenly(order, _SAMPLES)],
-        _near(limit, reasons, images, album),
+        _near(limit, images, album),
     )
 
 
@@ -189,18 +197,16 @@ def _sample(reason: Reason, images: Images, album: Album) -> Thumbnail:
     return album.thumbnail(reason.row, *notes)
 
 
-def _near(limit: _Limit, reasons: list[Reason], images: Images, album: Album) -> list[Thumbnail]:
+def _near(limit: _Limit, images: Images, album: Album) -> list[Thumbnail]:
     """The kept images nearest to the threshold, on the other side of it from the dropped ones."""
-    threshold, name = limit
-    if name is None or threshold is None or name not in MEASUREMENTS:
+    rule, threshold, name = limit
+    if name is None or name not in MEASUREMENTS or threshold is None or rule not in rule_names():
         return []
     values = images.floats(name)
-    above = float(np.mean([reason.value for reason in reasons if reason.value is not None])) > threshold
+    beyond = values > threshold if drops_below(rule, name) else values < threshold
     return [
         album.thumbnail(row, describe_value(values[row], threshold))
-        for row in _nearest(
-            values, threshold, images.keep & (values < threshold if above else values > threshold)
-        )
+        for row in _nearest(values, threshold, images.keep & beyond)
     ]
 
 

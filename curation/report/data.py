@@ -10,12 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curation.cleaning.image_table import MEASURED_FOLDER, RAW
-from curation.cleaning.measurements import NUMERIC_COLUMNS, measurement
+from curation.cleaning.measurements import NUMERIC_COLUMNS, MeasuredImages
 from curation.cleaning.reasons import Reason
 from curation.datasets.split import CLEAN_TABLE
 from curation.tables import CLEAN, MEASURED
 from curation.taxonomy.taxonomy import Taxonomy
-from gemkit.arrays import Bools, Floats
+from gemkit.arrays import Bools
 from gemkit.tables import read_table
 from scraper.tables import IMAGES
 
@@ -36,7 +36,7 @@ def describe_value(value: float | None, threshold: float | None) -> str:
 
 
 @dataclass(frozen=True)
-class Images:
+class Images(MeasuredImages):
     """One entry per image of data/clean.parquet, in its order (by sha256).
 
     `listed`: data/raw/<site>/images.parquet by site, for the sites that have one; `measured`: the numeric
@@ -56,9 +56,6 @@ class Images:
     measured: pa.Table
     taxonomy: Taxonomy
 
-    def __len__(self) -> int:
-        return len(self.sha256)
-
     def file(self, row: int) -> Path:
         """The path of the image."""
         return RAW / self.path[row]
@@ -73,10 +70,6 @@ class Images:
             return "no label"
         known = self.taxonomy.varieties.get(key)
         return known.name if known else key
-
-    def floats(self, name: str) -> Floats:
-        """A measurement (`curation/cleaning/measurements.py`) of every image, NaN where it has none."""
-        return measurement(self.measured, name)
 
     @cached_property
     def row_of(self) -> dict[str, int]:

@@ -1,7 +1,7 @@
 """The schema of `labels/taxonomy.toml` and its validation."""
 
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, StringConstraints, ValidationError
 from curation.taxonomy.spelling import normalise
 from gemkit.errors import UserError
 from gemkit.strict_model import StrictModel
+from gemkit.validation import problems
 
 MOHS = (1.0, 10.0)
 REFRACTIVE_INDEX = (1.2, 3.0)
@@ -31,7 +32,7 @@ class Synonym(StrictModel):
 
 
 class Species(StrictModel):
-    """What a stone is made of; `refractive_index` is empty for an opaque material."""
+    """The mineral or material of a stone; `refractive_index` is empty for an opaque material."""
 
     name: Text
     group: Key
@@ -41,7 +42,7 @@ class Species(StrictModel):
 
 
 class Variety(StrictModel):
-    """What stores sell under one name. Missing properties are inherited from its parents and its species.
+    """The stones that stores sell under one name. Missing properties come from its parents and its species.
 
     A variety whose name leaves the species open has a `group` instead, or neither ('Jade'). `parents` are the
     broader varieties, `regions` the names that also state the origin.
@@ -61,7 +62,7 @@ class Variety(StrictModel):
 
 
 class Meaning(NamedTuple):
-    """What a name stands for: a variety by its key, and a region if the name states one; `kind` of name."""
+    """The meaning of a name: a variety by its key, and a region if the name states one; `kind` of name."""
 
     name: str
     variety: str
@@ -130,7 +131,8 @@ def load(path: Path) -> tuple[Content | None, list[str]]:
     """The content of the file, None if it is invalid, and one sentence for each problem."""
     try:
         with path.open("rb") as file:
-            content = Content.model_validate(tomllib.load(file))
+            values = tomllib.load(file)
+        content = Content.model_validate(values)
     except FileNotFoundError:
         raise UserError(f"'{path}' does not exist; name the file in params.yaml at clean.taxonomy.") from None
     except OSError as error:
@@ -138,20 +140,9 @@ def load(path: Path) -> tuple[Content | None, list[str]]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         return None, [f"it is not valid TOML: {error}."]
     except ValidationError as error:
-        return None, [
-            _sentence(problem["loc"], problem["type"], problem["msg"]) for problem in error.errors()
-        ]
+        return None, [f"{problem}." for problem in problems(error, Content, values)]
     unknown = list(_unknown_keys(content))
     return content, unknown or [*_numbers(content), *_names(content), *_relations(content)]
-
-
-def _sentence(where: Iterable[int | str], kind: str, message: str) -> str:
-    key = ".".join(str(part) for part in where)
-    if kind == "missing":
-        return f"'{key}' is missing."
-    if kind == "extra_forbidden":
-        return f"'{key}' is not a key of this kind of entry."
-    return f"'{key}': {message}."
 
 
 def _unknown_keys(content: Content) -> Iterator[str]:

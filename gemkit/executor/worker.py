@@ -163,4 +163,5 @@ def _receive(connection: Connection, tasks: queue.SimpleQueue[list[Any]]) -> Non
 
 
 def _is_out_of_memory(error: Exception) -> bool:
+    # Of OpenCV's and ONNX Runtime's errors, the message is the only sign.
     return isinstance(error, MemoryError) or any(message in str(error) for message in _OUT_OF_MEMORY_MESSAGES)

@@ -17,7 +17,7 @@ from gemkit.progress import Progress
 from gemkit.tables import write_stream
 from gemtrain.data.undecodable import MAX_UNDECODABLE, UndecodableImages
 from gemtrain.importers.assign_splits import LabelledImage, SplitAssignment, assign
-from gemtrain.importers.normalise import NormalisedImage, normalise
+from gemtrain.importers.normalise import NormalisedImage, Undecodable, normalise
 from gemtrain.importers.source import Record, Source
 from gemtrain.tables import DATASET, SPLITS
 
@@ -97,11 +97,11 @@ def _rows(source: Source, undecodable: UndecodableImages, progress: Progress) ->
                 "pixel_hash": result.pixel_hash,
             }
         else:
-            reason = f"it {result.reason}" if isinstance(result, GivenUp) else result
+            reason = f"it {result.reason}" if isinstance(result, GivenUp) else result.text
             undecodable.append(f"{record.location}: {reason}")
 
 
-def _size(result: NormalisedImage | str | GivenUp) -> int:
+def _size(result: NormalisedImage | Undecodable | GivenUp) -> int:
     return len(result.content) if isinstance(result, NormalisedImage) else 0
 
 

@@ -30,7 +30,21 @@ class NormalisedImage(NamedTuple):
     pixel_hash: bytes
 
 
-def normalise(content: Path | bytes | Bytes) -> NormalisedImage | str:
+class Undecodable(NamedTuple):
+    """Why a file is not an image: the `kind` of its ImageError, or `unreadable`; and a text for people."""
+
+    kind: str
+    text: str
+
+    @classmethod
+    def of(cls, error: ImageError | OSError) -> "Undecodable":
+        """The record of an error while a file was read or decoded."""
+        if isinstance(error, ImageError):
+            return cls(error.kind, str(error))
+        return cls("unreadable", error.strerror or str(error))
+
+
+def normalise(content: Path | bytes | Bytes) -> NormalisedImage | Undecodable:
     """The normalised image, or why there is none. An array is [H, W, 1, 3 or 4] of uint8.
 
     Colours become sRGB, transparency is drawn on white, the EXIF orientation is applied, and 16 bits are
@@ -50,10 +64,8 @@ def normalise(content: Path | bytes | Bytes) -> NormalisedImage | str:
             pixels = decode(content).pixels
             compared, is_plain = _before_profile(content, pixels)
             encoded = content if is_plain else _png(pixels)
-    except ImageError as error:
-        return str(error)
-    except OSError as error:
-        return error.strerror or str(error)
+    except (ImageError, OSError) as error:
+        return Undecodable.of(error)
     return NormalisedImage(encoded, hashlib.sha256(content).hexdigest(), _hash(compared))
 
 

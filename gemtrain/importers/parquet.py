@@ -108,7 +108,7 @@ def _choose(file: Path, what: str, candidates: list[str], names: tuple[str, ...]
 
 
 def _features(schema: pa.Schema) -> dict[str, Any]:
-    """What Hugging Face's metadata says about each column."""
+    """Each column as described by Hugging Face's metadata."""
     try:
         features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
         return features if isinstance(features, dict) else {}

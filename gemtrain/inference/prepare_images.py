@@ -14,13 +14,13 @@ from gemkit.executor.base import GivenUp, Limits
 from gemkit.executor.local import map_in_order
 from gemtrain.data.pixel_cache import decode_one
 from gemtrain.importers.image_folder import SUFFIXES
-from gemtrain.importers.normalise import normalise
+from gemtrain.importers.normalise import Undecodable, normalise
 
 if TYPE_CHECKING:
     from curation.cropping.params import CropParams
     from gemtrain.model_metadata import ModelMetadata
 
-#: Left, top, right, bottom.
+#: Left, top, right, bottom, pixels; defined here since predictions of uncropped images need no `curation`.
 Box = tuple[int, int, int, int]
 
 #: Limits of one image; enough for the largest background model.
@@ -124,8 +124,8 @@ def _prepare(
     file: Path, image_size: int, channels: int, crop: "CropParams | None"
 ) -> PreparedImage | Skipped:
     found = _cropped(file, crop) if crop else _uncropped(file)
-    if isinstance(found, str):
-        return Skipped(file, found)
+    if isinstance(found, Undecodable):
+        return Skipped(file, found.text)
     content, crop_box, method = found
     try:
         return PreparedImage(file, decode_one(content, image_size, channels), crop_box, method)
@@ -133,13 +133,13 @@ def _prepare(
         return Skipped(file, "it has no fourth band, which this model needs")
 
 
-def _uncropped(file: Path) -> tuple[bytes, None, None] | str:
+def _uncropped(file: Path) -> tuple[bytes, None, None] | Undecodable:
     """A file as an imported dataset stores it; or why it cannot be used."""
     normalised = normalise(file)
-    return normalised if isinstance(normalised, str) else (normalised.content, None, None)
+    return normalised if isinstance(normalised, Undecodable) else (normalised.content, None, None)
 
 
-def _cropped(file: Path, settings: "CropParams") -> tuple[bytes, Box, str] | str:
+def _cropped(file: Path, settings: "CropParams") -> tuple[bytes, Box, str] | Undecodable:
     """The visible centre of a file's crop as `gemcurate balance` keeps it, its box and method; or why not."""
     from curation.cropping.crop_image import crop_file
     from curation.imaging.centre_crop import cut_centre
@@ -147,10 +147,8 @@ def _cropped(file: Path, settings: "CropParams") -> tuple[bytes, Box, str] | str
 
     try:
         decode(file.read_bytes(), at_least=1)  # checks all bytes, but computes few pixels
-    except ImageError as error:
-        return str(error)
-    except OSError as error:
-        return error.strerror or str(error)
+    except (ImageError, OSError) as error:
+        return Undecodable.of(error)
     cropped = crop_file(file, settings)
     centre = cut_centre(decode_rgb(cropped.crop.encoded()), settings.size)
     return encode_jpeg(centre), cropped.record.crop_box, cropped.record.method

@@ -14,14 +14,14 @@ from pydantic import (
     AfterValidator,
     Field,
     PositiveInt,
-    ValidationError,
     ValidationInfo,
     field_validator,
     model_validator,
 )
 
 from gemkit.errors import UserError
-from gemkit.strict_model import RENAMED, StrictModel
+from gemkit.strict_model import StrictModel
+from gemkit.validation import validate
 from scraper.http.limits import ImageLimits, Limits, host_matches
 from scraper.stores.extractors import Extractor, Url, check_selector
 
@@ -40,6 +40,9 @@ Host = Annotated[str, AfterValidator(_host)]
 
 #: An e-mail or web address for complaints; it is sent in the User-Agent of every request.
 Contact = Annotated[str, Field(pattern=r"^[!-'*-~]{3,200}$")]
+
+
+_NAME = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 
 
 class Categories(StrictModel):
@@ -117,7 +120,7 @@ class Images(StrictModel):
 
 
 class _SiteBase(StrictModel):
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+    name: Annotated[str, Field(pattern=_NAME)]
     title: str
 
 
@@ -229,23 +232,9 @@ def load_site(name: str) -> Site:
     kind = str(content.get("kind", "html"))
     if kind not in _KINDS:
         raise UserError(f"'{path}': 'kind' must be one of {', '.join(_KINDS)} (found {kind!r:.200}).")
-    try:
-        return _KINDS[kind].model_validate({**content, "name": path.stem}, context={"folder": path.parent})
-    except ValidationError as error:
-        raise UserError(f"'{path}': {_sentence(error)}") from None
-
-
-def _sentence(error: ValidationError) -> str:
-    problem = error.errors()[0]
-    kinds = ("css", "json-ld", "url", "extractor")
-    where = ".".join(str(part) for part in problem["loc"] if part not in kinds) or "the file"
-    if problem["type"] == "extra_forbidden":
-        return f"unknown key '{where}'; remove it or correct its spelling."
-    if problem["type"] == RENAMED:
-        return f"in {'the file' if where == 'the file' else repr(where)} {problem['msg']}; rename the key."
-    if problem["type"] == "missing":
-        return f"the key '{where}' is missing."
-    if where == "name":
-        return "the file's name must be lower-case letters, digits, '-' and '_', since it names the site."
-    cause = problem["ctx"]["error"] if problem["type"] == "value_error" else problem["msg"]
-    return f"'{where}': {cause} (found {problem['input']!r:.200})."
+    if not re.match(_NAME, path.stem):
+        raise UserError(
+            f"'{path}': the file's name must be lower-case letters, digits, '-' and '_', "
+            "since it names the site."
+        )
+    return validate(_KINDS[kind], {**content, "name": path.stem}, path, context={"folder": path.parent})

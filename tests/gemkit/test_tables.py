@@ -57,6 +57,15 @@ def test_an_error_says_what_writes_the_table(tmp_path: Path) -> None:
         read_table(path, schema, written_by="'gem write'")
 
 
+def test_long_types_are_short_in_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    reason = pa.struct([("rule", pa.string()), ("text", pa.string())])
+    write_table(path, pa.table({"reasons": [[{"rule": "a", "text": "b"}]]}))
+    sentence = "column 'reasons' is list of struct of 2 fields, list of struct of 3 fields expected"
+    with pytest.raises(UserError, match=sentence):
+        read_table(path, pa.schema([("reasons", pa.list_(pa.struct([*reason, ("kind", pa.string())])))]))
+
+
 def test_error_names_a_truncated_file(tmp_path: Path) -> None:
     path = tmp_path / "t.parquet"
     write_table(path, pa.table({"sha256": ["a"], "count": [1], "names": [["x"]]}, schema=SCHEMA))

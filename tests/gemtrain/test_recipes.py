@@ -136,7 +136,7 @@ def test_the_projects_own_parameters_are_valid() -> None:
         ({"recipes": {"gemnet": {"classifier": "svm"}}}, ["gemnet", "stages", "classifier", "one of"]),
         (
             {"recipes": {"gemnet": {"colour_bins": 1}}},
-            ["recipes.gemnet.colour_bins' must be at least 2 (found 1)"],
+            ["recipes.gemnet.colour_bins' must be at least 2 and at most 16 (found 1)"],
         ),
         ({"recipes": {"gemnet": {"colour_bins": 4, "channels": 1}}}, ["colour_bins", "channels"]),
         (

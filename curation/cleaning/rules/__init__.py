@@ -4,7 +4,8 @@ A rule module `<name>.py` holds
 
 - `Settings`, a `StrictModel` with the thresholds and their defaults (params.yaml, clean.rules.<name>),
 - `find(images, settings)`, a pure function that looks at all images at once and yields a `Finding` for each
-  that it drops.
+  that it drops,
+- where a threshold is a minimum, `DROPS_BELOW`: the measurements of which values below it are dropped.
 
 Every rule runs, with its defaults unless params.yaml sets others; `<name>: false` there switches one off.
 Duplicates and labels are steps of their own: `exact_duplicate.py`, `near_duplicate.py` and `label.py` in the

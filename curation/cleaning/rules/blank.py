@@ -10,6 +10,8 @@ from curation.cleaning.reasons import Finding
 from curation.cleaning.rules import Sign
 from gemkit.strict_model import StrictModel
 
+DROPS_BELOW = frozenset({"stone_contrast"})
+
 
 class Settings(StrictModel):
     """`contrast`: minimum of the 99th percentile of the distance from the background (Lab)."""

@@ -10,6 +10,8 @@ from curation.cleaning.reasons import Finding
 from curation.cleaning.rules import Sign
 from gemkit.strict_model import StrictModel
 
+DROPS_BELOW = frozenset({"sharpness"})
+
 
 class Settings(StrictModel):
     """`sharpness`: minimum standard deviation of the Laplacian, on the image reduced to 64 pixels."""

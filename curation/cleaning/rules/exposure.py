@@ -12,7 +12,9 @@ from pydantic import Field
 from curation.cleaning.image_table import ImageTable
 from curation.cleaning.reasons import Finding
 from curation.cleaning.rules import Sign
-from gemkit.strict_model import StrictModel
+from gemkit.strict_model import Share, StrictModel
+
+DROPS_BELOW = frozenset({"brightest"})
 
 
 class Settings(StrictModel):
@@ -23,7 +25,7 @@ class Settings(StrictModel):
 
     dark: Annotated[float, Field(ge=0, le=100)] = 30.0
     bright: Annotated[float, Field(ge=0, le=100)] = 83.0
-    clipped: Annotated[float, Field(ge=0, le=1)] = 0.4
+    clipped: Share = 0.4
 
 
 def find(images: ImageTable, settings: Settings) -> Iterator[Finding]:

@@ -16,8 +16,7 @@ from curation.cleaning.image_table import ImageTable
 from curation.cleaning.reasons import Finding
 from curation.cleaning.rules import ClassifierSettings, Sign, classified_as, first_signs
 from gemkit.arrays import Floats
-
-Share = Annotated[float, Field(ge=0, le=1)]
+from gemkit.strict_model import Share
 
 #: A component with a longer run along the border than this is a background.
 _ALL_AROUND = 0.9

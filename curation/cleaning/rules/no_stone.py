@@ -13,11 +13,13 @@ from pydantic import Field
 from curation.cleaning.image_table import ImageTable
 from curation.cleaning.reasons import Finding
 from curation.cleaning.rules import ClassifierSettings, Sign, classified_as, first_signs
+from gemkit.strict_model import Share
 
 #: A foreground that covers more of the image than this is a framed image.
 _FRAMED = 0.7
 
-Share = Annotated[float, Field(ge=0, le=1)]
+
+DROPS_BELOW = frozenset({"stone_share", "stone_solidity"})
 
 
 class Settings(ClassifierSettings):

@@ -4,16 +4,14 @@ Fingers, overexposed stones and letters also form several components, but they a
 """
 
 from collections.abc import Iterator
-from typing import Annotated
 
 import numpy as np
-from pydantic import Field, PositiveInt
+from pydantic import PositiveInt
 
 from curation.cleaning.image_table import ImageTable
 from curation.cleaning.reasons import Finding
 from curation.cleaning.rules import ClassifierSettings, classified_as
-
-Share = Annotated[float, Field(ge=0, le=1)]
+from gemkit.strict_model import Share
 
 
 class Settings(ClassifierSettings):

@@ -9,6 +9,8 @@ from curation.cleaning.image_table import ImageTable
 from curation.cleaning.reasons import Finding
 from gemkit.strict_model import StrictModel
 
+DROPS_BELOW = frozenset({"shorter_side"})
+
 
 class Settings(StrictModel):
     """`side`: minimum length of the shorter side, pixels."""

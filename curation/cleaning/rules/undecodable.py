@@ -8,7 +8,7 @@ from gemkit.strict_model import StrictModel
 
 
 class Settings(StrictModel):
-    pass
+    """The rule has no settings."""
 
 
 def find(images: ImageTable, settings: Settings) -> Iterator[Finding]:

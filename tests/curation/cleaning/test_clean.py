@@ -222,6 +222,6 @@ def test_measurements_of_an_older_version_are_refused(shop: Shop) -> None:
     features = pa.array([[0.5] * 24], pa.list_(pa.float32()))
     index = table.schema.get_field_index("shape_features")
     pq.write_table(table.set_column(index, "shape_features", features), path)
-    with pytest.raises(UserError, match=r"shop\.parquet': column 'shape_features' is list<") as caught:
+    with pytest.raises(UserError, match=r"shop\.parquet': .*'shape_features' is list of float") as caught:
         clean(Path("params.yaml"))
     assert str(caught.value).endswith("run 'gemcurate measure --site shop'.")

@@ -46,9 +46,9 @@ def test_written_weights_are_read_again(tmp_path: Path) -> None:
         ),
         (
             lambda content: content["inputs"]["stones"].update(deviation=0),
-            "'inputs.stones.deviation': Input should be greater than 0",
+            "'inputs.stones.deviation' must be more than 0 (found 0)",
         ),
-        (lambda content: content["inputs"]["stones"].pop("mean"), "'inputs.stones.mean': Field required"),
+        (lambda content: content["inputs"]["stones"].pop("mean"), "the key 'inputs.stones.mean' is missing"),
     ],
 )
 def test_wrong_weights_are_named(tmp_path: Path, change: Any, words: str) -> None:
@@ -57,3 +57,9 @@ def test_wrong_weights_are_named(tmp_path: Path, change: Any, words: str) -> Non
         read_weights(CONTENT_CLASSES, INPUTS, path)
     assert str(caught.value).startswith(f"'{path}': {words}")
     assert "tools.train_content_classifier" in str(caught.value)
+
+
+def test_a_broken_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "weights.json").write_bytes(PATH.read_bytes()[:99])
+    with pytest.raises(UserError, match=r"json' is not valid JSON .*tools\.train_content_classifier"):
+        read_weights(CONTENT_CLASSES, INPUTS, tmp_path / "weights.json")

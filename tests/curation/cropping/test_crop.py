@@ -23,8 +23,8 @@ def test_the_stage_is_resumable_and_deterministic(
     kept_images: list[dict], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     summary = crop(Path("params.yaml"))
-    assert (summary["images"], summary["cropped now"]) == (4, 4)
-    assert (summary["network"], summary["given up"]) == ("not needed", {})
+    assert (summary.images, summary.cropped_now) == (4, 4)
+    assert (summary.providers, summary.given_up) == ([], {})
     rows = read_table(Path("data/crops"), CROPS).to_pylist()
     assert [row["sha256"] for row in rows] == [row["sha256"] for row in kept_images]
     for row, source in zip(rows, kept_images, strict=True):
@@ -34,16 +34,16 @@ def test_the_stage_is_resumable_and_deterministic(
         assert colour.argmax() == np.argmax(COLOURS[source["variety"]])  # red is still red
         assert iou(tuple(row["stone_box"]), TRUE_BOX) > 0.9
     first = Path("data/crops/00000.parquet").read_bytes()
-    assert crop(Path("params.yaml"))["cropped now"] == 0
+    assert crop(Path("params.yaml")).cropped_now == 0
     assert Path("data/crops/00000.parquet").read_bytes() == first
     (Path(".cache") / "crop.sqlite").unlink()
     monkeypatch.setattr("gemkit.executor.local.worker_count", lambda: 1)
-    assert crop(Path("params.yaml"))["cropped now"] == 4
+    assert crop(Path("params.yaml")).cropped_now == 4
     assert Path("data/crops/00000.parquet").read_bytes() == first
     Path("params.yaml").write_text(
         "crop: {size: 64, margin: 0.06, background: transparent}\nlimits: {crop: {seconds: 30}}"
     )
-    assert crop(Path("params.yaml"))["cropped now"] == 4
+    assert crop(Path("params.yaml")).cropped_now == 4
     image = read_table(Path("data/crops"), CROPS).to_pylist()[0]["image"]
     assert image["path"].endswith(".png")
     assert Image.open(io.BytesIO(image["bytes"])).mode == "RGBA"
@@ -52,8 +52,8 @@ def test_the_stage_is_resumable_and_deterministic(
 def test_the_network_is_used_if_the_parameters_ask_for_it(kept_images: list[dict]) -> None:
     Path("params.yaml").write_text("crop: {size: 64, removal: rembg}")
     summary = crop(Path("params.yaml"))
-    assert summary["network"].endswith("ExecutionProvider")
-    assert all(method.startswith("rembg") for method in summary["methods"])
+    assert [name.endswith("ExecutionProvider") for name in summary.providers] == [True]
+    assert all(method.startswith("rembg") for method in summary.methods)
 
 
 def test_an_image_that_crashes_its_worker_is_kept_whole_and_named(
@@ -65,12 +65,12 @@ def test_an_image_that_crashes_its_worker_is_kept_whole_and_named(
     with monkeypatch.context() as patched:
         patched.setattr("curation.cropping.crop.crop_and_encode", crop_or_crash)
         summary = crop(Path("params.yaml"))
-    assert summary["given up"] == {str(bad): "crashed (SIGSEGV)"}
-    assert summary["cropped now"] == 3
+    assert summary.given_up == {bad: "crashed (SIGSEGV)"}
+    assert summary.cropped_now == 3
     rows = read_table(Path("data/crops"), CROPS).to_pylist()
     assert [row["method"] == "original" for row in rows] == [False, True, False, False]
     assert np.abs(decode_rgb(rows[1]["image"]["bytes"]).mean() - read_image(bad).pixels.mean()) < 15
-    assert crop(Path("params.yaml"))["cropped now"] == 1  # tried again
+    assert crop(Path("params.yaml")).cropped_now == 1  # tried again
 
 
 def test_invalid_input_is_reported(kept_images: list[dict]) -> None:

@@ -123,7 +123,7 @@ def test_a_balanced_dataset(curated: Path) -> None:
     summary = balance(Path("params.yaml"), "small")
     rows = dataset_rows("small")
     assert Counter(row["variety"] for row in rows["train"]) == {"aquamarine": 40, "ruby": 40}
-    assert summary["excluded"] == {"opal": "1 training images in 16 orientations make 16, fewer than 20"}
+    assert summary.excluded == {"opal": "1 training images in 16 orientations make 16, fewer than 20"}
     described = json.loads(Path("data/datasets/small/classes.json").read_text())
     assert [entry["variety"] for entry in described["classes"]] == ["aquamarine", "ruby"]
     assert (described["dataset"], described["kind"], described["size"]) == ("small", "balanced", SIZE)

@@ -133,9 +133,9 @@ def test_the_stage_writes_its_table_and_reports_small_varieties(
     write_table(Path("data/clean.parquet"), pa.Table.from_pylist([row._asdict() for row in rows], CLEAN))
     summary = split(Path("params.yaml"))
     table = read_table(Path("data/split.parquet"), SPLIT)
-    assert table.num_rows == len(rows) == sum(summary["images"].values())
-    assert summary["too few groups"] == ["opal"]
-    assert sum(counts["groups"] for counts in summary["varieties"]["ruby"].values()) == 30
+    assert table.num_rows == len(rows) == sum(count.images for count in summary.splits.values())
+    assert summary.too_few_groups == ["opal"]
+    assert sum(counts.groups for counts in summary.varieties["ruby"].values()) == 30
     content = Path("data/split.parquet").read_bytes()
     split(Path("params.yaml"))
     assert Path("data/split.parquet").read_bytes() == content

@@ -32,9 +32,9 @@ def test_an_image_is_measured_once(workspace: Path) -> None:
     raw = workspace / "data/raw/shop"
     store_images(raw, [encoded(half_red(120 + side, 100)) for side in range(3)] + [b"no image"])
     params = workspace / "params.yaml"
-    assert measure("shop", params)["measured now"] == 4
+    assert measure("shop", params).measured_now == 4
     first = (workspace / "data/measured/shop.parquet").read_bytes()
-    assert measure("shop", params)["measured now"] == 0
+    assert measure("shop", params).measured_now == 0
     assert (workspace / "data/measured/shop.parquet").read_bytes() == first
     table = read_table(workspace / "data/measured/shop.parquet", MEASURED).to_pylist()
     assert [row["width"] for row in table] == [120, 121, 122, None]
@@ -42,7 +42,7 @@ def test_an_image_is_measured_once(workspace: Path) -> None:
     assert [bool(row["error"]) for row in table] == [False, False, False, True]
     assert len(table[0]["thumbnail"]) == 16 * 16 * 3
     set_param(workspace, "limits.measure.seconds", 30)
-    assert measure("shop", params)["measured now"] == 0, "limits change no result"
+    assert measure("shop", params).measured_now == 0, "limits change no result"
 
     (raw / "images/1.png").unlink()
     set_param(workspace, "measure.text_side", 160)
@@ -65,11 +65,11 @@ def test_an_image_that_crashes_its_worker_does_not_affect_others(
     assert [row["width"] for row in rows] == [120, 121, 122, None, 124, 125]
     assert (rows[3]["error_kind"], rows[3]["error"]) == ("crashed", "measuring it crashed (SIGSEGV)")
     assert rows[3]["bytes"] == len(contents[3])
-    assert (summary["measured now"], summary["given up"]) == (5, 1)
+    assert (summary.measured_now, summary.given_up) == (5, 1)
 
     # It is in the table, but the next run tries it again.
     summary = measure("shop", params)
-    assert (summary["measured now"], summary["given up"]) == (1, 0)
+    assert (summary.measured_now, summary.given_up) == (1, 0)
     assert [row["width"] for row in read_table(table, MEASURED).to_pylist()] == list(range(120, 126))
 
 

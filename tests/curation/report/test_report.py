@@ -338,6 +338,21 @@ def test_kept_images_near_a_threshold_are_shown(finished: Path) -> None:
     assert {value for kept, value in values[4:]} == {"240"}
 
 
+def test_kept_images_are_on_the_other_side_of_a_threshold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(set_up(tmp_path, clean={"rules": CLEANING["rules"] | {"watermark": {}}}))
+    shop = Shop()
+    for seed, letters in enumerate((2, 3, 3)):  # three letters are at the threshold, and dropped
+        stock(shop, faceted_stone(seed), ["Ruby"], [], text_over_stone=letters, text="GEM"[:letters])
+    shop.clean()
+    report(Path("params.yaml"))
+    parsed = html.fromstring(Path("reports/curation.html").read_text(encoding="utf-8"))
+    shown = list(parsed.get_element_by_id("rule-watermark").iter("figure"))
+    assert [bool(figure.find_class("is-kept")) for figure in shown] == [False, False, True]
+    assert "value 2, threshold 3" in shown[2].text_content()
+
+
 def test_crops_of_another_size_are_reported(
     finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -78,8 +78,14 @@ def test_a_valid_taxonomy_is_read(tmp_path: Path) -> None:
         ('[variety.a]\nname = "Sale"\nspecies = "beryl"', "'Sale' also stands for variety.a"),
         ('[variety.a]\nname = "!"\nspecies = "beryl"', "no letters"),
         ('[variety.a]\nname = "A"\nspecies = "beryl"\nparents = ["a"]', "cycle"),
-        ('[variety.a]\nname = "A"\nspecies = "beryl"\ncut = "oval"', "'variety.a.cut' is not a key"),
-        ('[variety.a]\nname = "A"\nspecies = "beryl"\ncolours = ["puce"]', "variety.a.colours.0"),
+        (
+            '[variety.a]\nname = "A"\nspecies = "beryl"\ncut = "oval"',
+            "unknown key 'variety.a.cut'; the keys are name, species",
+        ),
+        (
+            '[variety.a]\nname = "A"\nspecies = "beryl"\ncolours = ["puce"]',
+            "'variety.a.colours[0]' must be 'colourless'",
+        ),
         ('[variety.a]\nname = "A"\nspecies = "beryl"\ngroup = "beryl"', "leave the group out"),
         ('[variety.a]\nname = "A"\nspecies = "beryl"\nmohs = [8, 7]', "variety.a: mohs must be"),
         ('[variety.a]\nname = "A"\nspecies = "beryl"\nmohs = [7, 11]', "variety.a: mohs must be"),
@@ -94,8 +100,10 @@ def test_a_valid_taxonomy_is_read(tmp_path: Path) -> None:
         ),
         ('[variety.a]\nname = "A"\ngroup = "beryl"', "mohs is missing"),
         ('[variety.a]\nname = "A"', "no species, no group and no narrower"),
-        ('[variety.a]\nspecies = "beryl"', "'variety.a.name' is missing"),
+        ('[variety.a]\nspecies = "beryl"', "the key 'variety.a.name' is missing"),
         ('[species.a]\nname = "A"\ngroup = "beryl"', "'species.a.mohs' is missing"),
+        ('[variety.A]\nname = "A"', "'variety.A': String should match pattern"),
+        ('[variety.a]\nname = "A"\nspecies = "beryl"\nsynonyms = [""]', "'variety.a.synonyms[0]': String"),
         ("[variety.a", "not valid TOML"),
     ],
 )

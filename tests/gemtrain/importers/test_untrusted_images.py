@@ -1,6 +1,7 @@
 """Untrusted images: what an imported dataset stores of them, or why it refuses them."""
 
 import io
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
 from gemtrain.data.pixel_cache import decode_one
-from gemtrain.importers.normalise import NormalisedImage, normalise
+from gemtrain.importers.normalise import NormalisedImage, Undecodable, normalise
 from tests.helpers.class_folders import coloured_image, encoded
 
 
@@ -146,7 +147,16 @@ def test_the_fourth_band_of_a_tiff_is_unchanged(
 )
 def test_what_is_not_an_image_gives_a_reason(content: bytes) -> None:
     result = normalise(content)
-    assert isinstance(result, str) and result and "\n" not in result and "0x" not in result
+    assert isinstance(result, Undecodable) and result.kind
+    assert result.text and "\n" not in result.text and "0x" not in result.text
+
+
+def test_the_kind_of_a_failure_is_kept(tmp_path: Path) -> None:
+    failures = [normalise(b""), normalise(tmp_path / "none.png")]
+    assert failures == [
+        Undecodable("empty_file", "the file is empty"),
+        Undecodable("unreadable", "No such file or directory"),
+    ]
 
 
 @settings(deadline=None, max_examples=80)
@@ -160,4 +170,4 @@ def test_corrupted_files_give_an_image_or_a_reason(kind: str, data: st.DataObjec
     if isinstance(result, NormalisedImage):
         assert decode_one(result.content, 8, 3).shape == (8, 8, 3)
     else:
-        assert result and "\n" not in result
+        assert result.text and "\n" not in result.text

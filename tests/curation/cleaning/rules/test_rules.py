@@ -3,7 +3,7 @@
 import pytest
 
 from curation.cleaning.measurements import MEASUREMENTS
-from curation.cleaning.rule_set import load_rules, rule_names
+from curation.cleaning.rule_set import drops_below, load_rules, rule_names
 from gemkit.errors import UserError
 from tests.helpers.synthetic_measurements import findings, reasons, synthetic_images
 
@@ -81,6 +81,8 @@ def test_a_reason_names_its_kind_and_its_measurement(
     assert (reason.rule, reason.kind, reason.measurement) == (rule, kind, measurement)
     assert measurement in MEASUREMENTS
     assert images.floats(measurement)[1] == reason.value
+    assert reason.value is not None and reason.threshold is not None
+    assert drops_below(rule, measurement) == (reason.value < reason.threshold)
 
 
 def test_the_first_sign_of_an_image_counts() -> None:
