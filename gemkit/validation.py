@@ -12,10 +12,14 @@ from gemkit.strict_model import RENAMED, Model
 
 #: By pydantic's type of error: a value must be this.
 _EXPECTED = {
+    "bool_parsing": "true or false",
     "bool_type": "true or false",
     "dict_type": "a mapping of keys to values",
     "finite_number": "a finite number",
+    "float_parsing": "a number",
     "float_type": "a number",
+    "int_from_float": "an integer",
+    "int_parsing": "an integer",
     "int_type": "an integer",
     "list_type": "a list",
     "literal_error": "{expected}",
