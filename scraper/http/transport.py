@@ -57,6 +57,7 @@ class RawResponse(NamedTuple):
     chunks: Iterator[bytes]
 
 
+@dataclass(eq=False)
 class Transport(ABC):
     """Sends single requests, from any number of threads; redirects are not followed.
 
@@ -67,21 +68,19 @@ class Transport(ABC):
     content: ClassVar[Literal["page", "image"]]
     _accept: ClassVar[dict[str, str]]
 
-    def __init__(
-        self,
-        user_agent: str,
-        timeout: float,
-        max_bytes: int,
-        host_overrides: HostOverrides,
-        tls: ssl.SSLContext,
-    ):
-        self._timeout, self._max_bytes = timeout, max_bytes
-        self._host_overrides, self._tls = host_overrides, tls
-        self._headers = {"User-Agent": user_agent, **self._accept}
+    user_agent: str
+    timeout: float
+    max_bytes: int
+    host_overrides: HostOverrides
+    tls: ssl.SSLContext
+
+    @property
+    def _headers(self) -> dict[str, str]:
+        return {"User-Agent": self.user_agent, **self._accept}
 
     def get(self, url: str, headers: Mapping[str, str]) -> Response:
         """One request. Raises TransientError, TooLarge, and FetchError if it concerns this URL alone."""
-        deadline = time.monotonic() + self._timeout
+        deadline = time.monotonic() + self.timeout
         try:
             with self._send(*self._located(url, headers)) as raw:
                 if raw.status < 200:  # a switch to another protocol
@@ -90,7 +89,7 @@ class Transport(ABC):
                 body = b""
                 if raw.status == 200:
                     encoding = accepted.get("content-encoding", "")
-                    body = read_body(raw.chunks, encoding, self._max_bytes, deadline)
+                    body = read_body(raw.chunks, encoding, self.max_bytes, deadline)
                 return Response(url, raw.status, accepted, body)
         except LIBRARY_ERRORS as error:
             raise failure(error) from error
@@ -100,16 +99,16 @@ class Transport(ABC):
 
         Escapes stay escaped, in upper case; characters that need it are escaped, dot segments resolved.
         """
-        if not self._host_overrides and _PLAIN_URL.fullmatch(url):
+        if not self.host_overrides and _PLAIN_URL.fullmatch(url):
             return url, dict(headers)
         parts = parse_url(url)
         if parts.scheme not in ("http", "https") or not parts.host:
             raise invalid_url()
         parts = parts._replace(auth=None, path=parts.path or "/", query=parts.query or None, fragment=None)
         host = parts.netloc or ""
-        if host not in self._host_overrides:
+        if host not in self.host_overrides:
             return parts.url, dict(headers)
-        address, port = self._host_overrides[host]
+        address, port = self.host_overrides[host]
         return parts._replace(host=address, port=port).url, {"Host": host, **headers}
 
     @abstractmethod
@@ -117,27 +116,19 @@ class Transport(ABC):
         """Send a request; raises `LIBRARY_ERRORS`, also while the chunks are read."""
 
 
+@dataclass(eq=False)
 class PageTransport(Transport):
     """Fetches pages through one requests session a thread: a session is not thread-safe."""
 
     content = "page"
     _accept: ClassVar = {"Accept": "text/html,*/*;q=0.5"}
 
-    def __init__(
-        self,
-        user_agent: str,
-        timeout: float,
-        max_bytes: int,
-        host_overrides: HostOverrides,
-        tls: ssl.SSLContext,
-    ):
-        super().__init__(user_agent, timeout, max_bytes, host_overrides, tls)
-        self._local = threading.local()
+    _local: threading.local = field(default_factory=threading.local, init=False, repr=False)
 
     @contextmanager
     def _send(self, url: str, headers: dict[str, str]) -> Iterator[RawResponse]:
         with self._session().get(
-            url, headers=headers, stream=True, timeout=self._timeout, allow_redirects=False
+            url, headers=headers, stream=True, timeout=self.timeout, allow_redirects=False
         ) as response:
             raw = response.raw
             lines = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in raw.headers.items()]
@@ -155,9 +146,9 @@ class PageTransport(Transport):
         session = _Session()
         session.headers.update(self._headers)
         session.auth = _no_auth
-        session.trust_env = not self._host_overrides
+        session.trust_env = not self.host_overrides
         for scheme in ("http://", "https://"):
-            session.mount(scheme, StrictAdapter(self._tls))
+            session.mount(scheme, StrictAdapter(self.tls))
         return session
 
 
@@ -177,6 +168,13 @@ def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
 
 
+class _Trust(threading.local):
+    """Whether this thread may use an `idle` connection, on which the rest of a response might arrive."""
+
+    idle = True
+
+
+@dataclass(eq=False)
 class ImageTransport(Transport):
     """Fetches images; bodies are requested without compression.
 
@@ -187,17 +185,8 @@ class ImageTransport(Transport):
     content = "image"
     _accept: ClassVar = {"Accept": "image/*,*/*;q=0.5", "Accept-Encoding": "identity"}
 
-    def __init__(
-        self,
-        user_agent: str,
-        timeout: float,
-        max_bytes: int,
-        host_overrides: HostOverrides,
-        tls: ssl.SSLContext,
-    ):
-        super().__init__(user_agent, timeout, max_bytes, host_overrides, tls)
-        self._idle: list[httpx.Client] = []
-        self._trust = _Trust()
+    _idle: list[httpx.Client] = field(default_factory=list, init=False, repr=False)
+    _trust: _Trust = field(default_factory=_Trust, init=False, repr=False)
 
     @contextmanager
     def _send(self, url: str, headers: dict[str, str]) -> Iterator[RawResponse]:
@@ -230,17 +219,11 @@ class ImageTransport(Transport):
     def _new_client(self) -> httpx.Client:
         return httpx.Client(
             headers=self._headers,
-            timeout=self._timeout,
-            trust_env=not self._host_overrides,
-            verify=self._tls,
+            timeout=self.timeout,
+            trust_env=not self.host_overrides,
+            verify=self.tls,
             event_hooks={"response": [_hide_redirect]},
         )
-
-
-class _Trust(threading.local):
-    """Whether this thread may use an `idle` connection, on which the rest of a response might arrive."""
-
-    idle = True
 
 
 def _hide_redirect(response: httpx.Response) -> None:
