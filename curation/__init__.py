@@ -4,24 +4,23 @@ from curation import CropParams, crop_image
 crop = crop_image(pixels, CropParams(size=224))
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from gemkit.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from curation.cropping.crop_image import Crop, crop_image
     from curation.cropping.params import CropParams
+    from gemkit.project import Project
 
-__all__ = ["Crop", "CropParams", "crop_image"]
+__all__ = ["Crop", "CropParams", "Project", "crop_image"]
 
-_MODULES = {
-    "Crop": "curation.cropping.crop_image",
-    "CropParams": "curation.cropping.params",
-    "crop_image": "curation.cropping.crop_image",
-}
-
-
-def __getattr__(name: str) -> Any:
-    # Imported on first use: OpenCV and NumPy would slow down every command.
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_MODULES[name]), name)
+__getattr__ = lazy_exports(
+    __name__,
+    {
+        "Crop": "curation.cropping.crop_image",
+        "CropParams": "curation.cropping.params",
+        "Project": "gemkit.project",
+        "crop_image": "curation.cropping.crop_image",
+    },
+)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from gemkit.errors import UserError, run_command
-from gemkit.params import DEFAULT_PATH
+from gemkit.project import PARAMS
 
 app = typer.Typer(
     help="Curate the crawled images: measure, clean, crop, split, balance.",
@@ -26,7 +26,7 @@ Params = Annotated[Path, typer.Option("--params", help="The configuration file."
 @app.command("measure")
 def measure_command(
     site: Annotated[str, typer.Option(help="The site whose images are measured.")],
-    params: Params = DEFAULT_PATH,
+    params: Params = PARAMS,
 ) -> None:
     """Measure each stored image of a site, once per image."""
     from curation.measurement.measure import measure
@@ -35,7 +35,7 @@ def measure_command(
 
 
 @app.command("clean")
-def clean_command(params: Params = DEFAULT_PATH) -> None:
+def clean_command(params: Params = PARAMS) -> None:
     """Decide which images are kept, with a reason for each that is not."""
     from curation.cleaning.clean import clean
 
@@ -43,7 +43,7 @@ def clean_command(params: Params = DEFAULT_PATH) -> None:
 
 
 @app.command("crop")
-def crop_command(params: Params = DEFAULT_PATH) -> None:
+def crop_command(params: Params = PARAMS) -> None:
     """Cut the stone out of each kept image."""
     from curation.cropping.crop import crop
 
@@ -61,7 +61,7 @@ def crop_command(params: Params = DEFAULT_PATH) -> None:
 
 
 @app.command("split")
-def split_command(params: Params = DEFAULT_PATH) -> None:
+def split_command(params: Params = PARAMS) -> None:
     """Split the kept images into training, validation and test, group by group."""
     from curation.datasets.split import split
 
@@ -83,7 +83,7 @@ def split_command(params: Params = DEFAULT_PATH) -> None:
 @app.command("balance")
 def balance_command(
     dataset: Annotated[str, typer.Option(help="A dataset in balance.datasets.")],
-    params: Params = DEFAULT_PATH,
+    params: Params = PARAMS,
 ) -> None:
     """Write a dataset with equally many training images per class."""
     from curation.datasets.balance import balance
@@ -94,7 +94,7 @@ def balance_command(
 @app.command("report")
 def report_command(
     output: Annotated[Path, typer.Option(help="The page to write.")] = Path("reports/curation.html"),
-    params: Params = DEFAULT_PATH,
+    params: Params = PARAMS,
 ) -> None:
     """Write a page about the dataset: sources, classes, dropped images, duplicates, split."""
     from curation.report import report
@@ -109,7 +109,7 @@ def show_command(
     out: Annotated[
         Path | None, typer.Option(help="The PNG to write; by default <image>-crop.png or <image>-steps.png.")
     ] = None,
-    params: Params = DEFAULT_PATH,
+    params: Params = PARAMS,
 ) -> None:
     """Write the crop of an image, or the intermediate steps, as PNG, and print what was found."""
     from curation.inspect.show import show
@@ -118,7 +118,7 @@ def show_command(
 
 
 @app.command("steps")
-def steps_command(params: Params = DEFAULT_PATH) -> None:
+def steps_command(params: Params = PARAMS) -> None:
     """Draw how the stones of a few kept images are found, as plots/canny_steps.png."""
     from curation.inspect.steps import steps
 
@@ -139,7 +139,7 @@ def models_command(
 
 
 @taxonomy_app.command("check")
-def taxonomy_check(params: Params = DEFAULT_PATH) -> None:
+def taxonomy_check(params: Params = PARAMS) -> None:
     """Check the taxonomy for cycles, ambiguous names, unknown species and impossible numbers."""
     from curation.cleaning.params import read_clean
     from curation.taxonomy.taxonomy import check_taxonomy, read_taxonomy
@@ -164,7 +164,7 @@ def taxonomy_check(params: Params = DEFAULT_PATH) -> None:
 
 
 @taxonomy_app.command("find")
-def taxonomy_find(name: str, params: Params = DEFAULT_PATH) -> None:
+def taxonomy_find(name: str, params: Params = PARAMS) -> None:
     """Show what a store's class name stands for, with fuzzy matching."""
     from curation.cleaning.params import read_clean
     from curation.taxonomy.lookup import look_up
@@ -177,7 +177,7 @@ def taxonomy_links(
     file: Annotated[
         Path, typer.Argument(help="A CSV file, may be gzipped, with the columns class and image_url.")
     ],
-    params: Params = DEFAULT_PATH,
+    params: Params = PARAMS,
 ) -> None:
     """Resolve every image URL that a list of links puts under several classes, as `clean` does."""
     from curation.cleaning.params import read_clean

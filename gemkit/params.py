@@ -15,10 +15,8 @@ SECTIONS = (
     "crawl", "measure", "clean", "crop", "split", "balance", "train", "evaluate", "limits",
 )  # fmt: skip
 
-DEFAULT_PATH = Path("params.yaml")
 
-
-def load_params(path: Path = DEFAULT_PATH) -> dict[str, Any]:
+def load_params(path: Path) -> dict[str, Any]:
     """Parse the file. Raises UserError for a missing file, invalid YAML or an unknown section."""
     import yaml
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from gemkit.errors import run_command
-from gemkit.params import DEFAULT_PATH
+from gemkit.project import PARAMS
 
 app = typer.Typer(
     help="Train networks on data/datasets/<dataset> and evaluate them on its test split.",
@@ -30,7 +30,7 @@ ParamsPath = Annotated[Path, typer.Option("--params", help="The parameter file."
 
 @app.command()
 def train(
-    dataset: DatasetName, recipe: RecipeName, device: Device = None, params: ParamsPath = DEFAULT_PATH
+    dataset: DatasetName, recipe: RecipeName, device: Device = None, params: ParamsPath = PARAMS
 ) -> None:
     """Train a recipe on a dataset into models/<dataset>/<recipe>; a stopped training is resumed."""
     from gemtrain.recipe import load_settings
@@ -48,7 +48,7 @@ def train(
 
 
 @app.command()
-def network(recipe: RecipeName, params: ParamsPath = DEFAULT_PATH) -> None:
+def network(recipe: RecipeName, params: ParamsPath = PARAMS) -> None:
     """Write the hashes of the code that a recipe's network uses into data/networks, for DVC."""
     from gemtrain.models.fingerprint import write_fingerprint
     from gemtrain.recipe import load_settings
@@ -60,7 +60,7 @@ def network(recipe: RecipeName, params: ParamsPath = DEFAULT_PATH) -> None:
 
 @app.command()
 def evaluate(
-    dataset: DatasetName, recipe: RecipeName, device: Device = None, params: ParamsPath = DEFAULT_PATH
+    dataset: DatasetName, recipe: RecipeName, device: Device = None, params: ParamsPath = PARAMS
 ) -> None:
     """Evaluate a model on the test split: metrics/, data/predictions/ and plots/<dataset>/<recipe>."""
     from gemtrain.recipe import check_evaluate_section, load_settings

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gemkit.errors import UserError, run_command
-from gemkit.params import DEFAULT_PATH
+from gemkit.project import PARAMS
 
 if TYPE_CHECKING:
     from scraper.monitoring.summary import Summary
@@ -32,7 +32,7 @@ def crawl(
     site: Annotated[
         str, typer.Option(help="Name of a known store (gemscrape sites), or path of a .toml file.")
     ],
-    params: ParamsPath = DEFAULT_PATH,
+    params: ParamsPath = PARAMS,
 ) -> None:
     """Fetch what is new or changed at a store; an interrupted crawl resumes where it ended."""
     from scraper.crawling.crawl import crawl_site
@@ -78,7 +78,7 @@ def plan(
     links: Annotated[
         Path | None, typer.Option(help="A .csv or .csv.gz with columns class, image_url; no network access.")
     ] = None,
-    params: ParamsPath = DEFAULT_PATH,
+    params: ParamsPath = PARAMS,
 ) -> None:
     """Estimate a crawl before running it: images, repeats, classes, time, disk space."""
     from scraper.crawling.plan import plan_list, plan_site
@@ -130,7 +130,7 @@ def sites() -> None:
 @app.command()
 def store(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 picks a free one.")] = 0,
-    params: ParamsPath = DEFAULT_PATH,
+    params: ParamsPath = PARAMS,
 ) -> None:
     """Run only the demo store, with the settings of crawl.demo in the parameters, until Ctrl-C."""
     from scraper.demo_store.server import serve

@@ -6,7 +6,8 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from gemkit.errors import UserError
-from gemkit.params import DEFAULT_PATH, load_params, validate_section
+from gemkit.params import load_params, validate_section
+from gemkit.project import PARAMS
 from gemkit.strict_model import StrictModel
 from scraper.stores.config import Contact, FolderSite, HtmlSite, Site
 
@@ -55,7 +56,7 @@ CrawlParams = DemoParams | StoreParams | FolderParams
 
 def crawl_params(path: Path, site: Site) -> CrawlParams:
     """The parameters of one site's crawl; defaults if the default file does not exist. Raises UserError."""
-    if path == DEFAULT_PATH and not path.exists():
+    if path == PARAMS and not path.exists():
         content: dict[str, object] = {}
     else:
         content = load_params(path)

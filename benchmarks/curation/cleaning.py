@@ -26,8 +26,8 @@ from curation.cleaning.rule_set import load_rules
 from curation.measurement.measure import RAW, measure
 from curation.taxonomy.taxonomy import Taxonomy, normalise, read_taxonomy
 from gemkit.executor.local import map_shards
-from gemkit.params import DEFAULT_PATH
 from gemkit.progress import Progress
+from gemkit.project import PARAMS
 from gemkit.tables import write_bytes, write_table
 from scraper.demo_store.catalogue import Catalogue, Photo, build
 from scraper.demo_store.render import photo_bytes
@@ -238,7 +238,7 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=300, help="images that each rule must drop")
     parser.add_argument("--stones", type=int, default=1000, help="good images")
     options = parser.parse_args()
-    params_path = DEFAULT_PATH.resolve()
+    params_path = PARAMS.resolve()
     settings = read_clean(params_path)
     taxonomy = read_taxonomy(settings.taxonomy, settings.merge)
     catalogue = build(options.seed, 1.0, dirt=options.cases / 10)

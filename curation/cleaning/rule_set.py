@@ -12,7 +12,8 @@ from curation.cleaning import exact_duplicate, label, near_duplicate, rules
 from curation.cleaning.duplicates import Comparison
 from curation.cleaning.rules import Rule
 from gemkit.errors import UserError
-from gemkit.params import DEFAULT_PATH, validate_section
+from gemkit.params import validate_section
+from gemkit.project import PARAMS
 from gemkit.strict_model import StrictModel
 
 #: The rules that compare images, in the order they run.
@@ -58,7 +59,7 @@ def compares_images(name: str) -> bool:
 
 
 def load_rules(
-    settings: Mapping[str, Mapping[str, Any] | Literal[False] | None], params_path: Path = DEFAULT_PATH
+    settings: Mapping[str, Mapping[str, Any] | Literal[False] | None], params_path: Path = PARAMS
 ) -> RuleSet:
     """All rules except those switched off in the settings.
 

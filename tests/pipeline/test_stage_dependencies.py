@@ -32,9 +32,11 @@ NO_EFFECT = (
     "gemkit/arrays.py",
     "gemkit/errors.py",
     "gemkit/executor",
+    "gemkit/lazy.py",
     "gemkit/memo.py",
     "gemkit/params.py",
     "gemkit/progress.py",
+    "gemkit/project.py",
     "gemkit/strict_model.py",
     "gemkit/tables.py",
     "gemkit/validation.py",
@@ -46,8 +48,8 @@ DRAWING_STAGES = ("steps", "report")
 
 #: Files that may import a module by a name that is only known at run time.
 DYNAMIC_IMPORTS = {
-    "curation/__init__.py",
     "curation/cleaning/rule_set.py",
+    "gemkit/lazy.py",
     "gemtrain/models/lookup.py",
 }
 
