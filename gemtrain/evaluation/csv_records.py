@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from pydantic import TypeAdapter
 
 from gemkit.tables import write_text
-from gemtrain.evaluation.rounding import rounded
+from gemtrain.scoring.rounding import rounded
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

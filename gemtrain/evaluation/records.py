@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from gemkit.stats.confidence_intervals import Estimate, Interval
-from gemtrain.evaluation.rounding import rounded
+from gemtrain.scoring.rounding import rounded
 
 
 @dataclass(frozen=True)
@@ -162,19 +162,17 @@ class ClassScores:
 
 
 @dataclass(frozen=True)
-class ClassRow:
-    """A row of per_class.csv: a class's scores, and the number of its source images in training."""
+class TrainedClass:
+    """The names of a class, and the number of its source images in training."""
 
     variety: str
     species: str | None
     training_photos: int
-    images: int
-    groups: int
-    precision: float
-    recall: float
-    recall_low: float
-    recall_high: float
-    f1: float
+
+
+@dataclass(frozen=True)
+class ClassRow(ClassScores, TrainedClass):  # a dataclass takes fields from its last base first
+    """A row of per_class.csv: a class and its scores."""
 
     @property
     def accuracy(self) -> Estimate:

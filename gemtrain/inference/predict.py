@@ -11,7 +11,6 @@ import torch
 
 from gemkit.errors import UserError
 from gemkit.progress import Progress
-from gemtrain.evaluation.metrics import by_species
 from gemtrain.importers.source import tidy
 from gemtrain.inference.prediction import NOTHING_FOUND, ClassProbability, Prediction, SpeciesProbability
 from gemtrain.inference.prepare_images import (
@@ -23,6 +22,7 @@ from gemtrain.inference.prepare_images import (
 )
 from gemtrain.model_store import model_folder, read_model
 from gemtrain.scoring.model_outputs import predict
+from gemtrain.scoring.species import by_species
 
 _TOP = 5
 #: Images in a batch of the network; the next ones are cropped in the meantime.

@@ -14,6 +14,8 @@ from gemtrain.evaluation.records import (
     Acceptance,
     Baselines,
     CalibrationScores,
+    ClassRow,
+    ClassScores,
     ConfusedClass,
     EvaluatedSplit,
     Intervals,
@@ -89,6 +91,17 @@ def test_rows_are_read_as_they_were_written(tmp_path_factory: pytest.TempPathFac
     write_records(path, ConfusedClass, rows)
     assert read_records(path, ConfusedClass) == rows
     assert path.read_text(encoding="utf-8").splitlines()[0] == ",".join(f.name for f in fields(ConfusedClass))
+
+
+def test_the_table_of_classes_names_them_first(tmp_path: Path) -> None:
+    scores = ClassScores(4, 2, 1.0, 0.5, 0.1, 0.9, 0.6667)
+    row = ClassRow("ruby", "corundum", 9, **asdict(scores))
+    write_records(tmp_path / "per_class.csv", ClassRow, [row])
+    assert (tmp_path / "per_class.csv").read_text() == (
+        "variety,species,training_photos,images,groups,precision,recall,recall_low,recall_high,f1\n"
+        "ruby,corundum,9,4,2,1.0,0.5,0.1,0.9,0.6667\n"
+    )
+    assert isinstance(row, ClassScores) and row.accuracy == Estimate(0.5, Interval(0.1, 0.9))
 
 
 @pytest.mark.parametrize("change", [("images", "many"), ("wrong", ""), ("first", None)])
