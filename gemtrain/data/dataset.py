@@ -55,7 +55,7 @@ class Split:
         self.has_rotated = bool(pc.any(pc.or_(pc.greater(table["rotation"], 0), table["mirrored"])).as_py())
 
     def _report_undecodable(self, rows: int) -> None:
-        undecodable = UndecodableImages(self._images.undecodable.values())
+        undecodable = UndecodableImages(map(str, self._images.undecodable.values()))
         if not undecodable:
             return
         found = (

@@ -12,7 +12,7 @@ from gemkit.arrays import Bytes
 from gemkit.errors import UserError
 from gemkit.executor.base import GivenUp, Limits
 from gemkit.executor.local import map_in_order
-from gemtrain.data.pixel_cache import decode_one
+from gemtrain.data.pixel_cache import MissingBand, decode_one
 from gemtrain.importers.image_folder import SUFFIXES
 from gemtrain.importers.normalise import Undecodable, normalise
 
@@ -129,7 +129,7 @@ def _prepare(
     content, crop_box, method = found
     try:
         return PreparedImage(file, decode_one(content, image_size, channels), crop_box, method)
-    except ValueError:
+    except MissingBand:
         return Skipped(file, "it has no fourth band, which this model needs")
 
 
