@@ -20,7 +20,7 @@ from gemtrain.inference.prepare_images import (
     find_images,
     prepare_images,
 )
-from gemtrain.model_store import model_folder, read_model
+from gemtrain.model_store import read_model
 from gemtrain.scoring.model_outputs import predict
 from gemtrain.scoring.species import by_species
 
@@ -43,11 +43,7 @@ class Predictor:
             )
         self.model, self.metadata = read_model(dataset, recipe)
         self.device = device
-        try:
-            self.crop = crop_settings(self.metadata)
-        except (KeyError, TypeError, ValueError):
-            path = model_folder(dataset, recipe) / "model.json"
-            raise UserError(f"'{path}' is not a complete model description; train the model again.") from None
+        self.crop = crop_settings(self.metadata)
 
     def predict(self, files: Sequence[Path]) -> Iterator[Prediction | Skipped]:
         """The predictions for the files, in order; only a few images are in memory at a time."""
