@@ -7,13 +7,13 @@ from dataclasses import astuple, fields
 from pathlib import Path
 
 import torch
-from pydantic import TypeAdapter
 from torch import Tensor
 
 from gemkit.errors import UserError
+from gemkit.records import InvalidRecord, read_csv
 from gemkit.tables import write_bytes, write_text
 from gemtrain.data.dataset import Dataset
-from gemtrain.model_metadata import EpochResult, IncompleteModel, ModelMetadata, OutdatedModel
+from gemtrain.model_metadata import EpochResult, ModelMetadata, read_metadata
 from gemtrain.models.classifier import Classifier
 from gemtrain.models.factory import build_model
 
@@ -66,10 +66,11 @@ def write_history(path: Path, history: list[EpochResult]) -> None:
 def read_history(path: Path) -> list[EpochResult]:
     """The rows of history.csv. Raises UserError."""
     try:
-        with path.open(newline="") as file:
-            return TypeAdapter(list[EpochResult]).validate_python(list(csv.DictReader(file)))
-    except (OSError, ValueError):
-        raise UserError(f"'{path}' is missing or incomplete; train the model again.") from None
+        return read_csv(EpochResult, path)
+    except OSError:
+        raise UserError(f"'{path}' is missing; train the model again.") from None
+    except InvalidRecord as error:
+        raise UserError(f"'{path}': {error}; train the model again.") from None
 
 
 def read_model(dataset: str, recipe: str) -> tuple[Classifier, ModelMetadata]:
@@ -78,19 +79,11 @@ def read_model(dataset: str, recipe: str) -> tuple[Classifier, ModelMetadata]:
     from safetensors.torch import load_file
 
     folder = model_folder(dataset, recipe)
-    path = folder / "model.json"
+    command = f"gemtrain train --dataset {dataset} --recipe {recipe}"
     try:
-        metadata = ModelMetadata.from_json(json.loads(path.read_text(encoding="utf-8")))
+        metadata = read_metadata(folder / "model.json", command)
     except FileNotFoundError:
-        raise UserError(
-            f"There is no model in '{folder}'; run 'gemtrain train --dataset {dataset} --recipe {recipe}'."
-        ) from None
-    except OutdatedModel:
-        raise UserError(
-            f"The model in '{folder}' was trained by an earlier version; train it again."
-        ) from None
-    except (IncompleteModel, json.JSONDecodeError, UnicodeDecodeError):
-        raise UserError(f"'{path}' is not a complete model description; train the model again.") from None
+        raise UserError(f"There is no model in '{folder}'; run '{command}'.") from None
     model = build_model(
         metadata.network,
         len(metadata.varieties),

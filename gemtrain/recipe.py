@@ -256,7 +256,7 @@ def load_recipe(
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"'{path}' is not valid TOML: {error}.") from None
-    unchanged = validate(Recipe, values, path)
+    unchanged = _validated(values, path)
     if not changes:
         return unchanged
     merged = {
@@ -265,7 +265,15 @@ def load_recipe(
         else change
         for key, change in changes.items()
     }
-    return validate(Recipe, {**values, **merged}, source, f"train.recipes.{name}")
+    return _validated({**values, **merged}, source, f"train.recipes.{name}")
+
+
+def _validated(values: dict[str, Any], source: Path | str, key: str = "") -> Recipe:
+    if values.get("features") == []:  # a model.json may say so of a recipe without the key
+        raise UserError(
+            f"'{source}': '{key}{'.' if key else ''}features' is empty; name a layer or leave out the key."
+        )
+    return validate(Recipe, values, source, key)
 
 
 def load_settings(params_path: Path, recipe: str) -> tuple[Recipe, int]:

@@ -14,7 +14,6 @@ from gemtrain.evaluation.baselines import forest, majority
 from gemtrain.evaluation.metrics import (
     TOP,
     blind_spots,
-    by_species,
     confused_classes,
     macro,
     macro_intervals,
@@ -38,6 +37,7 @@ from gemtrain.model_metadata import ModelMetadata
 from gemtrain.model_store import model_folder, read_history, read_trained
 from gemtrain.scoring.model_outputs import predict_split
 from gemtrain.scoring.selective_prediction import Confidence
+from gemtrain.scoring.species import by_species
 
 
 def evaluate(dataset_name: str, recipe_name: str, device: torch.device) -> list[str]:
@@ -54,18 +54,16 @@ def evaluate(dataset_name: str, recipe_name: str, device: torch.device) -> list[
     ]
     write_predictions(predictions_path(dataset_name, recipe_name), outputs)
     test, (probabilities, _) = outputs[1]
-    confidence = metadata.confidence
+    calibrated = metadata.confidence.calibrated(probabilities)
     labels = test.labels.numpy()
     table = per_class(labels, probabilities, test.groups)
     confused = confused_classes(labels, probabilities, dataset.varieties)
-    metrics = _metrics(dataset, metadata, probabilities, confidence, table).to_json()
+    metrics = _metrics(dataset, metadata, probabilities, calibrated, table).to_json()
     folder = PLOTS / dataset_name / recipe_name
     write_tables(folder, dataset, probabilities, table, confused)
     history = read_history(model_folder(dataset_name, recipe_name) / "history.csv")
     write_curves(folder, history)
-    draw_figures(
-        folder, dataset, metadata, history, probabilities, confidence.calibrated(probabilities), table
-    )
+    draw_figures(folder, dataset, metadata, history, probabilities, calibrated, table)
     # Written last: a metrics file marks the evaluation as complete.
     write_text(metrics_path(dataset_name, recipe_name), json.dumps(metrics, indent=2) + "\n")
     return _summary(f"{dataset_name} / {recipe_name}", Metrics.from_json(metrics), confused)
@@ -75,7 +73,7 @@ def _metrics(
     dataset: Dataset,
     metadata: ModelMetadata,
     probabilities: Array,
-    confidence: Confidence,
+    calibrated: Array,
     table: Sequence[ClassScores],
 ) -> Metrics:
     test = dataset.splits["test"]
@@ -102,8 +100,8 @@ def _metrics(
         test_groups=len(set(test.groups)),
         classes=len(dataset.varieties),
         species=species_probabilities.shape[1],
-        calibration=_calibration(labels, probabilities, confidence),
-        confidence=_acceptance(confidence, probabilities, hits[1]),
+        calibration=_calibration(labels, probabilities, calibrated, metadata.confidence.temperature),
+        confidence=_acceptance(metadata.confidence, calibrated, hits[1]),
         baselines=Baselines(
             majority=majority(dataset),
             forest=forest_top1,
@@ -135,10 +133,11 @@ def _facts(metadata: ModelMetadata) -> ModelFacts:
     )
 
 
-def _calibration(labels: Ints, probabilities: Array, confidence: Confidence) -> CalibrationScores:
-    calibrated = confidence.calibrated(probabilities)
+def _calibration(
+    labels: Ints, probabilities: Array, calibrated: Array, temperature: float
+) -> CalibrationScores:
     return CalibrationScores(
-        temperature=confidence.temperature,
+        temperature=temperature,
         ece=calibration_error(labels, calibrated),
         ece_before=calibration_error(labels, probabilities),
         nll=log_loss(labels, calibrated),
@@ -148,8 +147,8 @@ def _calibration(labels: Ints, probabilities: Array, confidence: Confidence) -> 
     )
 
 
-def _acceptance(confidence: Confidence, probabilities: Array, correct: Bools) -> Acceptance:
-    accepted = confidence.is_accepted(confidence.calibrated(probabilities))
+def _acceptance(confidence: Confidence, calibrated: Array, correct: Bools) -> Acceptance:
+    accepted = confidence.is_accepted(calibrated)
     return Acceptance(
         threshold=confidence.threshold,
         accepted=float(accepted.mean()),

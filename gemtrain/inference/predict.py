@@ -11,7 +11,6 @@ import torch
 
 from gemkit.errors import UserError
 from gemkit.progress import Progress
-from gemtrain.evaluation.metrics import by_species
 from gemtrain.importers.source import tidy
 from gemtrain.inference.prediction import NOTHING_FOUND, ClassProbability, Prediction, SpeciesProbability
 from gemtrain.inference.prepare_images import (
@@ -21,8 +20,9 @@ from gemtrain.inference.prepare_images import (
     find_images,
     prepare_images,
 )
-from gemtrain.model_store import model_folder, read_model
+from gemtrain.model_store import read_model
 from gemtrain.scoring.model_outputs import predict
+from gemtrain.scoring.species import by_species
 
 _TOP = 5
 #: Images in a batch of the network; the next ones are cropped in the meantime.
@@ -43,11 +43,7 @@ class Predictor:
             )
         self.model, self.metadata = read_model(dataset, recipe)
         self.device = device
-        try:
-            self.crop = crop_settings(self.metadata)
-        except (KeyError, TypeError, ValueError):
-            path = model_folder(dataset, recipe) / "model.json"
-            raise UserError(f"'{path}' is not a complete model description; train the model again.") from None
+        self.crop = crop_settings(self.metadata)
 
     def predict(self, files: Sequence[Path]) -> Iterator[Prediction | Skipped]:
         """The predictions for the files, in order; only a few images are in memory at a time."""

@@ -1,7 +1,5 @@
 """Read the results of `evaluate` back for the report."""
 
-import csv
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from gemkit.errors import UserError
 from gemkit.html import counted
-from gemtrain.evaluation.csv_records import read_records
+from gemkit.records import InvalidRecord, read_csv, read_json
 from gemtrain.evaluation.paths import CONFUSED, METRICS, PER_CLASS, PLOTS, predictions_path
 from gemtrain.evaluation.predictions import Predictions, read_predictions
 from gemtrain.evaluation.records import ClassRow, ConfusedClass, Metrics
@@ -78,9 +76,11 @@ class Result:
     def _table(self, name: str, kind: type[Record]) -> list[Record]:
         path = self.folder / name
         try:
-            return read_records(path, kind)
-        except (OSError, ValueError, csv.Error):
-            raise _again(path, self.dataset, self.recipe) from None
+            return read_csv(kind, path)
+        except OSError:
+            raise _again(path, "the file is missing", self.dataset, self.recipe) from None
+        except InvalidRecord as error:
+            raise _again(path, str(error), self.dataset, self.recipe) from None
 
 
 def evaluated_datasets() -> list[str]:
@@ -98,9 +98,9 @@ def read_results(dataset: str, recipe: str = "*") -> list[Result]:
         if not _has_predictions(path):
             continue
         try:
-            metrics = Metrics.from_json(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError):
-            raise _again(path, dataset, path.stem) from None
+            metrics = Metrics.from_json(read_json(path))
+        except InvalidRecord as error:
+            raise _again(path, str(error), dataset, path.stem) from None
         results.append(Result(dataset, path.stem, metrics))
     return sorted(results, key=lambda result: (-result.metrics.top1, result.recipe))
 
@@ -109,8 +109,7 @@ def _has_predictions(path: Path) -> bool:
     return path.stem != _DATASET_METRICS and predictions_path(path.parent.name, path.stem).exists()
 
 
-def _again(path: Path, dataset: str, recipe: str) -> UserError:
+def _again(path: Path, problem: str, dataset: str, recipe: str) -> UserError:
     return UserError(
-        f"'{path}' is missing or was written by another version; "
-        f"run 'gemtrain evaluate --dataset {dataset} --recipe {recipe}' again."
+        f"'{path}': {problem}; run 'gemtrain evaluate --dataset {dataset} --recipe {recipe}' again."
     )
