@@ -7,6 +7,7 @@ requests everything again, conditionally.
 
 from pathlib import Path
 
+from gemkit.project import Project
 from scraper.storage.host_table import HostTable
 from scraper.storage.image_table import ImageTable
 from scraper.storage.listing_table import ListingTable
@@ -14,6 +15,11 @@ from scraper.storage.page_table import PageTable
 from scraper.storage.product_table import ProductTable
 from scraper.storage.run_table import RunTable
 from scraper.storage.schema import Database
+
+
+def state_file(project: Project, site: str) -> Path:
+    """The file of the state of a site's crawl."""
+    return project.crawl_state / f"{site}.sqlite"
 
 
 class CrawlState:

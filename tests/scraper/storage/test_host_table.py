@@ -1,17 +1,16 @@
 """The next crawl uses what earlier ones learnt about a host."""
 
 import time
-from contextlib import chdir
 from pathlib import Path
 
 import pytest
 
-from scraper.crawling.crawl import crawl_site
+from gemkit.project import Project
+from scraper.crawling.crawl import crawl as crawl_site
 from scraper.crawling.session import open_session
 from scraper.crawling.sources import choose_source
 from scraper.http import rate_limiter
 from scraper.http.reason import Reason
-from scraper.params import StoreParams
 from scraper.storage.host_table import load_host_histories
 from scraper.stores.config import load_site
 from tests.helpers.crawl_results import crawl, summary
@@ -32,8 +31,9 @@ def test_a_host_that_is_down_ends_the_crawl_and_loses_nothing(
 
 def test_a_pause_outlasts_the_crawl(tmp_path: Path) -> None:
     with Shop(products=1) as shop:
-        site = load_site(str(tmp_path / shop.site(tmp_path)))
-    with chdir(tmp_path), open_session(choose_source(site, StoreParams())) as session:
+        site = load_site(tmp_path / shop.site(tmp_path))
+    project = Project(tmp_path)
+    with open_session(project, choose_source(project, site, None)) as session:
         limiter = session.client._hosts.get(shop.host).limiter  # type: ignore[attr-defined]
         limiter.record_rejection(0.0, Reason.of_status(429), 300.0)
     blocked_until = load_host_histories(tmp_path / ".cache/crawl/shop.sqlite")[shop.host].blocked_until
@@ -46,8 +46,7 @@ def test_an_unknown_rate_is_searched_and_saved(tmp_path: Path) -> None:
         path.write_text(path.read_text().replace(f"requests_per_second = {shop.rate}", ""))
         rates = []
         for _ in range(2):
-            with chdir(tmp_path):
-                crawl_site(load_site(path.name), StoreParams())
+            crawl_site(Project(tmp_path), load_site(path))
             rates.append(summary(tmp_path)["hosts"][shop.host])
         times = [time for time, path, _ in shop.requests]
     assert times[2] - times[0] > 1, "a crawl of an unknown host starts slowly"

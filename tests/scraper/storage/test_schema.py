@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from gemkit.project import Project
 from gemkit.tables import read_table, write_table
 from scraper.monitoring.status import read_status
 from scraper.storage.host_table import load_host_histories
@@ -54,7 +55,7 @@ def test_the_state_of_version_2_is_continued(tmp_path: Path, faulty: Shop) -> No
         database.executescript(TO_VERSION_2 + "INSERT INTO hosts VALUES ('x.test', 3.0, 1, 9e9, NULL, NULL);")
     before = path.read_bytes()
     assert load_host_histories(path)["x.test"].converged
-    assert "1 failed: HTTP 500" in "\n".join(read_status("shop", path.parent).lines())
+    assert "1 failed: HTTP 500" in "\n".join(read_status(Project(tmp_path), "shop").lines())
     assert path.read_bytes() == before, "reading changes nothing"
     crawl(tmp_path, faulty)
     with closing(sqlite3.connect(path)) as database:
