@@ -18,6 +18,7 @@ from scraper.http.errors import Blocked
 from scraper.http.rate_limiter import HostHistory, HostRateLimiter
 from scraper.http.reason import Reason
 from scraper.http.transport import Response
+from scraper.monitoring.counts import CrawlCounts
 from scraper.monitoring.heartbeat import SnapshotWriter, snapshot_file
 from scraper.monitoring.summary import Ended, Summary
 from scraper.storage.crawl_state import CrawlState, state_file
@@ -70,6 +71,9 @@ class CrawlSource(Protocol):
     @property
     def client(self) -> ImageClient:
         """Fetches the images, while the source is open."""
+
+    def clock(self) -> float:
+        """The time that the tables show, in seconds since 1970. Rates, waits and blocks follow real time."""
 
     def open(
         self, histories: Mapping[str, HostHistory], stop: threading.Event
@@ -153,17 +157,19 @@ class Session:
         summary.add_host_counters(self.client.rate_limiters, self.started)
 
     def write_record(self) -> None:
-        """Write the summary as JSON."""
-        path = self.project.metrics / f"crawl/{self.source.site.name}.json"
-        write_text(path, json.dumps(self.summary.to_json(), indent=1) + "\n")
+        """Write the counts into the metrics, and the whole summary into a report that git does not track."""
+        project, name = self.project, f"crawl/{self.source.site.name}.json"
+        counts = CrawlCounts.of(self.summary, self.state)
+        for path, values in ((project.metrics, counts.to_json()), (project.reports, self.summary.to_json())):
+            write_text(path / name, json.dumps(values, indent=1) + "\n")
 
 
 @contextmanager
 def open_session(project: Project, source: CrawlSource, record: bool = False) -> Iterator[Session]:
     """Work on a source's site into `data/raw/<site>` of the project.
 
-    At the end the tables are written, and with `record` the summary too. A block ends the work early, without
-    an exception: see the summary. Raises UserError if the site cannot be crawled at all.
+    At the end the tables are written, and with `record` the counts and the summary too. A block ends the work
+    early, without an exception: see the summary. Raises UserError if the site cannot be crawled at all.
     """
     with ExitStack() as stack:
         session = _start(project, source, stack)
@@ -192,7 +198,8 @@ def _start(project: Project, source: CrawlSource, stack: ExitStack) -> Session:
     folder = project.raw(site.name)
     stack.enter_context(lock_site(site.name, project.crawl_state))
     folder.mkdir(parents=True, exist_ok=True)
-    state = stack.enter_context(closing(CrawlState(state_file(project, site.name), folder)))
+    state = CrawlState(state_file(project, site.name), folder, source.clock)
+    stack.enter_context(closing(state))
     stop = threading.Event()
     stack.enter_context(source.open(state.hosts.histories(), stop))
     for note in source.notes:

@@ -1,8 +1,10 @@
 """The sources of a crawl: a store, the demo store, a list of links, a folder."""
 
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -19,6 +21,9 @@ from scraper.stores.config import FolderSite, HtmlSite, LinksSite, Site
 from scraper.stores.image_folder import Folder
 from scraper.stores.link_list import read_links
 from scraper.stores.records import Link
+
+#: The time at the demo store, later than its newest product: two crawls of it write the same tables.
+_DEMO_TIME = datetime(2025, 1, 1, tzinfo=UTC)
 
 _Site = TypeVar("_Site", HtmlSite, LinksSite)
 
@@ -71,6 +76,10 @@ class _NetworkSource(Generic[_Site]):
             for name in self._params.disregarded
         ]
 
+    def clock(self) -> float:
+        """See CrawlSource."""
+        return time.time()
+
     @contextmanager
     def open(self, histories: Mapping[str, HostHistory], stop: threading.Event) -> Iterator[None]:
         """See CrawlSource."""
@@ -102,11 +111,18 @@ class StoreSource(_NetworkSource[HtmlSite]):
 
 
 class DemoSource(StoreSource):
-    """The demo store, which runs while the source is open; its images are rendered into `cache`."""
+    """The demo store, which runs while the source is open; its images are rendered into `cache`.
+
+    Its clock stands still.
+    """
 
     def __init__(self, site: HtmlSite, params: DemoParams, cache: Path):
         super().__init__(site, StoreParams())
         self._demo, self._cache = params, cache
+
+    def clock(self) -> float:
+        """See CrawlSource."""
+        return _DEMO_TIME.timestamp()
 
     @contextmanager
     def open(self, histories: Mapping[str, HostHistory], stop: threading.Event) -> Iterator[None]:
@@ -141,6 +157,10 @@ class FolderSource:
     def concurrency(self) -> int:
         """How many files are read at a time."""
         return worker_count()
+
+    def clock(self) -> float:
+        """See CrawlSource."""
+        return time.time()
 
     @contextmanager
     def open(self, histories: Mapping[str, HostHistory], stop: threading.Event) -> Iterator[None]:

@@ -5,6 +5,8 @@ that were finished in the run are not requested again. After a finished crawl th
 requests everything again, conditionally.
 """
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from gemkit.project import Project
@@ -25,16 +27,17 @@ def state_file(project: Project, site: str) -> Path:
 class CrawlState:
     """The state of one site's crawl, one object a table; used from one thread.
 
-    If the file is missing (or not ours), it is rebuilt from the tables in `folder`.
+    If the file is missing (or not ours), it is rebuilt from the tables in `folder`. `clock` tells the times
+    in the tables, in seconds since 1970.
     """
 
-    def __init__(self, path: Path, folder: Path):
+    def __init__(self, path: Path, folder: Path, clock: Callable[[], float] = time.time):
         self._database = database = Database(path, folder)
         self.runs = RunTable(database)
         self.hosts = HostTable(database)
         self.products = ProductTable(database)
         self.pages = PageTable(database, self.runs.current)
-        self.images = ImageTable(database, self.runs.current, folder)
+        self.images = ImageTable(database, self.runs.current, folder, clock)
         self.listings = ListingTable(database, self.pages, self.images, self.products)
 
     def close(self) -> None:

@@ -22,6 +22,12 @@ def crawl(folder: Path, shop: Shop, limits: str = "", **params: bool) -> dict[st
 
 
 def summary(folder: Path, site: str = "shop") -> dict[str, Any]:
+    """What the last crawl did and took."""
+    return dict(json.loads((folder / f"reports/crawl/{site}.json").read_text()))
+
+
+def crawl_counts(folder: Path, site: str = "shop") -> dict[str, Any]:
+    """What is known of the site: the file in `metrics/`."""
     return dict(json.loads((folder / f"metrics/crawl/{site}.json").read_text()))
 
 

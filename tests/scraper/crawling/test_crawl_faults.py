@@ -3,7 +3,6 @@
 Faults of single images, pages and hosts are in `test_faults`.
 """
 
-import json
 import subprocess
 import sys
 import time
@@ -17,7 +16,7 @@ from scraper.crawling.crawl import crawl as crawl_site
 from scraper.http import rate_limiter
 from scraper.stores.config import load_site
 from tests.helpers.commands import child_environment, command
-from tests.helpers.crawl_results import check_files, crawl, images
+from tests.helpers.crawl_results import check_files, crawl, crawl_counts, images
 from tests.helpers.crawl_shop import Reply, Shop, jpeg
 
 
@@ -176,4 +175,4 @@ def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
         crawl(tmp_path, shop)
         assert len(images(tmp_path)) == 24
         check_files(tmp_path)
-        assert json.loads((tmp_path / "metrics/crawl/shop.json").read_text())["ended"] == "finished"
+        assert crawl_counts(tmp_path)["ended"] == "finished"
