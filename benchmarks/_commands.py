@@ -67,7 +67,11 @@ def output_tail(folder: Path) -> str:
 
 
 def replica_site(folder: Path, host: str, **limits: float) -> Path:
-    """Write a site file for the replica: that of gempundit, with another host and other limits."""
+    """Write a site file for the replica into a folder, which becomes a project.
+
+    It is the file of gempundit, with another host and other limits.
+    """
+    (folder / "params.yaml").write_text("sites: []\n", encoding="utf-8")
     text = _GEMPUNDIT.read_text(encoding="utf-8")
     text = text.replace("https://www.gempundit.com", f"http://{host}")
     text = re.sub(r'"(www|imgcdn1)\.gempundit\.com"', f'"{host}"', text)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gemkit.errors import UserError, run_command
-from gemkit.project import PARAMS
+from gemkit.project import PARAMS, Project, current_project
 
 if TYPE_CHECKING:
     from scraper.monitoring.summary import Summary
@@ -35,12 +35,13 @@ def crawl(
     params: ParamsPath = PARAMS,
 ) -> None:
     """Fetch what is new or changed at a store; an interrupted crawl resumes where it ended."""
-    from scraper.crawling.crawl import crawl_site
+    from scraper.crawling.crawl import crawl
     from scraper.params import crawl_params
     from scraper.stores.config import load_site
 
-    store = load_site(site)
-    summary = crawl_site(store, crawl_params(params, store))
+    project = current_project(params)
+    store = load_site(site, project)
+    summary = crawl(project, store, crawl_params(params, store))
     print("\n".join(summary.lines()), flush=True)
     _check_block(summary)
 
@@ -51,23 +52,9 @@ def import_images(
     site: Annotated[str, typer.Option(help="Name of the new site: data/raw/<site>.")],
 ) -> None:
     """Import images from this machine as if a store had served them; the originals are not changed."""
-    from pydantic import ValidationError
+    from scraper.crawling.crawl import import_images
 
-    from scraper.crawling.crawl import crawl_site
-    from scraper.params import FolderParams
-    from scraper.stores.config import FolderSite, known_sites
-
-    if site in known_sites():
-        raise UserError(
-            f"'{site}' is a known site; choose another name, or run 'gemscrape crawl --site {site}'."
-        )
-    try:
-        folder = FolderSite(name=site, title=site)
-    except ValidationError:
-        raise UserError(
-            f"'{site}' is not a valid site name; use lower-case letters, digits, '-' and '_'."
-        ) from None
-    print("\n".join(crawl_site(folder, FolderParams(folder=path)).lines()), flush=True)
+    print("\n".join(import_images(current_project(), path, site).lines()), flush=True)
 
 
 @app.command()
@@ -81,17 +68,18 @@ def plan(
     params: ParamsPath = PARAMS,
 ) -> None:
     """Estimate a crawl before running it: images, repeats, classes, time, disk space."""
-    from scraper.crawling.plan import plan_list, plan_site
+    from scraper.crawling.plan import plan, plan_links
     from scraper.params import crawl_params
-    from scraper.stores.config import FolderSite, load_site
+    from scraper.stores.config import load_site
 
-    store = load_site(site) if site is not None else None
-    if isinstance(store, FolderSite):
-        raise UserError(f"'{store.name}' is a folder on this machine: there is nothing to plan.")
     if links is not None:
-        print("\n".join(plan_list(links, store).lines()), flush=True)
-    elif store is not None:
-        planned, summary = plan_site(store, crawl_params(params, store))
+        here = _project_here()
+        store = load_site(site, here) if site is not None else None
+        print("\n".join(plan_links(links, store, here).lines()), flush=True)
+    elif site is not None:
+        project = current_project(params)
+        store = load_site(site, project)
+        planned, summary = plan(project, store, crawl_params(params, store))
         if planned is not None:
             print("\n".join(planned.lines()), flush=True)
         _check_block(summary)
@@ -104,27 +92,27 @@ def status(
     site: Annotated[str, typer.Option(help="Name of a known store, or path of its .toml file.")],
 ) -> None:
     """Show the progress of a crawl, while it runs (from another terminal) and afterwards."""
-    from scraper.crawling.session import STATE_FOLDER
     from scraper.monitoring.status import read_status
 
     name = Path(site).stem if site.endswith(".toml") else site
-    print("\n".join(read_status(name, STATE_FOLDER).lines()))
+    print("\n".join(read_status(current_project(), name).lines()))
 
 
 @app.command()
 def sites() -> None:
-    """List the known stores."""
-    from scraper.stores.config import FolderSite, HtmlSite, known_sites, load_site
+    """List the known stores: those of the project in the current folder, and the built-in ones."""
+    from scraper.stores.config import SITES, FolderSite, HtmlSite, known_sites, load_site
 
-    for name in known_sites():
-        store = load_site(name)
+    for name, path in known_sites(_project_here()).items():
+        store = load_site(path)
         if isinstance(store, FolderSite):
             rate, where = "a folder", f"crawl.{name}.folder"
         else:
             known = store.limits.requests_per_second
             rate = "rate unknown" if known is None else f"{known:g} requests/s"
             where = store.start_url if isinstance(store, HtmlSite) else str(store.links)
-        print(f"{name:16} {rate:16} {store.title}  {where}")
+        origin = "built in" if path.parent == SITES else "project"
+        print(f"{name:19} {origin:8} {rate:16} {store.title}  {where}")
 
 
 @app.command()
@@ -137,12 +125,19 @@ def store(
     from scraper.params import DemoParams, crawl_params
     from scraper.stores.config import HtmlSite, load_site
 
-    site = load_site("demo")
+    project = current_project(params)
+    site = load_site("demo", project)
     settings = crawl_params(params, site)
     rate = site.limits.requests_per_second if isinstance(site, HtmlSite) else None
     if not isinstance(settings, DemoParams) or rate is None:
         raise UserError("The site 'demo' must define 'server = \"demo\"' and 'requests_per_second'.")
-    serve(settings.seed, settings.scale, port, rate)
+    serve(settings.seed, settings.scale, port, rate, project.cache)
+
+
+def _project_here() -> Project | None:
+    """The project of the current folder, for commands that also work outside a project."""
+    project = Project()
+    return project if project.params.is_file() else None
 
 
 def _check_block(summary: "Summary") -> None:

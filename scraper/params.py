@@ -1,4 +1,4 @@
-"""The section `crawl` of `params.yaml`: settings that may differ between crawls of a store."""
+"""Settings that may differ between crawls of a store, and the section `crawl` of `params.yaml`."""
 
 from pathlib import Path
 from typing import Annotated, ClassVar
@@ -7,13 +7,15 @@ from pydantic import Field
 
 from gemkit.errors import UserError
 from gemkit.params import load_params, validate_section
-from gemkit.project import PARAMS
 from gemkit.strict_model import StrictModel
 from scraper.stores.config import Contact, FolderSite, HtmlSite, Site
 
 
 class DemoParams(StrictModel):
-    """The demo store: seed and scale of its catalogue, and a factor on its share of bad images."""
+    """The demo store: seed and scale of its catalogue, and a factor on its share of bad images.
+
+    A scale of 1 has about 1,750 images.
+    """
 
     seed: Annotated[int, Field(ge=0)] = 1
     scale: Annotated[float, Field(gt=0, le=10)] = 1.0
@@ -46,7 +48,7 @@ class StoreParams(StrictModel):
 
 
 class FolderParams(StrictModel):
-    """A folder or zip of images, relative to the project's folder."""
+    """The path of a folder or zip of images; a relative one starts at the project's folder."""
 
     folder: Path
 
@@ -54,20 +56,25 @@ class FolderParams(StrictModel):
 CrawlParams = DemoParams | StoreParams | FolderParams
 
 
+def default_params(site: Site) -> CrawlParams:
+    """The settings of a site for which none are given. Raises UserError for a folder: its path is needed."""
+    if isinstance(site, FolderSite):
+        raise UserError(f"The site '{site.name}' is a folder: give its path, as FolderParams(folder=…).")
+    return DemoParams() if _is_demo(site) else StoreParams()
+
+
 def crawl_params(path: Path, site: Site) -> CrawlParams:
-    """The parameters of one site's crawl; defaults if the default file does not exist. Raises UserError."""
-    if path == PARAMS and not path.exists():
-        content: dict[str, object] = {}
-    else:
-        content = load_params(path)
-    section = content.get("crawl") or {}
+    """The settings of one site's crawl in a parameter file. Raises UserError."""
+    section = load_params(path).get("crawl") or {}
     if not isinstance(section, dict):
         raise UserError(f"'{path}': 'crawl' must be a mapping from sites to their settings.")
-    kind: type[CrawlParams] = StoreParams
+    kind: type[CrawlParams] = DemoParams if _is_demo(site) else StoreParams
     if isinstance(site, FolderSite):
         kind = FolderParams
-    elif isinstance(site, HtmlSite) and site.server == "demo":
-        kind = DemoParams
     key = f"crawl.{site.name}"
     params: CrawlParams = validate_section(path, {key: section.get(site.name)}, key, kind)
     return params
+
+
+def _is_demo(site: Site) -> bool:
+    return isinstance(site, HtmlSite) and site.server == "demo"

@@ -52,10 +52,11 @@ class Speed(NamedTuple):
 
 
 def command(crawler: str, server: Server, folder: Path, images: list[str]) -> list[str | Path]:
-    """The command line of a crawler; writes the file that lists its images."""
+    """The command line of a crawler; writes the files that it needs into the folder."""
     urls = [server.url + path for path in images]
     if crawler.startswith("gemscrape"):
         (folder / "links.csv").write_text("\n".join(["class,image_url", *(f"All,{url}" for url in urls)]))
+        (folder / "params.yaml").write_text("sites: []\n")
         site = folder / "gallery.toml"
         site.write_text(_SITE.format(host=server.host, concurrency=CONCURRENCY))
         profiled = [sys.executable, Path(__file__).with_name("_profile.py")]

@@ -3,20 +3,53 @@
 `scraper.storage.crawl_state` describes what survives a kill.
 """
 
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from gemkit.errors import UserError
+from gemkit.project import Project
 from scraper.crawling.download import download
-from scraper.crawling.session import METRICS, open_session
-from scraper.crawling.sources import choose_source
+from scraper.crawling.session import CrawlSource, open_session
+from scraper.crawling.sources import FolderSource, choose_source
 from scraper.monitoring.summary import Summary
 from scraper.params import CrawlParams
-from scraper.stores.config import Site
+from scraper.stores.config import SITES, FolderSite, Site, known_sites
 
 
-def crawl_site(site: Site, params: CrawlParams) -> Summary:
-    """Crawl a site into `data/raw/<site>`; starts the demo store for a site that it serves.
+def crawl(project: Project, site: Site, settings: CrawlParams | None = None) -> Summary:
+    """Fetch what is new or changed at a site into `data/raw/<site>` of the project.
 
-    The summary tells whether the crawl finished. Raises UserError if the site cannot be crawled at all.
+    An interrupted crawl resumes where it ended. Without `settings`, the defaults of the site's kind hold. The
+    summary tells how the crawl ended; if the store blocks it, there is no exception. Raises UserError if the
+    site cannot be crawled at all.
     """
-    with open_session(choose_source(site, params), METRICS / f"{site.name}.json") as session:
+    return _crawl(project, choose_source(project, site, settings))
+
+
+def import_images(project: Project, path: Path | str, name: str) -> Summary:
+    """Import a folder or .zip with one folder of images per class, as if a store `name` had served them.
+
+    The originals are not changed. Raises UserError for a name that is not valid or that another site has, and
+    for a path without such images.
+    """
+    if (known := known_sites(project).get(name)) is not None:
+        origin = "built in" if known.parent == SITES else f"described in '{known}'"
+        raise UserError(
+            f"'{name}' is a known site, {origin}; "
+            f"choose another name, or run 'gemscrape crawl --site {name}'."
+        )
+    try:
+        site = FolderSite(name=name, title=name)
+    except ValidationError:
+        raise UserError(
+            f"'{name}' is not a valid site name; use lower-case letters, digits, '-' and '_'."
+        ) from None
+    return _crawl(project, FolderSource(site, Path(path)))
+
+
+def _crawl(project: Project, source: CrawlSource) -> Summary:
+    with open_session(project, source, record=True) as session:
         session.state.images.forget_lost_files()
         session.source.discover(session)
         download(session, session.state.images.pending())

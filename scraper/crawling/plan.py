@@ -10,18 +10,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
 
+from gemkit.errors import UserError
+from gemkit.project import Project
 from scraper.crawling.download import download
 from scraper.crawling.link_stats import LinkStatistics
-from scraper.crawling.session import STATE_FOLDER, Session, open_session
+from scraper.crawling.session import Session, open_session
 from scraper.crawling.sources import choose_source
 from scraper.http.limits import host_matches
 from scraper.http.rate_limiter import HostHistory
 from scraper.http.urls import host_of
 from scraper.monitoring.summary import Summary
 from scraper.params import CrawlParams
+from scraper.storage.crawl_state import state_file
 from scraper.storage.host_table import load_host_histories
 from scraper.storage.jobs import ImageJob
-from scraper.stores.config import LinkFile, LinksSite, Store
+from scraper.stores.config import FolderSite, LinkFile, LinksSite, Site, Store
 from scraper.stores.link_list import read_links
 
 #: Number of stored images from which the size of the others is estimated.
@@ -144,49 +147,57 @@ class Plan:
         )
 
 
-def plan_list(path: Path, site: Store | None = None) -> Plan:
-    """Plan a bare link list, without network access. Raises UserError like `read_links`.
+def plan_links(path: Path | str, site: Site | None = None, project: Project | None = None) -> Plan:
+    """Estimate the crawl of a bare link list (.csv or .csv.gz with columns class, image_url), offline.
 
-    A site gives the rate; a links site also gives the names of the columns.
+    A site gives the rate, which an earlier crawl in the project may have found; a links site also gives the
+    names of the columns. Raises UserError for a list that cannot be read or contains no usable link.
     """
+    path, site = Path(path), None if site is None else _check_store(site)
     file = site.model_copy(update={"links": path}) if isinstance(site, LinksSite) else LinkFile(links=path)
     found = read_links(file)
-    plan = Plan(path.name, LinkStatistics(found.links), found.notes, rate_assumed=site is None)
-    urls = plan.statistics.classes
+    planned = Plan(path.name, LinkStatistics(found.links), found.notes, rate_assumed=site is None)
+    urls = planned.statistics.classes
     hosts = {host_of(url) for url in urls}
-    plan.fetch = len(urls)
+    planned.fetch = len(urls)
     if site is None:
-        plan.estimate_time(urls, dict.fromkeys(hosts, ASSUMED_RATE))
+        planned.estimate_time(urls, dict.fromkeys(hosts, ASSUMED_RATE))
     else:
-        histories = load_host_histories(STATE_FOLDER / f"{site.name}.sqlite")
-        plan.estimate_time(urls, _rates(site, hosts, histories))
-    return plan
+        histories = load_host_histories(state_file(project, site.name)) if project else {}
+        planned.estimate_time(urls, _rates(site, hosts, histories))
+    return planned
 
 
-def plan_site(site: Store, params: CrawlParams) -> tuple[Plan | None, Summary]:
-    """Plan the crawl of a site: read its pages or its link list, and fetch a sample of its images.
+def plan(project: Project, site: Site, settings: CrawlParams | None = None) -> tuple[Plan | None, Summary]:
+    """Estimate the crawl of a site: read its pages or its link list, and fetch a sample of its images.
 
-    The plan is None if the site blocks us before it is read; see the summary. Raises UserError like
-    `crawl_site`.
+    Without `settings`, the defaults of the site's kind hold. The plan is None if the store blocks us before
+    its pages are read; see the summary. Raises UserError like `crawl`.
     """
-    plan = None
-    with open_session(choose_source(site, params)) as session:
+    site, planned = _check_store(site), None
+    with open_session(project, choose_source(project, site, settings)) as session:
         session.state.images.forget_lost_files()
         statistics, summary = LinkStatistics(session.source.discover(session)), session.summary
         pages = session.state.pages.count() or None  # a list has no pages
-        plan = Plan(site.name, statistics, summary.notes, pages)
-        plan.notes += [
+        planned = Plan(site.name, statistics, summary.notes, pages)
+        planned.notes += [
             f"pages not read, {outcome}: {count}" for outcome, count in summary.pages_by_reason.items()
         ]
-        _measure(plan, session, site)
+        _measure(planned, session, site)
         new = [job for job in _pending(session, site) if job.sha256 is None]
-        download(session, _sample(new, SAMPLE - (plan.stored or 0)))
-        _measure(plan, session, site)
-        plan.notes += [
+        download(session, _sample(new, SAMPLE - (planned.stored or 0)))
+        _measure(planned, session, site)
+        planned.notes += [
             f"of the sample not stored, {outcome}: {count}"
             for outcome, count in sorted(summary.by_reason.items(), key=lambda item: str(item[0]))
         ]
-    return plan, session.summary
+    return planned, session.summary
+
+
+def _check_store(site: Site) -> Store:
+    if isinstance(site, FolderSite):
+        raise UserError(f"'{site.name}' is a folder on this machine: there is nothing to plan.")
+    return site
 
 
 def _measure(plan: Plan, session: Session, site: Store) -> None:

@@ -8,29 +8,25 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Protocol
 
-from gemkit.memo import CACHE
 from gemkit.progress import Progress
+from gemkit.project import Project
 from gemkit.tables import write_text
 from scraper.crawling.site_lock import lock_site
 from scraper.http.errors import Blocked
 from scraper.http.rate_limiter import HostHistory, HostRateLimiter
 from scraper.http.reason import Reason
 from scraper.http.transport import Response
-from scraper.monitoring.heartbeat import SnapshotWriter
+from scraper.monitoring.counts import CrawlCounts
+from scraper.monitoring.heartbeat import SnapshotWriter, snapshot_file
 from scraper.monitoring.summary import Ended, Summary
-from scraper.storage.crawl_state import CrawlState
+from scraper.storage.crawl_state import CrawlState, state_file
 from scraper.storage.export import write_tables
 from scraper.storage.image_store import ImageStore
 from scraper.stores.config import Site
 from scraper.stores.records import Link
 from scraper.tables import ReasonKind
-
-RAW = Path("data/raw")
-STATE_FOLDER = CACHE / "crawl"
-METRICS = Path("metrics/crawl")
 
 #: Threads beyond the allowed concurrency: some wait for a retry while others send requests.
 _SPARE_THREADS = 4
@@ -76,6 +72,9 @@ class CrawlSource(Protocol):
     def client(self) -> ImageClient:
         """Fetches the images, while the source is open."""
 
+    def clock(self) -> float:
+        """The time that the tables show, in seconds since 1970. Rates, waits and blocks follow real time."""
+
     def open(
         self, histories: Mapping[str, HostHistory], stop: threading.Event
     ) -> AbstractContextManager[None]:
@@ -90,8 +89,9 @@ class CrawlSource(Protocol):
 
 @dataclass(frozen=True)
 class Session:
-    """One command's work on one site. `stop`, once set, ends all waiting."""
+    """A crawl or a plan of one site. `stop`, once set, ends all waiting."""
 
+    project: Project
     source: CrawlSource
     state: CrawlState
     images: ImageStore
@@ -152,20 +152,27 @@ class Session:
         self.images.close(state.images.paths())
         self.save_hosts()
         summary.gone, summary.images = state.images.gone_count(), state.images.statuses()
-        write_tables(site.name, RAW / site.name, state)
+        write_tables(site.name, self.project.raw(site.name), state)
         summary.seconds = round(time.monotonic() - self.started, 3)
         summary.add_host_counters(self.client.rate_limiters, self.started)
 
+    def write_record(self) -> None:
+        """Write the counts into the metrics, and the whole summary into a report that git does not track."""
+        project, name = self.project, f"crawl/{self.source.site.name}.json"
+        counts = CrawlCounts.of(self.summary, self.state)
+        for path, values in ((project.metrics, counts.to_json()), (project.reports, self.summary.to_json())):
+            write_text(path / name, json.dumps(values, indent=1) + "\n")
+
 
 @contextmanager
-def open_session(source: CrawlSource, record: Path | None = None) -> Iterator[Session]:
-    """Work on a source's site into `data/raw/<site>`.
+def open_session(project: Project, source: CrawlSource, record: bool = False) -> Iterator[Session]:
+    """Work on a source's site into `data/raw/<site>` of the project.
 
-    At the end the tables are written, and the summary into the file `record`. A block ends the work early,
-    without an exception: see the summary. Raises UserError if the site cannot be crawled at all.
+    At the end the tables are written, and with `record` the counts and the summary too. A block ends the work
+    early, without an exception: see the summary. Raises UserError if the site cannot be crawled at all.
     """
     with ExitStack() as stack:
-        session = _start(source, stack)
+        session = _start(project, source, stack)
         summary = session.summary
         try:
             yield session
@@ -181,26 +188,28 @@ def open_session(source: CrawlSource, record: Path | None = None) -> Iterator[Se
             try:
                 session.finish()
             finally:
-                if record is not None:
-                    write_text(record, json.dumps(summary.to_json(), indent=1) + "\n")
+                if record:
+                    session.write_record()
 
 
-def _start(source: CrawlSource, stack: ExitStack) -> Session:
+def _start(project: Project, source: CrawlSource, stack: ExitStack) -> Session:
     """Lock the site, open its state and the source; the stack closes them."""
     site = source.site
-    folder = RAW / site.name
-    stack.enter_context(lock_site(site.name, STATE_FOLDER))
+    folder = project.raw(site.name)
+    stack.enter_context(lock_site(site.name, project.crawl_state))
     folder.mkdir(parents=True, exist_ok=True)
-    state = stack.enter_context(closing(CrawlState(STATE_FOLDER / f"{site.name}.sqlite", folder)))
+    state = CrawlState(state_file(project, site.name), folder, source.clock)
+    stack.enter_context(closing(state))
     stop = threading.Event()
     stack.enter_context(source.open(state.hosts.histories(), stop))
     for note in source.notes:
         print(f"{site.name}: {note}", file=sys.stderr, flush=True)
     return Session(
+        project,
         source,
         state,
         ImageStore(folder, site.limits.max_image_pixels),
         stop,
         Summary(site.name, notes=list(source.notes)),
-        SnapshotWriter(STATE_FOLDER / f"{site.name}.heartbeat.json", lambda: source.client.rate_limiters),
+        SnapshotWriter(snapshot_file(project, site.name), lambda: source.client.rate_limiters),
     )

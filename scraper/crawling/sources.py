@@ -1,33 +1,44 @@
 """The sources of a crawl: a store, the demo store, a list of links, a folder."""
 
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Generic, TypeVar
 
 from gemkit.errors import UserError
 from gemkit.executor.base import worker_count
+from gemkit.project import Project
 from scraper.crawling.discovery import PageReader, save_list
 from scraper.crawling.session import CrawlSource, Session
 from scraper.http.fetcher import Fetcher
 from scraper.http.rate_limiter import HostHistory
 from scraper.http.transport import HostOverrides
-from scraper.params import CrawlParams, DemoParams, FolderParams, StoreParams
+from scraper.params import CrawlParams, DemoParams, FolderParams, StoreParams, default_params
 from scraper.stores.config import FolderSite, HtmlSite, LinksSite, Site
 from scraper.stores.image_folder import Folder
 from scraper.stores.link_list import read_links
 from scraper.stores.records import Link
 
+#: The time at the demo store, later than its newest product: two crawls of it write the same tables.
+_DEMO_TIME = datetime(2025, 1, 1, tzinfo=UTC)
+
 _Site = TypeVar("_Site", HtmlSite, LinksSite)
 
 
-def choose_source(site: Site, params: CrawlParams) -> CrawlSource:
-    """The source of a site. Raises UserError, before anything is written, if it cannot be crawled."""
+def choose_source(project: Project, site: Site, params: CrawlParams | None) -> CrawlSource:
+    """The source of a site; without `params`, with the defaults of its kind.
+
+    Raises UserError, before anything is written, if it cannot be crawled.
+    """
+    params = params or default_params(site)
     match site, params:
         case FolderSite(), FolderParams():
-            return FolderSource(site, params)
+            return FolderSource(site, project.path(params.folder))
         case HtmlSite(), DemoParams():
-            return DemoSource(site, params)
+            return DemoSource(site, params, project.cache)
         case HtmlSite(), StoreParams():
             return StoreSource(site, params)
         case LinksSite(), StoreParams():
@@ -65,6 +76,10 @@ class _NetworkSource(Generic[_Site]):
             for name in self._params.disregarded
         ]
 
+    def clock(self) -> float:
+        """See CrawlSource."""
+        return time.time()
+
     @contextmanager
     def open(self, histories: Mapping[str, HostHistory], stop: threading.Event) -> Iterator[None]:
         """See CrawlSource."""
@@ -96,18 +111,26 @@ class StoreSource(_NetworkSource[HtmlSite]):
 
 
 class DemoSource(StoreSource):
-    """The demo store, which runs while the source is open."""
+    """The demo store, which runs while the source is open; its images are rendered into `cache`.
 
-    def __init__(self, site: HtmlSite, params: DemoParams):
+    Its clock stands still.
+    """
+
+    def __init__(self, site: HtmlSite, params: DemoParams, cache: Path):
         super().__init__(site, StoreParams())
-        self._demo = params
+        self._demo, self._cache = params, cache
+
+    def clock(self) -> float:
+        """See CrawlSource."""
+        return _DEMO_TIME.timestamp()
 
     @contextmanager
     def open(self, histories: Mapping[str, HostHistory], stop: threading.Event) -> Iterator[None]:
         """See CrawlSource."""
         from scraper.demo_store.server import start
 
-        with start(self._demo.seed, self._demo.scale, self._demo.dirt) as store:
+        demo = self._demo
+        with start(demo.seed, demo.scale, demo.dirt, cache=self._cache) as store:
             hosts = [*self.site.page_hosts, *self.site.image_hosts]
             self._connect(histories, stop, dict.fromkeys(hosts, (store.host, store.port)))
             yield
@@ -122,18 +145,22 @@ class LinksSource(_NetworkSource[LinksSite]):
 
 
 class FolderSource:
-    """A folder or zip of images on this machine."""
+    """The images of a folder or zip at a path on this machine."""
 
     notes: Sequence[str] = ()
 
-    def __init__(self, site: FolderSite, params: FolderParams):
+    def __init__(self, site: FolderSite, path: Path):
         self.site = site
-        self.client = Folder(params.folder, site.limits.max_image_bytes)
+        self.client = Folder(path, site.limits.max_image_bytes)
 
     @property
     def concurrency(self) -> int:
         """How many files are read at a time."""
         return worker_count()
+
+    def clock(self) -> float:
+        """See CrawlSource."""
+        return time.time()
 
     @contextmanager
     def open(self, histories: Mapping[str, HostHistory], stop: threading.Event) -> Iterator[None]:

@@ -27,7 +27,6 @@ from socket import socket
 from typing import TypedDict
 
 from gemkit.errors import UserError
-from gemkit.memo import CACHE
 from scraper.demo_store import pages
 from scraper.demo_store.catalogue import Catalogue, build
 from scraper.demo_store.rate_limit import RateLimit, RateLimiter, Verdict
@@ -223,9 +222,13 @@ def open_store(
     dirt: float = 1.0,
     port: int = 0,
     rate_limit: RateLimit | None = None,
-    cache: Path = CACHE,
+    *,
+    cache: Path,
 ) -> ThreadingHTTPServer:
-    """Render missing files and bind a server on 127.0.0.1 (port 0: any). The caller runs and closes it."""
+    """Render the files missing in `cache` and bind a server on 127.0.0.1 (port 0: any).
+
+    The caller runs and closes it.
+    """
     catalogue = build(seed, scale, dirt)
     shop = Shop(catalogue, prepare(catalogue, cache), rate_limit or RateLimit())
     handler = type("Handler", (_Handler,), {"shop": shop})
@@ -237,9 +240,9 @@ def open_store(
         ) from None
 
 
-def serve(seed: int, scale: float, port: int, rate: float) -> None:
+def serve(seed: int, scale: float, port: int, rate: float, cache: Path) -> None:
     """Serve until Ctrl-C; prints the address and how to reach the two hosts."""
-    with open_store(seed, scale, port=port, rate_limit=RateLimit(rate=rate)) as server:
+    with open_store(seed, scale, port=port, rate_limit=RateLimit(rate=rate), cache=cache) as server:
         port = server.server_address[1]
         print(f"The demo store listens on 127.0.0.1:{port} for {pages.PAGE_HOST} and {pages.IMAGE_HOST}.")
         print(f"curl --connect-to ::127.0.0.1:{port} http://{pages.PAGE_HOST}/gemstones")
@@ -299,7 +302,8 @@ def start(
     dirt: float = 1.0,
     port: int = 0,
     rate_limit: RateLimit | None = None,
-    cache: Path = CACHE,
+    *,
+    cache: Path,
 ) -> Iterator[RunningStore]:
     """Run the store in a separate process until the block or this process ends.
 
@@ -332,7 +336,8 @@ def run_child(text: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_stdin, daemon=True).start()
     told = _Settings.from_json(text)
-    with open_store(told.seed, told.scale, told.dirt, told.port, told.rate_limit, Path(told.cache)) as server:
+    cache = Path(told.cache)
+    with open_store(told.seed, told.scale, told.dirt, told.port, told.rate_limit, cache=cache) as server:
         print(server.server_address[1], flush=True)
         server.serve_forever()
 

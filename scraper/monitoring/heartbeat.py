@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from gemkit.project import Project
 from gemkit.tables import write_text
 from scraper.http.rate_limiter import HostRateLimiter
 
@@ -68,6 +69,11 @@ class SnapshotWriter:
         snapshot = CrawlSnapshot(self._started, phase, done, total, hosts)
         write_text(self._path, json.dumps(asdict(snapshot)) + "\n")
         return True
+
+
+def snapshot_file(project: Project, site: str) -> Path:
+    """The file of the last crawl of a site."""
+    return project.crawl_state / f"{site}.heartbeat.json"
 
 
 def read_snapshot(path: Path) -> CrawlSnapshot | None:

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gemkit.errors import UserError
+from gemkit.project import Project
 from scraper.http.reason import Outcome, Reason
-from scraper.monitoring.heartbeat import CrawlSnapshot, read_snapshot
+from scraper.monitoring.heartbeat import CrawlSnapshot, read_snapshot, snapshot_file
 from scraper.monitoring.summary import format_counts
+from scraper.storage.crawl_state import state_file
 from scraper.storage.page_table import count_page_failures
 from scraper.storage.schema import read_only
 
@@ -74,13 +76,13 @@ class Status:
         return f"interrupted (started on {_time(self.started)}); 'gemscrape crawl' resumes it"
 
 
-def read_status(site: str, folder: Path) -> Status:
-    """The status of a site from the crawl's `folder`. Raises UserError if it was never crawled."""
-    path = folder / f"{site}.sqlite"
+def read_status(project: Project, site: str) -> Status:
+    """The status of a site's crawl in a project. Raises UserError if it was never crawled there."""
+    path = state_file(project, site)
     if not path.exists():
         raise UserError(f"'{site}' was never crawled here; run 'gemscrape crawl --site {site}' first.")
-    snapshot = read_snapshot(folder / f"{site}.heartbeat.json")
-    running = _is_locked(folder / f"{site}.lock")
+    snapshot = read_snapshot(snapshot_file(project, site))
+    running = _is_locked(project.crawl_state / f"{site}.lock")
     try:
         with closing(read_only(path)) as database:
             return _read(database, site, running, snapshot)

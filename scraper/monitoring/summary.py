@@ -1,4 +1,4 @@
-"""Counts of what a crawl did: printed at its end and stored as JSON."""
+"""What one crawl did and what it took: printed at its end, and in `reports/crawl/<site>.json`."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -85,8 +85,8 @@ class Summary:
         hosts = self.hosts.values()
         return {
             **asdict(replace(self, pages_by_reason=Counter(), by_reason=Counter())),
-            "pages_by_reason": _count_texts(self.pages_by_reason),
-            "by_reason": _count_texts(self.by_reason),
+            "pages_by_reason": count_texts(self.pages_by_reason),
+            "by_reason": count_texts(self.by_reason),
             "downloaded": self.downloaded,
             "requests": sum(host.requests for host in hosts),
             "waited_seconds": sum(host.waited_seconds for host in hosts),
@@ -127,7 +127,8 @@ def format_counts(outcomes: Mapping[Outcome, int]) -> str:
     return "".join(f", {count} {text}" for text, count in sorted(counts.items()))
 
 
-def _count_texts(outcomes: Mapping[Outcome, int]) -> dict[str, int]:
+def count_texts(outcomes: Mapping[Outcome, int]) -> dict[str, int]:
+    """Outcomes with their counts by their text."""
     counts: Counter[str] = Counter()
     for outcome, count in outcomes.items():
         counts[str(outcome)] += count

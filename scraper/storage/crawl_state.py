@@ -5,8 +5,11 @@ that were finished in the run are not requested again. After a finished crawl th
 requests everything again, conditionally.
 """
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 
+from gemkit.project import Project
 from scraper.storage.host_table import HostTable
 from scraper.storage.image_table import ImageTable
 from scraper.storage.listing_table import ListingTable
@@ -16,19 +19,25 @@ from scraper.storage.run_table import RunTable
 from scraper.storage.schema import Database
 
 
+def state_file(project: Project, site: str) -> Path:
+    """The file of the state of a site's crawl."""
+    return project.crawl_state / f"{site}.sqlite"
+
+
 class CrawlState:
     """The state of one site's crawl, one object a table; used from one thread.
 
-    If the file is missing (or not ours), it is rebuilt from the tables in `folder`.
+    If the file is missing (or not ours), it is rebuilt from the tables in `folder`. `clock` tells the times
+    in the tables, in seconds since 1970.
     """
 
-    def __init__(self, path: Path, folder: Path):
+    def __init__(self, path: Path, folder: Path, clock: Callable[[], float] = time.time):
         self._database = database = Database(path, folder)
         self.runs = RunTable(database)
         self.hosts = HostTable(database)
         self.products = ProductTable(database)
         self.pages = PageTable(database, self.runs.current)
-        self.images = ImageTable(database, self.runs.current, folder)
+        self.images = ImageTable(database, self.runs.current, folder, clock)
         self.listings = ListingTable(database, self.pages, self.images, self.products)
 
     def close(self) -> None:

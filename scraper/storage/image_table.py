@@ -1,15 +1,20 @@
 """The images of a site: which of them a run lists and has finished, and how each ended."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from scraper.http.reason import OK, Outcome, Reason
 from scraper.storage.image_store import StoredImage
 from scraper.storage.jobs import ImageJob
-from scraper.storage.schema import LISTS, Database, Row, now_ms
+from scraper.storage.schema import LISTS, Database, Row
 from scraper.tables import IMAGES, ImageStatus, ReasonKind
+
+#: An image that was there until now is gone since now, in this run.
+_GONE_NOW = (
+    "gone_run = CASE WHEN gone_at IS NULL THEN :run ELSE gone_run END, gone_at = coalesce(gone_at, :now)"
+)
 
 _NO_LONGER_LISTED = Reason(ReasonKind.NO_LONGER_LISTED, "no longer listed")
 
@@ -30,10 +35,13 @@ class Listing:
 
 
 class ImageTable:
-    """Images by URL, in one run; `folder` is the site's, which contains their files."""
+    """Images by URL, in one run; `folder` is the site's, which contains their files.
 
-    def __init__(self, database: Database, run: int, folder: Path):
-        self._database, self._run, self._folder = database, run, folder
+    `clock` tells the times in the table, in seconds since 1970.
+    """
+
+    def __init__(self, database: Database, run: int, folder: Path, clock: Callable[[], float]):
+        self._database, self._run, self._folder, self._clock = database, run, folder, clock
 
     # Listed images
 
@@ -49,11 +57,12 @@ class ImageTable:
             "product_ids = excluded.product_ids, page_urls = excluded.page_urls, "
             f"run = CASE reason_kind WHEN '{ReasonKind.NO_LONGER_LISTED}' THEN 0 ELSE run END"
         )
-        now = now_ms()
+        now = self._now()
         self._database.executemany(
-            "INSERT INTO images (image_url, run, listed, first_seen, store_classes, product_ids, page_urls) "
-            f"VALUES (?, 0, ?, ?, ?, ?, ?) ON CONFLICT DO {update if complete else 'NOTHING'}",
-            ([url, self._run, now, *listing.to_json()] for url, listing in listings.items()),
+            "INSERT INTO images "
+            "(image_url, run, listed, first_run, first_seen, store_classes, product_ids, page_urls) "
+            f"VALUES (?, 0, ?, ?, ?, ?, ?, ?) ON CONFLICT DO {update if complete else 'NOTHING'}",
+            ([url, self._run, self._run, now, *listing.to_json()] for url, listing in listings.items()),
         )
 
     def mark_unlisted_gone(self) -> None:
@@ -61,10 +70,10 @@ class ImageTable:
         self._database.execute("DELETE FROM images WHERE listed != ? AND status IS NULL", [self._run])
         self._database.execute(
             "UPDATE images SET run = :run, status = :status, reason = :reason, reason_kind = :reason_kind, "
-            "gone_at = coalesce(gone_at, :now) WHERE listed != :run",
+            f"{_GONE_NOW} WHERE listed != :run",
             {
                 "run": self._run,
-                "now": now_ms(),
+                "now": self._now(),
                 **Outcome(ImageStatus.GONE, _NO_LONGER_LISTED).columns,
             },
         )
@@ -104,7 +113,7 @@ class ImageTable:
     def mark_fetched(self, url: str, image: StoredImage, headers: Mapping[str, str]) -> None:
         """An image was stored."""
         values: Row = {
-            **vars(image), **OK.columns, "run": self._run, "fetched_at": now_ms(), "gone_at": None,
+            **vars(image), **OK.columns, "run": self._run, "fetched_at": self._now(), "gone_at": None,
             "etag": headers.get("etag"), "last_modified": headers.get("last-modified"),
         }  # fmt: skip
         self._update(url, values)
@@ -119,11 +128,9 @@ class ImageTable:
         values: Row = {**outcome.columns, "run": self._run}
         if headers is not None:
             values |= {"etag": headers.get("etag"), "last_modified": headers.get("last-modified")}
-        gone_at = {
-            ImageStatus.OK: "NULL",
-            ImageStatus.GONE: f"coalesce(gone_at, {now_ms()})",
-        }.get(outcome.status, "gone_at")
-        self._update(url, values, f"gone_at = {gone_at}")
+        if outcome.status == ImageStatus.OK:
+            values["gone_at"] = None
+        self._update(url, values, _GONE_NOW if outcome.status == ImageStatus.GONE else "")
 
     def mark_blocked(self, reason: Reason) -> None:
         """The remaining images were not requested: they stay pending, and the tables give the reason."""
@@ -154,13 +161,21 @@ class ImageTable:
         )
         return dict(rows.fetchall())
 
+    def failures(self) -> dict[Outcome, int]:
+        """How many of all known images are not ok, by outcome."""
+        rows = self._database.execute(
+            "SELECT status, reason_kind, reason, count(*) FROM images WHERE status != 'ok' "
+            "GROUP BY 1, 2, 3 ORDER BY 1, 3"
+        )
+        return {
+            Outcome(ImageStatus(status), Reason.stored(kind, reason)): count
+            for status, kind, reason, count in rows
+        }
+
     def gone_count(self) -> int:
         """Images known before this run that the store lost during it."""
-        query = (
-            "SELECT count(*) FROM images, runs WHERE id = ? AND status = 'gone' "
-            "AND gone_at >= started * 1000 AND first_seen < started * 1000"
-        )
-        return int(self._database.execute(query, [self._run]).fetchone()[0])
+        query = "SELECT count(*) FROM images WHERE status = 'gone' AND gone_run = :run AND first_run < :run"
+        return int(self._database.execute(query, {"run": self._run}).fetchone()[0])
 
     def rows(self) -> Iterator[Row]:
         """The images with a status, as rows of `scraper.tables.IMAGES` without site and file name."""
@@ -170,10 +185,16 @@ class ImageTable:
             values = dict(zip(names, row, strict=True))
             yield {**values, **{name: json.loads(values[name]) for name in LISTS}}
 
+    def _now(self) -> int:
+        """The time in milliseconds, as the tables store it."""
+        return round(self._clock() * 1000)
+
     def _is_stored(self, url: str) -> bool:
         query = "SELECT sha256 IS NOT NULL FROM images WHERE image_url = ?"
         return bool(self._database.execute(query, [url]).fetchone()[0])
 
     def _update(self, url: str, values: Row, more: str = "") -> None:
         columns = ", ".join([*(f"{name} = :{name}" for name in values), *([more] if more else [])])
-        self._database.write(f"UPDATE images SET {columns} WHERE image_url = :url", {**values, "url": url})
+        self._database.write(
+            f"UPDATE images SET {columns} WHERE image_url = :url", {**values, "url": url, "now": self._now()}
+        )

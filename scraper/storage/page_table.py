@@ -51,6 +51,11 @@ class PageTable:
             self._database.execute("SELECT count(*) FROM pages WHERE run = ?", [self._run]).fetchone()[0]
         )
 
+    def count_read(self) -> int:
+        """Pages that this run has read, or found unchanged."""
+        query = "SELECT count(*) FROM pages WHERE run = ? AND status = 'ok'"
+        return int(self._database.execute(query, [self._run]).fetchone()[0])
+
     def failures(self) -> dict[Outcome, int]:
         """How many pages could not be read in this run, by outcome."""
         return count_page_failures(self._database.connection, self._run)

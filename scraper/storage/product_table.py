@@ -27,6 +27,10 @@ class ProductTable:
                 [page_url, name, product.product_id, product.title, attributes],
             )
 
+    def count(self) -> int:
+        """Distinct products."""
+        return len({row["product_id"] for row in self.rows()})
+
     def rows(self) -> Iterator[Row]:
         """The products, as rows of `scraper.tables.PRODUCTS` without site.
 

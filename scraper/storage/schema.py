@@ -2,7 +2,6 @@
 
 import json
 import sqlite3
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -15,7 +14,7 @@ from gemkit.tables import read_table
 from scraper.tables import IMAGES, PRODUCTS, ReasonKind
 
 #: Raise it when the schema changes, and migrate from the version before.
-VERSION, _OLDEST = 3, 2
+VERSION, _OLDEST = 4, 2
 
 _SCHEMA = """
 CREATE TABLE runs (id INTEGER PRIMARY KEY, started REAL, finished REAL);
@@ -27,7 +26,7 @@ CREATE TABLE images (
     image_url TEXT PRIMARY KEY, run INTEGER, listed INTEGER, status TEXT, reason TEXT, reason_kind TEXT,
     sha256 TEXT, path TEXT, store_classes TEXT, product_ids TEXT, page_urls TEXT, content_type TEXT,
     bytes INTEGER, width INTEGER, height INTEGER, etag TEXT, last_modified TEXT, first_seen INTEGER,
-    fetched_at INTEGER, gone_at INTEGER
+    fetched_at INTEGER, gone_at INTEGER, first_run INTEGER, gone_run INTEGER
 ) WITHOUT ROWID;
 CREATE INDEX pending ON images (run);
 CREATE TABLE products (
@@ -40,7 +39,9 @@ CREATE TABLE hosts (
 );
 """
 
-_FROM_2 = f"""
+#: Statements that bring a database of a version to the next one.
+_MIGRATIONS = {
+    2: f"""
 ALTER TABLE pages RENAME COLUMN readers TO parser;
 ALTER TABLE pages RENAME COLUMN found TO content;
 ALTER TABLE hosts RENAME COLUMN settled TO converged;
@@ -50,7 +51,15 @@ ALTER TABLE hosts ADD COLUMN reason_kind TEXT;
 UPDATE pages SET reason_kind = '{ReasonKind.UNKNOWN}' WHERE reason IS NOT NULL;
 UPDATE images SET reason_kind = '{ReasonKind.UNKNOWN}' WHERE reason IS NOT NULL;
 UPDATE hosts SET reason_kind = '{ReasonKind.UNKNOWN}' WHERE reason IS NOT NULL
-"""
+""",
+    3: """
+ALTER TABLE images ADD COLUMN first_run INTEGER;
+ALTER TABLE images ADD COLUMN gone_run INTEGER;
+UPDATE images SET
+    first_run = (SELECT coalesce(max(id), 0) FROM runs WHERE started * 1000 <= first_seen),
+    gone_run = (SELECT max(id) FROM runs WHERE started * 1000 <= gone_at)
+""",
+}
 
 #: Columns that contain a JSON list.
 LISTS = ("store_classes", "product_ids", "page_urls")
@@ -68,7 +77,7 @@ class Database:
     """
 
     def __init__(self, path: Path, folder: Path):
-        self._path = path
+        self._path, self._folder = path, folder
         with self.named_errors():
             self.connection = _open(path, folder)
 
@@ -103,7 +112,7 @@ class Database:
         except sqlite3.DatabaseError as error:
             raise UserError(
                 f"Cannot write '{self._path}': {error}. Free or unlock the disk (or delete the file: it is "
-                "rebuilt from data/raw), then run the same command again."
+                f"rebuilt from '{self._folder}'), then run the same command again."
             ) from error
 
 
@@ -132,7 +141,7 @@ def _existing(path: Path) -> sqlite3.Connection | None:
     database = None
     try:
         database = _connect(path)
-        if _version(database) in (_OLDEST, VERSION):
+        if _OLDEST <= _version(database) <= VERSION:
             return database
     except sqlite3.OperationalError:
         if database is not None:
@@ -161,9 +170,10 @@ def _version(database: sqlite3.Connection) -> int:
 
 
 def _migrate(database: sqlite3.Connection) -> None:
-    """Bring a database of version 2, which kept only the text of a reason, to this version."""
-    for statement in _FROM_2.split(";"):
-        database.execute(statement)
+    """Bring a database of an earlier version to this one."""
+    for version in range(_version(database), VERSION):
+        for statement in _MIGRATIONS[version].split(";"):
+            database.execute(statement)
     database.execute(f"PRAGMA user_version = {VERSION}")
 
 
@@ -177,18 +187,13 @@ def _request_unknown_again(database: sqlite3.Connection) -> None:
     )
 
 
-def now_ms() -> int:
-    """The wall clock time in milliseconds, as the tables store it."""
-    return round(time.time() * 1000)
-
-
 def read_only(path: Path) -> sqlite3.Connection:
     """A read-only connection to an existing file, which a crawl may be writing at the same time.
 
     Of a file of an earlier version it is a migrated copy in memory.
     """
     database = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-    if _version(database) != _OLDEST:
+    if not _OLDEST <= _version(database) < VERSION:
         return database
     copy = sqlite3.connect(":memory:", isolation_level=None)
     with closing(database):
@@ -205,7 +210,7 @@ def _restore(database: sqlite3.Connection, folder: Path) -> None:
                 row["reason_kind"] = ReasonKind.UNKNOWN
             lists = {name: json.dumps(row[name] or []) for name in LISTS}
             del row["site"], row["file_name"]
-            _insert(database, "images", {**row, **lists, "run": 0, "listed": 0})
+            _insert(database, "images", {**row, **lists, "run": 0, "listed": 0, "first_run": 0})
     if (folder / "products.parquet").exists():
         for row in _rows(read_table(folder / "products.parquet", PRODUCTS)):
             del row["site"]

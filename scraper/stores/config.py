@@ -1,7 +1,8 @@
-"""Site files: all that the crawler must know of a store is one TOML file in `scraper/sites/`.
+"""Site files: all that the crawler must know of a store is one TOML file.
 
-The file's name is the site's name, as in `gemscrape crawl --site NAME`. Its `kind` says what is read: a
-store's pages, a link list, or a folder. docs/sites.md and `sites/gempundit.toml` show the format.
+It is in the project's folder `sites/`, or built in. The file's name is the site's name, as in
+`gemscrape crawl --site NAME`. Its `kind` says what is read: a store's pages, a link list, or a folder.
+docs/sites.md and the built-in `gempundit.toml` show the format.
 """
 
 import re
@@ -20,11 +21,13 @@ from pydantic import (
 )
 
 from gemkit.errors import UserError
+from gemkit.project import Project
 from gemkit.strict_model import StrictModel
 from gemkit.validation import validate
 from scraper.http.limits import ImageLimits, Limits, host_matches
 from scraper.stores.extractors import Extractor, Url, check_selector
 
+#: The built-in sites.
 SITES = Path(__file__).parents[1] / "sites"
 
 Selector = Annotated[str, AfterValidator(check_selector)]
@@ -206,21 +209,37 @@ _KINDS: dict[str, type[HtmlSite] | type[LinksSite] | type[FolderSite]] = {
 }
 
 
-def known_sites() -> list[str]:
-    """Names of the stores in `scraper/sites/`."""
-    return sorted(path.stem for path in SITES.glob("*.toml"))
+def known_sites(project: Project | None = None) -> dict[str, Path]:
+    """The files of the known sites by their names, in alphabetical order.
 
-
-def load_site(name: str) -> Site:
-    """The known site of that name, or the one in a TOML file if `name` is a path that ends in `.toml`.
-
-    Raises UserError naming the file and the key.
+    These are the built-in sites and those of the project; of two with the same name, the project's is known.
     """
-    path = Path(name) if name.endswith(".toml") else SITES / f"{name}.toml"
-    if not name.endswith(".toml") and name not in known_sites():
+    folders = [SITES] if project is None else [SITES, project.sites]
+    files = {path.stem: path for folder in folders for path in folder.glob("*.toml")}
+    return dict(sorted(files.items()))
+
+
+def load_site(site: str | Path, project: Project | None = None) -> Site:
+    """A site by its name, from `sites/` of the project or built in, or by the path of its `.toml` file.
+
+    Raises UserError that names the file and the key, or where a site of that name was looked for.
+    """
+    return _read_site(_site_file(str(site), project))
+
+
+def _site_file(site: str, project: Project | None) -> Path:
+    if site.endswith(".toml"):
+        return Path(site)
+    known = known_sites(project)
+    if site not in known:
+        where = "" if project is None else f": it is neither in '{project.sites}' nor built in"
         raise UserError(
-            f"Unknown site '{name}'; use one of {', '.join(known_sites())}, or the path of a .toml file."
+            f"Unknown site '{site}'{where}; use one of {', '.join(known)}, or the path of a .toml file."
         )
+    return known[site]
+
+
+def _read_site(path: Path) -> Site:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

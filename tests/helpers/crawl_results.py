@@ -2,12 +2,12 @@
 
 import hashlib
 import json
-from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
+from gemkit.project import Project
 from gemkit.tables import read_table
-from scraper.crawling.crawl import crawl_site
+from scraper.crawling.crawl import crawl as crawl_site
 from scraper.params import StoreParams
 from scraper.stores.config import load_site
 from scraper.tables import IMAGES
@@ -16,12 +16,18 @@ from tests.helpers.crawl_shop import Shop
 
 def crawl(folder: Path, shop: Shop, limits: str = "", **params: bool) -> dict[str, Any]:
     """Crawl the shop to the end, in this process, with `params` of the store; returns the summary."""
-    with chdir(folder):
-        crawl_site(load_site(shop.site(folder, limits)), StoreParams(**params))
+    site = load_site(folder / shop.site(folder, limits))
+    crawl_site(Project(folder), site, StoreParams(**params))
     return summary(folder)
 
 
 def summary(folder: Path, site: str = "shop") -> dict[str, Any]:
+    """What the last crawl did and took."""
+    return dict(json.loads((folder / f"reports/crawl/{site}.json").read_text()))
+
+
+def crawl_counts(folder: Path, site: str = "shop") -> dict[str, Any]:
+    """What is known of the site: the file in `metrics/`."""
     return dict(json.loads((folder / f"metrics/crawl/{site}.json").read_text()))
 
 

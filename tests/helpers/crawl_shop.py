@@ -13,6 +13,8 @@ from typing import Any
 
 from PIL import Image
 
+from tests.helpers.project import empty_project
+
 PER_PAGE = 3
 
 
@@ -85,7 +87,8 @@ class Shop:
         return Counter({path: count for path, count in self.counts.items() if path.startswith("/img/")})
 
     def site(self, folder: Path, limits: str = "") -> str:
-        """Write the shop's site file into a folder; returns its name."""
+        """Write the shop's site file into a folder, which becomes a project; returns the file's name."""
+        empty_project(folder)
         (folder / "shop.toml").write_text(
             f"""
 title = "Shop"

@@ -3,10 +3,15 @@
 from pathlib import Path
 
 from tests.helpers.crawl_shop import Shop
+from tests.helpers.project import empty_project
 
 
 def links_site(folder: Path, shop: Shop, lines: list[tuple[str, str]], more: str = "") -> str:
-    """Write a list of (class, path) and the site file that uses it; returns the name of the site file."""
+    """Write a list of (class, path) and the site file that uses it into a folder, which becomes a project.
+
+    Returns the name of the site file.
+    """
+    empty_project(folder)
     (folder / "lists").mkdir(exist_ok=True)
     text = "".join(f"{name},http://{shop.host}{path}\n" for name, path in lines)
     (folder / "lists/shop.csv").write_text("class,image_url\n" + text)

@@ -36,6 +36,12 @@ def small_params(**changes: dict[str, object]) -> dict[str, object]:
     return params
 
 
+def empty_project(folder: Path) -> None:
+    """Make a folder a project that lists nothing, unless it is a project already."""
+    if not (folder / "params.yaml").exists():
+        (folder / "params.yaml").write_text("sites: []\n")
+
+
 def set_up(folder: Path, **changes: dict[str, object]) -> Path:
     """Write params.yaml and labels/ to a folder."""
     folder.mkdir(parents=True, exist_ok=True)

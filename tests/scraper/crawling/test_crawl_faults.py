@@ -3,7 +3,6 @@
 Faults of single images, pages and hosts are in `test_faults`.
 """
 
-import json
 import subprocess
 import sys
 import time
@@ -12,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from gemkit.errors import UserError
-from scraper.crawling.crawl import crawl_site
+from gemkit.project import Project
+from scraper.crawling.crawl import crawl as crawl_site
 from scraper.http import rate_limiter
-from scraper.params import StoreParams
 from scraper.stores.config import load_site
 from tests.helpers.commands import child_environment, command
-from tests.helpers.crawl_results import check_files, crawl, images
+from tests.helpers.crawl_results import check_files, crawl, crawl_counts, images
 from tests.helpers.crawl_shop import Reply, Shop, jpeg
 
 
@@ -44,20 +43,19 @@ def test_a_block_ends_the_crawl_and_the_next_crawl_waits_for_its_end(tmp_path: P
 def test_a_store_that_forbids_everything_blocks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, robots: Reply
 ) -> None:
-    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(rate_limiter, "_REJECTION_SECONDS", 0.02)
     with Shop() as shop:
         shop.replies = {"/robots.txt": [robots], "/gems": [Reply(403)]}
-        summary = crawl_site(load_site(shop.site(tmp_path)), StoreParams())
+        summary = crawl_site(Project(tmp_path), load_site(tmp_path / shop.site(tmp_path)))
         assert summary.ended == "blocked" and "blocked us (HTTP 403)" in summary.block
         assert shop.counts["/gems"] == rate_limiter.BLOCK_AFTER
 
 
-def test_a_store_that_is_down_for_long_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+def test_a_store_that_is_down_for_long_blocks(tmp_path: Path) -> None:
     with Shop() as shop:
         shop.replies = {path: [Reply(503, headers={"Retry-After": "30"})] for path in shop.images}
-        summary = crawl_site(load_site(shop.site(tmp_path, "longest_wait_seconds = 3")), StoreParams())
+        site = load_site(tmp_path / shop.site(tmp_path, "longest_wait_seconds = 3"))
+        summary = crawl_site(Project(tmp_path), site)
         assert summary.ended == "blocked" and "blocked us (HTTP 503)" in summary.block
         assert shop.image_requests().total() < len(shop.images)
 
@@ -177,4 +175,4 @@ def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
         crawl(tmp_path, shop)
         assert len(images(tmp_path)) == 24
         check_files(tmp_path)
-        assert json.loads((tmp_path / "metrics/crawl/shop.json").read_text())["ended"] == "finished"
+        assert crawl_counts(tmp_path)["ended"] == "finished"

@@ -22,6 +22,7 @@ from tests.helpers.commands import ROOT, command
 from tests.helpers.crawl_results import summary
 from tests.helpers.fault_responses import HOSTILE_TEXT, burst, images, pages, retry_after, robots
 from tests.helpers.fault_server import LAST_PAGE
+from tests.helpers.project import empty_project
 
 End = tuple[str, str | None]
 
@@ -209,6 +210,7 @@ def crawled(tmp_path_factory: pytest.TempPathFactory) -> Crawled:
         shop = f"127.0.0.1:{ports['shop']}"
         site = SITE.format(shop=shop, hosts=json.dumps(allowed), attempts=ATTEMPTS, pages=LAST_CATEGORY_PAGE)
         (folder / "faults.toml").write_text(site)
+        empty_project(folder)
         done = command("gemscrape", "crawl", "--site", "faults.toml", cwd=folder)
     rows = {}
     for row in read_table(folder / "data/raw/faults/images.parquet", IMAGES).to_pylist():

@@ -2,20 +2,19 @@
 
 import shutil
 import signal
-from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gemkit.errors import UserError
+from gemkit.project import Project
 from gemkit.tables import read_table
-from scraper.crawling.crawl import crawl_site
-from scraper.crawling.plan import plan_site
-from scraper.params import StoreParams
+from scraper.crawling.crawl import crawl as crawl_site
+from scraper.crawling.plan import plan as plan_site
 from scraper.stores.config import load_site
 from scraper.tables import PRODUCTS
-from tests.helpers.commands import ROOT, command, signal_when, start
+from tests.helpers.commands import called, command, signal_when, start
 from tests.helpers.crawl_results import check_files, images, summary
 from tests.helpers.crawl_shop import Reply, Shop
 from tests.helpers.link_sites import links_site, listed
@@ -23,8 +22,7 @@ from tests.helpers.link_sites import links_site, listed
 
 def crawl(folder: Path, site: str = "shop.toml") -> dict[str, Any]:
     """Crawl to the end, in this process; returns the summary."""
-    with chdir(folder):
-        crawl_site(load_site(site), StoreParams())
+    crawl_site(Project(folder), load_site(folder / site))
     return summary(folder)
 
 
@@ -42,7 +40,9 @@ def test_a_list_is_crawled(tmp_path: Path, shop: Shop) -> None:
     rows = images(tmp_path)
     check_files(tmp_path)
     assert (counts["ended"], counts["distinct"], counts["downloaded"]) == ("finished", 15, 13)
-    assert counts["notes"] == ["'lists/shop.csv': lines skipped without a class: 1, the first is line 27"]
+    assert counts["notes"] == [
+        f"'{tmp_path}/lists/shop.csv': lines skipped without a class: 1, the first is line 27"
+    ]
     assert max(shop.image_requests().values()) == 1
     assert set(shop.counts) == {*shop.images, "/img/gone.jpg", "/robots.txt"}
     first, alone = rows["/img/gp0-1.jpg"], rows["/img/certificate.jpg"]
@@ -126,15 +126,13 @@ def test_an_unreadable_list_makes_no_image_gone(tmp_path: Path, shop: Shop) -> N
 
 
 def test_a_links_site_may_be_a_stage(tmp_path: Path, shop: Shop) -> None:
-    """Its name is in the parameters, its files are next to those of the other sites."""
-    shutil.copytree(ROOT / "scraper", tmp_path / "code/scraper", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copytree(ROOT / "gemkit", tmp_path / "code/gemkit", ignore=shutil.ignore_patterns("__pycache__"))
-    links_site(tmp_path / "code/scraper/sites", shop, listed(shop))
+    """Its name is in the parameters, its files are in the project's folder `sites/`."""
+    (tmp_path / "sites").mkdir()
+    links_site(tmp_path / "sites", shop, listed(shop))
     (tmp_path / "params.yaml").write_text("sites: [shop]\ncrawl:\n  shop: {}\n")
-    command("gemscrape", "crawl", "--site", "shop", cwd=tmp_path, PYTHONPATH=str(tmp_path / "code"))
+    called("gemscrape", "crawl", "--site", "shop", cwd=tmp_path)
     assert len(images(tmp_path)) == 12
-    output = command("gemscrape", "sites", cwd=tmp_path, PYTHONPATH=str(tmp_path / "code")).stdout
-    assert "shop.csv" in output
+    assert "sites/lists/shop.csv" in called("gemscrape", "sites", cwd=tmp_path).stdout
 
 
 def test_robots_and_blocks_apply_to_lists_too(tmp_path: Path) -> None:
@@ -148,17 +146,17 @@ def test_robots_and_blocks_apply_to_lists_too(tmp_path: Path) -> None:
 
 
 def test_a_list_corrected_after_planning_is_crawled_as_corrected(tmp_path: Path) -> None:
-    with Shop(products=4) as shop, chdir(tmp_path):
+    with Shop(products=4) as shop:
         links = [f"Ruby,http://{shop.host}{path}" for path in sorted(shop.images)]
-        Path("list.toml").write_text(
+        (tmp_path / "list.toml").write_text(
             f'kind = "links"\ntitle = "List"\nlinks = "list.csv"\nimage_hosts = ["{shop.host}"]\n'
             'contact = "me@example.org"\n[limits]\nrequests_per_second = 200\n'
         )
-        site = load_site("list.toml")
+        site = load_site(tmp_path / "list.toml")
         for wanted in (links[:2], links[2:5], links[1:3]):
-            Path("list.csv").write_text("\n".join(["class,image_url", *wanted]))
-            plan, _ = plan_site(site, StoreParams())
+            (tmp_path / "list.csv").write_text("\n".join(["class,image_url", *wanted]))
+            plan, _ = plan_site(Project(tmp_path), site)
             assert plan is not None and plan.statistics.distinct == len(wanted)
-        assert crawl_site(site, StoreParams()).distinct == 2
+        assert crawl_site(Project(tmp_path), site).distinct == 2
         ok = {path for path, row in images(tmp_path, "list").items() if row["status"] == "ok"}
     assert ok == {link.split(shop.host)[1] for link in links[1:3]}

@@ -3,17 +3,17 @@
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import chdir
 from pathlib import Path
 
 import pytest
 
 from benchmarks._shared import SHARED
 from gemkit.errors import UserError
-from scraper.crawling.crawl import crawl_site
-from scraper.crawling.plan import SAMPLE, Disk, duration, plan_list, plan_site, printable, size
-from scraper.params import StoreParams
-from scraper.storage.crawl_state import CrawlState
+from gemkit.project import Project
+from scraper.crawling.crawl import crawl as crawl_site
+from scraper.crawling.plan import SAMPLE, Disk, duration, plan_links, printable, size
+from scraper.crawling.plan import plan as plan_site
+from scraper.storage.crawl_state import CrawlState, state_file
 from scraper.stores.config import load_site
 from tests.helpers.commands import called, command, cpu_seconds
 from tests.helpers.crawl_results import check_files, crawl, images
@@ -42,8 +42,7 @@ def shop() -> Iterator[Shop]:
 
 def plan(folder: Path, site: str) -> str:
     """Plan a site in this process; returns what is printed."""
-    with chdir(folder):
-        planned, summary = plan_site(load_site(site), StoreParams())
+    planned, summary = plan_site(Project(folder), load_site(folder / site))
     assert planned is not None and summary.ended == "finished"
     return "\n".join(planned.lines())
 
@@ -77,19 +76,17 @@ def test_a_bare_list_is_planned_offline(tmp_path: Path) -> None:
 def test_a_bare_list_takes_the_rate_of_a_site(tmp_path: Path, shop: Shop) -> None:
     """Hosts are contacted in parallel: three of four images are on one."""
     (tmp_path / "list.csv").write_text(LINKS)
-    site = tmp_path / shop.site(tmp_path)
-    with chdir(tmp_path):
-        assert plan_list(Path("list.csv")).seconds == 3
-        assert plan_list(Path("list.csv"), load_site(str(site))).seconds == 3 / 200
-        site.write_text(site.read_text().replace("requests_per_second = 200.0", ""))
-        assert "the rate is not known yet" in "\n".join(
-            plan_list(Path("list.csv"), load_site(str(site))).lines()
-        )
-        state = CrawlState(Path(".cache/crawl/shop.sqlite"), tmp_path / "data/raw/shop")
-        state.hosts.save_rate("cdn.test", 4, True)
-        state.hosts.save_rate("other.test", 1, True)
-        state.close()
-        assert plan_list(Path("list.csv"), load_site(str(site))).seconds == 1
+    site, links, project = tmp_path / shop.site(tmp_path), tmp_path / "list.csv", Project(tmp_path)
+    assert plan_links(links).seconds == 3
+    assert plan_links(links, load_site(site)).seconds == 3 / 200
+    site.write_text(site.read_text().replace("requests_per_second = 200.0", ""))
+    assert "the rate is not known yet" in "\n".join(plan_links(links, load_site(site), project).lines())
+    state = CrawlState(state_file(project, "shop"), project.raw("shop"))
+    state.hosts.save_rate("cdn.test", 4, True)
+    state.hosts.save_rate("other.test", 1, True)
+    state.close()
+    assert plan_links(links, load_site(site), project).seconds == 1
+    assert plan_links(links, load_site(site)).seconds is None, "another project may know another rate"
     assert not shop.requests
 
 
@@ -142,8 +139,7 @@ def test_a_plan_of_a_links_site(tmp_path: Path, shop: Shop) -> None:
     ):
         assert part in output, output
     assert shop.image_requests().total() == SAMPLE and "pages" not in output
-    with chdir(tmp_path):
-        crawl_site(load_site(site), StoreParams())
+    crawl_site(Project(tmp_path), load_site(tmp_path / site))
     assert len(shop.image_requests()) == 41 and max(shop.image_requests().values()) == 1
 
 
@@ -155,8 +151,7 @@ def test_a_block_ends_a_plan_with_partial_results(tmp_path: Path, shop: Shop) ->
     assert "blocked us" in done.stderr
     shop.replies = {"/gems": [Reply(429, headers={"Retry-After": "5000"})]}
     (tmp_path / ".cache/crawl/shop.sqlite").unlink()
-    with chdir(tmp_path):
-        planned, summary = plan_site(load_site(site), StoreParams())
+    planned, summary = plan_site(Project(tmp_path), load_site(tmp_path / site))
     assert planned is None and summary.ended == "blocked"
 
 
@@ -177,8 +172,7 @@ def test_the_disk_estimate_is_within_its_error() -> None:
 def test_untrusted_text_cannot_control_the_terminal(tmp_path: Path) -> None:
     name = "\x1b[2J\u202eRuby\x07\x9b" + "x" * 300
     (tmp_path / "list.csv").write_text(f"class,image_url\n{name},http://cdn.test/a.jpg\n")
-    with chdir(tmp_path):
-        output = "\n".join(plan_list(Path("list.csv")).lines())
+    output = "\n".join(plan_links(tmp_path / "list.csv").lines())
     assert "Ruby" in output and all(character.isprintable() or character == "\n" for character in output)
     assert max(map(len, output.splitlines())) < 110
     assert printable("Rubin ✨ יהלום") == "Rubin ✨ יהלום"
@@ -188,8 +182,8 @@ def test_missing_arguments_and_settings_are_named(tmp_path: Path) -> None:
     for arguments, word in (((), "--links"), (("--links", "none.csv"), "none.csv")):
         done = called("gemscrape", "plan", *arguments, cwd=tmp_path, expect=2)
         assert done.stderr.startswith("error: ") and word in done.stderr and done.stderr.count("\n") == 1
-    with chdir(tmp_path), pytest.raises(UserError, match="contact"):
-        plan_site(load_site("gempundit"), StoreParams())
+    with pytest.raises(UserError, match="contact"):
+        plan_site(Project(tmp_path), load_site("gempundit"))
     assert list(tmp_path.iterdir()) == []
 
 

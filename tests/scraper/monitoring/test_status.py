@@ -2,13 +2,12 @@
 
 import json
 import time
-from contextlib import chdir
 from pathlib import Path
 
 import pytest
 
-from scraper.crawling.crawl import crawl_site
-from scraper.params import StoreParams
+from gemkit.project import Project
+from scraper.crawling.crawl import crawl
 from scraper.stores.config import load_site
 from tests.helpers.commands import called, command, signal, start
 from tests.helpers.crawl_shop import Reply, Shop
@@ -52,7 +51,6 @@ def test_a_block_is_shown(tmp_path: Path) -> None:
     with Shop(products=2) as shop:
         shop.replies = {path: [Reply(429)] for path in shop.images}
         site = shop.site(tmp_path)
-        with chdir(tmp_path):
-            assert crawl_site(load_site(site), StoreParams()).ended == "blocked"
+        assert crawl(Project(tmp_path), load_site(tmp_path / site)).ended == "blocked"
         output = status(tmp_path)
     assert f"{shop.host}  blocked until" in output and "HTTP 429" in output and "4 blocked" in output

@@ -2,17 +2,16 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import chdir
 from pathlib import Path
 
 import pytest
 
-from scraper.crawling.crawl import crawl_site
+from gemkit.project import Project
+from scraper.crawling.crawl import crawl as crawl_site
 from scraper.crawling.session import open_session
 from scraper.crawling.sources import choose_source
 from scraper.http import rate_limiter
 from scraper.http.errors import Stopped
-from scraper.params import StoreParams
 from scraper.storage.host_table import load_host_histories
 from scraper.stores.config import load_site
 from tests.helpers.crawl_results import crawl, summary
@@ -32,11 +31,12 @@ def test_a_host_that_is_down_ends_the_crawl_and_loses_nothing(
 
 
 def test_a_pause_outlasts_the_crawl(tmp_path: Path) -> None:
+    project = Project(tmp_path)
     with Shop(products=1) as shop, ThreadPoolExecutor(1) as pool:
         image = next(iter(shop.images))
         shop.replies[image] = [Reply(429, headers={"Retry-After": "300"})]
-        site = load_site(str(tmp_path / shop.site(tmp_path)))
-        with chdir(tmp_path), open_session(choose_source(site, StoreParams())) as session:
+        site = load_site(tmp_path / shop.site(tmp_path))
+        with open_session(project, choose_source(project, site, None)) as session:
             waiting = pool.submit(session.client.image, f"http://{shop.host}{image}", {})
             while not any(limiter.waiting > 1 for limiter in session.client.rate_limiters):
                 assert not waiting.done(), waiting.exception()
@@ -55,8 +55,7 @@ def test_an_unknown_rate_is_searched_and_saved(tmp_path: Path) -> None:
         path.write_text(path.read_text().replace(f"requests_per_second = {shop.rate}", ""))
         rates = []
         for _ in range(2):
-            with chdir(tmp_path):
-                crawl_site(load_site(path.name), StoreParams())
+            crawl_site(Project(tmp_path), load_site(path))
             rates.append(summary(tmp_path)["hosts"][shop.host])
         times = [time for time, path, _ in shop.requests]
     assert times[2] - times[0] > 1, "a crawl of an unknown host starts slowly"

@@ -1,5 +1,6 @@
 """State and tables of earlier versions are read, and continued by the next crawl."""
 
+import signal
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -7,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from gemkit.project import Project
 from gemkit.tables import read_table, write_table
 from scraper.monitoring.status import read_status
 from scraper.storage.host_table import load_host_histories
 from scraper.storage.schema import VERSION
 from scraper.tables import IMAGES
+from tests.helpers.commands import signal_when, start
 from tests.helpers.crawl_results import crawl, images
 from tests.helpers.crawl_shop import Reply, Shop
 
@@ -19,8 +22,16 @@ pytestmark = pytest.mark.usefixtures("short_backoff")
 
 KINDS = {"/img/gp0-1.jpg": "http_status", "/img/gp1-1.jpg": "not_an_image"}
 
+#: The state of this version in the form of version 3.
+TO_VERSION_3 = """
+ALTER TABLE images DROP COLUMN first_run;
+ALTER TABLE images DROP COLUMN gone_run;
+PRAGMA user_version = 3;
+"""
+
 #: The state of this version in the form of version 2.
-TO_VERSION_2 = """
+TO_VERSION_2 = f"""
+{TO_VERSION_3}
 ALTER TABLE pages RENAME COLUMN parser TO readers;
 ALTER TABLE pages RENAME COLUMN content TO found;
 ALTER TABLE hosts RENAME COLUMN converged TO settled;
@@ -54,7 +65,7 @@ def test_the_state_of_version_2_is_continued(tmp_path: Path, faulty: Shop) -> No
         database.executescript(TO_VERSION_2 + "INSERT INTO hosts VALUES ('x.test', 3.0, 1, 9e9, NULL, NULL);")
     before = path.read_bytes()
     assert load_host_histories(path)["x.test"].converged
-    assert "1 failed: HTTP 500" in "\n".join(read_status("shop", path.parent).lines())
+    assert "1 failed: HTTP 500" in "\n".join(read_status(Project(tmp_path), "shop").lines())
     assert path.read_bytes() == before, "reading changes nothing"
     crawl(tmp_path, faulty)
     with closing(sqlite3.connect(path)) as database:
@@ -62,6 +73,19 @@ def test_the_state_of_version_2_is_continued(tmp_path: Path, faulty: Shop) -> No
     assert kinds(tmp_path) == KINDS, "what had a reason was requested again"
     unconditional = {path for _, path, headers in faulty.requests if "if-none-match" not in headers}
     assert unconditional == {"/robots.txt", "/img/gp0-1.jpg", "/img/gp1-1.jpg", "/p/gp2"}
+
+
+def test_the_state_of_version_3_is_continued(tmp_path: Path) -> None:
+    with Shop() as shop:
+        crawl(tmp_path, shop)
+        del shop.images["/img/gp0-1.jpg"]
+        process = start("gemscrape", "crawl", "--site", shop.site(tmp_path), cwd=tmp_path)
+        signal_when(process, lambda: shop.image_requests()["/img/gp1-1.jpg"] > 1, signal.SIGKILL)
+        path = tmp_path / ".cache/crawl/shop.sqlite"
+        with closing(sqlite3.connect(path)) as database:
+            database.executescript(TO_VERSION_3)
+        assert crawl(tmp_path, shop)["gone"] == 1, "lost in the run that was killed"
+        assert crawl(tmp_path, shop)["gone"] == 0
 
 
 def test_a_table_without_kinds_restores_a_lost_state(tmp_path: Path, faulty: Shop) -> None:

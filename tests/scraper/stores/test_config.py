@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 
 from gemkit.errors import UserError
+from gemkit.project import Project
 from scraper.params import crawl_params
 from scraper.stores.config import SITES, known_sites, load_site
 from tests.helpers.commands import called
 from tests.helpers.crawl_shop import Shop
 from tests.helpers.link_sites import links_site
+from tests.helpers.project import empty_project
 
 DEMO = (SITES / "demo.toml").read_text()
 
@@ -85,16 +87,34 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         ("folder", "cannot be read"),
     ):
         with pytest.raises(UserError, match=message):
-            load_site(str(tmp_path / f"{name}.toml"))
+            load_site(tmp_path / f"{name}.toml")
     shutil.copy(SITES / "demo.toml", tmp_path / "My Shop.toml")
     with pytest.raises(UserError, match="file's name"):
-        load_site(str(tmp_path / "My Shop.toml"))
+        load_site(tmp_path / "My Shop.toml")
 
 
 def test_an_unknown_site_gets_a_list_of_the_known_ones() -> None:
     for name in ("nope", "../sites/demo", ""):
         with pytest.raises(UserError, match="use one of demo, gempundit"):
             load_site(name)
+
+
+def test_the_sites_of_a_project_come_first(tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    assert known_sites(project) == known_sites(), "a project without the folder `sites` has the built-in ones"
+    project.sites.mkdir()
+    (project.sites / "mine.toml").write_text(DEMO.replace("Demo store", "Mine"))
+    assert load_site("mine", project).title.startswith("Mine")
+    assert load_site("demo", project) == load_site("demo")
+    (project.sites / "demo.toml").write_text(DEMO.replace("Demo store", "Another demo store"))
+    assert load_site("demo", project).title.startswith("Another")
+    assert list(known_sites(project)) == sorted([*known_sites(), "mine"])
+    assert known_sites(project)["demo"] == project.sites / "demo.toml"
+
+
+def test_an_unknown_site_names_the_folder_that_was_searched(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=f"neither in '{tmp_path}/sites' nor built in; use one of demo, gemp"):
+        load_site("mine", Project(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -114,6 +134,7 @@ def test_wrong_parameters(tmp_path: Path, section: str, message: str) -> None:
 
 
 def test_the_command_prints_one_sentence(tmp_path: Path) -> None:
+    empty_project(tmp_path)
     (tmp_path / "shop.toml").write_text("title = 1")
     for site in ("nope", "none.toml", "shop.toml", "gempundit"):
         done = called("gemscrape", "crawl", "--site", site, cwd=tmp_path, expect=2)

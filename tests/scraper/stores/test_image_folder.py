@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 
+from gemkit.errors import UserError
+from gemkit.project import Project
 from gemkit.tables import read_table
+from scraper.crawling.crawl import import_images
 from scraper.tables import IMAGES
 from tests.helpers.commands import called
 from tests.helpers.crawl_shop import jpeg
-from tests.helpers.project import set_up
+from tests.helpers.project import empty_project, set_up
 
 
 def rows(folder: Path, site: str = "own") -> dict[str, dict[str, Any]]:
@@ -21,6 +24,7 @@ def rows(folder: Path, site: str = "own") -> dict[str, dict[str, Any]]:
 
 
 def run_import(folder: Path, path: Path, expect: int = 0) -> str:
+    empty_project(folder)
     done = called("gemscrape", "import", "--site", "own", str(path), cwd=folder, expect=expect)
     return done.stdout + done.stderr
 
@@ -120,6 +124,18 @@ def test_an_error_is_one_sentence(tmp_path: Path, content: bytes | None, word: s
         path.write_bytes(content)
     output = run_import(tmp_path, path, expect=2)
     assert output.startswith("error: ") and word in output and output.count("\n") == 1
+    assert not (tmp_path / "data").exists()
+
+
+def test_the_name_of_a_known_site_is_refused(tmp_path: Path, gems: Path) -> None:
+    project = Project(tmp_path)
+    project.sites.mkdir()
+    (project.sites / "own.toml").write_text('kind = "folder"\ntitle = "Own"\n')
+    for name, origin in (("own", f"described in '{project.sites}/own.toml'"), ("demo", "built in")):
+        with pytest.raises(UserError, match=f"'{name}' is a known site, {origin}"):
+            import_images(project, gems, name)
+    with pytest.raises(UserError, match="'My gems' is not a valid site name"):
+        import_images(project, gems, "My gems")
     assert not (tmp_path / "data").exists()
 
 

@@ -1,0 +1,58 @@
+"""`import scraper`: what a notebook calls, in any folder and thread."""
+
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+import scraper
+from gemkit.errors import UserError
+from scraper import FolderParams, Project, StoreParams, Summary, crawl, load_site
+from scraper.stores.config import FolderSite
+from tests.helpers.commands import command
+from tests.helpers.crawl_results import check_files, images
+from tests.helpers.crawl_shop import Shop, jpeg
+
+
+def test_importing_the_package_imports_no_library(tmp_path: Path) -> None:
+    script = "import sys; import scraper; print(*{name.partition('.')[0] for name in sys.modules})"
+    loaded = set(command(sys.executable, "-c", script, cwd=tmp_path).stdout.split())
+    assert "scraper" in loaded
+    assert not loaded & {"bs4", "cv2", "httpx", "numpy", "PIL", "pyarrow", "pydantic", "requests", "torch"}
+
+
+def test_every_public_name_is_there() -> None:
+    assert all(getattr(scraper, name) for name in scraper.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'crowl'"):
+        scraper.crowl  # noqa: B018
+
+
+def test_two_projects_are_crawled_at_once_in_threads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shop: Shop
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    site = load_site(tmp_path / shop.site(tmp_path))
+
+    def crawl_into(name: str) -> Summary:
+        return crawl(Project(tmp_path / name), site)
+
+    with ThreadPoolExecutor() as threads:
+        summaries = list(threads.map(crawl_into, ["one", "two"]))
+    assert [summary.images for summary in summaries] == [{"ok": 12}] * 2
+    for name in ("one", "two"):
+        check_files(tmp_path / name)
+        assert set(images(tmp_path / name)) == set(shop.images)
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
+def test_a_folder_is_relative_to_the_project(tmp_path: Path) -> None:
+    (tmp_path / "project/gems/Ruby").mkdir(parents=True)
+    (tmp_path / "project/gems/Ruby/1.jpg").write_bytes(jpeg(1))
+    project, site = Project(tmp_path / "project"), FolderSite(name="own", title="Own")
+    assert crawl(project, site, FolderParams(folder=Path("gems"))).images == {"ok": 1}
+    with pytest.raises(UserError, match="FolderParams"):
+        crawl(project, site)
+    with pytest.raises(UserError, match="settings of a site of the kind 'folder'"):
+        crawl(project, site, StoreParams())
