@@ -144,9 +144,9 @@ def test_all_rules_run_unless_switched_off() -> None:
     ("settings", "words"),
     [
         ({"astrology": {}}, "no rule 'astrology'"),
-        ({"small": {"side": -1}}, "clean.rules.small.side"),
-        ({"text": {"boxes": "three"}}, "clean.rules.text.boxes"),
-        ({"hand": {"colour": 1}}, "clean.rules.hand.colour"),
+        ({"small": {"side": -1}}, "rules.small.side"),
+        ({"text": {"boxes": "three"}}, "rules.text.boxes"),
+        ({"hand": {"colour": 1}}, "rules.hand.colour"),
     ],
 )
 def test_an_invalid_setting_is_named(settings: dict[str, dict[str, object]], words: str) -> None:
@@ -167,4 +167,4 @@ def test_an_invalid_setting_is_named(settings: dict[str, dict[str, object]], wor
 def test_an_old_setting_names_its_new_name(rule: str, old: str, new: str) -> None:
     with pytest.raises(UserError) as error:
         load_rules({rule: {old: 0.5}})
-    assert f"in 'clean.rules.{rule}' '{old}' is now '{new}'; rename the key" in str(error.value)
+    assert f"in 'rules.{rule}' '{old}' is now '{new}'; rename the key" in str(error.value)
