@@ -256,7 +256,7 @@ def _show(title: str, summary: Mapping[str, object]) -> None:
     table.add_column()
     table.add_column(justify="right", overflow="fold")
     for key, value in summary.items():
-        if isinstance(value, dict):
+        if value and isinstance(value, dict):
             table.add_section()
             table.add_row(Text(_words(key), style="bold"), "")
             for name, inner in value.items():
@@ -276,7 +276,8 @@ def _words(key: object) -> str:
 def _value(value: object) -> str:
     if isinstance(value, dict):
         inner = ((_words(key), _value(item), isinstance(item, dict)) for key, item in value.items())
-        return ", ".join(f"{key} ({text})" if nested else f"{key} {text}" for key, text, nested in inner)
+        texts = [f"{key} ({text})" if nested else f"{key} {text}" for key, text, nested in inner]
+        return ", ".join(texts) or "none"
     if isinstance(value, list | tuple):
         return ", ".join(_words(item) for item in value) or "none"
     if isinstance(value, bool) or not isinstance(value, int | float):

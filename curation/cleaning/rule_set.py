@@ -42,9 +42,9 @@ def rule_names() -> list[str]:
 
 
 def meaning(name: str) -> str:
-    """The first paragraph of the rule's docstring."""
+    """The first paragraph of the rule's docstring, with quotes around code instead of backticks."""
     documentation = inspect.getdoc(_module(name)) or ""
-    return " ".join(documentation.split("\n\n")[0].split())
+    return " ".join(documentation.split("\n\n")[0].split()).replace("`", "'")
 
 
 def drops_below(name: str, measurement: str) -> bool:

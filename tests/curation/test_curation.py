@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 import curation
+from curation.cleaning.params import read_clean
+from curation.cleaning.rule_set import load_rules
 from curation.cropping.params import read_crop
 from curation.datasets.params import read_split
 from curation.measurement.params import read_measure
@@ -39,6 +41,7 @@ def test_the_defaults_are_the_values_of_the_parameter_file() -> None:
     params = ROOT / "params.yaml"
     assert read_measure(params) == curation.MeasureParams()
     assert read_crop(params) == curation.CropParams()
+    assert load_rules(read_clean(params).rules).settings() == load_rules({}).settings()
     assert read_split(params) == curation.SplitParams()
     assert read_limits(params, "measure") == read_limits(params, "crop") == curation.Limits()
 

@@ -1,6 +1,7 @@
 """People's decisions override the rules."""
 
 import csv
+import re
 import shutil
 from pathlib import Path
 
@@ -94,7 +95,9 @@ def test_decisions_on_images_that_no_site_has_are_noted(workspace: Path) -> None
 
     set_param(workspace, "sites", ["shop"])
     set_param(workspace, "clean", {"decisions": "labels/decisions.csv"})
-    said = " ".join(called("gemcurate", "clean", cwd=workspace).stderr.split())
+    done = called("gemcurate", "clean", cwd=workspace)
+    said = " ".join(done.stderr.split())
     assert (
         "'labels/decisions.csv' has 6 decisions on images that no site has: lines 2, 4, 5, 6, 7, …." in said
     )
+    assert re.search(r"conflicts +│ +none", done.stdout), "an empty section says so"

@@ -3,7 +3,7 @@
 import pytest
 
 from curation.cleaning.measurements import MEASUREMENTS
-from curation.cleaning.rule_set import drops_below, load_rules, rule_names
+from curation.cleaning.rule_set import drops_below, load_rules, meaning, rule_names
 from gemkit.errors import UserError
 from tests.helpers.synthetic_measurements import findings, reasons, synthetic_images
 
@@ -119,6 +119,11 @@ def test_one_line_naming_a_laboratory_or_a_chart_is_enough(line: str) -> None:
 def test_a_reason_quotes_the_text_that_was_read() -> None:
     [reason] = reasons("text", synthetic_images({"text_boxes": 5, "text": "GIA Report\n3.20 carat"}))
     assert "'GIA Report'; '3.20 carat'" in reason.text
+
+
+def test_the_meaning_of_a_rule_is_plain_text() -> None:
+    assert "'several: false' in params.yaml keeps them" in meaning("several")
+    assert not [name for name in rule_names() if "`" in meaning(name) or not meaning(name)]
 
 
 def test_several_stones_can_be_kept() -> None:
