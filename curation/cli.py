@@ -1,13 +1,13 @@
 """The command `gemcurate`: turn raw images into measurements, decisions, crops, a split and datasets."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from gemkit.errors import UserError, run_command
-from gemkit.project import PARAMS
+from gemkit.project import PARAMS, current_project
 
 app = typer.Typer(
     help="Curate the crawled images: measure, clean, crop, split, balance.",
@@ -20,6 +20,9 @@ taxonomy_app = typer.Typer(
 )
 app.add_typer(taxonomy_app, name="taxonomy")
 
+#: How many lines of a file a note names.
+_MOST_LINES = 5
+
 Params = Annotated[Path, typer.Option("--params", help="The configuration file.")]
 
 
@@ -30,24 +33,37 @@ def measure_command(
 ) -> None:
     """Measure each stored image of a site, once per image."""
     from curation.measurement.measure import measure
+    from curation.measurement.params import read_measure
+    from curation.params import read_limits
 
-    _show(f"measure {site}", vars(measure(site, params)))
+    project = current_project(params)
+    summary = measure(project, site, read_measure(params), read_limits(params, "measure"))
+    _show(f"measure {site}", vars(summary))
 
 
 @app.command("clean")
 def clean_command(params: Params = PARAMS) -> None:
     """Decide which images are kept, with a reason for each that is not."""
     from curation.cleaning.clean import clean
+    from curation.cleaning.params import read_clean
+    from curation.params import read_sites
 
-    _show("clean", clean(params).to_json())
+    project, settings = current_project(params), read_clean(params)
+    summary = clean(project, read_sites(params), settings)
+    if summary.unused_decisions:
+        typer.echo(_unused(settings.decisions_file(project), summary.unused_decisions), err=True)
+    _show("clean", summary.metrics.to_json())
 
 
 @app.command("crop")
 def crop_command(params: Params = PARAMS) -> None:
     """Cut the stone out of each kept image."""
     from curation.cropping.crop import crop
+    from curation.cropping.params import read_crop
+    from curation.params import read_limits
 
-    summary = crop(params)
+    project = current_project(params)
+    summary = crop(project, read_crop(params), read_limits(params, "crop"))
     _show(
         "crop",
         {
@@ -63,9 +79,10 @@ def crop_command(params: Params = PARAMS) -> None:
 @app.command("split")
 def split_command(params: Params = PARAMS) -> None:
     """Split the kept images into training, validation and test, group by group."""
+    from curation.datasets.params import read_split
     from curation.datasets.split import split
 
-    summary = split(params)
+    summary = split(current_project(params), read_split(params))
     _show(
         "split",
         {
@@ -86,9 +103,13 @@ def balance_command(
     params: Params = PARAMS,
 ) -> None:
     """Write a dataset with equally many training images per class."""
+    from curation.cropping.params import read_crop
     from curation.datasets.balance import balance
+    from curation.datasets.params import read_balance, read_dataset
 
-    _show(f"balance {dataset}", vars(balance(params, dataset)))
+    project, settings = current_project(params), read_dataset(params, dataset)
+    summary = balance(project, dataset, settings, read_balance(params).orientations, read_crop(params))
+    _show(f"balance {dataset}", vars(summary))
 
 
 @app.command("report")
@@ -97,9 +118,17 @@ def report_command(
     params: Params = PARAMS,
 ) -> None:
     """Write a page about the dataset: sources, classes, dropped images, duplicates, split."""
+    from curation.cleaning.params import read_clean
+    from curation.cropping.params import read_crop
+    from curation.datasets.params import read_balance
+    from curation.params import read_sites
     from curation.report import report
 
-    _show("report", vars(report(params, output)))
+    project = current_project(params)
+    summary = report(
+        project, read_sites(params), read_clean(params), read_crop(params), read_balance(params), output
+    )
+    _show("report", vars(summary))
 
 
 @app.command("show")
@@ -112,17 +141,22 @@ def show_command(
     params: Params = PARAMS,
 ) -> None:
     """Write the crop of an image, or the intermediate steps, as PNG, and print what was found."""
+    from curation.cropping.params import read_crop
     from curation.inspect.show import show
 
-    _show(str(image), show(image, params, steps, out))
+    current_project(params)
+    _show(str(image), show(image, read_crop(params), steps, out))
 
 
 @app.command("steps")
 def steps_command(params: Params = PARAMS) -> None:
     """Draw how the stones of a few kept images are found, as plots/canny_steps.png."""
+    from curation.cropping.params import read_crop
     from curation.inspect.steps import steps
+    from curation.params import read_limits
 
-    _show("steps", steps(params))
+    project = current_project(params)
+    _show("steps", steps(project, read_crop(params), read_limits(params, "crop")))
 
 
 @app.command("models")
@@ -144,15 +178,17 @@ def taxonomy_check(params: Params = PARAMS) -> None:
     from curation.cleaning.params import read_clean
     from curation.taxonomy.taxonomy import check_taxonomy, read_taxonomy
 
-    settings = read_clean(params)
-    findings = check_taxonomy(settings.taxonomy)
+    project, settings = current_project(params), read_clean(params)
+    file = settings.taxonomy_file(project)
+    findings = check_taxonomy(file)
     for sentence in findings:
         typer.echo(sentence, err=True)
     if findings:
-        raise UserError(f"'{settings.taxonomy}' has {len(findings)} findings; correct them.")
-    content = read_taxonomy(settings.taxonomy, settings.merge).content
+        counted = "1 finding; correct it" if len(findings) == 1 else f"{len(findings)} findings; correct them"
+        raise UserError(f"'{file}' has {counted}.")
+    content = read_taxonomy(file, settings.merge).content
     _show(
-        str(settings.taxonomy),
+        str(file),
         {
             "groups": len(content.group),
             "species": len(content.species),
@@ -169,7 +205,8 @@ def taxonomy_find(name: str, params: Params = PARAMS) -> None:
     from curation.cleaning.params import read_clean
     from curation.taxonomy.lookup import look_up
 
-    _show(name, look_up(name, read_clean(params).taxonomy))
+    project = current_project(params)
+    _show(name, look_up(name, read_clean(params).taxonomy_file(project)))
 
 
 @taxonomy_app.command("links")
@@ -179,22 +216,34 @@ def taxonomy_links(
     ],
     params: Params = PARAMS,
 ) -> None:
-    """Resolve every image URL that a list of links puts under several classes, as `clean` does."""
+    """Resolve the class names of a list of links, as `clean` does: unknown ones, and several of one image."""
     from curation.cleaning.params import read_clean
-    from curation.taxonomy.multi_listed import resolve_multi_listed
+    from curation.taxonomy.resolve_links import resolve_links
     from curation.taxonomy.taxonomy import read_taxonomy
     from scraper.stores.config import LinkFile
     from scraper.stores.link_list import read_links
 
-    settings = read_clean(params)
-    taxonomy = read_taxonomy(settings.taxonomy, settings.merge)
+    project, settings = current_project(params), read_clean(params)
+    taxonomy = read_taxonomy(settings.taxonomy_file(project), settings.merge)
     found = read_links(LinkFile(links=file))
     for note in found.notes:
         typer.echo(note, err=True)
-    multi_listed = resolve_multi_listed(found.links, taxonomy)
-    _show(str(file), multi_listed.summary())
-    for listing in multi_listed.listings:
+    resolved = resolve_links(found.links, taxonomy)
+    _show(str(file), resolved.summary())
+    for listing in resolved.listings:
         typer.echo(f"{listing.images:>7,}  {listing}")
+    if resolved.unknown:
+        typer.echo("Class names of no variety, with their links:")
+    for unknown in resolved.unknown:
+        typer.echo(f"{unknown.links:>7,}  {unknown}")
+
+
+def _unused(file: Path | None, lines: Sequence[int]) -> str:
+    """The note on decisions that are about an image that no site has."""
+    first = ", ".join(map(str, lines[:_MOST_LINES])) + (", …" if len(lines) > _MOST_LINES else "")
+    if len(lines) == 1:
+        return f"'{file}' has 1 decision on an image that no site has: line {first}."
+    return f"'{file}' has {len(lines):,} decisions on images that no site has: lines {first}."
 
 
 def _show(title: str, summary: Mapping[str, object]) -> None:
@@ -207,7 +256,7 @@ def _show(title: str, summary: Mapping[str, object]) -> None:
     table.add_column()
     table.add_column(justify="right", overflow="fold")
     for key, value in summary.items():
-        if isinstance(value, dict):
+        if value and isinstance(value, dict):
             table.add_section()
             table.add_row(Text(_words(key), style="bold"), "")
             for name, inner in value.items():
@@ -227,7 +276,8 @@ def _words(key: object) -> str:
 def _value(value: object) -> str:
     if isinstance(value, dict):
         inner = ((_words(key), _value(item), isinstance(item, dict)) for key, item in value.items())
-        return ", ".join(f"{key} ({text})" if nested else f"{key} {text}" for key, text, nested in inner)
+        texts = [f"{key} ({text})" if nested else f"{key} {text}" for key, text, nested in inner]
+        return ", ".join(texts) or "none"
     if isinstance(value, list | tuple):
         return ", ".join(_words(item) for item in value) or "none"
     if isinstance(value, bool) or not isinstance(value, int | float):

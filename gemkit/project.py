@@ -61,6 +61,10 @@ class Project:
         """The folder of a site's images and their tables."""
         return self.root / "data/raw" / site
 
+    def image(self, relative: str) -> Path:
+        """The image file at a path as tables write it, relative to the folder of all sites' images."""
+        return self.root / "data/raw" / relative
+
     def measured(self, site: str) -> Path:
         """The table of the measurements of a site's images."""
         return self.root / "data/measured" / f"{site}.parquet"

@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 
-from curation.measurement.measure import MEASURED_FOLDER, RAW
 from curation.measurement.perceptual_hash import THUMBNAIL
 from curation.measurement.pixel_statistics import measure_pixels
 from curation.tables import MEASURED
+from gemkit.project import Project
 from gemkit.tables import write_table
 from scraper.demo_store.rendering.stones import photograph
 from scraper.tables import IMAGES
@@ -26,13 +26,13 @@ _IMAGES_PER_PRODUCT, _LISTINGS = 2.5, 1.6
 _SMALL = 0.04
 
 
-def write_shop(images: int, classes: list[str], seed: int = 1) -> None:
-    """Write the raw and the measured table of SITE into the current folder."""
+def write_shop(project: Project, images: int, classes: list[str], seed: int = 1) -> None:
+    """Write the raw and the measured table of SITE."""
     random = np.random.default_rng(seed)
     thumbnails = _thumbnails(images, random)
     sha256 = np.array([hashlib.sha256(f"{seed} {number}".encode()).hexdigest() for number in range(images)])
-    write_table(RAW / SITE / "images.parquet", _raw(sha256, classes, random))
-    write_table(MEASURED_FOLDER / f"{SITE}.parquet", _measured(sha256, thumbnails, random))
+    write_table(project.raw(SITE) / "images.parquet", _raw(sha256, classes, random))
+    write_table(project.measured(SITE), _measured(sha256, thumbnails, random))
 
 
 def _raw(sha256: np.ndarray, classes: list[str], random: np.random.Generator) -> pa.Table:

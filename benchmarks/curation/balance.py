@@ -32,13 +32,16 @@ import pyarrow as pa
 
 from benchmarks._commands import GEMSCRAPE, running, table
 from benchmarks.curation.measure import Cost, best, cpu_seconds, stones
-from curation.datasets.balance import CLEAN_TABLE, CROPS_FOLDER, SPLIT_TABLE, balance
+from curation.cropping.params import CropParams
+from curation.datasets.balance import balance
 from curation.datasets.orientations import orient, orientations
+from curation.datasets.params import read_dataset
 from curation.imaging.centre_crop import cut_centre, stored_side
 from curation.tables import CLEAN, CROP_RECORD, CROPS, SPLIT, SPLITS
 from gemkit.executor.base import worker_count
 from gemkit.executor.local import map_shards
 from gemkit.image_codec import decode_rgb, encode_jpeg
+from gemkit.project import Project
 from gemkit.tables import write_table
 
 SIZES = (112, 224)
@@ -52,7 +55,7 @@ balance: {{datasets: {{all: {{kind: balanced, target: {target}, minimum: 1}}}}}}
 """
 
 
-def write_project(folder: Path, contents: Sequence[bytes], size: int, sources: int) -> None:
+def write_project(project: Project, contents: Sequence[bytes], size: int, sources: int) -> None:
     """Write parameters and the tables that `balance` reads, with `sources` training images in two classes."""
     clean, crops, split = [], [], []
     for number in range(sources + 4):
@@ -63,15 +66,14 @@ def write_project(folder: Path, contents: Sequence[bytes], size: int, sources: i
         crops.append({"sha256": sha256, "image": {"bytes": contents[number % len(contents)]}})
         split.append({**common, "split": split_name})
     for path, rows, schema in (
-        (CLEAN_TABLE, clean, CLEAN),
-        (CROPS_FOLDER / "00000.parquet", crops, CROPS),
-        (SPLIT_TABLE, split, SPLIT),
+        (project.clean_table, clean, CLEAN),
+        (project.crops / "00000.parquet", crops, CROPS),
+        (project.split_table, split, SPLIT),
     ):
         rows.sort(key=lambda row: str(row["sha256"]))
-        write_table(folder / path, pa.Table.from_pylist(rows, schema), row_group_size=256)
-    (folder / CROPS_FOLDER / CROP_RECORD).write_text("null")
-    target = sources // 2 * len(_TURNS)
-    (folder / "params.yaml").write_text(_PARAMS.format(size=size, target=target))
+        write_table(path, pa.Table.from_pylist(rows, schema), row_group_size=256)
+    (project.crops / CROP_RECORD).write_text("null")
+    project.params.write_text(_PARAMS.format(size=size, target=sources // 2 * len(_TURNS)))
 
 
 def published_loop(source: Path, target: Path) -> None:
@@ -121,6 +123,12 @@ def decode_and_encode(crops: Crops) -> Cost:
     return Cost(cpu * 1000 / crops.sources, wall * 1000 / crops.sources)
 
 
+def stage(size: int) -> None:
+    """The stage itself, in the current folder."""
+    params = Project().params
+    balance(Project(), "all", read_dataset(params, "all"), crop=CropParams(size=size))
+
+
 def costs(contents: Sequence[bytes], size: int, sources: int, rounds: int) -> dict[str, Cost]:
     """Milliseconds per source image of each part."""
     cores = worker_count()
@@ -130,8 +138,8 @@ def costs(contents: Sequence[bytes], size: int, sources: int, rounds: int) -> di
         found["alone"].append(Cost(*(sum(figures) / cores for figures in zip(*each, strict=True))))
         with tempfile.TemporaryDirectory() as name, contextlib.chdir(name):
             for run, count in (("few", sources // 3), ("many", sources)):
-                write_project(Path(name), contents, size, count)
-                found[run].append(cost_of(lambda: balance(Path("params.yaml"), "all"), 1))
+                write_project(Project(), contents, size, count)
+                found[run].append(cost_of(partial(stage, size), 1))
             for folder in ("source", "target"):
                 Path(folder).mkdir()
             for number in range(sources):
@@ -151,7 +159,7 @@ def memory_of_stage(contents: Sequence[bytes], size: int, sources: int) -> float
     """Peak memory of all processes of the command, megabytes."""
     peak = 0
     with tempfile.TemporaryDirectory() as name:
-        write_project(Path(name), contents, size, sources)
+        write_project(Project(Path(name)), contents, size, sources)
         with running([_GEMCURATE, "balance", "--dataset", "all"], Path(name)) as process:
             parent = psutil.Process(process.pid)
             while process.poll() is None:

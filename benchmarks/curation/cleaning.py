@@ -9,7 +9,6 @@ copy is kept counts as wrongly dropped.
 """
 
 import argparse
-import contextlib
 import hashlib
 import tempfile
 from collections import Counter, defaultdict
@@ -21,13 +20,13 @@ import pyarrow as pa
 from benchmarks.curation._ground_truth import NEAR_COPIES, RULES_FOR, SCOPES, needed
 from curation.cleaning.clean import apply_rules
 from curation.cleaning.image_table import read_image_table
-from curation.cleaning.params import read_clean
+from curation.cleaning.params import CleanParams, read_clean
 from curation.cleaning.rule_set import load_rules
-from curation.measurement.measure import RAW, measure
+from curation.measurement.measure import measure
 from curation.taxonomy.taxonomy import Taxonomy, normalise, read_taxonomy
 from gemkit.executor.local import map_shards
 from gemkit.progress import Progress
-from gemkit.project import PARAMS
+from gemkit.project import PARAMS, Project
 from gemkit.tables import write_bytes, write_table
 from scraper.demo_store.catalogue import Catalogue, Photo, build
 from scraper.demo_store.render import photo_bytes
@@ -106,12 +105,13 @@ def _spread(photos: list[Photo], count: int) -> list[Photo]:
     return [photos[int(index * step)] for index in range(min(count, len(photos)))]
 
 
-def score_cases(catalogue: Catalogue, cases: list[Case], params_path: Path, taxonomy: Taxonomy) -> Result:
-    """Store, measure and clean the cases in the current folder."""
-    truth = _store(catalogue, cases)
-    measure(SITE, params_path)
-    rules = load_rules(read_clean(params_path).rules)
-    rows = apply_rules(read_image_table([SITE]), rules, taxonomy, {})
+def score_cases(
+    project: Project, catalogue: Catalogue, cases: list[Case], settings: CleanParams, taxonomy: Taxonomy
+) -> Result:
+    """Store, measure and clean the cases in a project."""
+    truth = _store(project, catalogue, cases)
+    measure(project, SITE)
+    rows = apply_rules(read_image_table(project, [SITE]), load_rules(settings.rules), taxonomy, {})
     found = {row.sha256: {reason.rule for reason in row.reasons} for row in rows}
     telling = {sha256 for sha256, case in truth.items() if case.photo.telling_name}
     scores = [_score("file_name", truth, found, telling)]
@@ -185,7 +185,7 @@ def score_labels(taxonomy: Taxonomy, catalogue: Catalogue) -> tuple[Score, int, 
     return score, labels_right, len(catalogue.products) - len(conflict)
 
 
-def _store(catalogue: Catalogue, cases: list[Case]) -> dict[str, Case]:
+def _store(project: Project, catalogue: Catalogue, cases: list[Case]) -> dict[str, Case]:
     """Write the raw table and the files of the cases; returns each file's case by its sha256."""
     truth, rows = {}, []
     shards = [cases[start : start + _SHARD] for start in range(0, len(cases), _SHARD)]
@@ -194,12 +194,12 @@ def _store(catalogue: Catalogue, cases: list[Case]) -> dict[str, Case]:
             for case, content in zip(shard, contents, strict=True):
                 sha256 = hashlib.sha256(content).hexdigest()
                 path = f"images/{sha256[:2]}/{sha256}.{case.photo.suffix}"
-                write_bytes(RAW / SITE / path, content)
+                write_bytes(project.raw(SITE) / path, content)
                 truth[sha256] = case
                 rows.append(_raw_row(catalogue, case, sha256, path))
                 progress.advance()
     rows.sort(key=lambda row: row["image_url"])
-    write_table(RAW / SITE / "images.parquet", pa.Table.from_pylist(rows, IMAGES))
+    write_table(project.raw(SITE) / "images.parquet", pa.Table.from_pylist(rows, IMAGES))
     return truth
 
 
@@ -238,13 +238,12 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=300, help="images that each rule must drop")
     parser.add_argument("--stones", type=int, default=1000, help="good images")
     options = parser.parse_args()
-    params_path = PARAMS.resolve()
-    settings = read_clean(params_path)
-    taxonomy = read_taxonomy(settings.taxonomy, settings.merge)
+    settings = read_clean(PARAMS)
+    taxonomy = read_taxonomy(settings.taxonomy_file(Project()), settings.merge)
     catalogue = build(options.seed, 1.0, dirt=options.cases / 10)
-    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+    with tempfile.TemporaryDirectory() as folder:
         cases = choose_cases(catalogue, options.cases, options.stones)
-        result = score_cases(catalogue, cases, params_path, taxonomy)
+        result = score_cases(Project(Path(folder)), catalogue, cases, settings, taxonomy)
     labels, labels_right, labels_all = score_labels(
         taxonomy, build(options.seed, options.cases / 5, dirt=0.01)
     )

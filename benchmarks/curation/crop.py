@@ -32,7 +32,8 @@ from benchmarks._commands import GEMSCRAPE, running, table
 from benchmarks._unique_jpegs import with_comment
 from benchmarks.curation.balance import cost_of
 from benchmarks.curation.measure import Cost, best, stones
-from curation.cropping.crop import CLEAN_TABLE, RAW, crop
+from curation.cropping.crop import crop
+from curation.cropping.params import read_crop
 from curation.cropping.rembg_model import session
 from curation.cropping.rembg_weights import fetch
 from curation.imaging.centre_crop import stored_side
@@ -40,12 +41,15 @@ from curation.tables import CLEAN
 from gemkit.executor.base import worker_count
 from gemkit.executor.local import map_shards
 from gemkit.image_codec import decode, encode_jpeg
+from gemkit.project import Project
 from gemkit.tables import write_table
 
 SIDES = (300, 600, 1200)
 SIZE = 112
 MODEL = "u2netp"
-_IMAGES = RAW / "shop/images"
+#: The project in the current folder.
+_PROJECT = Project()
+_IMAGES = _PROJECT.raw("shop") / "images"
 #: Images per shard.
 _SHARD = 32
 _GEMCURATE = GEMSCRAPE.with_name("gemcurate")
@@ -61,9 +65,9 @@ def write_project(contents: Sequence[bytes], count: int, removal: str) -> None:
         path = _IMAGES / f"{number}.jpg"
         path.write_bytes(content)
         sha256 = hashlib.sha256(content).hexdigest()
-        rows.append({"sha256": sha256, "path": str(path.relative_to(RAW)), "variety": "ruby", "keep": True})
+        rows.append({"sha256": sha256, "path": f"shop/images/{path.name}", "variety": "ruby", "keep": True})
     rows.sort(key=lambda row: str(row["sha256"]))
-    write_table(CLEAN_TABLE, pa.Table.from_pylist(rows, CLEAN))
+    write_table(_PROJECT.clean_table, pa.Table.from_pylist(rows, CLEAN))
 
 
 def published_loop(images: int) -> None:
@@ -114,7 +118,7 @@ def networks(images: int) -> None:
 
 def stage(images: int) -> None:
     """The stage itself."""
-    crop(Path("params.yaml"))
+    crop(_PROJECT, read_crop(_PROJECT.params))
 
 
 def difference(

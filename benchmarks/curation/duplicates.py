@@ -10,7 +10,6 @@ its encoder. clean: the stage on the tables of a synthetic store.
 """
 
 import argparse
-import contextlib
 import io
 import os
 import resource
@@ -32,9 +31,10 @@ from curation.cleaning.clean import clean
 from curation.cleaning.hamming_search import hamming, mirrored_pairs_within, pairs_within
 from curation.cleaning.near_duplicate import Settings, confirm
 from curation.measurement.perceptual_hash import THUMBNAIL, PerceptualHashes, perceptual_hashes
-from curation.taxonomy.taxonomy import read_taxonomy
+from curation.taxonomy.taxonomy import BUILT_IN, read_taxonomy
 from gemkit.image_codec import decode
 from gemkit.progress import Progress
+from gemkit.project import Project
 
 PARTS = ("recall", "search", "peer", "hashing", "clean")
 
@@ -220,14 +220,12 @@ def _clock(function: Callable[[], object], rounds: int = 100) -> float:
 
 def clean_shop(images: int = 140_000) -> None:
     """Print the time of the stage from reading to writing."""
-    taxonomy = read_taxonomy(Path("labels/taxonomy.toml").resolve(), ())
-    labels = Path("labels").resolve()
-    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
-        write_shop(images, [variety.name for variety in taxonomy.varieties.values()])
-        Path("labels").symlink_to(labels)
-        Path("params.yaml").write_text(f"sites: [{SITE}]\nclean: {{rules: {{}}}}\n")
+    taxonomy = read_taxonomy(BUILT_IN)
+    with tempfile.TemporaryDirectory() as folder:
+        project = Project(Path(folder))
+        write_shop(project, images, [variety.name for variety in taxonomy.varieties.values()])
         start, cpu = time.perf_counter(), time.process_time()
-        metrics = clean(Path("params.yaml"))
+        metrics = clean(project, [SITE]).metrics
         seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
     copies = metrics.dropped["near_duplicate"]
     print(f"clean: {images:,} images, {seconds:.1f} s (CPU {cpu:.1f} s), {copies:,} near-duplicates")

@@ -9,7 +9,6 @@ alternate, and the best round counts. Wall time is given per core.
 """
 
 import argparse
-import contextlib
 import hashlib
 import io
 import resource
@@ -26,10 +25,12 @@ from PIL import Image
 
 from benchmarks._commands import table
 from benchmarks._unique_jpegs import with_comment
-from curation.measurement.measure import RAW, measure
+from curation.measurement.measure import measure
+from curation.measurement.params import MeasureParams
 from curation.measurement.pixel_statistics import measure_pixels
 from gemkit.executor.base import worker_count
 from gemkit.image_codec import decode
+from gemkit.project import Project
 from gemkit.tables import write_table
 from scraper.demo_store.rendering.stones import photograph
 from scraper.demo_store.rendering.varieties import BY_NAME
@@ -108,8 +109,9 @@ def best(costs: Iterable[Cost]) -> Cost:
 
 def _run_stage(contents: Sequence[bytes], images: int) -> Cost:
     """Seconds of one run in an empty folder."""
-    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
-        store = RAW / "stones/images"
+    with tempfile.TemporaryDirectory() as folder:
+        project = Project(Path(folder))
+        store = project.raw("stones") / "images"
         store.mkdir(parents=True)
         rows = []
         for number in range(images):
@@ -118,10 +120,9 @@ def _run_stage(contents: Sequence[bytes], images: int) -> Cost:
             sha256 = hashlib.sha256(content).hexdigest()
             rows.append({"site": "stones", "sha256": sha256, "path": f"images/{number}.jpg"})
         write_table(store.parent / "images.parquet", pa.Table.from_pylist(rows, IMAGES))
-        params = Path("params.yaml")
-        params.write_text("measure: {stroke_density: 1}")  # skips text detection: no image is all strokes
+        settings = MeasureParams(stroke_density=1)  # skips text detection: no image is all strokes
         cpu, wall = cpu_seconds(), time.perf_counter()
-        measure("stones", params)
+        measure(project, "stones", settings)
         return Cost(cpu_seconds() - cpu, (time.perf_counter() - wall) * worker_count())
 
 

@@ -21,8 +21,8 @@ from typing import Any
 
 from benchmarks._commands import table
 from benchmarks._unique_jpegs import with_comment
-from curation.datasets.balance import DATASETS_FOLDER
 from curation.tables import DATASET
+from gemkit.project import Project
 from gemkit.shards import ShardWriter
 from gemkit.tables import read_table, table_files
 
@@ -69,7 +69,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=100_000)
     parser.add_argument("--dataset", default="d2k")
     options = parser.parse_args()
-    source = _ROOT / DATASETS_FOLDER / options.dataset
+    source = Project(_ROOT).dataset(options.dataset)
     if not source.exists():
         print(f"skipped: there is no '{source}' (dvc repro).")
         return

@@ -16,22 +16,23 @@ import yaml
 from benchmarks._shared import GEMS68, NO_GEMS68, ROOT
 from benchmarks.curation.boxes import bare_canny
 from benchmarks.training._published_data import run
-from curation.cleaning.clean import OUTPUT as CLEAN_TABLE
-from curation.cropping.crop import CROPS_FOLDER, kept_images
+from curation.cropping.crop import kept_images
 from curation.cropping.crop_image import crop_image, read_image
 from curation.cropping.params import CropParams
 from curation.cropping.segmentation import NO_STONE
-from curation.datasets.balance import DATASETS_FOLDER, balance
-from curation.datasets.params import SplitParams
+from curation.datasets.balance import balance
+from curation.datasets.params import DatasetParams, SplitParams
 from curation.datasets.records import CleanedImage, SplitImage, read_cleaned
-from curation.datasets.split import SPLIT_TABLE, assign
+from curation.datasets.split import assign
 from curation.tables import CROP_RECORD, CROPS, MEASURED, SPLIT
 from gemkit.image_codec import encode_jpeg
 from gemkit.progress import Progress
+from gemkit.project import Project
 from gemkit.shards import ShardWriter, replaced_folder
 from gemkit.tables import read_table, table_files, write_table, write_text
 
 WORK = ROOT / ".cache" / "folds"
+_PROJECT = Project(WORK)
 FOLDS = 5
 #: The share of each class in the inner validation split, at least one group.
 _VALIDATION = 0.05
@@ -98,15 +99,16 @@ def _make_datasets(crops: str) -> None:
         _crop_by_canny(CROPS_OF[crops])
     else:
         run("gemcurate crop", WORK)
-    images = read_cleaned(CLEAN_TABLE)
+    images = read_cleaned(_PROJECT.clean_table)
     version = _version(images)
     for fold in range(FOLDS):
-        name, stamp = dataset_name(crops, fold), DATASETS_FOLDER / f"{dataset_name(crops, fold)}.version"
+        name = dataset_name(crops, fold)
+        stamp = _PROJECT.datasets / f"{name}.version"
         if stamp.exists() and stamp.read_text() == version:
             continue
         rows = [image._asdict() for image in fold_splits(images, fold)]
-        write_table(SPLIT_TABLE, pa.Table.from_pylist(rows, SPLIT))
-        balance(Path("params.yaml"), name)
+        write_table(_PROJECT.split_table, pa.Table.from_pylist(rows, SPLIT))
+        balance(_PROJECT, name, DatasetParams(kind="plain"), 1, CROPS_OF[crops])
         write_text(stamp, version)
 
 
@@ -114,7 +116,7 @@ def _version(images: list[CleanedImage]) -> str:
     """Changes with crops, groups, labels and the size of the validation split."""
     identity = [_VALIDATION, *((image.sha256, image.variety, image.group_id) for image in images)]
     digest = hashlib.sha256(repr(identity).encode())
-    for file in table_files(CROPS_FOLDER):
+    for file in table_files(_PROJECT.crops):
         digest.update(file.read_bytes())
     return digest.hexdigest()
 
@@ -132,10 +134,10 @@ def fold_splits(images: list[CleanedImage], fold: int) -> list[SplitImage]:
 
 def _crop_by_canny(params: CropParams) -> None:
     """The stage `crop` as the published loop has it; the whole image where there is no edge."""
-    kept = kept_images()
+    kept = kept_images(_PROJECT)
     with (
         Progress("bare Canny", len(kept)) as progress,
-        replaced_folder(CROPS_FOLDER) as folder,
+        replaced_folder(_PROJECT.crops) as folder,
         ShardWriter(folder, CROPS) as writer,
     ):
         (folder / CROP_RECORD).write_text("null")  # not made by the pipeline

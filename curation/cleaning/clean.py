@@ -2,8 +2,8 @@
 
 import gc
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,44 +13,52 @@ from curation.cleaning.duplicates import find_duplicates
 from curation.cleaning.grouping import group_images, stock_photos
 from curation.cleaning.image_table import ImageTable, read_image_table
 from curation.cleaning.label import find_problems, resolve_labels
-from curation.cleaning.params import read_clean
+from curation.cleaning.params import CleanParams
 from curation.cleaning.reasons import Finding, Reason
 from curation.cleaning.rule_set import LABEL, RuleSet, load_rules
-from curation.params import read_sites
 from curation.taxonomy.taxonomy import Taxonomy, read_taxonomy
 from gemkit.arrays import Bools
+from gemkit.project import Project
 from gemkit.tables import write_table, write_text
-
-OUTPUT = Path("data/clean.parquet")
-METRICS = Path("metrics/clean.json")
 
 #: The rule name of a person's decision to drop.
 BY_HAND = "decision"
 
 
-def clean(params_path: Path) -> CleanMetrics:
-    """Write data/clean.parquet and metrics/clean.json for the sites of the parameters; returns the metrics.
+@dataclass(frozen=True)
+class CleanSummary:
+    """The metrics, and the lines of the file of decisions that are about an image that no site has."""
 
-    Raises UserError for missing or invalid tables, parameters, taxonomy or decisions.
+    metrics: CleanMetrics
+    unused_decisions: list[int]
+
+
+def clean(project: Project, sites: Collection[str], settings: CleanParams = CleanParams()) -> CleanSummary:
+    """Write data/clean.parquet and metrics/clean.json for the sites' images; returns a summary.
+
+    Raises UserError for an unknown rule or setting, and for missing or invalid tables, taxonomy or decisions.
     """
     # Millions of small objects without cycles: garbage collection would take a fifth of the time.
     gc.disable()
     try:
-        return _clean(params_path)
+        return _clean(project, sites, settings)
     finally:
         gc.enable()
 
 
-def _clean(params_path: Path) -> CleanMetrics:
-    settings = read_clean(params_path)
-    rules = load_rules(settings.rules, params_path)
-    taxonomy = read_taxonomy(settings.taxonomy, settings.merge)
-    decisions = read_decisions(settings.decisions, taxonomy)
-    rows = apply_rules(read_image_table(read_sites(params_path)), rules, taxonomy, decisions)
+def _clean(project: Project, sites: Collection[str], settings: CleanParams) -> CleanSummary:
+    rules = load_rules(settings.rules)
+    taxonomy = read_taxonomy(settings.taxonomy_file(project), settings.merge)
+    file = settings.decisions_file(project)
+    decisions = read_decisions(file, taxonomy) if file else {}
+    images = read_image_table(project, sites)
+    rows = apply_rules(images, rules, taxonomy, decisions)
     metrics = count(rows, rules.settings())
-    write_table(OUTPUT, to_table(rows))
-    write_text(METRICS, json.dumps(metrics.to_json(), indent=2, ensure_ascii=False) + "\n")
-    return metrics
+    write_table(project.clean_table, to_table(rows))
+    text = json.dumps(metrics.to_json(), indent=2, ensure_ascii=False) + "\n"
+    write_text(project.metrics / "clean.json", text)
+    unused = decisions.keys() - set(images.sha256)
+    return CleanSummary(metrics, sorted(decisions[sha256].line for sha256 in unused))
 
 
 def apply_rules(

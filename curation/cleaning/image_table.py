@@ -4,7 +4,6 @@ import math
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -17,11 +16,9 @@ from curation.cleaning.measurements import MeasuredImages
 from curation.tables import MEASURED
 from gemkit.arrays import Array, Bools, Bytes, Floats, Ints
 from gemkit.errors import UserError
+from gemkit.project import Project
 from gemkit.tables import read_table
 from scraper.tables import IMAGES
-
-RAW = Path("data/raw")
-MEASURED_FOLDER = Path("data/measured")
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +101,7 @@ class ImageTable(MeasuredImages):
         return rank
 
 
-def read_image_table(sites: Collection[str]) -> ImageTable:
+def read_image_table(project: Project, sites: Collection[str]) -> ImageTable:
     """Join the raw tables of the sites with their measurements.
 
     Raises UserError when a table is missing or an image has not been measured.
@@ -113,7 +110,7 @@ def read_image_table(sites: Collection[str]) -> ImageTable:
     measured = []
     columns = ["sha256", "path", "store_classes", "file_name", "product_ids"]
     for site in sorted(sites):
-        table = read_table(RAW / site / "images.parquet", IMAGES, columns)
+        table = read_table(project.raw(site) / "images.parquet", IMAGES, columns)
         for sha256, path, listed, name, ids in zip(*(table[c].to_pylist() for c in columns), strict=True):
             if not (sha256 and path):
                 continue
@@ -124,7 +121,7 @@ def read_image_table(sites: Collection[str]) -> ImageTable:
             listing.names.extend([name] if name else ())
             listing.products.extend([f"{site}/{number}" for number in ids or ()])
         written_by = f"'gemcurate measure --site {site}'"
-        measured.append(read_table(MEASURED_FOLDER / f"{site}.parquet", MEASURED, written_by=written_by))
+        measured.append(read_table(project.measured(site), MEASURED, written_by=written_by))
     images = sorted(listings)
     found = [listings[sha256] for sha256 in images]
     return ImageTable(
@@ -134,7 +131,7 @@ def read_image_table(sites: Collection[str]) -> ImageTable:
         [frozenset(listing.classes) for listing in found],
         [sorted(set(listing.names)) for listing in found],
         [sorted(set(listing.products)) for listing in found],
-        _rows_of(images, pa.concat_tables(measured), [listing.site for listing in found]),
+        _rows_of(images, pa.concat_tables(measured), [listing.site for listing in found], project),
     )
 
 
@@ -148,14 +145,14 @@ class _Listing(NamedTuple):
     products: list[str]
 
 
-def _rows_of(images: list[str], measured: pa.Table, sites: list[str]) -> pa.Table:
+def _rows_of(images: list[str], measured: pa.Table, sites: list[str], project: Project) -> pa.Table:
     """The row of each image, in order."""
     wanted = pa.array(images, pa.string())
     rows = pc.index_in(wanted, measured["sha256"].combine_chunks())
     if rows.null_count:
         missing = pc.index(rows.is_null(), True).as_py()
         raise UserError(
-            f"'{MEASURED_FOLDER / sites[missing]}.parquet' lacks image {images[missing][:12]}; "
+            f"'{project.measured(sites[missing])}' lacks image {images[missing][:12]}; "
             f"run 'gemcurate measure --site {sites[missing]}'."
         )
     return measured.take(rows)

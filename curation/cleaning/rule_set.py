@@ -12,9 +12,8 @@ from curation.cleaning import exact_duplicate, label, near_duplicate, rules
 from curation.cleaning.duplicates import Comparison
 from curation.cleaning.rules import Rule
 from gemkit.errors import UserError
-from gemkit.params import validate_section
-from gemkit.project import PARAMS
 from gemkit.strict_model import StrictModel
+from gemkit.validation import validate
 
 #: The rules that compare images, in the order they run.
 _COMPARISONS: dict[str, ModuleType] = {"exact_duplicate": exact_duplicate, "near_duplicate": near_duplicate}
@@ -43,9 +42,9 @@ def rule_names() -> list[str]:
 
 
 def meaning(name: str) -> str:
-    """The first paragraph of the rule's docstring."""
+    """The first paragraph of the rule's docstring, with quotes around code instead of backticks."""
     documentation = inspect.getdoc(_module(name)) or ""
-    return " ".join(documentation.split("\n\n")[0].split())
+    return " ".join(documentation.split("\n\n")[0].split()).replace("`", "'")
 
 
 def drops_below(name: str, measurement: str) -> bool:
@@ -59,9 +58,11 @@ def compares_images(name: str) -> bool:
 
 
 def load_rules(
-    settings: Mapping[str, Mapping[str, Any] | Literal[False] | None], params_path: Path = PARAMS
+    settings: Mapping[str, Mapping[str, Any] | Literal[False] | None],
+    source: Path | str = "CleanParams",
+    key: str = "rules",
 ) -> RuleSet:
-    """All rules except those switched off in the settings.
+    """All rules except those switched off in the settings, which are `key` of the `source`.
 
     Raises UserError for an unknown rule or setting, and if the rule on labels is switched off.
     """
@@ -69,12 +70,12 @@ def load_rules(
     for name in settings:
         if name not in known:
             raise UserError(
-                f"'{params_path}': clean.rules: there is no rule '{name}'; the rules are {', '.join(known)}."
+                f"'{source}': {key}: there is no rule '{name}'; the rules are {', '.join(known)}."
             )
     if settings.get(LABEL) is False:
-        raise UserError(f"'{params_path}': 'clean.rules.label' cannot be false: every image needs a variety.")
+        raise UserError(f"'{source}': '{key}.{LABEL}' cannot be false: every image needs a variety.")
     checked = {
-        name: _checked(name, settings.get(name) or {}, params_path)
+        name: validate(_settings_class(name), settings.get(name) or {}, source, f"{key}.{name}")
         for name in known
         if settings.get(name) is not False
     }
@@ -88,10 +89,9 @@ def load_rules(
     )
 
 
-def _checked(name: str, settings: Mapping[str, Any], params_path: Path) -> StrictModel:
-    key = f"clean.rules.{name}"
-    checked: StrictModel = validate_section(params_path, {key: settings}, key, _module(name).Settings)
-    return checked
+def _settings_class(name: str) -> type[StrictModel]:
+    settings: type[StrictModel] = _module(name).Settings
+    return settings
 
 
 def _module(name: str) -> ModuleType:

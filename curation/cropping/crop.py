@@ -9,24 +9,21 @@ from pathlib import Path
 from typing import NamedTuple
 
 from curation.cropping.crop_image import CropRecord, crop_file, keep_file_whole
-from curation.cropping.params import CropParams, CropSettings, read_crop
+from curation.cropping.params import CropParams, CropSettings
 from curation.cropping.rembg_model import provider
 from curation.cropping.rembg_weights import fetch
-from curation.params import read_limits
 from curation.tables import CLEAN, CROP_RECORD, CROPS
 from gemkit.errors import UserError
 from gemkit.executor.base import GivenUp, Limits
 from gemkit.executor.local import map_items
 from gemkit.memo import Memo
 from gemkit.progress import Progress
+from gemkit.project import Project
 from gemkit.shards import ShardWriter, replaced_folder
 from gemkit.tables import read_table, write_text
 
 #: Raise it when crops change: every image is then cropped again.
 VERSION = 3
-RAW = Path("data/raw")
-CLEAN_TABLE = Path("data/clean.parquet")
-CROPS_FOLDER = Path("data/crops")
 
 
 class KeptImage(NamedTuple):
@@ -63,23 +60,21 @@ class CropSummary:
     given_up: dict[Path, str]
 
 
-def crop(params_path: Path) -> CropSummary:
+def crop(project: Project, settings: CropParams = CropParams(), limits: Limits = Limits()) -> CropSummary:
     """Crop the kept images of data/clean.parquet into data/crops; returns a summary.
 
     An image that crashes its worker or exceeds the limits is kept whole; the next run tries it again.
     Raises UserError when a table, an image or the model's weights are missing.
     """
-    params, limits = read_crop(params_path), read_limits(params_path, "crop")
-    images = kept_images()
-    settings = params.model_dump()
-    with Memo("crop", VERSION, settings) as memo:
+    images = kept_images(project)
+    with Memo("crop", VERSION, settings.model_dump(), project.cache) as memo:
         missing = [image for image in images if image.sha256 not in memo]
-        if missing and params.removal != "classical":
-            fetch(params.model)
+        if missing and settings.removal != "classical":
+            fetch(settings.model)
         given_up: dict[KeptImage, str] = {}
         providers: set[str] = set()
         with Progress("crop", len(missing)) as progress:
-            for finished in map_items(partial(crop_and_encode, params=params), missing, limits):
+            for finished in map_items(partial(crop_and_encode, settings=settings), missing, limits):
                 cropped = []
                 for image, result in finished:
                     if isinstance(result, GivenUp):
@@ -90,17 +85,17 @@ def crop(params_path: Path) -> CropSummary:
                             providers.add(result.provider)
                 memo.put(cropped)
                 progress.advance(len(finished))
-        whole = dict(_kept_whole(given_up, params, limits))
+        whole = dict(_kept_whole(given_up, settings, limits))
         methods: Counter[str] = Counter()
-        suffix = "png" if params.background == "transparent" else "jpg"
-        with replaced_folder(CROPS_FOLDER) as folder, ShardWriter(folder, CROPS) as writer:
+        suffix = "png" if settings.background == "transparent" else "jpg"
+        with replaced_folder(project.crops) as folder, ShardWriter(folder, CROPS) as writer:
             for kept in images:
                 record, content = whole.get(kept.sha256) or _from_memo(memo, kept.sha256)
                 methods[record.method] += 1
                 encoded = {"bytes": content, "path": f"{kept.sha256}.{suffix}"}
                 writer.write({"image": encoded, "sha256": kept.sha256, **record.to_json()})
-            made = json.dumps(CropSettings(version=VERSION, **settings).model_dump(), indent=2)
-            write_text(folder / CROP_RECORD, made + "\n")
+            made = CropSettings(version=VERSION, **settings.model_dump())
+            write_text(folder / CROP_RECORD, json.dumps(made.model_dump(), indent=2) + "\n")
     return CropSummary(
         images=len(images),
         cropped_now=len(missing) - len(given_up),
@@ -110,24 +105,26 @@ def crop(params_path: Path) -> CropSummary:
     )
 
 
-def kept_images() -> list[KeptImage]:
+def kept_images(project: Project) -> list[KeptImage]:
     """The images that cleaning kept, sorted by sha256. Raises UserError when it kept none."""
-    table = read_table(CLEAN_TABLE, CLEAN, ["sha256", "path", "variety", "keep"])
+    table = read_table(project.clean_table, CLEAN, ["sha256", "path", "variety", "keep"])
     rows = sorted((row["sha256"], row["path"], row["variety"]) for row in table.to_pylist() if row["keep"])
     if not rows:
-        raise UserError(f"'{CLEAN_TABLE}' keeps no image; look at its column 'reasons' and relax the rules.")
-    return [KeptImage(sha256, RAW / path, variety) for sha256, path, variety in rows]
+        raise UserError(
+            f"'{project.clean_table}' keeps no image; look at its column 'reasons' and relax the rules."
+        )
+    return [KeptImage(sha256, project.image(path), variety) for sha256, path, variety in rows]
 
 
-def crop_and_encode(image: KeptImage, params: CropParams) -> EncodedCrop:
+def crop_and_encode(image: KeptImage, settings: CropParams) -> EncodedCrop:
     """Find the stone of an image and cut it out. Pure; single-threaded."""
-    cropped = crop_file(image.path, params)
-    return EncodedCrop(cropped.record, cropped.crop.encoded(), provider(params.model))
+    cropped = crop_file(image.path, settings)
+    return EncodedCrop(cropped.record, cropped.crop.encoded(), provider(settings.model))
 
 
-def keep_whole(image: KeptImage, params: CropParams) -> EncodedCrop:
+def keep_whole(image: KeptImage, settings: CropParams) -> EncodedCrop:
     """Crop the image as if it had no stone."""
-    cropped = keep_file_whole(image.path, params)
+    cropped = keep_file_whole(image.path, settings)
     return EncodedCrop(cropped.record, cropped.crop.encoded(), None)
 
 
@@ -137,10 +134,10 @@ def _from_memo(memo: Memo, sha256: str) -> tuple[CropRecord, bytes]:
 
 
 def _kept_whole(
-    given_up: dict[KeptImage, str], params: CropParams, limits: Limits
+    given_up: dict[KeptImage, str], settings: CropParams, limits: Limits
 ) -> Iterator[tuple[str, tuple[CropRecord, bytes]]]:
     """SHA-256 of each given-up image → record and encoded crop of the whole image."""
-    for finished in map_items(partial(keep_whole, params=params), given_up, limits):
+    for finished in map_items(partial(keep_whole, settings=settings), given_up, limits):
         for image, result in finished:
             if isinstance(result, GivenUp):
                 raise UserError(

@@ -28,7 +28,7 @@ class CropParams(StrictModel):
     model: str = "u2netp"
     background: Background = "black"
     stones: Literal["largest", "all"] = "largest"
-    size: Annotated[int, Field(ge=16, le=2048)]
+    size: Annotated[int, Field(ge=16, le=2048)] = 112
     margin: Share = 0.06
 
 

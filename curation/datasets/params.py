@@ -6,7 +6,11 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveInt, model_validator
 
 from curation.params import read_section
+from gemkit.errors import UserError
 from gemkit.strict_model import StrictModel
+
+#: How many orientations a training image may be given.
+OrientationCount = Literal[1, 2, 4, 8, 16]
 
 
 class SplitParams(StrictModel):
@@ -51,13 +55,22 @@ class DatasetParams(StrictModel):
 class BalanceParams(StrictModel):
     """`orientations`: at most how many a training image is given; `datasets`: by name."""
 
-    orientations: Literal[1, 2, 4, 8, 16] = 16
+    orientations: OrientationCount = 16
     datasets: dict[str, DatasetParams] = Field(default_factory=dict)
 
 
 def read_split(path: Path) -> SplitParams:
     """The section `split`. Raises UserError for an unknown key or a wrong value."""
     return read_section(path, "split", SplitParams)
+
+
+def read_dataset(path: Path, name: str) -> DatasetParams:
+    """The settings of a dataset. Raises UserError for an unknown dataset or key or a wrong value."""
+    datasets = read_balance(path).datasets
+    if name not in datasets:
+        known = ", ".join(datasets) or "none"
+        raise UserError(f"'{path}': 'balance.datasets' has no dataset '{name}'; the datasets are {known}.")
+    return datasets[name]
 
 
 def read_balance(path: Path) -> BalanceParams:

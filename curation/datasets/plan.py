@@ -57,10 +57,10 @@ def _too_few(sources: int, settings: DatasetParams, orientation_count: int) -> s
         return "no training image"
     possible = sources * orientation_count
     if settings.minimum is not None and possible < settings.minimum:
-        return (
-            f"{sources} training images in {orientation_count} orientations make {possible}, "
-            f"fewer than {settings.minimum}"
-        )
+        images = "1 training image" if sources == 1 else f"{sources} training images"
+        turns = "1 orientation" if orientation_count == 1 else f"{orientation_count} orientations"
+        make = "makes" if sources == 1 else "make"
+        return f"{images} in {turns} {make} {possible}, fewer than {settings.minimum}"
     return None
 
 

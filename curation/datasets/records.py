@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from curation.tables import CLEAN, SPLIT
+from gemkit.errors import UserError
 from gemkit.tables import read_table
 
 
@@ -28,9 +29,23 @@ class SplitImage(NamedTuple):
 
 
 def read_cleaned(path: Path) -> list[CleanedImage]:
-    """The rows of data/clean.parquet. Raises UserError for a missing or wrong table."""
+    """The rows of data/clean.parquet.
+
+    Raises UserError for a missing or wrong table, and if no image is kept or a kept one has no variety or
+    group.
+    """
     table = read_table(path, CLEAN, list(CleanedImage._fields))
-    return [CleanedImage(**row) for row in table.to_pylist()]
+    images = [CleanedImage(**row) for row in table.to_pylist()]
+    kept = [image for image in images if image.keep]
+    if not kept:
+        raise UserError(f"'{path}' keeps no image; look at its column 'reasons' and relax the rules.")
+    for image in kept:
+        if not image.variety or not image.group_id:
+            raise UserError(
+                f"'{path}': image {image.sha256} is kept without a variety or a group; "
+                "set its variety in labels/decisions.csv or drop it there."
+            )
+    return images
 
 
 def read_split_table(path: Path) -> list[SplitImage]:

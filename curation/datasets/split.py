@@ -4,19 +4,16 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 import pyarrow as pa
 
-from curation.datasets.params import SplitParams, read_split
+from curation.datasets.params import SplitParams
 from curation.datasets.records import CleanedImage, SplitImage, read_cleaned
 from curation.tables import SPLIT, SPLITS
-from gemkit.errors import UserError
+from gemkit.project import Project
 from gemkit.tables import write_table
 
-CLEAN_TABLE = Path("data/clean.parquet")
-SPLIT_TABLE = Path("data/split.parquet")
 #: A variety with fewer groups cannot be in all three splits.
 FEW_GROUPS = len(SPLITS)
 #: Splits by precedence: a merged group goes to the first of these that one of its parts was in.
@@ -44,18 +41,17 @@ class SplitSummary:
     too_few_groups: list[str]
 
 
-def split(params_path: Path) -> SplitSummary:
+def split(project: Project, settings: SplitParams = SplitParams()) -> SplitSummary:
     """Assign the kept images of data/clean.parquet to splits in data/split.parquet; returns a summary.
 
     Raises UserError when no image is kept or a kept one has no variety or group.
     """
-    params = read_split(params_path)
-    images = assign(read_cleaned(CLEAN_TABLE), params)
-    write_table(SPLIT_TABLE, pa.Table.from_pylist([image._asdict() for image in images], SPLIT))
+    images = assign(read_cleaned(project.clean_table), settings)
+    write_table(project.split_table, pa.Table.from_pylist([image._asdict() for image in images], SPLIT))
     return summarise(images)
 
 
-def assign(images: Sequence[CleanedImage], params: SplitParams) -> list[SplitImage]:
+def assign(images: Sequence[CleanedImage], settings: SplitParams) -> list[SplitImage]:
     """The split and fold of each kept image, sorted by sha256.
 
     The groups of a variety are ordered by the smallest hash of their split keys: a group's products, or each
@@ -63,28 +59,19 @@ def assign(images: Sequence[CleanedImage], params: SplitParams) -> list[SplitIma
     do not move its group, and a merged group takes the place of the first of its parts, so that 1 % of new
     images moves about 1 %.
     """
-    kept = sorted((image for image in images if image.keep), key=lambda image: image.sha256)
-    if not kept:
-        raise UserError(f"'{CLEAN_TABLE}' keeps no image; look at its column 'reasons' and relax the rules.")
-    labelled = [(image.sha256, *_label(image)) for image in kept]
+    labelled = sorted(
+        (image.sha256, image.variety, image.group_id)
+        for image in images
+        if image.keep and image.variety and image.group_id
+    )
     counts: dict[str, Counter[str]] = defaultdict(Counter)  # variety → group → images
     for _, variety, group in labelled:
         counts[variety][group] += 1
     split_keys = _split_keys(images, {group for _, _, group in labelled})
-    splits, folds = _assign_splits(counts, split_keys, params), _assign_folds(counts, split_keys, params)
+    splits, folds = _assign_splits(counts, split_keys, settings), _assign_folds(counts, split_keys, settings)
     return [
         SplitImage(sha256, group, variety, splits[group], folds[group]) for sha256, variety, group in labelled
     ]
-
-
-def _label(image: CleanedImage) -> tuple[str, str]:
-    """Variety and group of a kept image."""
-    if not image.variety or not image.group_id:
-        raise UserError(
-            f"'{CLEAN_TABLE}': image {image.sha256} is kept without a variety or a group; "
-            "set its variety in labels/decisions.csv or drop it there."
-        )
-    return image.variety, image.group_id
 
 
 def _split_keys(images: Sequence[CleanedImage], groups: set[str]) -> dict[str, set[str]]:
@@ -115,7 +102,7 @@ def _shares_before(
 
 
 def _assign_splits(
-    images: dict[str, Counter[str]], split_keys: dict[str, set[str]], params: SplitParams
+    images: dict[str, Counter[str]], split_keys: dict[str, set[str]], settings: SplitParams
 ) -> dict[str, str]:
     """The split of each group: per variety first test, then validation (at least one group), then train.
 
@@ -124,10 +111,10 @@ def _assign_splits(
     found: dict[str, set[str]] = defaultdict(set)
     for groups in images.values():
         validated = False
-        for group, before in _shares_before(groups, split_keys, params.seed, _SPLIT_PURPOSE):
-            if before < params.test:
+        for group, before in _shares_before(groups, split_keys, settings.seed, _SPLIT_PURPOSE):
+            if before < settings.test:
                 name = "test"
-            elif before < params.test + params.validation or (params.validation and not validated):
+            elif before < settings.test + settings.validation or (settings.validation and not validated):
                 name, validated = "validation", True
             else:
                 name = "train"
@@ -136,7 +123,7 @@ def _assign_splits(
 
 
 def _assign_folds(
-    images: dict[str, Counter[str]], split_keys: dict[str, set[str]], params: SplitParams
+    images: dict[str, Counter[str]], split_keys: dict[str, set[str]], settings: SplitParams
 ) -> dict[str, int]:
     """The fold of each group, independent of its split.
 
@@ -145,9 +132,9 @@ def _assign_folds(
     folds: dict[str, tuple[int, int]] = {}
     for variety in sorted(images):
         groups = images[variety]
-        for group, before in _shares_before(groups, split_keys, params.seed, _FOLD_PURPOSE):
+        for group, before in _shares_before(groups, split_keys, settings.seed, _FOLD_PURPOSE):
             if groups[group] > folds.get(group, (0, 0))[0]:
-                folds[group] = groups[group], int(before * params.folds)
+                folds[group] = groups[group], int(before * settings.folds)
     return {group: fold for group, (_, fold) in folds.items()}
 
 

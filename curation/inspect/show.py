@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 from curation.cropping.crop_image import crop_file
-from curation.cropping.params import read_crop
+from curation.cropping.params import CropParams
 from curation.cropping.rembg_weights import fetch
 from curation.inspect.visualise import draw_steps, step_strip
 from gemkit.image_codec import encode_png
@@ -14,17 +14,16 @@ from gemkit.tables import write_bytes
 _PANEL = 320
 
 
-def show(path: Path, params_path: Path, steps: bool = False, out: Path | None = None) -> dict[str, object]:
+def show(path: Path, settings: CropParams, steps: bool = False, out: Path | None = None) -> dict[str, object]:
     """Write the visible crop of an image, or all steps to it, as PNG; returns what was found.
 
     The default path is `<image>-crop.png` or `<image>-steps.png` in the working directory. Raises UserError
     for an image that is missing or broken, and when the model's weights cannot be fetched.
     """
-    params = read_crop(params_path)
-    if params.removal != "classical":
-        fetch(params.model)
+    if settings.removal != "classical":
+        fetch(settings.model)
     start = time.perf_counter()
-    cropped = crop_file(path, params)
+    cropped = crop_file(path, settings)
     seconds = time.perf_counter() - start
     target = out or Path(f"{path.stem}-{'steps' if steps else 'crop'}.png")
     if steps:

@@ -13,6 +13,8 @@ STEPS = ("original", "edges", "mask", "box", "crop")
 PANEL = 160
 _GAP = 6
 _CAPTION = 22
+#: Scale of the font.
+_TEXT = 0.42
 _GREEN, _ORANGE, _GREY, _PALE = (40, 220, 90), (255, 150, 30), (70, 70, 70), (205, 205, 205)
 
 
@@ -30,18 +32,20 @@ def draw_steps(strips: list[tuple[str, bytes]]) -> bytes:
 def step_strip(image: Bytes, crop: Crop, panel: int = PANEL) -> Bytes:
     """Original, edges, mask, boxes (stone green, crop orange) and crop, each panel × panel pixels, RGB.
 
-    `image`: the pixels that the crop was made of.
+    `image`: the pixels that the crop was made of. A panel of what was not found says so.
     """
     stone, record = crop.stone, crop.record
-    edges = stone.edges.astype(np.uint8) * 255
-    mask = np.zeros_like(edges) if stone.mask is None else stone.mask
+    edges = stone.edges.astype(np.uint8) * 255 if stone.edges.any() else None
     boxed = _panel(image, panel)
     for box, colour in ((record.crop_box, _ORANGE), (record.stone_box, _GREEN)):
         if box:
             left, top, right, bottom = _in_panel(box, image.shape, panel)
             cv2.rectangle(boxed, (left, top), (right - 1, bottom - 1), colour, 1)
     visible = on_colour(crop.visible, _PALE)
-    found = [_panel(cv2.merge([grey] * 3), panel) for grey in (edges, mask)]
+    found = [
+        _note(f"no {name}", panel) if grey is None else _panel(cv2.merge([grey] * 3), panel)
+        for name, grey in (("edges", edges), ("mask", stone.mask))
+    ]
     return np.concatenate([_panel(image, panel), *found, boxed, _panel(visible, panel)], axis=1)
 
 
@@ -53,6 +57,15 @@ def _panel(image: Array, side: int) -> Bytes:
     panel = np.full((side, side, 3), 255, np.uint8)
     left, top = (side - size[0]) // 2, (side - size[1]) // 2
     panel[top : top + size[1], left : left + size[0]] = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    return panel
+
+
+def _note(text: str, side: int) -> Bytes:
+    """A black side × side square with a text in its middle."""
+    panel = np.zeros((side, side, 3), np.uint8)
+    (width, height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, _TEXT, 1)
+    left, bottom = (side - width) // 2, (side + height) // 2
+    cv2.putText(panel, text, (left, bottom), cv2.FONT_HERSHEY_SIMPLEX, _TEXT, _PALE, 1, cv2.LINE_AA)
     return panel
 
 
@@ -69,5 +82,5 @@ def _in_panel(box: Box, shape: tuple[int, ...], side: int) -> Box:
 def _captioned(panel: Bytes, caption: str) -> Array:
     framed = cv2.copyMakeBorder(panel, _CAPTION, _GAP, _GAP, _GAP, cv2.BORDER_CONSTANT, value=(255, 255, 255))
     text = caption.encode("ascii", "replace").decode()  # the font only has ASCII
-    cv2.putText(framed, text, (_GAP, _CAPTION - 7), cv2.FONT_HERSHEY_SIMPLEX, 0.42, _GREY, 1, cv2.LINE_AA)
+    cv2.putText(framed, text, (_GAP, _CAPTION - 7), cv2.FONT_HERSHEY_SIMPLEX, _TEXT, _GREY, 1, cv2.LINE_AA)
     return framed

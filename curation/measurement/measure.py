@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
-from curation.measurement.params import MeasureParams, read_measure
-from curation.params import read_limits
+from curation.measurement.params import MeasureParams
 from curation.tables import MEASURED
 from gemkit.arrays import Bytes
 from gemkit.errors import UserError
-from gemkit.executor.base import GivenUp
+from gemkit.executor.base import GivenUp, Limits
 from gemkit.executor.local import map_items
 from gemkit.memo import Memo
 from gemkit.progress import Progress
+from gemkit.project import Project
 from gemkit.tables import read_table, write_stream
 from scraper.tables import IMAGES
 
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 #: Raise it when a measurement changes or a column is renamed: every image is then measured again.
 VERSION = 9
-RAW = Path("data/raw")
-MEASURED_FOLDER = Path("data/measured")
 
 #: Columns that are in hexadecimal in the memo, which is JSON.
 _BINARY_COLUMNS = [field.name for field in MEASURED if pa.types.is_fixed_size_binary(field.type)]
@@ -61,17 +59,18 @@ class MeasureSummary:
     formats: dict[str, int]
 
 
-def measure(site: str, params_path: Path) -> MeasureSummary:
+def measure(
+    project: Project, site: str, settings: MeasureParams = MeasureParams(), limits: Limits = Limits()
+) -> MeasureSummary:
     """Measure the stored images of a site into data/measured/<site>.parquet; returns a summary.
 
     An image that crashes its worker or exceeds the limits gets that as its error; the next run tries it
     again. Raises UserError when the raw table or an image file is missing.
     """
-    settings, limits = read_measure(params_path), read_limits(params_path, "measure")
-    files = stored_images(site)
-    path = MEASURED_FOLDER / f"{site}.parquet"
+    files = stored_images(project, site)
+    path = project.measured(site)
     given_up: dict[str, Row] = {}
-    with Memo("measure", VERSION, settings.model_dump()) as memo:
+    with Memo("measure", VERSION, settings.model_dump(), project.cache) as memo:
         missing = list(memo.missing(sorted(files)))
         images = (StoredImage(sha256, files[sha256]) for sha256 in missing)
         measure_one = functools.partial(measure_image, settings=settings)
@@ -103,9 +102,9 @@ def measure(site: str, params_path: Path) -> MeasureSummary:
     )
 
 
-def stored_images(site: str) -> dict[str, Path]:
+def stored_images(project: Project, site: str) -> dict[str, Path]:
     """The distinct stored images of a site: sha256 → file. Raises UserError when it was not crawled."""
-    folder = RAW / site
+    folder = project.raw(site)
     if not (folder / "images.parquet").exists():
         raise UserError(f"'{folder}/images.parquet' does not exist; run 'gemscrape crawl --site {site}'.")
     table = read_table(folder / "images.parquet", IMAGES, ["sha256", "path"])

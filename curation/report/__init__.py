@@ -1,14 +1,14 @@
 """The command `report`: one self-contained HTML page about the dataset."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from curation.cleaning.params import read_clean
+from curation.cleaning.params import CleanParams
 from curation.cleaning.rule_set import load_rules
-from curation.cropping.params import read_crop
-from curation.datasets.params import read_balance
-from curation.params import read_sites
+from curation.cropping.params import CropParams
+from curation.datasets.params import BalanceParams
 from curation.report.cleaning import describe_cleaning
 from curation.report.crops import describe_crops
 from curation.report.data import read_images
@@ -22,9 +22,9 @@ from curation.taxonomy.taxonomy import read_taxonomy
 from gemkit.errors import UserError
 from gemkit.html import render
 from gemkit.progress import Progress
+from gemkit.project import Project
 from gemkit.tables import write_text
 
-OUTPUT = Path("reports/curation.html")
 _PAGE = Path(__file__).with_name("page.html")
 
 #: The sections made from tables other than data/clean.parquet, which may not exist yet.
@@ -44,16 +44,24 @@ class ReportSummary:
     left_out: list[str]
 
 
-def report(params_path: Path, output: Path = OUTPUT) -> ReportSummary:
+def report(
+    project: Project,
+    sites: Collection[str],
+    cleaning: CleanParams = CleanParams(),
+    cropping: CropParams = CropParams(),
+    balancing: BalanceParams = BalanceParams(),
+    output: Path | None = None,
+) -> ReportSummary:
     """Write the page about data/clean.parquet and the tables made from it so far; returns a summary.
 
-    A section whose tables do not exist yet says which stage to run. The same tables give the same bytes.
-    Raises UserError when the page cannot be made: no data/clean.parquet, invalid parameters, or an output
-    that is a folder.
+    `output`: by default reports/curation.html of the project. A section whose tables do not exist yet says
+    which stage to run. The same tables give the same bytes. Raises UserError when the page cannot be made: no
+    data/clean.parquet, an invalid rule, or an output that is a folder.
     """
-    settings, balance = read_clean(params_path), read_balance(params_path)
-    rules = load_rules(settings.rules, params_path)
-    images = read_images(read_sites(params_path), read_taxonomy(settings.taxonomy, settings.merge))
+    output = output or project.reports / "curation.html"
+    rules = load_rules(cleaning.rules)
+    taxonomy = read_taxonomy(cleaning.taxonomy_file(project), cleaning.merge)
+    images = read_images(project, sites, taxonomy)
     with Progress("report", unit="images") as progress:
         album = Album(images, progress)
         sections: dict[str, Any] = {
@@ -62,9 +70,9 @@ def report(params_path: Path, output: Path = OUTPUT) -> ReportSummary:
             "duplicates": describe_duplicates(images, album),
             "labels": describe_labels(images, album),
             "groups": describe_groups(images, album),
-            "crops": describe_crops(images, read_crop(params_path), album),
+            "crops": describe_crops(images, cropping, album),
             "split": describe_split(images),
-            "datasets": describe_datasets(images, balance, read_crop(params_path).size),
+            "datasets": describe_datasets(images, balancing, cropping.size),
         }
     try:
         write_text(output, render(_PAGE, **sections))

@@ -8,15 +8,15 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from curation.cropping.crop import CROPS_FOLDER
 from curation.cropping.params import CropParams
 from curation.imaging.centre_crop import cut_centre, stored_side
-from curation.inspect.steps import FIGURE as STEPS_FIGURE
+from curation.inspect.steps import FIGURE
 from curation.report.data import Images
 from curation.report.sampling import absent, commonest
 from curation.report.thumbnails import Album, Frame, Thumbnail, data_uri, thumbnail_uri
 from curation.tables import CROPS
 from gemkit.image_codec import ImageError, decode, decode_rgb
+from gemkit.project import Project
 from gemkit.tables import read_rows, read_table
 
 _SAMPLES = 8
@@ -57,32 +57,33 @@ class Crops:
     steps: tuple[str, int, int] | None = None
 
 
-def crops_missing(size: int) -> str | None:
+def crops_missing(project: Project, size: int) -> str | None:
     """Why there are no crops of this size; None if there are."""
-    if next(CROPS_FOLDER.glob("*.parquet"), None) is None:
-        return absent([CROPS_FOLDER], "gemcurate crop")
-    first = next(read_rows(CROPS_FOLDER, CROPS, ["image"], rows=1), None)
+    folder = project.crops
+    if next(folder.glob("*.parquet"), None) is None:
+        return absent([folder], "gemcurate crop")
+    first = next(read_rows(folder, CROPS, ["image"], rows=1), None)
     if first is None or len(decode_rgb(first["image"][0].as_py()["bytes"])) != stored_side(size):
         again = "Run 'gemcurate crop', then make this page again"
-        return f"{CROPS_FOLDER} was not made for 'crop.size' {size}. {again}"
+        return f"{folder} was not made for 'crop.size' {size}. {again}"
     return None
 
 
-def describe_crops(images: Images, params: CropParams, album: Album) -> Crops:
+def describe_crops(images: Images, settings: CropParams, album: Album) -> Crops:
     """Count the methods and choose one crop per class, at most _SAMPLES."""
-    if missing := crops_missing(params.size):
+    if missing := crops_missing(images.project, settings.size):
         return Crops(missing)
-    table = read_table(CROPS_FOLDER, CROPS, ["sha256", "method", "mask_area"])
+    table = read_table(images.project.crops, CROPS, ["sha256", "method", "mask_area"])
     areas = table["mask_area"].drop_null().to_numpy()
     return Crops(
         missing=None,
         count=len(table),
-        size=params.size,
+        size=settings.size,
         methods=commonest(Counter(table["method"].to_pylist())),
         meanings=_METHODS,
         areas=np.percentile(areas, [0, 25, 50, 75, 100]).tolist() if len(areas) else [],
-        samples=_samples(table["sha256"].to_pylist(), images, params, album),
-        steps=_steps(),
+        samples=_samples(table["sha256"].to_pylist(), images, settings, album),
+        steps=_steps(images.project),
     )
 
 
@@ -95,11 +96,11 @@ class StoredCrop(NamedTuple):
     method: str
 
 
-def first_crops(wanted: Collection[str]) -> dict[str, StoredCrop]:
+def first_crops(project: Project, wanted: Collection[str]) -> dict[str, StoredCrop]:
     """The rows of CROPS with these sha256; stops reading at the last of them."""
     found: dict[str, StoredCrop] = {}
     columns = ["stone_box", "crop_box", "method"]
-    for batch in read_rows(CROPS_FOLDER, CROPS, ["image", "sha256", *columns]):
+    for batch in read_rows(project.crops, CROPS, ["image", "sha256", *columns]):
         names = batch["sha256"].to_pylist()
         for index in (index for index, sha256 in enumerate(names) if sha256 in wanted):
             content = batch["image"][index].as_py()["bytes"]
@@ -109,21 +110,21 @@ def first_crops(wanted: Collection[str]) -> dict[str, StoredCrop]:
     return found
 
 
-def _samples(stored: list[str], images: Images, params: CropParams, album: Album) -> list[CropSample]:
+def _samples(stored: list[str], images: Images, settings: CropParams, album: Album) -> list[CropSample]:
     # The first of each class by hash are at the beginning of the table, so little of it is read.
     first: dict[str | None, str] = {}
     for sha256 in stored:
         if (row := images.row_of.get(sha256)) is not None:
             first.setdefault(images.variety[row], sha256)
     chosen = sorted(first.values())[:_SAMPLES]
-    rows = first_crops(chosen)
+    rows = first_crops(images.project, chosen)
     samples = []
     for sha256 in chosen:
         crop = rows[sha256]
         original = album.thumbnail(images.row_of[sha256])
         boxes = (("crop", crop.crop_box), ("stone", crop.stone_box))
         frames = tuple(_frame(kind, box, original) for kind, box in boxes if box)
-        centre = cut_centre(decode_rgb(crop.image), params.size)
+        centre = cut_centre(decode_rgb(crop.image), settings.size)
         samples.append(CropSample(replace(original, frames=frames), thumbnail_uri(centre), crop.method))
     return samples
 
@@ -134,10 +135,10 @@ def _frame(kind: str, box: list[int], thumbnail: Thumbnail) -> Frame:
     return Frame(kind, left / width, top / height, (right - left) / width, (bottom - top) / height)
 
 
-def _steps() -> tuple[str, int, int] | None:
+def _steps(project: Project) -> tuple[str, int, int] | None:
     """The figure that `steps` drew, as a data URI with its size."""
     try:
-        figure = Image.fromarray(decode(STEPS_FIGURE.read_bytes()).pixels)
+        figure = Image.fromarray(decode((project.plots / FIGURE).read_bytes()).pixels)
     except (FileNotFoundError, ImageError):
         return None
     figure.thumbnail((_STEPS_WIDTH, 10 * _STEPS_WIDTH))

@@ -9,13 +9,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curation.cleaning.image_table import MEASURED_FOLDER, RAW
 from curation.cleaning.measurements import NUMERIC_COLUMNS, MeasuredImages
 from curation.cleaning.reasons import Reason
-from curation.datasets.split import CLEAN_TABLE
 from curation.tables import CLEAN, MEASURED
 from curation.taxonomy.taxonomy import Taxonomy
 from gemkit.arrays import Bools
+from gemkit.project import Project
 from gemkit.tables import read_table
 from scraper.tables import IMAGES
 
@@ -55,10 +54,11 @@ class Images(MeasuredImages):
     missing_sites: list[str]
     measured: pa.Table
     taxonomy: Taxonomy
+    project: Project
 
     def file(self, row: int) -> Path:
         """The path of the image."""
-        return RAW / self.path[row]
+        return self.project.image(self.path[row])
 
     def name(self, row: int) -> str:
         """The display name of an image's class."""
@@ -113,14 +113,14 @@ class Images(MeasuredImages):
         return names
 
 
-def read_images(sites: Collection[str], taxonomy: Taxonomy) -> Images:
+def read_images(project: Project, sites: Collection[str], taxonomy: Taxonomy) -> Images:
     """Read data/clean.parquet and, where they exist, the sites' raw and measured tables.
 
     Raises UserError when data/clean.parquet is missing, or a table is not of this version.
     """
     columns = ["sha256", "site", "path", "variety", "products", "group_id", "reasons", "keep"]
-    table = read_table(CLEAN_TABLE, CLEAN, columns, written_by="'gemcurate clean' (dvc repro)")
-    raw = {site: RAW / site / "images.parquet" for site in sorted(sites)}
+    table = read_table(project.clean_table, CLEAN, columns, written_by="'gemcurate clean' (dvc repro)")
+    raw = {site: project.raw(site) / "images.parquet" for site in sorted(sites)}
     wanted = ["sha256", "status", "reason", "store_classes", "product_ids", "fetched_at"]
     values = {name: table[name].to_pylist() for name in columns if name not in ("reasons", "keep")}
     return Images(
@@ -129,8 +129,9 @@ def read_images(sites: Collection[str], taxonomy: Taxonomy) -> Images:
         reasons=_reasons(table["reasons"].combine_chunks()),
         listed={site: read_table(path, IMAGES, wanted) for site, path in raw.items() if path.exists()},
         missing_sites=[site for site, path in raw.items() if not path.exists()],
-        measured=_measured(sites, table["sha256"]),
+        measured=_measured(project, sites, table["sha256"]),
         taxonomy=taxonomy,
+        project=project,
     )
 
 
@@ -140,10 +141,10 @@ def _reasons(column: pa.ListArray) -> list[Reason]:
     return [Reason(*values) for values in zip(rows, *(field.to_pylist() for field in fields), strict=True)]
 
 
-def _measured(sites: Collection[str], sha256: pa.ChunkedArray) -> pa.Table:
+def _measured(project: Project, sites: Collection[str], sha256: pa.ChunkedArray) -> pa.Table:
     """The measurements of each image, in order."""
     columns = ["sha256", "error", "format", *NUMERIC_COLUMNS]
-    paths = [MEASURED_FOLDER / f"{site}.parquet" for site in sorted(sites)]
+    paths = [project.measured(site) for site in sorted(sites)]
     tables = [read_table(path, MEASURED, columns) for path in paths if path.exists()]
     everything = pa.concat_tables(tables or [MEASURED.empty_table().select(columns)])
     return everything.take(pc.index_in(sha256, everything["sha256"].combine_chunks()))

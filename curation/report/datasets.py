@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from curation.datasets.balance import DATASETS_FOLDER
 from curation.datasets.orientations import Orientation, orient, orientations
 from curation.datasets.params import BalanceParams, DatasetParams
 from curation.report.crops import crops_missing, first_crops
@@ -17,6 +16,7 @@ from curation.report.sampling import absent, evenly
 from curation.report.thumbnails import data_uri, thumbnail_uri
 from curation.tables import DATASET, SPLITS
 from gemkit.image_codec import decode_rgb
+from gemkit.project import Project
 from gemkit.tables import read_rows, read_table
 
 #: Side in pixels of a thumbnail among an image's orientations, and thumbnails per row.
@@ -115,8 +115,8 @@ class Datasets:
 class _Split:
     """Variety, source image and orientation of each image in one split of a dataset, in the files' order."""
 
-    def __init__(self, dataset: str, split: str):
-        self.files = sorted((DATASETS_FOLDER / dataset).glob(f"{split}-*.parquet"))
+    def __init__(self, project: Project, dataset: str, split: str):
+        self.files = sorted(project.dataset(dataset).glob(f"{split}-*.parquet"))
         self.varieties: list[str] = []
         self.images: list[tuple[str, Orientation]] = []
         for file in self.files:
@@ -128,24 +128,25 @@ class _Split:
         self.classes = Counter(self.varieties)
 
 
-def describe_datasets(images: Images, params: BalanceParams, size: int) -> Datasets:
+def describe_datasets(images: Images, settings: BalanceParams, size: int) -> Datasets:
     """Count the datasets' images, choose examples, and rotate one training image of each class."""
-    splits = {name: {split: _Split(name, split) for split in SPLITS} for name in params.datasets}
+    project = images.project
+    splits = {name: {split: _Split(project, name, split) for split in SPLITS} for name in settings.datasets}
     trained = {name: set(found["train"].images) for name, found in splits.items()}
     datasets = []
     sources: dict[str, str] = {}
-    for name, settings in params.datasets.items():
+    for name, dataset_settings in settings.datasets.items():
         shared = {
             other: len(trained[name] & trained[other]) for other in splits if other != name and trained[other]
         }
-        datasets.append(_dataset(name, settings, splits[name], shared, images))
+        datasets.append(_dataset(name, dataset_settings, splits[name], shared, images))
         for variety, sha256 in sorted(_sources(splits[name]["train"])):
             sources.setdefault(variety, sha256)
     missing = ". ".join(dataset.missing for dataset in datasets if dataset.missing) or None
-    no_orientations = crops_missing(size) or (
+    no_orientations = crops_missing(project, size) or (
         None if sources else missing or "No dataset has a training image"
     )
-    all_orientations = orientations(params.orientations)
+    all_orientations = orientations(settings.orientations)
     return Datasets(
         missing=missing,
         datasets=datasets,
@@ -175,7 +176,9 @@ def _dataset(
     return Dataset(
         name=name,
         settings=settings,
-        missing=None if found else absent([DATASETS_FOLDER / name], f"gemcurate balance --dataset {name}"),
+        missing=None
+        if found
+        else absent([images.project.dataset(name)], f"gemcurate balance --dataset {name}"),
         images={name: len(split.images) for name, split in splits.items()},
         sources=sources.total(),
         classes=[
@@ -245,7 +248,7 @@ def describe_orientation(orientation: Orientation) -> str:
 def _rotated(
     sources: dict[str, str], images: Images, all_orientations: list[Orientation], size: int
 ) -> list[Orientations]:
-    rows = first_crops(set(sources.values()))
+    rows = first_crops(images.project, set(sources.values()))
     across = min(_ACROSS, len(all_orientations))
     sheets = []
     for variety, sha256 in sorted(sources.items()):

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from curation.datasets.split import SPLIT_TABLE
 from curation.report.data import Images
 from curation.report.sampling import absent, evenly
 from curation.report.thumbnails import Album, Thumbnail
@@ -97,10 +96,11 @@ def _group(rows: list[int], album: Album) -> Group:
 
 def describe_split(images: Images) -> Split:
     """Count images and groups in each split."""
-    if not SPLIT_TABLE.exists():
-        return Split(absent([SPLIT_TABLE], "gemcurate split"))
+    table = images.project.split_table
+    if not table.exists():
+        return Split(absent([table], "gemcurate split"))
     columns = ["group_id", "variety", "split", "fold"]
-    rows = list(zip(*(read_table(SPLIT_TABLE, SPLIT, columns)[c].to_pylist() for c in columns), strict=True))
+    rows = list(zip(*(read_table(table, SPLIT, columns)[c].to_pylist() for c in columns), strict=True))
     splits: defaultdict[str, set[str]] = defaultdict(set)
     counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
     groups: defaultdict[str, set[str]] = defaultdict(set)

@@ -7,7 +7,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curation.cleaning.image_table import RAW
 from curation.report.data import Images
 from curation.report.sampling import absent, commonest
 from scraper.tables import ImageStatus
@@ -66,7 +65,7 @@ def describe_sources(images: Images) -> Sources:
     shorter = shorter[~np.isnan(shorter)]
     formats = Counter(name for name in images.measured["format"].to_pylist() if name)
     return Sources(
-        missing=_missing(images.missing_sites),
+        missing=_missing(images),
         sites=sites,
         meanings={name: name.description for name in ImageStatus if any(name in s.statuses for s in sites)},
         urls=sum(site.urls for site in sites),
@@ -81,10 +80,12 @@ def describe_sources(images: Images) -> Sources:
     )
 
 
-def _missing(sites: list[str]) -> str | None:
+def _missing(images: Images) -> str | None:
+    sites = images.missing_sites
     if not sites:
         return None
-    return absent([RAW / site / "images.parquet" for site in sites], f"gemscrape crawl --site {sites[0]}")
+    tables = [images.project.raw(site) / "images.parquet" for site in sites]
+    return absent(tables, f"gemscrape crawl --site {sites[0]}")
 
 
 def _site(name: str, table: pa.Table) -> Site:

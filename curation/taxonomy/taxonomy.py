@@ -12,6 +12,9 @@ from gemkit.errors import UserError
 
 ProblemKind = Literal["unknown", "conflict"]
 
+#: The taxonomy that comes with the package.
+BUILT_IN = Path(__file__).with_name("taxonomy.toml")
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -82,6 +85,14 @@ class Taxonomy:
         """The known names with the spelling most similar to an unknown one."""
         return [self._meanings[form] for form in spelling.nearest(normalise(name), self._meanings, count)]
 
+    def describe_unknown(self, name: str) -> str:
+        """An unknown name, for people, with what the taxonomy or its spelling says about it."""
+        if reason := self.ignored(name):
+            return f"'{name}' ({reason})"
+        if meaning := self.misspelt(name):
+            return f"'{name}' (spelt like '{meaning.name}')"
+        return f"'{name}'"
+
     def label(self, key: str, region: str | None = None) -> Label:
         """The label of the variety with this key."""
         key = self._merged[key]
@@ -108,20 +119,13 @@ class Taxonomy:
         return self._meanings.get(form) or self._meanings.get(spelling.without_empty_words(form))
 
     def _unknown_names(self, names: Collection[str]) -> Problem:
-        listed = ", ".join(self._unknown(name) for name in sorted(names)) or "none given"
+        listed = ", ".join(self.describe_unknown(name) for name in sorted(names)) or "none given"
         return Problem("unknown", tuple(sorted(names)), f"no class name stands for a variety: {listed}")
 
     def _conflict(self, found: set[str]) -> Problem:
         specific = found.difference(*(self._ancestors[key] for key in found))
         names = tuple(self.varieties[key].name for key in sorted(specific))
         return Problem("conflict", names, f"conflict: {', '.join(names)}")
-
-    def _unknown(self, name: str) -> str:
-        if reason := self.ignored(name):
-            return f"'{name}' ({reason})"
-        if meaning := self.misspelt(name):
-            return f"'{name}' (spelt like '{meaning.name}')"
-        return f"'{name}'"
 
     def _merge_into(self, key: str, merged: Collection[str]) -> str:
         """The broadest merged variety that contains this one, or the variety itself."""

@@ -6,6 +6,7 @@ import pickle
 import queue
 import resource
 import signal
+import sys
 import threading
 import traceback
 from collections import deque
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
+from types import ModuleType
 from typing import Any
 
 from gemkit.executor.base import GivenUp, Limits
@@ -55,7 +57,7 @@ class Worker:
         self._item = _SPAWN.RawValue("q", -1)
         arguments = (function, limits, far_end, self._item)
         self._process = _SPAWN.Process(target=_run_tasks, args=arguments, daemon=True)
-        with _environment(), _ctrl_c_blocked():
+        with _environment(), _ctrl_c_blocked(), _without_main(function):
             self._process.start()
         far_end.close()
 
@@ -121,6 +123,21 @@ def _ctrl_c_blocked() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, previous)
+
+
+@contextmanager
+def _without_main(function: Callable[[Any], Any]) -> Iterator[None]:
+    """Processes started in this block do not run the main module again, unless the function is defined there.
+
+    So a script may call a stage without `if __name__ == "__main__":`.
+    """
+    main = sys.modules["__main__"]
+    if b"__main__" not in pickle.dumps(function):
+        sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _run_tasks(

@@ -43,10 +43,10 @@ def measure_or_crash(image: Any, settings: Any) -> dict[str, Any]:
     return measure_image(image, settings)
 
 
-def crop_or_crash(image: Any, params: Any) -> Any:
+def crop_or_crash(image: Any, settings: Any) -> Any:
     """`crop_and_encode`, with a segmentation that crashes on files that end in "crash"."""
     from curation.cropping.crop import crop_and_encode
 
     if image.path.read_bytes().endswith(b"crash"):
         ctypes.string_at(0)
-    return crop_and_encode(image, params)
+    return crop_and_encode(image, settings)

@@ -1,16 +1,17 @@
 """A store with synthetic tables, for the stages after `measure`."""
 
 import hashlib
-from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import pyarrow as pa
 
-from curation.cleaning.clean import clean
+from curation.cleaning.clean import CleanSummary, clean
+from curation.cleaning.params import CleanParams
 from curation.measurement.pixel_statistics import measure_pixels
 from curation.tables import CLEAN, MEASURED
+from gemkit.project import Project
 from gemkit.tables import read_table, write_table
 from scraper.tables import IMAGES
 from tests.helpers.stone_images import stone_image
@@ -25,9 +26,10 @@ def faceted_stone(seed: int, side: int = 240) -> np.ndarray:
 
 
 class Shop:
-    """Raw and measured tables of synthetic sites in the current folder."""
+    """Raw and measured tables of synthetic sites in a project, by default in the current folder."""
 
-    def __init__(self) -> None:
+    def __init__(self, project: Project = Project()) -> None:
+        self.project = project
         self.raw: dict[str, list[dict[str, Any]]] = {}
         self.measured: dict[str, dict[str, dict[str, Any]]] = {}
 
@@ -53,20 +55,24 @@ class Shop:
         self.measured.setdefault(site, {})[sha256] = {"sha256": sha256} | values | measured
         return sha256
 
-    def write(self, sites: list[str] | None = None) -> None:
+    def write(self) -> None:
         for site, rows in self.raw.items():
-            write_table(Path("data/raw") / site / "images.parquet", pa.Table.from_pylist(rows, IMAGES))
+            write_table(self.project.raw(site) / "images.parquet", pa.Table.from_pylist(rows, IMAGES))
             measured = [self.measured[site][sha256] for sha256 in sorted(self.measured[site])]
-            write_table(Path("data/measured") / f"{site}.parquet", pa.Table.from_pylist(measured, MEASURED))
-        params = Path("params.yaml")
-        params.write_text(
-            params.read_text().replace("- demo\n", "".join(f"- {s}\n" for s in sites or self.raw))
-        )
+            write_table(self.project.measured(site), pa.Table.from_pylist(measured, MEASURED))
 
-    def clean(self, sites: list[str] | None = None) -> dict[str, dict[str, Any]]:
+    def run_stage(
+        self, sites: list[str] | None = None, settings: CleanParams = CleanParams()
+    ) -> CleanSummary:
+        """Write the tables and clean the sites, by default all."""
+        self.write()
+        return clean(self.project, sites or list(self.raw), settings)
+
+    def clean(
+        self, sites: list[str] | None = None, settings: CleanParams = CleanParams()
+    ) -> dict[str, dict[str, Any]]:
         """Run the stage; returns the rows by sha256, with the names of their rules as `rules`."""
-        self.write(sites)
-        clean(Path("params.yaml"))
-        rows = read_table(Path("data/clean.parquet"), CLEAN).to_pylist()
+        self.run_stage(sites, settings)
+        rows = read_table(self.project.clean_table, CLEAN).to_pylist()
         assert [row["sha256"] for row in rows] == sorted(row["sha256"] for row in rows)
         return {row["sha256"]: row | {"rules": {r["rule"] for r in row["reasons"]}} for row in rows}

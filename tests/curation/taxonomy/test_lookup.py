@@ -25,4 +25,11 @@ def test_check_lists_each_finding_and_exits_with_2(workspace: Path) -> None:
         file.write('[variety.a]\nname = "Ruby"\nspecies = "corundum"\nmohs = [9, 12]\n')
     said = called("gemcurate", "taxonomy", "check", cwd=workspace, expect=2).stderr
     assert "'Ruby' also stands for variety.ruby" in said
-    assert "2 findings" in said
+    assert "has 2 findings; correct them." in said
+
+
+def test_one_finding_is_counted_as_one(workspace: Path) -> None:
+    with (workspace / "labels/taxonomy.toml").open("a") as file:
+        file.write('[variety.a]\nname = "Ruby"\nspecies = "corundum"\n')
+    said = called("gemcurate", "taxonomy", "check", cwd=workspace, expect=2).stderr
+    assert "has 1 finding; correct it." in said

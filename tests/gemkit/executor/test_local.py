@@ -13,6 +13,7 @@ from gemkit.errors import UserError
 from gemkit.executor.base import GivenUp, Limits
 from gemkit.executor.local import map_in_order, map_items, map_shards
 from tests.helpers import dangerous
+from tests.helpers.commands import ROOT, command
 from tests.helpers.dangerous import double
 
 LIMITS = Limits(seconds=1, memory_mb=1024)
@@ -29,6 +30,24 @@ def test_shards_come_back_in_order_whatever_the_number_of_workers() -> None:
     for workers in (1, 3):
         assert list(map_shards(double, range(20), workers)) == [n * 2 for n in range(20)]
     assert not list(map_shards(double, [], 2))
+
+
+def test_a_script_needs_no_guard_and_may_pass_its_own_function(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from gemkit.executor.local import map_shards\n"
+        "from tests.helpers.dangerous import double\n"
+        "print(list(map_shards(double, [1, 2], 1)))\n"
+    )
+    done = command("python", str(script), cwd=tmp_path, PYTHONPATH=str(ROOT))
+    assert (done.stdout, done.stderr) == ("[2, 4]\n", "")
+    script.write_text(
+        "from functools import partial\n"
+        "from gemkit.executor.local import map_shards\n"
+        "def add(number, other):\n    return number + other\n"
+        "if __name__ == '__main__':\n    print(list(map_shards(partial(add, 5), [1, 2], 1)))\n"
+    )
+    assert command("python", str(script), cwd=tmp_path, PYTHONPATH=str(ROOT)).stdout == "[6, 7]\n"
 
 
 def test_leaving_early_ends_the_workers() -> None:

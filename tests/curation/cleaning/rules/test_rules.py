@@ -3,7 +3,7 @@
 import pytest
 
 from curation.cleaning.measurements import MEASUREMENTS
-from curation.cleaning.rule_set import drops_below, load_rules, rule_names
+from curation.cleaning.rule_set import drops_below, load_rules, meaning, rule_names
 from gemkit.errors import UserError
 from tests.helpers.synthetic_measurements import findings, reasons, synthetic_images
 
@@ -121,6 +121,11 @@ def test_a_reason_quotes_the_text_that_was_read() -> None:
     assert "'GIA Report'; '3.20 carat'" in reason.text
 
 
+def test_the_meaning_of_a_rule_is_plain_text() -> None:
+    assert "'several: false' in params.yaml keeps them" in meaning("several")
+    assert not [name for name in rule_names() if "`" in meaning(name) or not meaning(name)]
+
+
 def test_several_stones_can_be_kept() -> None:
     assert "several" not in load_rules({"several": False}).settings()
     assert findings("several", synthetic_images({"stones": 2}), stones=2) == []
@@ -144,9 +149,9 @@ def test_all_rules_run_unless_switched_off() -> None:
     ("settings", "words"),
     [
         ({"astrology": {}}, "no rule 'astrology'"),
-        ({"small": {"side": -1}}, "clean.rules.small.side"),
-        ({"text": {"boxes": "three"}}, "clean.rules.text.boxes"),
-        ({"hand": {"colour": 1}}, "clean.rules.hand.colour"),
+        ({"small": {"side": -1}}, "rules.small.side"),
+        ({"text": {"boxes": "three"}}, "rules.text.boxes"),
+        ({"hand": {"colour": 1}}, "rules.hand.colour"),
     ],
 )
 def test_an_invalid_setting_is_named(settings: dict[str, dict[str, object]], words: str) -> None:
@@ -167,4 +172,4 @@ def test_an_invalid_setting_is_named(settings: dict[str, dict[str, object]], wor
 def test_an_old_setting_names_its_new_name(rule: str, old: str, new: str) -> None:
     with pytest.raises(UserError) as error:
         load_rules({rule: {old: 0.5}})
-    assert f"in 'clean.rules.{rule}' '{old}' is now '{new}'; rename the key" in str(error.value)
+    assert f"in 'rules.{rule}' '{old}' is now '{new}'; rename the key" in str(error.value)

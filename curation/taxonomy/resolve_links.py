@@ -1,4 +1,4 @@
-"""Images that a list of links puts under several classes, resolved as in `clean`."""
+"""The class names of a list of links, resolved as in `clean`: unknown ones, and several of one image."""
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
@@ -28,19 +28,40 @@ class MultiListing:
 
 
 @dataclass(frozen=True)
-class MultiListedImages:
-    """`images`: number of distinct image URLs; `listings`: those under several classes, most images first."""
+class UnknownClass:
+    """A class name that stands for no variety, and the number of links that have it.
 
+    `description`: the name, for people, with what is known about it.
+    """
+
+    name: str
+    links: int
+    description: str
+
+    def __str__(self) -> str:
+        return self.description
+
+
+@dataclass(frozen=True)
+class ResolvedLinks:
+    """`links`, `images`: numbers of links and of distinct image URLs; `listings`: the URLs under several
+    classes; `unknown`: the class names that stand for no variety. Both begin with the most frequent.
+    """
+
+    links: int
     images: int
     listings: list[MultiListing] = field(default_factory=list)
+    unknown: list[UnknownClass] = field(default_factory=list)
 
     def count(self, outcome: Outcome | None = None) -> int:
         """Number of image URLs under several classes, of all outcomes or one."""
         return sum(listing.images for listing in self.listings if outcome in (None, listing.outcome))
 
     def summary(self) -> dict[str, int]:
-        """Number of image URLs by outcome."""
+        """Number of links, of those with a class name of no variety, and of image URLs by outcome."""
         return {
+            "links": self.links,
+            "with a class name of no variety": sum(unknown.links for unknown in self.unknown),
             "image URLs": self.images,
             "under several classes": self.count(),
             "resolved to the more specific class": self.count("more_specific"),
@@ -51,8 +72,8 @@ class MultiListedImages:
         }
 
 
-def resolve_multi_listed(links: list[Link], taxonomy: Taxonomy) -> MultiListedImages:
-    """Resolve every image URL listed under several classes."""
+def resolve_links(links: list[Link], taxonomy: Taxonomy) -> ResolvedLinks:
+    """Resolve the class names of the links, and every image URL listed under several of them."""
     classes: defaultdict[str, set[str]] = defaultdict(set)
     for link in links:
         classes[link.image_url].add(link.store_class)
@@ -61,7 +82,17 @@ def resolve_multi_listed(links: list[Link], taxonomy: Taxonomy) -> MultiListedIm
     for names, images in sorted(together.items(), key=lambda item: (-item[1], item[0])):
         label = taxonomy.resolve(names)
         listings.append(MultiListing(names, images, label, _outcome(label, names, taxonomy)))
-    return MultiListedImages(len(classes), listings)
+    return ResolvedLinks(len(links), len(classes), listings, _unknown(links, taxonomy))
+
+
+def _unknown(links: list[Link], taxonomy: Taxonomy) -> list[UnknownClass]:
+    counts = Counter(link.store_class for link in links)
+    unknown = [
+        UnknownClass(name, count, taxonomy.describe_unknown(name))
+        for name, count in counts.items()
+        if not taxonomy.meanings(name)
+    ]
+    return sorted(unknown, key=lambda each: (-each.links, each.name))
 
 
 def _outcome(label: Label, names: tuple[str, ...], taxonomy: Taxonomy) -> Outcome:
