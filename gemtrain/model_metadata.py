@@ -1,13 +1,13 @@
 """The description of a trained model, model.json, and of its training, history.csv."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from gemkit.errors import GemscrapeError
+from gemkit.errors import GemscrapeError, UserError
 from gemtrain.recipe import Recipe
 from gemtrain.scoring.selective_prediction import Confidence
 
@@ -96,8 +96,9 @@ class ModelMetadata:
         ):
             raise OutdatedModel  # files of earlier versions lack these keys
         try:
-            return _adapter().validate_python(content)
-        except ValidationError:
+            metadata = _adapter().validate_python(content)
+            return replace(metadata, settings=metadata.settings.named(metadata.recipe))
+        except (UserError, ValidationError):
             raise IncompleteModel from None
 
     def to_json(self) -> dict[str, Any]:

@@ -199,6 +199,15 @@ class ConfusedClass:
 
 
 @dataclass(frozen=True)
+class Evaluation:
+    """What `evaluate` found out about the model of a recipe; `confused` holds the worst classes first."""
+
+    recipe: str
+    metrics: Metrics
+    confused: list[ConfusedClass]
+
+
+@dataclass(frozen=True)
 class PredictedClass:
     """A row of confusion.csv: one test image."""
 

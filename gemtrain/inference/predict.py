@@ -11,6 +11,8 @@ import torch
 
 from gemkit.errors import UserError
 from gemkit.progress import Progress
+from gemkit.project import Project
+from gemtrain.device import choose_device
 from gemtrain.evaluation.metrics import by_species
 from gemtrain.importers.source import tidy
 from gemtrain.inference.prediction import NOTHING_FOUND, ClassProbability, Prediction, SpeciesProbability
@@ -21,7 +23,7 @@ from gemtrain.inference.prepare_images import (
     find_images,
     prepare_images,
 )
-from gemtrain.model_store import model_folder, read_model
+from gemtrain.model_store import read_model
 from gemtrain.scoring.model_outputs import predict
 
 _TOP = 5
@@ -35,18 +37,18 @@ class Predictor:
     Raises UserError when there is no such model, or something that it needs is missing.
     """
 
-    def __init__(self, name: str, device: torch.device):
+    def __init__(self, project: Project, name: str, device: torch.device | str | None = None):
         dataset, _, recipe = name.partition("/")
         if not dataset or not recipe or "/" in recipe:
             raise UserError(
                 f"'{name}' is not the name of a model; write <dataset>/<recipe>, like d1k/gemnet."
             )
-        self.model, self.metadata = read_model(dataset, recipe)
-        self.device = device
+        self.model, self.metadata = read_model(project, dataset, recipe)
+        self.device = choose_device(device)
         try:
             self.crop = crop_settings(self.metadata)
         except (KeyError, TypeError, ValueError):
-            path = model_folder(dataset, recipe) / "model.json"
+            path = project.model(dataset, recipe) / "model.json"
             raise UserError(f"'{path}' is not a complete model description; train the model again.") from None
 
     def predict(self, files: Sequence[Path]) -> Iterator[Prediction | Skipped]:
@@ -95,14 +97,16 @@ class Predictor:
         return predictions
 
 
-def predict_images(paths: Sequence[Path], model: str, as_json: bool, device: torch.device) -> Iterator[str]:
+def predict_images(
+    project: Project, paths: Sequence[Path], model: str, as_json: bool, device: torch.device | str | None
+) -> Iterator[str]:
     """The lines to print about the images in files and folders, as they become available.
 
     Skipped images are named on standard error. Raises UserError when a path or the model is missing, and
     after the last image when none could be used.
     """
     files = find_images(paths)
-    predictor = Predictor(model, device)
+    predictor = Predictor(project, model, device)
     predictions = _without_skipped(predictor.predict(files))
     threshold = predictor.metadata.confidence.threshold
     return _as_json(predictions) if as_json else _as_text(predictions, threshold)

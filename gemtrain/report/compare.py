@@ -6,6 +6,7 @@ import numpy as np
 
 from gemkit.arrays import Array
 from gemkit.errors import UserError
+from gemkit.project import Project
 from gemkit.stats.confidence_intervals import Estimate, GroupBootstrap, interval, sign_probability
 from gemtrain.evaluation.metrics import TOP, ranks
 from gemtrain.evaluation.predictions import Predictions, read_predictions
@@ -72,9 +73,9 @@ def compare(first: Predictions, second: Predictions) -> Comparison | None:
     return Comparison(len(images), len(set(groups)), len(shared), tuple(scores))
 
 
-def compare_models(first: str, second: str) -> list[str]:
+def compare_models(project: Project, first: str, second: str) -> list[str]:
     """Compare two models, given as `<dataset>/<recipe>`; returns lines. Raises UserError."""
-    found = compare(_named(first), _named(second))
+    found = compare(_named(project, first), _named(project, second))
     if found is None:
         raise UserError(
             f"'{first}' and '{second}' do not share two classes with a common test image; "
@@ -93,11 +94,11 @@ def compare_models(first: str, second: str) -> list[str]:
     return lines
 
 
-def _named(model: str) -> Predictions:
+def _named(project: Project, model: str) -> Predictions:
     dataset, _, recipe = model.rpartition("/")
     if not dataset or not recipe:
         raise UserError(f"'{model}' is not the name of a model; write <dataset>/<recipe>, like d1k/gemnet.")
-    return read_predictions(dataset, recipe)
+    return read_predictions(project, dataset, recipe)
 
 
 def _rows(model: Predictions, shared: list[str]) -> dict[str, tuple[int, int]]:

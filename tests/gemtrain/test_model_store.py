@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from gemkit.errors import UserError
+from gemkit.project import Project
 from gemtrain.model_metadata import IncompleteModel, ModelMetadata
 from gemtrain.model_store import read_history, read_model, write_history, write_metadata
 from tests.helpers.training import run
@@ -20,7 +21,7 @@ def test_a_model_with_former_recipe_keys_is_refused(gems: Path) -> None:
         settings[former] = settings.pop(present)
     path.write_text(json.dumps(metadata))
     with pytest.raises(UserError, match="was trained by an earlier version; train it again") as error:
-        read_model("gems", "gemnet")
+        read_model(Project(), "gems", "gemnet")
     assert "\n" not in str(error.value)
 
 
@@ -28,7 +29,7 @@ def test_a_model_with_former_recipe_keys_is_refused(gems: Path) -> None:
 def test_metadata_and_history_are_read_as_they_were_written(gems: Path, recipe: str) -> None:
     trained = run(recipe, augmentation={"mirror": True})
     folder = Path("models/gems", recipe)
-    metadata, history = read_model("gems", recipe)[1], read_history(folder / "history.csv")
+    metadata, history = read_model(Project(), "gems", recipe)[1], read_history(folder / "history.csv")
     assert metadata == trained and len(history) == metadata.epochs
     assert all(isinstance(row.epoch, int) and isinstance(row.train_loss, float) for row in history)
     write_metadata(Path("model.json"), metadata)
@@ -45,4 +46,4 @@ def test_a_description_without_a_key_or_with_a_wrong_value_is_incomplete(gems: P
             ModelMetadata.from_json(broken)
     Path("models/gems/gemnet/model.json").write_text(json.dumps({**content, key: "x"}))
     with pytest.raises(UserError, match=r"model\.json' is not a complete model description"):
-        read_model("gems", "gemnet")
+        read_model(Project(), "gems", "gemnet")

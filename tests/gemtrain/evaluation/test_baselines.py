@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from gemkit.project import Project
 from gemtrain.data.dataset import Dataset
 from gemtrain.evaluation.baselines import (
     _patterns,
@@ -66,7 +67,7 @@ def test_the_forest_distinguishes_textures_of_one_colour(gems: Path) -> None:
             for number in range(count)
         ]
         write_rows("gems", split, rows)
-    dataset = Dataset("gems")
+    dataset = Dataset(Project(), "gems")
     labels = dataset.splits["test"].labels.numpy()
     colour = (ranks(labels, forest(dataset, 0, (colour_histograms,))) < 1).mean()
     both = forest(dataset, 0)
@@ -94,4 +95,4 @@ def test_majority_counts_source_images_not_copies(gems: Path) -> None:
     write_rows("gems", "train", train + [row_of(2, number, "train") for number in range(3)])
     test = [row_of(1, 200 + number, "test") for number in range(4)] + [row_of(0, 200, "test")]
     write_rows("gems", "test", test + [row_of(2, 200 + number, "test") for number in range(3)])
-    assert majority(Dataset("gems")) == pytest.approx(3 / 8)
+    assert majority(Dataset(Project(), "gems")) == pytest.approx(3 / 8)

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from gemkit.errors import UserError
+from gemkit.project import Project
 from gemtrain.evaluation.evaluate import evaluate
 from gemtrain.recipe import load_settings
 from gemtrain.training.train import train
@@ -18,7 +19,7 @@ CPU = torch.device("cpu")
 def train_quickly(recipe: str = "gemnet") -> None:
     write_params(gemnet={"max_steps": 3})
     recipe_settings, seed = load_settings(Path("params.yaml"), recipe)
-    train("gems", recipe, recipe_settings, seed, CPU)
+    train(Project(), "gems", recipe_settings, seed, CPU)
 
 
 def test_a_model_of_other_classes_is_refused(gems: Path) -> None:
@@ -27,16 +28,16 @@ def test_a_model_of_other_classes_is_refused(gems: Path) -> None:
     metadata = json.loads(path.read_text())
     path.write_text(json.dumps({**metadata, "varieties": ["Agate", "Opal", "Zircon"]}))
     with pytest.raises(UserError, match="different classes"):
-        evaluate("gems", "gemnet", CPU)
+        evaluate(Project(), "gems", "gemnet", CPU)
     path.write_text("{")
     with pytest.raises(UserError, match=r"model\.json"):
-        evaluate("gems", "gemnet", CPU)
+        evaluate(Project(), "gems", "gemnet", CPU)
     path.write_text(json.dumps({**metadata, "image_size": 96}))
     with pytest.raises(UserError, match="does not hold the weights"):
-        evaluate("gems", "gemnet", CPU)
+        evaluate(Project(), "gems", "gemnet", CPU)
     path.write_text(json.dumps(metadata))
     weights = Path("models/gems/gemnet/model.safetensors")
     weights.write_bytes(weights.read_bytes()[:500])
     with pytest.raises(UserError, match=r"model\.safetensors"):
-        evaluate("gems", "gemnet", CPU)
+        evaluate(Project(), "gems", "gemnet", CPU)
     assert not Path("metrics").exists()

@@ -17,6 +17,7 @@ from PIL import Image
 
 from curation.cropping.crop import VERSION
 from curation.tables import CLEAN
+from gemkit.project import Project
 from gemkit.stats.calibration import apply_temperature, fit_temperature
 from gemkit.tables import read_table
 from gemtrain.cli import main
@@ -210,7 +211,7 @@ def test_predictions_are_streamed(
 
     monkeypatch.setattr("gemtrain.inference.predict.prepare_images", prepared)
     monkeypatch.setattr("gemtrain.inference.predict._BATCH", 1)
-    lines = predict_images(files, "d1k/gemnet", True, torch.device("cpu"))
+    lines = predict_images(Project(), files, "d1k/gemnet", True, torch.device("cpu"))
     first = next(lines)
     assert taken == files[:1] and not capsys.readouterr().err
     second = next(lines)
@@ -218,7 +219,7 @@ def test_predictions_are_streamed(
     records = json.loads("\n".join([first, second, *lines]))
     assert [record["file"] for record in records] == ["a.png", "c.png", "d.png"]
     assert capsys.readouterr().err == "1 of 4 images skipped\n"
-    words = predict_images(files, "d1k/gemnet", False, torch.device("cpu"))
+    words = predict_images(Project(), files, "d1k/gemnet", False, torch.device("cpu"))
     assert next(words).startswith("a.png: ") and taken[4:] == files[:1]
     assert [*words][-1].startswith("sure of 3 of 3")
 

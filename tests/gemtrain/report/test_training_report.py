@@ -17,12 +17,13 @@ from hypothesis import strategies as st
 from lxml import html
 
 from gemkit.errors import UserError
+from gemkit.project import Project
 from gemkit.tables import read_table, write_table
 from gemtrain.data.dataset import Dataset
 from gemtrain.evaluation.evaluate import evaluate
 from gemtrain.evaluation.gallery import one_per_group, spread
-from gemtrain.evaluation.paths import predictions_path
 from gemtrain.evaluation.predictions import read_predictions
+from gemtrain.evaluation.summary import summary
 from gemtrain.recipe import load_settings
 from gemtrain.report.compare import compare_models
 from gemtrain.report.report import report
@@ -66,9 +67,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         write_params(gemnet={"max_steps": 2}, efficientnet_lite0={"stages": head, "max_steps": None})
         for dataset, recipe in (("three", "gemnet"), ("three", "efficientnet_lite0"), ("two", "gemnet")):
             changed, seed = load_settings(Path("params.yaml"), recipe)
-            train(dataset, recipe, changed, seed, CPU)
-            Path(f"{dataset}-{recipe}.txt").write_text("\n".join(evaluate(dataset, recipe, CPU)))
-        report()
+            train(Project(), dataset, changed, seed, CPU)
+            lines = summary(evaluate(Project(), dataset, recipe, CPU))
+            Path(f"{dataset}-{recipe}.txt").write_text("\n".join(lines))
+        report(Project())
         yield folder
         torch.set_flush_denormal(False)
 
@@ -96,7 +98,7 @@ def metrics_of(dataset: str, recipe: str) -> dict[str, Any]:
 
 
 def test_every_number_states_what_it_was_measured_on(project: Path, parsed: Any) -> None:
-    dataset = Dataset("three")
+    dataset = Dataset(Project(), "three")
     stated = f"test split of three, version {dataset.version}: 15 images of 9 groups"
     assert stated in text_of(parsed, "models")
     for number, recipe in enumerate(("efficientnet_lite0", "gemnet")):
@@ -118,13 +120,13 @@ def test_a_network_below_the_forest_is_called_out(project: Path, parsed: Any) ->
     assert "Below the random forest: gemnet" in text_of(parsed, "models")
     assert "Below the random forest by" in text_of(parsed, "model-1")
     assert "Below the random forest" not in text_of(parsed, "model-0")
-    assert any("below the random-forest baseline" in line for line in report(["three"]))
+    assert any("below the random-forest baseline" in line for line in report(Project(), ["three"]))
 
 
 def test_metrics_agree_with_the_predictions(project: Path) -> None:
     for dataset, recipe in (("three", "gemnet"), ("three", "efficientnet_lite0"), ("two", "gemnet")):
         metrics = metrics_of(dataset, recipe)
-        predictions = read_predictions(dataset, recipe)
+        predictions = read_predictions(Project(), dataset, recipe)
         correct = predictions.probabilities.argmax(1) == predictions.labels
         assert metrics["top1"] == pytest.approx(correct.mean(), abs=1e-4)
         assert metrics["species_top1"] >= metrics["top1"] or dataset == "three"
@@ -155,14 +157,14 @@ def test_datasets_are_compared_on_what_they_share(project: Path, parsed: Any) ->
     assert "two against three" in words
     assert "On the 10 images of 6 groups in the 2 classes that both test splits have" in words
     assert Path("plots/three/against-two.png").exists() and Path("plots/two/against-three.png").exists()
-    lines = compare_models("three/gemnet", "two/gemnet")
+    lines = compare_models(Project(), "three/gemnet", "two/gemnet")
     assert "10 images of 6 groups and 2 classes" in lines[0] and lines[1].startswith("top-1: ")
 
 
 def test_the_same_results_give_the_same_bytes(project: Path) -> None:
     files = [Path("reports/training-three.html"), Path("plots/three/models.csv")]
     before = [file.read_bytes() for file in files]
-    report(["three"])
+    report(Project(), ["three"])
     assert [file.read_bytes() for file in files] == before
 
 
@@ -171,7 +173,7 @@ def test_a_model_of_another_version_of_the_dataset_is_left_out(copy: Path) -> No
     metrics = json.loads(path.read_text())
     metrics["dataset"]["version"] = "zzz"
     path.write_text(json.dumps(metrics))
-    report(["three"])
+    report(Project(), ["three"])
     page = html.fromstring(Path("reports/training-three.html").read_text(encoding="utf-8"))
     assert "left out: gemnet" in text_of(page, "models")
     assert page.xpath("//section[@id='model-1']") == []
@@ -185,7 +187,7 @@ def test_a_page_about_one_model_without_species(copy: Path) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | {"species": 3}))
     classes = Path("plots/three/gemnet/per_class.csv")
     classes.write_text(classes.read_text(encoding="utf-8").replace(",beryl,", ",,"), encoding="utf-8")
-    report(["three"])
+    report(Project(), ["three"])
     page = html.fromstring(Path("reports/training-three.html").read_text(encoding="utf-8"))
     assert page.find(".//h1").text == "How well gemnet tells 3 classes apart"
     words = " ".join(page.text_content().split())
@@ -205,24 +207,24 @@ def test_a_page_about_several_models_names_the_best(parsed: Any) -> None:
 
 def test_errors_name_what_is_missing(copy: Path) -> None:
     with pytest.raises(UserError, match="'four'"):
-        report(["four"])
+        report(Project(), ["four"])
     with pytest.raises(UserError, match="is not the name of a model"):
-        compare_models("gemnet", "two/gemnet")
+        compare_models(Project(), "gemnet", "two/gemnet")
     with pytest.raises(UserError, match=r"predictions/two/vgg16.*evaluate --dataset two --recipe vgg16"):
-        compare_models("two/gemnet", "two/vgg16")
+        compare_models(Project(), "two/gemnet", "two/vgg16")
     Path("plots/three/gemnet/random.jpg").unlink()
     with pytest.raises(UserError, match=r"plots/three/gemnet/random\.jpg"):
-        report(["three"])
+        report(Project(), ["three"])
     Path("plots/three/gemnet/confused.csv").unlink()
     with pytest.raises(UserError, match=r"confused\.csv.*evaluate --dataset three --recipe gemnet"):
-        report(["three"])
+        report(Project(), ["three"])
     for content in ("{", "[]", '{"top1": 0.5}'):
         Path("metrics/three/gemnet.json").write_text(content)
         with pytest.raises(UserError, match=r"gemnet\.json"):
-            report(["three"])
+            report(Project(), ["three"])
     shutil.rmtree("metrics")
     with pytest.raises(UserError, match="no evaluated model"):
-        report()
+        report(Project())
 
 
 def test_an_image_in_two_splits_is_a_leak(copy: Path) -> None:
@@ -233,7 +235,7 @@ def test_an_image_in_two_splits_is_a_leak(copy: Path) -> None:
     test[0]["sha256"] = seen[3]["sha256"]
     write_rows("three", "test", test)
     with pytest.raises(UserError, match=f"leaks: image '{test[0]['sha256']}'"):
-        Dataset("three").check_leaks()
+        Dataset(Project(), "three").check_leaks()
 
 
 @settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -258,12 +260,12 @@ def test_predictions_are_read_back_or_refused(tmp_path: Path, classes: int, seed
         rows = [{**row, "split": "train"} for row in rows]
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path)
-        write_table(predictions_path("d", "r"), pa.Table.from_pylist(rows, PREDICTIONS))
+        write_table(Project().predictions("d", "r"), pa.Table.from_pylist(rows, PREDICTIONS))
         if broken:
             with pytest.raises(UserError, match=r"predictions/d/r\.parquet"):
-                read_predictions("d", "r")
+                read_predictions(Project(), "d", "r")
         else:
-            found = read_predictions("d", "r")
+            found = read_predictions(Project(), "d", "r")
             assert found.labels.tolist() == labels.tolist() and len(found.sha256s) == len(labels)
             assert found.varieties == [f"v{label}" for label in range(classes)]
             assert found.probabilities.shape == (len(labels), classes)
