@@ -1,8 +1,9 @@
 """Validate parsed files with pydantic; each problem becomes one clear sentence."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import is_dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple, get_args, get_type_hints
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -14,6 +15,7 @@ from gemkit.strict_model import RENAMED, Model
 _EXPECTED = {
     "bool_parsing": "true or false",
     "bool_type": "true or false",
+    "dataclass_type": "a mapping of keys to values",
     "dict_type": "a mapping of keys to values",
     "finite_number": "a finite number",
     "float_parsing": "a number",
@@ -24,7 +26,9 @@ _EXPECTED = {
     "list_type": "a list",
     "literal_error": "{expected}",
     "model_type": "a mapping of keys to values",
+    "named_tuple_type": "a list",
     "string_type": "a string",
+    "too_long": "a list of at most {max_length} values",
     "tuple_type": "a list",
 }
 #: The bounds of a number by their names in pydantic; a field has at most one lower and one upper bound.
@@ -54,8 +58,8 @@ def validate(
         raise UserError(f"'{source}': {problem}{f'; {remedy}' if remedy else ''}.") from None
 
 
-def problems(error: ValidationError, model: type[BaseModel], values: object, key: str = "") -> list[str]:
-    """Everything that is wrong with the values, one clause for each problem."""
+def problems(error: ValidationError, model: type, values: object, key: str = "") -> list[str]:
+    """Everything that is wrong with the values of a model or dataclass, one clause for each problem."""
     return [_clause(problem, _place(problem, model, values, key)) for problem in error.errors()]
 
 
@@ -63,7 +67,7 @@ class _Place(NamedTuple):
     """A key as its file writes it, the models that may be at it, and its field if it has one."""
 
     key: str
-    models: list[type[BaseModel]]
+    models: list[type]
     field: FieldInfo | None
 
 
@@ -78,8 +82,10 @@ def _clause(problem: Mapping[str, Any], place: _Place) -> str:
         return f"{f'in {where!r} ' if where else ''}{problem['msg']}; {verb} the key"
     found = f" (found {_shown(problem['input'])})"
     if kind in _EXPECTED:
-        subject = "the key " if problem["loc"][-1:] == (_OF_THE_KEY,) else ""
-        return f"{subject}'{where}' must be {_EXPECTED[kind].format(**context)}{found}"
+        subject = f"'{where}'" if where else "the content"
+        if problem["loc"][-1:] == (_OF_THE_KEY,):
+            subject = f"the key {subject}"
+        return f"{subject} must be {_EXPECTED[kind].format(**context)}{found}"
     if bounds := context.keys() & _BOUNDS.keys():
         return f"'{where}' must be {_range(place.field, {name: context[name] for name in bounds})}{found}"
     if kind == "union_tag_invalid":
@@ -91,10 +97,10 @@ def _clause(problem: Mapping[str, Any], place: _Place) -> str:
     return f"{f'{where!r}: ' if where else ''}{message}{found}"
 
 
-def _known_keys(models: Sequence[type[BaseModel]]) -> str:
+def _known_keys(models: Sequence[type]) -> str:
     if len(models) != 1:
         return "remove it or correct its spelling"
-    keys = ", ".join(models[0].model_fields)
+    keys = ", ".join(_fields(models[0]))
     return f"the keys are {keys}" if keys else "remove it"
 
 
@@ -119,20 +125,21 @@ def _shown(value: object) -> str:
     return text if len(text) <= _MAX_CHARACTERS else f"{text[:_MAX_CHARACTERS]}…"
 
 
-def _place(problem: Mapping[str, Any], model: type[BaseModel], values: object, key: str) -> _Place:
+def _place(problem: Mapping[str, Any], model: type, values: object, key: str) -> _Place:
     """Follow the location through the values: between the keys, pydantic names the members of unions."""
     path, models, field = key, [model], None
     for part in problem["loc"]:
-        owner = next((model for model in models if part in model.model_fields), None)
+        owner = next((model for model in models if part in _fields(model)), None)
         if owner:
-            field = owner.model_fields[part]
+            field = _fields(owner)[part]
             models = _models(field.annotation) or models
-        if isinstance(values, list | tuple) and isinstance(part, int):
+        if isinstance(values, list | tuple) and isinstance(part, int) and part < len(values):
             path, values = f"{path}[{part}]", values[part]
         elif isinstance(values, Mapping) and (written := [key for key in values if part in (key, repr(key))]):
             path, values = _joined(path, written[0]), values[written[0]]
     if problem["type"] == "missing":
-        path = _joined(path, problem["loc"][-1])
+        last = problem["loc"][-1]
+        path = f"{path}[{last}]" if isinstance(last, int) else _joined(path, last)
     return _Place(path, models, field)
 
 
@@ -141,8 +148,15 @@ def _joined(path: str, key: object) -> str:
     return f"{path}.{name}" if path else name
 
 
-def _models(annotation: Any) -> list[type[BaseModel]]:
-    """The models inside a type, such as those of a list or a union."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+def _fields(model: type) -> Mapping[str, FieldInfo]:
+    """The fields of a model or dataclass by name."""
+    if issubclass(model, BaseModel):
+        return model.model_fields
+    return {name: FieldInfo.from_annotation(kind) for name, kind in get_type_hints(model).items()}
+
+
+def _models(annotation: Any) -> list[type]:
+    """The models and dataclasses inside a type, such as those of a list or a union."""
+    if isinstance(annotation, type) and (issubclass(annotation, BaseModel) or is_dataclass(annotation)):
         return [annotation]
     return [model for argument in get_args(annotation) for model in _models(argument)]

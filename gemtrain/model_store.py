@@ -7,14 +7,14 @@ from dataclasses import astuple, fields
 from pathlib import Path
 
 import torch
-from pydantic import TypeAdapter
 from torch import Tensor
 
 from gemkit.errors import UserError, did_you_mean
 from gemkit.project import Project
+from gemkit.records import InvalidRecord, read_csv
 from gemkit.tables import write_bytes, write_text
 from gemtrain.data.dataset import Dataset
-from gemtrain.model_metadata import EpochResult, IncompleteModel, ModelMetadata, OutdatedModel
+from gemtrain.model_metadata import EpochResult, ModelMetadata, read_metadata
 from gemtrain.models.classifier import Classifier
 from gemtrain.models.factory import build_model
 
@@ -68,10 +68,11 @@ def write_history(path: Path, history: list[EpochResult]) -> None:
 def read_history(path: Path) -> list[EpochResult]:
     """The rows of history.csv. Raises UserError."""
     try:
-        with path.open(newline="") as file:
-            return TypeAdapter(list[EpochResult]).validate_python(list(csv.DictReader(file)))
-    except (OSError, ValueError):
-        raise UserError(f"'{path}' is missing or incomplete; train the model again.") from None
+        return read_csv(EpochResult, path)
+    except OSError:
+        raise UserError(f"'{path}' is missing; train the model again.") from None
+    except InvalidRecord as error:
+        raise UserError(f"'{path}': {error}; train the model again.") from None
 
 
 def read_model(project: Project, dataset: str, recipe: str) -> tuple[Classifier, ModelMetadata]:
@@ -80,21 +81,12 @@ def read_model(project: Project, dataset: str, recipe: str) -> tuple[Classifier,
     from safetensors.torch import load_file
 
     folder = project.model(dataset, recipe)
-    path = folder / "model.json"
+    command = f"gemtrain train --dataset {dataset} --recipe {recipe}"
     try:
-        metadata = ModelMetadata.from_json(json.loads(path.read_text(encoding="utf-8")))
+        metadata = read_metadata(folder / "model.json", command)
     except FileNotFoundError:
         hint = did_you_mean(f"{dataset}/{recipe}", "models", model_names(project))
-        raise UserError(
-            f"There is no model in '{folder}'{hint}. "
-            f"Train it with 'gemtrain train --dataset {dataset} --recipe {recipe}'."
-        ) from None
-    except OutdatedModel:
-        raise UserError(
-            f"The model in '{folder}' was trained by an earlier version; train it again."
-        ) from None
-    except (IncompleteModel, json.JSONDecodeError, UnicodeDecodeError):
-        raise UserError(f"'{path}' is not a complete model description; train the model again.") from None
+        raise UserError(f"There is no model in '{folder}'{hint}. Train it with '{command}'.") from None
     model = build_model(metadata.settings, len(metadata.varieties))
     weights = folder / "model.safetensors"
     try:

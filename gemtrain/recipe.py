@@ -297,7 +297,7 @@ def _load(name: str, changes: Mapping[str, Any], source: Path | str, key: str = 
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"'{path}' is not valid TOML: {error}.") from None
-    recipe = validate(Recipe, values, path)
+    recipe = _validated(values, path)
     if changes:
         merged = {
             key: {**values[key], **change}
@@ -305,8 +305,16 @@ def _load(name: str, changes: Mapping[str, Any], source: Path | str, key: str = 
             else change
             for key, change in changes.items()
         }
-        recipe = validate(Recipe, {**values, **merged}, source, key)
+        recipe = _validated({**values, **merged}, source, key)
     return recipe.named(name)
+
+
+def _validated(values: dict[str, Any], source: Path | str, key: str = "") -> Recipe:
+    if values.get("features") == []:  # a model.json may say so of a recipe without the key
+        raise UserError(
+            f"'{source}': '{key}{'.' if key else ''}features' is empty; name a layer or leave out the key."
+        )
+    return validate(Recipe, values, source, key)
 
 
 def _did_you_mean(name: str) -> str:

@@ -8,12 +8,12 @@ import sys
 from gemkit.project import Project
 from gemkit.stats.confidence_intervals import GroupBootstrap
 from gemtrain.data.dataset import Dataset
-from gemtrain.evaluation.baselines import COLOUR_AND_TEXTURE, colour_histograms, forest, local_binary_patterns
+from gemtrain.evaluation.baselines import COLOUR, COLOUR_AND_TEXTURE, TEXTURE, forest
 from gemtrain.evaluation.metrics import ranks
 
 FEATURES = {
-    "colour": (colour_histograms,),
-    "texture": (local_binary_patterns,),
+    "colour": (COLOUR,),
+    "texture": (TEXTURE,),
     "colour and texture": COLOUR_AND_TEXTURE,
 }
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from curation.cropping.crop_image import CropRecord, crop_file, keep_file_whole
-from curation.cropping.params import CropParams, read_crop
+from curation.cropping.params import CropParams, CropSettings, read_crop
 from curation.cropping.rembg_model import provider
 from curation.cropping.rembg_weights import fetch
 from curation.params import read_limits
@@ -99,7 +99,7 @@ def crop(params_path: Path) -> CropSummary:
                 methods[record.method] += 1
                 encoded = {"bytes": content, "path": f"{kept.sha256}.{suffix}"}
                 writer.write({"image": encoded, "sha256": kept.sha256, **record.to_json()})
-            made = json.dumps({"version": VERSION, **settings}, indent=2)
+            made = json.dumps(CropSettings(version=VERSION, **settings).model_dump(), indent=2)
             write_text(folder / CROP_RECORD, made + "\n")
     return CropSummary(
         images=len(images),

@@ -1,11 +1,12 @@
 """The section `crop` of `params.yaml`."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 from curation.params import moved_limits, read_section
+from gemkit.records import from_json
 from gemkit.strict_model import Share, StrictModel
 
 #: Background of a crop; `kept` is that of the image.
@@ -29,6 +30,30 @@ class CropParams(StrictModel):
     stones: Literal["largest", "all"] = "largest"
     size: Annotated[int, Field(ge=16, le=2048)]
     margin: Share = 0.06
+
+
+class CropSettings(CropParams):
+    """What images were cropped with: the settings, and the `version` of the program's crops.
+
+    It travels from data/crops/crop.json through classes.json of a dataset to the model.json of a model.
+    """
+
+    model_config = ConfigDict(strict=True)
+    renamed_keys: ClassVar = {}  # nobody writes its files by hand
+
+    version: int
+
+    @classmethod
+    def from_json(cls, content: object) -> "CropSettings | None":
+        """The settings in parsed JSON; None for null, of images that no crop stage made.
+
+        Raises InvalidRecord.
+        """
+        return None if content is None else from_json(cls, content)
+
+    @model_serializer(mode="wrap")
+    def _version_first(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {"version": self.version, **dump(self)}
 
 
 def read_crop(path: Path) -> CropParams:

@@ -6,9 +6,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from curation.cropping.params import read_crop
+from curation.cropping.params import CropSettings, read_crop
 from curation.datasets.dataset_metrics import count_images
 from curation.datasets.orientations import Orientation, orient
 from curation.datasets.params import read_balance
@@ -20,6 +20,7 @@ from gemkit.errors import UserError
 from gemkit.executor.local import map_shards
 from gemkit.image_codec import decode_rgb, encode_jpeg
 from gemkit.progress import Progress
+from gemkit.records import InvalidRecord, read_json
 from gemkit.shards import ShardWriter, replaced_folder
 from gemkit.tables import read_rows, read_table, write_text
 
@@ -76,7 +77,7 @@ def balance(params_path: Path, dataset: str) -> BalanceSummary:
     sources = read_split_table(SPLIT_TABLE)
     plan = make_plan(sources, settings, params.orientations)
     _check_classes(plan, sources, dataset)
-    species, crop_record = _species(plan.classes), _crop_record()
+    species, crop_settings = _species(plan.classes), _crop_settings()
     with replaced_folder(DATASETS_FOLDER / dataset) as folder:
         with Progress(f"balance {dataset}", plan.image_count) as progress:
             _write_images(folder, plan, sources, species, crop.size, progress)
@@ -85,7 +86,7 @@ def balance(params_path: Path, dataset: str) -> BalanceSummary:
             "dataset": dataset,
             "kind": settings.kind,
             "size": crop.size,
-            "crop": crop_record,
+            "crop": crop_settings and crop_settings.model_dump(),
             "classes": classes,
         }
         write_text(folder / "classes.json", json.dumps(description, indent=2, ensure_ascii=False) + "\n")
@@ -151,14 +152,15 @@ def _write_images(
                 progress.advance(len(views))
 
 
-def _crop_record() -> dict[str, Any] | None:
+def _crop_settings() -> CropSettings | None:
     """The settings the crops were made with, so that other images can be cropped alike; None if unknown."""
     path = CROPS_FOLDER / CROP_RECORD
     try:
-        record: dict[str, Any] | None = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        raise UserError(f"'{path}' is missing or incomplete; run 'gemcurate crop' again.") from None
-    return record
+        return CropSettings.from_json(read_json(path))
+    except OSError:
+        raise UserError(f"'{path}' is missing; run 'gemcurate crop' again.") from None
+    except InvalidRecord as error:
+        raise UserError(f"'{path}': {error}; run 'gemcurate crop' again.") from None
 
 
 def _shards(plan: Plan, size: int) -> Iterator[Shard]:

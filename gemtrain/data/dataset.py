@@ -1,10 +1,8 @@
 """A dataset on disk: its splits, its classes, and the checks that they must pass."""
 
 import hashlib
-import json
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,8 +10,10 @@ import pyarrow.compute as pc
 import torch
 from torch import Tensor
 
+from curation.cropping.params import CropSettings
 from gemkit.errors import UserError, did_you_mean
 from gemkit.project import Project
+from gemkit.records import InvalidRecord, read_json
 from gemkit.tables import read_table
 from gemtrain.data.pixel_cache import Images
 from gemtrain.data.undecodable import MAX_UNDECODABLE, UndecodableImages
@@ -50,7 +50,7 @@ class Split:
         self.has_rotated = bool(pc.any(pc.or_(pc.greater(table["rotation"], 0), table["mirrored"])).as_py())
 
     def _report_undecodable(self, rows: int) -> None:
-        undecodable = UndecodableImages(self._images.undecodable.values())
+        undecodable = UndecodableImages(map(str, self._images.undecodable.values()))
         if not undecodable:
             return
         found = (
@@ -145,9 +145,8 @@ class Dataset:
         return hashlib.sha256(fingerprints.encode()).hexdigest()[:12]
 
     @property
-    def crop(self) -> dict[str, Any] | None:
-        """The version and settings of `gemcurate crop` that its images were made with; None if they are not
-        cropped.
+    def crop(self) -> CropSettings | None:
+        """The settings of `gemcurate crop` that its images were made with; None if they are not cropped.
 
         Raises UserError.
         """
@@ -155,11 +154,14 @@ class Dataset:
         if not path.exists():
             return None
         try:
-            crop: dict[str, Any] | None = json.loads(path.read_text(encoding="utf-8"))["crop"]
-            return crop
-        except (ValueError, KeyError, TypeError):
+            content = read_json(path)
+            if not isinstance(content, dict) or "crop" not in content:
+                raise InvalidRecord("the key 'crop' is missing")
+            return CropSettings.from_json(content["crop"])
+        except InvalidRecord as error:
             raise UserError(
-                f"'{path}' does not say how its images were cropped; run 'gemcurate balance' again."
+                f"'{path}' does not say how the images were cropped: {error}; run 'gemcurate balance "
+                f"--dataset {self.name}' again."
             ) from None
 
     def check_leaks(self) -> None:

@@ -12,16 +12,19 @@ import pyarrow as pa
 from PIL import Image, UnidentifiedImageError
 
 from gemkit.arrays import Bytes
-from gemkit.errors import UserError
+from gemkit.errors import GemscrapeError, UserError
 from gemkit.executor.base import worker_count
 from gemkit.memo import Memo
 from gemkit.progress import Progress
 from gemkit.project import Project
 from gemkit.tables import read_rows, replaced
+from gemtrain.data.undecodable import UndecodableImage
 from gemtrain.tables import DATASET
 
 #: Version of decoding and resizing: raising it invalidates the cached pixels.
 _VERSION = 2
+#: Version of the check for undecodable images: raising it repeats the check.
+_CHECK_VERSION = 3
 
 #: Images in memory at a time: they may be full-size photos from a camera.
 _BATCH = 64
@@ -30,11 +33,17 @@ _BATCH = 64
 _DECODE_ERRORS = (OSError, TypeError, SyntaxError, ValueError, Image.DecompressionBombError)
 
 
+class MissingBand(GemscrapeError):
+    """Raised for an image without the fourth band that a network needs."""
+
+    kind = "missing_band"
+
+
 class Images:
     """The images in a split's files, in order; `title` names the split in messages.
 
-    `fingerprint` is the SHA-256 of the files' bytes. `undecodable` maps each row without a complete image to
-    its location and the reason; the other rows are `intact`.
+    `fingerprint` is the SHA-256 of the files' bytes. `undecodable` are the images that are not complete, by
+    row; the other rows are `intact`.
     """
 
     def __init__(self, project: Project, files: list[Path], title: str):
@@ -44,11 +53,13 @@ class Images:
             with file.open("rb") as stream:
                 digest.update(hashlib.file_digest(stream, "sha256").digest())
         self.fingerprint = digest.hexdigest()
-        with Memo("undecodable", _VERSION, folder=project.cache) as memo:
+        with Memo("undecodable", _CHECK_VERSION, folder=project.cache) as memo:
             if self.fingerprint not in memo:
                 memo.put([(self.fingerprint, self._check_all(), None)])
             found, _ = memo.get(self.fingerprint)
-        self.undecodable: dict[int, str] = {int(row): reason for row, reason in found["undecodable"].items()}
+        self.undecodable = {
+            int(row): UndecodableImage(**image) for row, image in found["undecodable"].items()
+        }
         self.intact = [row for row in range(found["rows"]) if row not in self.undecodable]
 
     def pixels(self, size: int, channels: int = 3) -> Bytes:
@@ -78,6 +89,10 @@ class Images:
             location, content = image
             try:
                 return decode_one(content, size, channels)
+            except MissingBand:
+                raise UserError(
+                    f"The image in {location} has no fourth band; set the recipe's 'channels' to 1 or 3."
+                ) from None
             except _DECODE_ERRORS as error:
                 raise UserError(f"The image in {location} cannot be used: {error}.") from None
 
@@ -111,13 +126,13 @@ class Images:
             )
 
     def _check_all(self) -> dict[str, object]:
-        undecodable: dict[int, str] = {}
+        undecodable: dict[int, dict[str, str]] = {}
         rows = 0
         with ThreadPoolExecutor(worker_count()) as pool, Progress(f"check {self.title}") as progress:
             for batch in self._batches():
-                for (location, _), error in zip(batch, pool.map(_decode_error, batch), strict=True):
-                    if error:
-                        undecodable[rows] = f"{location}: {error}"
+                for found in pool.map(_undecodable, batch):
+                    if found:
+                        undecodable[rows] = found._asdict()
                     rows += 1
                 progress.advance(len(batch))
         return {"rows": rows, "undecodable": undecodable}
@@ -136,26 +151,27 @@ class Images:
                 row += len(contents)
 
 
-def _decode_error(image: tuple[str, bytes]) -> str:
-    """Why the bytes are not a complete image; empty if they are one."""
+def _undecodable(image: tuple[str, bytes]) -> UndecodableImage | None:
+    """Why the content at a location is not a complete image; None if it is one."""
+    location, content = image
     try:
-        with Image.open(io.BytesIO(image[1])) as opened:
+        with Image.open(io.BytesIO(content)) as opened:
             opened.draft("RGB", (1, 1))  # reads all bytes of a JPEG, but computes few pixels
             opened.load()
     except UnidentifiedImageError:  # its message contains a memory address
-        return "not an image"
+        return UndecodableImage(location, "unknown_format", "not an image")
     except _DECODE_ERRORS as error:
-        return " ".join(str(error).split())
-    return ""
+        return UndecodableImage(location, "undecodable", " ".join(str(error).split()))
+    return None
 
 
 def decode_one(content: bytes, size: int, channels: int) -> Bytes:
-    """An image as in `Images.pixels`, [size, size, channels]. Raises Pillow's errors, and ValueError."""
+    """An image as in `Images.pixels`, [size, size, channels]. Raises MissingBand and Pillow's errors."""
     with Image.open(io.BytesIO(content)) as image:
         image.draft("RGB", (size, size))
         if channels == 4:
             if image.mode != "RGBA":
-                raise ValueError("it has no fourth band; set the recipe's 'channels' to 1 or 3")
+                raise MissingBand("the image has no fourth band")
             # Each separately: Pillow would treat the fourth as opacity and premultiply the others with it.
             bands = [_fit(band, size) for band in image.split()]
         else:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -22,8 +23,15 @@ _RADII = (1, 2, 4)
 _NEIGHBOURS = 8
 _LUMA = (0.299, 0.587, 0.114)
 
-#: Describes uint8 images [N, H, W, 3] by [N, features] float32.
-Features = Callable[[Tensor], Array]
+
+class Features(NamedTuple):
+    """Features by the `name` that their cache knows them by.
+
+    `describe` takes uint8 images [N, H, W, 3] and returns [N, features] float32.
+    """
+
+    name: str
+    describe: Callable[[Tensor], Array]
 
 
 def majority(dataset: Dataset) -> float:
@@ -92,7 +100,9 @@ def _shares(codes: Array, count: int) -> Array:
     return shares
 
 
-COLOUR_AND_TEXTURE: tuple[Features, ...] = (colour_histograms, local_binary_patterns)
+COLOUR = Features("colour_histograms", colour_histograms)
+TEXTURE = Features("local_binary_patterns", local_binary_patterns)
+COLOUR_AND_TEXTURE = (COLOUR, TEXTURE)
 
 
 def forest(dataset: Dataset, seed: int, features: tuple[Features, ...] = COLOUR_AND_TEXTURE) -> Array:
@@ -103,7 +113,7 @@ def forest(dataset: Dataset, seed: int, features: tuple[Features, ...] = COLOUR_
     """
     splits = [dataset.splits["train"], dataset.splits["test"]]
     key = hashlib.sha256(" ".join(split.fingerprint for split in splits).encode()).hexdigest()
-    settings = [_SIZE, _TREES, seed, [describe.__name__ for describe in features]]
+    settings = [_SIZE, _TREES, seed, [kind.name for kind in features]]
     with Memo("forest", _VERSION, settings, dataset.project.cache) as memo:
         if key not in memo:
             memo.put([(key, {}, _forest(dataset, seed, features).tobytes())])
@@ -130,6 +140,6 @@ def _describe(images: Tensor, features: tuple[Features, ...]) -> Array:
     rows = []
     with Progress("features for the forest", len(images)) as progress:
         for batch in torch.split(images, _BATCH):
-            rows.append(np.concatenate([describe(batch) for describe in features], axis=1))
+            rows.append(np.concatenate([kind.describe(batch) for kind in features], axis=1))
             progress.advance(len(batch))
     return np.concatenate(rows)

@@ -7,10 +7,8 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from pydantic import TypeAdapter
-
 from gemkit.tables import write_text
-from gemtrain.evaluation.rounding import rounded
+from gemtrain.scoring.rounding import rounded
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -30,14 +28,3 @@ def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, o
     writer.writeheader()
     writer.writerows(rounded(row) for row in rows)
     write_text(path, text.getvalue())
-
-
-def read_records(path: Path, kind: type[Record]) -> list[Record]:
-    """The dataclass instances in a file of `write_records`.
-
-    Raises OSError, csv.Error, and ValueError if a column is missing or a cell has another type.
-    """
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    record = TypeAdapter(kind)
-    return [record.validate_python({name: cell or None for name, cell in row.items()}) for row in rows]

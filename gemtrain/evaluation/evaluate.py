@@ -16,7 +16,6 @@ from gemtrain.evaluation.baselines import forest, majority
 from gemtrain.evaluation.metrics import (
     TOP,
     blind_spots,
-    by_species,
     confused_classes,
     macro,
     macro_intervals,
@@ -41,6 +40,7 @@ from gemtrain.model_store import read_history, read_trained
 from gemtrain.recipe import Recipe
 from gemtrain.scoring.model_outputs import predict_split
 from gemtrain.scoring.selective_prediction import Confidence
+from gemtrain.scoring.species import by_species
 
 
 def evaluate(
@@ -65,18 +65,16 @@ def evaluate(
     ]
     write_predictions(project.predictions(dataset.name, name), outputs)
     test, (probabilities, _) = outputs[1]
-    confidence = metadata.confidence
+    calibrated = metadata.confidence.calibrated(probabilities)
     labels = test.labels.numpy()
     table = per_class(labels, probabilities, test.groups)
     confused = confused_classes(labels, probabilities, dataset.varieties)
-    metrics = _metrics(dataset, metadata, probabilities, confidence, table).to_json()
+    metrics = _metrics(dataset, metadata, probabilities, calibrated, table).to_json()
     folder = plots_folder(project, dataset.name, name)
     write_tables(folder, dataset, probabilities, table, confused)
     history = read_history(project.model(dataset.name, name) / "history.csv")
     write_curves(folder, history)
-    draw_figures(
-        folder, dataset, metadata, history, probabilities, confidence.calibrated(probabilities), table
-    )
+    draw_figures(folder, dataset, metadata, history, probabilities, calibrated, table)
     # Written last: a metrics file marks the evaluation as complete.
     write_text(metrics_path(project, dataset.name, name), json.dumps(metrics, indent=2) + "\n")
     return Evaluation(name, Metrics.from_json(metrics), confused)
@@ -86,7 +84,7 @@ def _metrics(
     dataset: Dataset,
     metadata: ModelMetadata,
     probabilities: Array,
-    confidence: Confidence,
+    calibrated: Array,
     table: Sequence[ClassScores],
 ) -> Metrics:
     test = dataset.splits["test"]
@@ -113,8 +111,8 @@ def _metrics(
         test_groups=len(set(test.groups)),
         classes=len(dataset.varieties),
         species=species_probabilities.shape[1],
-        calibration=_calibration(labels, probabilities, confidence),
-        confidence=_acceptance(confidence, probabilities, hits[1]),
+        calibration=_calibration(labels, probabilities, calibrated, metadata.confidence.temperature),
+        confidence=_acceptance(metadata.confidence, calibrated, hits[1]),
         baselines=Baselines(
             majority=majority(dataset),
             forest=forest_top1,
@@ -146,10 +144,11 @@ def _facts(metadata: ModelMetadata) -> ModelFacts:
     )
 
 
-def _calibration(labels: Ints, probabilities: Array, confidence: Confidence) -> CalibrationScores:
-    calibrated = confidence.calibrated(probabilities)
+def _calibration(
+    labels: Ints, probabilities: Array, calibrated: Array, temperature: float
+) -> CalibrationScores:
     return CalibrationScores(
-        temperature=confidence.temperature,
+        temperature=temperature,
         ece=calibration_error(labels, calibrated),
         ece_before=calibration_error(labels, probabilities),
         nll=log_loss(labels, calibrated),
@@ -159,8 +158,8 @@ def _calibration(labels: Ints, probabilities: Array, confidence: Confidence) -> 
     )
 
 
-def _acceptance(confidence: Confidence, probabilities: Array, correct: Bools) -> Acceptance:
-    accepted = confidence.is_accepted(confidence.calibrated(probabilities))
+def _acceptance(confidence: Confidence, calibrated: Array, correct: Bools) -> Acceptance:
+    accepted = confidence.is_accepted(calibrated)
     return Acceptance(
         threshold=confidence.threshold,
         accepted=float(accepted.mean()),

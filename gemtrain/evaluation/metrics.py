@@ -99,18 +99,6 @@ def blind_spots(table: Sequence[ClassScores]) -> list[int]:
     return sorted(blind, key=lambda label: table[label].recall)
 
 
-def by_species(
-    labels: Ints, probabilities: Array, varieties: Sequence[str], species: Sequence[str | None]
-) -> tuple[Ints, Array]:
-    """Labels [N] and probabilities [N, species] of mineral species, each the sum of its varieties.
-
-    A variety whose species is open (None) is its own species. Species are in order of name.
-    """
-    own = [name or f"variety {variety}" for name, variety in zip(species, varieties, strict=True)]
-    names, index = np.unique(own, return_inverse=True)
-    return index[labels], probabilities @ np.eye(len(names))[index]
-
-
 def confused_classes(
     labels: Ints, probabilities: Array, varieties: Sequence[str], most: int = 10
 ) -> list[ConfusedClass]:

@@ -1,13 +1,11 @@
 """The results of an evaluation as records: its metrics file, and the rows of its tables."""
 
 from dataclasses import asdict, dataclass
-from functools import cache
 from typing import Any
 
-from pydantic import TypeAdapter
-
+from gemkit.records import STRICT, from_json
 from gemkit.stats.confidence_intervals import Estimate, Interval
-from gemtrain.evaluation.rounding import rounded
+from gemtrain.scoring.rounding import rounded
 
 
 @dataclass(frozen=True)
@@ -83,6 +81,8 @@ class Metrics:
     `classes` and `species` are numbers of them, `blind_spots` the classes with a recall below 0.2.
     """
 
+    __pydantic_config__ = STRICT
+
     dataset: EvaluatedSplit
     model: ModelFacts
     top1: float
@@ -138,14 +138,9 @@ class Metrics:
         return content
 
     @classmethod
-    def from_json(cls, content: Any) -> "Metrics":
-        """The metrics in the parsed file. Raises ValueError if one is missing or has another type."""
-        return _adapter().validate_python(content)
-
-
-@cache
-def _adapter() -> TypeAdapter[Metrics]:
-    return TypeAdapter(Metrics)
+    def from_json(cls, content: object) -> "Metrics":
+        """The metrics in the parsed file. Raises InvalidRecord."""
+        return from_json(cls, content)
 
 
 @dataclass(frozen=True)
@@ -162,19 +157,17 @@ class ClassScores:
 
 
 @dataclass(frozen=True)
-class ClassRow:
-    """A row of per_class.csv: a class's scores, and the number of its source images in training."""
+class TrainedClass:
+    """The names of a class, and the number of its source images in training."""
 
     variety: str
     species: str | None
     training_photos: int
-    images: int
-    groups: int
-    precision: float
-    recall: float
-    recall_low: float
-    recall_high: float
-    f1: float
+
+
+@dataclass(frozen=True)
+class ClassRow(ClassScores, TrainedClass):  # a dataclass takes fields from its last base first
+    """A row of per_class.csv: a class and its scores."""
 
     @property
     def accuracy(self) -> Estimate:

@@ -13,7 +13,6 @@ from gemkit.errors import UserError
 from gemkit.progress import Progress
 from gemkit.project import Project
 from gemtrain.device import choose_device
-from gemtrain.evaluation.metrics import by_species
 from gemtrain.importers.source import tidy
 from gemtrain.inference.prediction import NOTHING_FOUND, ClassProbability, Prediction, SpeciesProbability
 from gemtrain.inference.prepare_images import (
@@ -25,6 +24,7 @@ from gemtrain.inference.prepare_images import (
 )
 from gemtrain.model_store import read_model
 from gemtrain.scoring.model_outputs import predict
+from gemtrain.scoring.species import by_species
 
 _TOP = 5
 #: Images in a batch of the network; the next ones are cropped in the meantime.
@@ -45,11 +45,7 @@ class Predictor:
             )
         self.model, self.metadata = read_model(project, dataset, recipe)
         self.device = choose_device(device)
-        try:
-            self.crop = crop_settings(self.metadata)
-        except (KeyError, TypeError, ValueError):
-            path = project.model(dataset, recipe) / "model.json"
-            raise UserError(f"'{path}' is not a complete model description; train the model again.") from None
+        self.crop = crop_settings(self.metadata)
 
     def predict(self, files: Sequence[Path]) -> Iterator[Prediction | Skipped]:
         """The predictions for the files, in order; only a few images are in memory at a time."""

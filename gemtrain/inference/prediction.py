@@ -1,14 +1,11 @@
 """A model's prediction for one image, as a record."""
 
 from dataclasses import asdict, dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter
-
-from gemtrain.evaluation.rounding import rounded
 from gemtrain.inference.prepare_images import Box
+from gemtrain.scoring.rounding import rounded
 
 #: The crop method of a whole image, when no stone was found.
 NOTHING_FOUND = "original"
@@ -52,13 +49,3 @@ class Prediction:
         """The record of `--json`, of JSON's types, probabilities with four decimals."""
         record: dict[str, Any] = rounded(asdict(self) | {"file": str(self.file)})
         return record
-
-    @classmethod
-    def from_json(cls, record: Any) -> "Prediction":
-        """The prediction in a parsed record. Raises ValueError if a value is missing or of another type."""
-        return _adapter().validate_python(record)
-
-
-@cache
-def _adapter() -> TypeAdapter[Prediction]:
-    return TypeAdapter(Prediction)

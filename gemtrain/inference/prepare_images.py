@@ -8,16 +8,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from curation.cropping.params import CropParams, CropSettings
 from gemkit.arrays import Bytes
 from gemkit.errors import UserError
 from gemkit.executor.base import GivenUp, Limits
 from gemkit.executor.local import map_in_order
-from gemtrain.data.pixel_cache import decode_one
+from gemtrain.data.pixel_cache import MissingBand, decode_one
 from gemtrain.importers.image_folder import SUFFIXES
 from gemtrain.importers.normalise import Undecodable, normalise
 
 if TYPE_CHECKING:
-    from curation.cropping.params import CropParams
     from gemtrain.model_metadata import ModelMetadata
 
 #: Left, top, right, bottom, pixels; defined here since predictions of uncropped images need no `curation`.
@@ -82,36 +82,34 @@ def _is_image(file: Path, folder: Path) -> bool:
     return file.suffix.lower() in SUFFIXES and not hidden and file.is_file()
 
 
-def crop_settings(metadata: "ModelMetadata") -> "CropParams | None":
+def crop_settings(metadata: "ModelMetadata") -> CropSettings | None:
     """How the training images of a model, given by its `metadata`, were cropped; None if they were not.
 
     Raises UserError if images cannot be cropped like that here.
     """
-    recorded = metadata.crop
-    if recorded is None:
+    settings = metadata.crop
+    if settings is None:
         return None
     try:
         from curation.cropping.crop import VERSION
-        from curation.cropping.params import CropParams
         from curation.cropping.rembg_weights import fetch, local_weights
     except ImportError as error:
         raise UserError(
             f"This model needs cropped images, and the package '{error.name}' that crops them is missing; "
             "install the whole project ('pip install --editable .')."
         ) from None
-    if recorded["version"] != VERSION:
+    if settings.version != VERSION:
         raise UserError(
             f"The images of '{metadata.dataset}' were cropped by another version of this program; make "
             "the dataset and the model again (dvc repro)."
         )
-    settings = CropParams(**{key: value for key, value in recorded.items() if key != "version"})
     if settings.removal != "classical" and local_weights(settings.model) is None:
         fetch(settings.model)
     return settings
 
 
 def prepare_images(
-    files: Sequence[Path], image_size: int, channels: int, crop: "CropParams | None"
+    files: Sequence[Path], image_size: int, channels: int, crop: CropParams | None
 ) -> Iterator[PreparedImage | Skipped]:
     """The images of files, in order, a few at a time, with pixels like those of `Images.pixels`."""
     prepare = partial(_prepare, image_size=image_size, channels=channels, crop=crop)
@@ -120,16 +118,14 @@ def prepare_images(
         yield Skipped(file, f"it {image.reason}") if isinstance(image, GivenUp) else image
 
 
-def _prepare(
-    file: Path, image_size: int, channels: int, crop: "CropParams | None"
-) -> PreparedImage | Skipped:
+def _prepare(file: Path, image_size: int, channels: int, crop: CropParams | None) -> PreparedImage | Skipped:
     found = _cropped(file, crop) if crop else _uncropped(file)
     if isinstance(found, Undecodable):
         return Skipped(file, found.text)
     content, crop_box, method = found
     try:
         return PreparedImage(file, decode_one(content, image_size, channels), crop_box, method)
-    except ValueError:
+    except MissingBand:
         return Skipped(file, "it has no fourth band, which this model needs")
 
 
@@ -139,7 +135,7 @@ def _uncropped(file: Path) -> tuple[bytes, None, None] | Undecodable:
     return normalised if isinstance(normalised, Undecodable) else (normalised.content, None, None)
 
 
-def _cropped(file: Path, settings: "CropParams") -> tuple[bytes, Box, str] | Undecodable:
+def _cropped(file: Path, settings: CropParams) -> tuple[bytes, Box, str] | Undecodable:
     """The visible centre of a file's crop as `gemcurate balance` keeps it, its box and method; or why not."""
     from curation.cropping.crop_image import crop_file
     from curation.imaging.centre_crop import cut_centre

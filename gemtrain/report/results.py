@@ -1,7 +1,5 @@
 """Read the results of `evaluate` back for the report."""
 
-import csv
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from gemkit.errors import UserError
 from gemkit.html import counted
 from gemkit.project import Project
-from gemtrain.evaluation.csv_records import read_records
+from gemkit.records import InvalidRecord, read_csv, read_json
 from gemtrain.evaluation.paths import CONFUSED, PER_CLASS, metrics_path, plots_folder
 from gemtrain.evaluation.predictions import Predictions, evaluated_models, read_predictions
 from gemtrain.evaluation.records import ClassRow, ConfusedClass, Metrics
@@ -77,9 +75,11 @@ class Result:
     def _table(self, name: str, kind: type[Record]) -> list[Record]:
         path = self.folder / name
         try:
-            return read_records(path, kind)
-        except (OSError, ValueError, csv.Error):
-            raise _again(path, self.dataset, self.recipe) from None
+            return read_csv(kind, path)
+        except OSError:
+            raise _again(path, "the file is missing", self.dataset, self.recipe) from None
+        except InvalidRecord as error:
+            raise _again(path, str(error), self.dataset, self.recipe) from None
 
 
 def evaluated_datasets(project: Project) -> list[str]:
@@ -98,14 +98,15 @@ def read_result(project: Project, dataset: str, recipe: str) -> Result:
     """An evaluated model. Raises UserError for missing or unreadable metrics."""
     path = metrics_path(project, dataset, recipe)
     try:
-        metrics = Metrics.from_json(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError):
-        raise _again(path, dataset, recipe) from None
+        metrics = Metrics.from_json(read_json(path))
+    except OSError:
+        raise _again(path, "the file is missing", dataset, recipe) from None
+    except InvalidRecord as error:
+        raise _again(path, str(error), dataset, recipe) from None
     return Result(project, dataset, recipe, metrics)
 
 
-def _again(path: Path, dataset: str, recipe: str) -> UserError:
+def _again(path: Path, problem: str, dataset: str, recipe: str) -> UserError:
     return UserError(
-        f"'{path}' is missing or was written by another version; "
-        f"run 'gemtrain evaluate --dataset {dataset} --recipe {recipe}' again."
+        f"'{path}': {problem}; run 'gemtrain evaluate --dataset {dataset} --recipe {recipe}' again."
     )

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from curation.cropping.params import CropSettings
 from gemkit.errors import UserError
 from gemkit.project import Project
-from gemtrain.model_metadata import IncompleteModel, ModelMetadata
+from gemtrain.model_metadata import IncompleteModel, OutdatedModel
 from gemtrain.model_store import read_history, read_model, write_history, write_metadata
 from tests.helpers.training import run
 
@@ -20,9 +21,18 @@ def test_a_model_with_former_recipe_keys_is_refused(gems: Path) -> None:
     for former, present in (("keep", "monitor"), ("views", "tta_views"), ("cpu_bfloat16", "bf16_on_cpu")):
         settings[former] = settings.pop(present)
     path.write_text(json.dumps(metadata))
-    with pytest.raises(UserError, match="was trained by an earlier version; train it again") as error:
+    with pytest.raises(OutdatedModel, match="earlier version") as error:
         read_model(Project(), "gems", "gemnet")
-    assert "\n" not in str(error.value)
+    command = "gemtrain train --dataset gems --recipe gemnet"
+    assert str(error.value) == f"'{path}' was written by an earlier version; run '{command}' again."
+    assert (error.value.path, error.value.command) == (path, command)
+
+
+@pytest.fixture
+def described(gems: Path) -> Path:
+    """The model.json of a small model."""
+    run(max_steps=2)
+    return Path("models/gems/gemnet/model.json")
 
 
 @pytest.mark.parametrize("recipe", ["gemnet", "efficientnet_lite0"])
@@ -38,12 +48,96 @@ def test_metadata_and_history_are_read_as_they_were_written(gems: Path, recipe: 
     assert Path("history.csv").read_bytes() == (folder / "history.csv").read_bytes()
 
 
-@pytest.mark.parametrize("key", ["varieties", "parameters", "stages", "settings", "species"])
-def test_a_description_without_a_key_or_with_a_wrong_value_is_incomplete(gems: Path, key: str) -> None:
-    content = run(max_steps=2).to_json()
-    for broken in ({k: v for k, v in content.items() if k != key}, {**content, key: "x"}, [content]):
-        with pytest.raises(IncompleteModel):
-            ModelMetadata.from_json(broken)
-    Path("models/gems/gemnet/model.json").write_text(json.dumps({**content, key: "x"}))
-    with pytest.raises(UserError, match=r"model\.json' is not a complete model description"):
+@pytest.mark.parametrize(
+    ("path", "value", "problem"),
+    [
+        (["seed"], "1", "'seed' must be an integer (found '1')"),
+        (["epochs"], 1.0, "'epochs' must be an integer (found 1.0)"),
+        (["validation_loss"], True, "'validation_loss' must be a number (found True)"),
+        (["varieties"], "x", "'varieties' must be a list (found 'x')"),
+        (["species"], [1, None, None], "'species[0]' must be a string (found 1)"),
+        (["sead"], 1, "unknown key 'sead'"),
+        (["crop"], {}, "the key 'crop.size' is missing"),
+        (["crop"], "none", "'crop' must be a mapping of keys to values (found 'none')"),
+        (["stages", 0, "epochs"], "2", "'stages[0].epochs' must be an integer (found '2')"),
+        (["stages", 0, "loss"], 0.5, "unknown key 'stages[0].loss'"),
+        (["confidence", "threshold"], "high", "'confidence.threshold' must be a number (found 'high')"),
+        (["settings", "batch_size"], 32.0, "'settings.batch_size' must be an integer (found 32.0)"),
+        (["parameters"], None, "'parameters' must be an integer (found None)"),
+    ],
+)
+def test_a_description_with_a_wrong_value_is_one_sentence(
+    described: Path, path: list[str | int], value: object, problem: str
+) -> None:
+    content = inside = json.loads(described.read_text())
+    for part in path[:-1]:
+        inside = inside[part]
+    inside[path[-1]] = value
+    described.write_text(json.dumps(content))
+    with pytest.raises(IncompleteModel) as error:
         read_model(Project(), "gems", "gemnet")
+    command = "gemtrain train --dataset gems --recipe gemnet"
+    assert str(error.value) == f"'{described}': {problem}; run '{command}' again."
+    assert (error.value.path, error.value.problem, error.value.command) == (described, problem, command)
+
+
+def test_a_description_has_all_keys_also_those_with_a_default(described: Path) -> None:
+    text = described.read_text()
+    content = json.loads(text)
+    places = [content, content["stages"][0], content["confidence"], content["settings"]]
+    for place in (*places, content["settings"]["augmentation"]):
+        for key in list(place):
+            value = place.pop(key)
+            described.write_text(json.dumps(content))
+            with pytest.raises((IncompleteModel, OutdatedModel)):
+                read_model(Project(), "gems", "gemnet")
+            place[key] = value
+    for broken in ("{", "[]", "3", "null", '"\\ud800"', "[" * 9999, "\xff"):
+        described.write_text(broken, encoding="latin-1")
+        with pytest.raises(IncompleteModel):
+            read_model(Project(), "gems", "gemnet")
+    described.write_text(text)
+    assert read_model(Project(), "gems", "gemnet")[1].to_json() == json.loads(text)
+
+
+CROP = {
+    "version": 3,
+    "removal": "auto",
+    "model": "u2netp",
+    "background": "black",
+    "stones": "largest",
+    "size": 224,
+    "margin": 0.06,
+}
+
+
+def test_the_crop_settings_are_a_record(described: Path) -> None:
+    content = json.loads(described.read_text()) | {"crop": CROP}
+    described.write_text(json.dumps(content, indent=2) + "\n")
+    text, metadata = described.read_text(), read_model(Project(), "gems", "gemnet")[1]
+    assert metadata.crop == CropSettings(**CROP)
+    write_metadata(described, metadata)
+    assert described.read_text() == text
+    for key in CROP:
+        described.write_text(json.dumps(content | {"crop": {k: v for k, v in CROP.items() if k != key}}))
+        with pytest.raises(IncompleteModel, match=f"the key 'crop.{key}' is missing"):
+            read_model(Project(), "gems", "gemnet")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("epoch,", "epochs,", "the columns must be epoch, stage, "),
+        ("\n1,", "\none,", "in row 1, 'epoch' must be an integer (found 'one')"),
+        ("\n1,", "\n,", "in row 1, 'epoch' must be an integer (found None)"),
+        ("\n1,", "\n1,1,", "row 1 has 8 cells for 7 columns"),
+    ],
+)
+def test_a_history_of_another_form_is_one_sentence(described: Path, old: str, new: str, problem: str) -> None:
+    path = described.with_name("history.csv")
+    path.write_text(path.read_text().replace(old, new, 1))
+    with pytest.raises(UserError) as error:
+        read_history(path)
+    assert str(error.value).startswith(f"'{path}': {problem}") and "train the model again." in str(
+        error.value
+    )

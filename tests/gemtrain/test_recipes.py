@@ -40,6 +40,15 @@ def test_the_list_names_sources_and_published_results(
     assert "source: Someone 2030" in said and "published: 0.99 top-1" in said
 
 
+def test_a_recipe_without_any_of_its_features_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "own.toml").write_text("features = []\n" + (RECIPES / "gemnet.toml").read_text())
+    monkeypatch.setattr("gemtrain.recipe.RECIPES", tmp_path)
+    with pytest.raises(UserError, match=r"own\.toml': 'features' is empty"):
+        load_recipe("own")
+
+
 def settings(folder: Path, train: Any, recipe: str = "gemnet") -> Any:
     path = folder / "params.yaml"
     path.write_text(yaml.safe_dump({"train": train}))
@@ -173,6 +182,10 @@ def test_the_projects_own_parameters_are_valid() -> None:
         (
             {"recipes": {"gemnet": {"weight_decay": float("inf")}}},
             ["weight_decay' must be a finite number (found inf)"],
+        ),
+        (
+            {"recipes": {"gemnet": {"features": []}}},
+            ["train.recipes.gemnet.features' is empty; name a layer or leave out the key"],
         ),
         ({"recipes": {"gemnet": {"features": "deep"}}}, ["gemnet.features' must be a list (found 'deep')"]),
         ({"recipes": {"gemnet": {"augmentation": 1}}}, ["gemnet.augmentation' must be a mapping", "1"]),

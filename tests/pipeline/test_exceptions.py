@@ -5,6 +5,7 @@ import importlib
 import pickle
 import pkgutil
 import re
+from pathlib import Path
 
 import pytest
 
@@ -65,7 +66,9 @@ ARGUMENTS = {
     "BatchTooLarge": ["a stage"],
     "Blocked": ["shop.test", 2e9, REASON],
     "FetchError": [ImageStatus.FAILED, REASON],
+    "IncompleteModel": [Path("model.json"), "the key 'seed' is missing", "gemtrain train"],
     "InvalidImage": [ReasonKind.EMPTY, "empty"],
+    "OutdatedModel": [Path("model.json"), "gemtrain train"],
     "TooLarge": [9],
     "TooManyPixels": [20_000, 30_000],
     "TransientError": [REASON, 3.0],

@@ -24,8 +24,8 @@ ENTRIES = {
 }
 
 #: Modules that stages import but that cannot change the values in their results: error messages, executors,
-#: progress, the memo, the file format of tables, limits, names of types, and how settings are read and
-#: validated.
+#: progress, the memo, the file format of tables, limits, names of types, and how settings and
+#: records are read and validated.
 NO_EFFECT = (
     "curation/params.py",
     "gemkit/__init__.py",
@@ -37,6 +37,7 @@ NO_EFFECT = (
     "gemkit/params.py",
     "gemkit/progress.py",
     "gemkit/project.py",
+    "gemkit/records.py",
     "gemkit/strict_model.py",
     "gemkit/tables.py",
     "gemkit/validation.py",

@@ -10,7 +10,7 @@ import torch
 from gemkit.errors import UserError
 from gemkit.project import Project
 from gemtrain.data.dataset import Split
-from gemtrain.data.pixel_cache import Images, decode_one
+from gemtrain.data.pixel_cache import Images, MissingBand, decode_one
 from gemtrain.importers.import_dataset import import_dataset
 from gemtrain.importers.normalise import NormalisedImage, normalise
 from gemtrain.models.lookup import build
@@ -40,7 +40,7 @@ def test_channels() -> None:
     assert np.abs(grey[..., 0] - rgb @ np.array([0.299, 0.587, 0.114])).max() < 2
     model = build("gemnet", 3, 40, channels=4)
     assert model(torch.from_numpy(four).permute(2, 0, 1)[None].float()).shape == (1, 3)
-    with pytest.raises(ValueError, match="no fourth band"):
+    with pytest.raises(MissingBand):
         decode_one(encoded(coloured_image(0, 1)), 40, 4)
 
 
@@ -81,3 +81,25 @@ def test_an_undecodable_image_in_a_dataset_is_skipped_and_named(
     assert many[4]["sha256"] not in split.sha256s
     whole = Images(Project(), split.files, "gems train").pixels(48)
     assert np.abs(whole[4].astype(int) - decode_one(many[5]["image"]["bytes"], 48, 3)).max() == 0
+
+
+def test_undecodable_images_have_a_kind_that_is_remembered(here: Path) -> None:
+    make_dataset("gems")
+    path = Path("data/datasets/gems/train-00000.parquet")
+    rows = pq.read_table(path).to_pylist()
+    for row, content in ((1, b"<html>"), (3, rows[3]["image"]["bytes"][:60])):
+        rows[row]["image"] = {"bytes": content, "path": None}
+    write_rows("gems", "train", rows)
+    checked, remembered = Images([path], "gems train"), Images([path], "gems train")
+    assert checked.undecodable == remembered.undecodable
+    assert {row: (image.location, image.kind) for row, image in checked.undecodable.items()} == {
+        1: (f"row 1 of '{path}'", "unknown_format"),
+        3: (f"row 3 of '{path}'", "undecodable"),
+    }
+    assert str(checked.undecodable[1]) == f"row 1 of '{path}': not an image"
+    assert checked.intact == [row for row in range(len(rows)) if row not in (1, 3)]
+
+
+def test_a_dataset_without_the_band_that_a_recipe_needs(gems: Path) -> None:
+    with pytest.raises(UserError, match=r"row 0 of '.*' has no fourth band; set the recipe's 'channels'"):
+        Split(Project(), "gems", "test").pixels(32, 4)

@@ -10,18 +10,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from gemkit.arrays import Array
 from gemkit.project import Project
 from gemtrain.data.dataset import Dataset
 from gemtrain.evaluation.baselines import (
+    COLOUR,
+    Features,
     _patterns,
     colour_histograms,
     forest,
     local_binary_patterns,
     majority,
 )
-from gemtrain.evaluation.metrics import (
-    ranks,
-)
+from gemtrain.evaluation.metrics import ranks
 from tests.helpers.textures import row_of, write_rows
 
 
@@ -69,10 +70,24 @@ def test_the_forest_distinguishes_textures_of_one_colour(gems: Path) -> None:
         write_rows("gems", split, rows)
     dataset = Dataset(Project(), "gems")
     labels = dataset.splits["test"].labels.numpy()
-    colour = (ranks(labels, forest(dataset, 0, (colour_histograms,))) < 1).mean()
+    colour = (ranks(labels, forest(dataset, 0, (COLOUR,))) < 1).mean()
     both = forest(dataset, 0)
     assert both.shape == (32, 2) and (ranks(labels, both) < 1).mean() >= 0.95 > colour
     assert np.array_equal(forest(dataset, 0), both)
+
+
+def test_forests_on_features_of_different_names_are_cached_apart(gems: Path) -> None:
+    dataset = Dataset(Project(), "gems")
+
+    def describe(images: torch.Tensor) -> Array:
+        return np.zeros((len(images), 1), np.float32)
+
+    colour = forest(dataset, 0, (COLOUR,))
+    nothing = forest(dataset, 0, (Features("nothing", describe),))
+    everything = forest(dataset, 0, (Features("everything", COLOUR.describe),))
+    assert np.array_equal(everything, colour) and not np.array_equal(nothing, colour)
+    with_the_name_of_colour = forest(dataset, 0, (Features("colour_histograms", describe),))
+    assert np.array_equal(with_the_name_of_colour, colour)
 
 
 def stripes(label: int, number: int, salt: int) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Models that cannot be evaluated."""
+"""Evaluations, and models that cannot be evaluated."""
 
 import json
 from pathlib import Path
@@ -6,10 +6,13 @@ from pathlib import Path
 import pytest
 import torch
 
+from gemkit.arrays import Array
 from gemkit.errors import UserError
 from gemkit.project import Project
+from gemtrain.data.dataset import Split
 from gemtrain.evaluation.evaluate import evaluate
 from gemtrain.recipe import load_settings
+from gemtrain.scoring.selective_prediction import Confidence
 from gemtrain.training.train import train
 from tests.helpers.textures import write_params
 
@@ -20,6 +23,19 @@ def train_quickly(recipe: str = "gemnet") -> None:
     write_params(gemnet={"max_steps": 3})
     recipe_settings, seed = load_settings(Path("params.yaml"), recipe)
     train(Project(), "gems", recipe_settings, seed, CPU)
+
+
+def test_probabilities_are_calibrated_once(gems: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    train_quickly()
+    calls, calibrated = [], Confidence.calibrated
+
+    def counted(self: Confidence, probabilities: Array) -> Array:
+        calls.append(len(probabilities))
+        return calibrated(self, probabilities)
+
+    monkeypatch.setattr(Confidence, "calibrated", counted)
+    evaluate(Project(), "gems", "gemnet", CPU)
+    assert calls == [len(Split(Project(), "gems", "test"))]
 
 
 def test_a_model_of_other_classes_is_refused(gems: Path) -> None:

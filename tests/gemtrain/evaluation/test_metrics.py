@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from gemtrain.evaluation.metrics import (
     blind_spots,
-    by_species,
     confused_classes,
     confusion,
     macro,
@@ -104,16 +103,6 @@ def test_a_class_with_a_low_recall_is_a_blind_spot() -> None:
         for images, recall in [*((100, recall) for recall in recalls), (0, 0.0)]
     ]
     assert blind_spots(table) == [3, 1]
-
-
-def test_species_add_up_their_varieties() -> None:
-    varieties, species = ["aquamarine", "cats_eye", "emerald"], ["beryl", None, "beryl"]
-    labels, probabilities = np.array([0, 1, 2]), np.array([[0.3, 0.4, 0.3], [0.3, 0.4, 0.3], [0.5, 0.4, 0.1]])
-    labels_of_species, of_species = by_species(labels, probabilities, varieties, species)
-    assert labels_of_species.tolist() == [0, 1, 0]
-    assert of_species == pytest.approx(np.array([[0.6, 0.4], [0.6, 0.4], [0.6, 0.4]]))
-    assert ranks(labels, probabilities).tolist() == [1, 0, 2]
-    assert ranks(labels_of_species, of_species).tolist() == [0, 1, 0]
 
 
 def test_classes_confused_with_each_other_are_side_by_side() -> None:

@@ -8,12 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gemkit.records import InvalidRecord, read_csv
 from gemkit.stats.confidence_intervals import Estimate, Interval
-from gemtrain.evaluation.csv_records import read_records, write_records
+from gemtrain.evaluation.csv_records import write_records
 from gemtrain.evaluation.records import (
     Acceptance,
     Baselines,
     CalibrationScores,
+    ClassRow,
+    ClassScores,
     ConfusedClass,
     EvaluatedSplit,
     Intervals,
@@ -64,11 +67,18 @@ def test_metrics_without_a_value_or_of_another_type_are_refused(
     inside = data.draw(st.sampled_from([content, *nested]))
     key = data.draw(st.sampled_from(sorted(inside)))
     inside[key] = {"not": "this"}
-    with pytest.raises(ValueError):
+    with pytest.raises(InvalidRecord, match=f"{key}"):
         Metrics.from_json(content)
     del inside[key]
-    with pytest.raises(ValueError):
+    with pytest.raises(InvalidRecord, match=f"the key '.*{key}' is missing"):
         Metrics.from_json(content)
+
+
+@pytest.mark.parametrize(("key", "value"), [("top1", "0.5"), ("classes", 3.0), ("top1", True), ("top9", 0.5)])
+@given(metrics=METRICS)
+def test_metrics_have_exactly_their_types_and_keys(metrics: Metrics, key: str, value: object) -> None:
+    with pytest.raises(InvalidRecord, match=f"'{key}'"):
+        Metrics.from_json({**metrics.to_json(), key: value})
 
 
 @given(METRICS, st.floats(0, 1))
@@ -87,8 +97,19 @@ CONFUSED = st.builds(
 def test_rows_are_read_as_they_were_written(tmp_path_factory: pytest.TempPathFactory, rows: list) -> None:
     path = tmp_path_factory.mktemp("rows") / "confused.csv"
     write_records(path, ConfusedClass, rows)
-    assert read_records(path, ConfusedClass) == rows
+    assert read_csv(ConfusedClass, path) == rows
     assert path.read_text(encoding="utf-8").splitlines()[0] == ",".join(f.name for f in fields(ConfusedClass))
+
+
+def test_the_table_of_classes_names_them_first(tmp_path: Path) -> None:
+    scores = ClassScores(4, 2, 1.0, 0.5, 0.1, 0.9, 0.6667)
+    row = ClassRow("ruby", "corundum", 9, **asdict(scores))
+    write_records(tmp_path / "per_class.csv", ClassRow, [row])
+    assert (tmp_path / "per_class.csv").read_text() == (
+        "variety,species,training_photos,images,groups,precision,recall,recall_low,recall_high,f1\n"
+        "ruby,corundum,9,4,2,1.0,0.5,0.1,0.9,0.6667\n"
+    )
+    assert isinstance(row, ClassScores) and row.accuracy == Estimate(0.5, Interval(0.1, 0.9))
 
 
 @pytest.mark.parametrize("change", [("images", "many"), ("wrong", ""), ("first", None)])
@@ -97,5 +118,5 @@ def test_a_table_of_another_form_is_refused(tmp_path: Path, change: tuple[str, s
     row = {name: value for name, value in row.items() if (name, value) != ("first", None)}
     path = tmp_path / "confused.csv"
     path.write_text(f"{','.join(row)}\n{','.join(str(cell or '') for cell in row.values())}\n")
-    with pytest.raises(ValueError):
-        read_records(path, ConfusedClass)
+    with pytest.raises(InvalidRecord):
+        read_csv(ConfusedClass, path)

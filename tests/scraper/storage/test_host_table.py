@@ -1,6 +1,7 @@
 """The next crawl uses what earlier ones learnt about a host."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import chdir
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from scraper.crawling.crawl import crawl_site
 from scraper.crawling.session import open_session
 from scraper.crawling.sources import choose_source
 from scraper.http import rate_limiter
-from scraper.http.reason import Reason
+from scraper.http.errors import Stopped
 from scraper.params import StoreParams
 from scraper.storage.host_table import load_host_histories
 from scraper.stores.config import load_site
@@ -31,12 +32,20 @@ def test_a_host_that_is_down_ends_the_crawl_and_loses_nothing(
 
 
 def test_a_pause_outlasts_the_crawl(tmp_path: Path) -> None:
-    with Shop(products=1) as shop:
+    with Shop(products=1) as shop, ThreadPoolExecutor(1) as pool:
+        image = next(iter(shop.images))
+        shop.replies[image] = [Reply(429, headers={"Retry-After": "300"})]
         site = load_site(str(tmp_path / shop.site(tmp_path)))
-    with chdir(tmp_path), open_session(choose_source(site, StoreParams())) as session:
-        limiter = session.client._hosts.get(shop.host).limiter  # type: ignore[attr-defined]
-        limiter.record_rejection(0.0, Reason.of_status(429), 300.0)
-    blocked_until = load_host_histories(tmp_path / ".cache/crawl/shop.sqlite")[shop.host].blocked_until
+        with chdir(tmp_path), open_session(choose_source(site, StoreParams())) as session:
+            waiting = pool.submit(session.client.image, f"http://{shop.host}{image}", {})
+            while not any(limiter.waiting > 1 for limiter in session.client.rate_limiters):
+                assert not waiting.done(), waiting.exception()
+                time.sleep(0.01)
+            session.stop.set()
+            with pytest.raises(Stopped):
+                waiting.result()
+        host = shop.host
+    blocked_until = load_host_histories(tmp_path / ".cache/crawl/shop.sqlite")[host].blocked_until
     assert blocked_until is not None and 290 < blocked_until - time.time() <= 301
 
 
