@@ -29,7 +29,10 @@ class ModelFacts:
 
 @dataclass(frozen=True)
 class CalibrationScores:
-    """The temperature, and scores as in `gemkit.stats.calibration` with it and without it (`_before`)."""
+    """The temperature, and scores as in `gemkit.stats.calibration` with it and without it (`_before`).
+
+    The temperature is 1 if the validation images had too few errors to fit one.
+    """
 
     temperature: float
     ece: float
@@ -38,6 +41,11 @@ class CalibrationScores:
     nll_before: float
     brier: float
     brier_before: float
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether a temperature was fitted, so that the confidences are calibrated."""
+        return self.temperature != 1
 
 
 @dataclass(frozen=True)

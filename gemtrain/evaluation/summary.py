@@ -1,12 +1,11 @@
 """An evaluation as lines for a terminal."""
 
-from gemtrain.evaluation.records import ConfusedClass, Evaluation
+from gemtrain.evaluation.records import CalibrationScores, ConfusedClass, Evaluation
 
 
 def summary(evaluation: Evaluation) -> list[str]:
     """The lines; the first one has top-1, -3 and -5."""
     metrics = evaluation.metrics
-    calibration = metrics.calibration
     scores = ", ".join(f"top-{k} {estimate}" for k, estimate in metrics.top.items())
     lines = [
         f"{metrics.dataset.name} / {evaluation.recipe}: {scores}",
@@ -14,8 +13,7 @@ def summary(evaluation: Evaluation) -> list[str]:
         f"{metrics.test_images} images of {metrics.test_groups} groups, {metrics.classes} classes; "
         "[95 % intervals, bootstrap by group]",
         f"{metrics.species} species: top-1 {metrics.top1_of_species}; macro F1 {metrics.f1}",
-        f"calibration error {calibration.ece_before:.3f}, {calibration.ece:.3f} "
-        f"with temperature {calibration.temperature:.2f}",
+        _calibration(metrics.calibration),
         f"baselines: majority {metrics.baselines.majority:.3f}, random forest {metrics.forest}",
     ]
     if metrics.baselines.below_forest:
@@ -25,6 +23,13 @@ def summary(evaluation: Evaluation) -> list[str]:
     if metrics.blind_spots:
         lines.append(f"blind spots, fewer than 20 % recognised: {', '.join(metrics.blind_spots)}")
     return lines + [_confused_line(row) for row in evaluation.confused[:3]]
+
+
+def _calibration(scores: CalibrationScores) -> str:
+    if not scores.is_fitted:
+        return f"calibration error {scores.ece:.3f}; too few validation errors to fit a temperature"
+    before = f"calibration error {scores.ece_before:.3f}"
+    return f"{before}, {scores.ece:.3f} with temperature {scores.temperature:.2f}"
 
 
 def _confused_line(row: ConfusedClass) -> str:

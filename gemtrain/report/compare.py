@@ -9,7 +9,8 @@ from gemkit.errors import UserError
 from gemkit.project import Project
 from gemkit.stats.confidence_intervals import Estimate, GroupBootstrap, interval, sign_probability
 from gemtrain.evaluation.metrics import TOP, ranks
-from gemtrain.evaluation.predictions import Predictions, read_predictions
+from gemtrain.evaluation.predictions import Predictions, evaluated_models, read_predictions
+from gemtrain.model_store import model_parts
 
 
 @dataclass(frozen=True)
@@ -81,24 +82,25 @@ def compare_models(project: Project, first: str, second: str) -> list[str]:
             f"'{first}' and '{second}' do not share two classes with a common test image; "
             "compare models of the same images."
         )
-    lines = [
-        f"{second} against {first}, test split: {found.images} images of {found.groups} groups "
-        f"and {found.classes} classes that both have; 95 % intervals, paired by group"
+    return [
+        f"first: {first}; second: {second}",
+        f"test split: {found.images} images of {found.groups} groups and {found.classes} classes that both "
+        "have; 95 % intervals, paired by group",
+        *map(_line, found.scores),
     ]
-    for score in found.scores:
-        low, high = score.difference.interval
-        lines.append(
-            f"top-{score.k}: {score.second.value:.3f} against {score.first.value:.3f}, "
-            f"difference {score.difference.value:+.3f} [{low:+.3f}, {high:+.3f}], p = {score.p:.3f}"
-        )
-    return lines
+
+
+def _line(score: Score) -> str:
+    low, high = score.difference.interval
+    return (
+        f"top-{score.k}: first {score.first.value:.3f}, second {score.second.value:.3f}; "
+        f"second minus first {score.difference.value:+.3f} [{low:+.3f}, {high:+.3f}], p = {score.p:.3f}"
+    )
 
 
 def _named(project: Project, model: str) -> Predictions:
-    dataset, _, recipe = model.rpartition("/")
-    if not dataset or not recipe:
-        raise UserError(f"'{model}' is not the name of a model; write <dataset>/<recipe>, like d1k/gemnet.")
-    return read_predictions(project, dataset, recipe)
+    evaluated = ["/".join(names) for names in evaluated_models(project)]
+    return read_predictions(project, *model_parts(model, evaluated))
 
 
 def _rows(model: Predictions, shared: list[str]) -> dict[str, tuple[int, int]]:

@@ -90,7 +90,7 @@ def test_undecodable_images_have_a_kind_that_is_remembered(here: Path) -> None:
     for row, content in ((1, b"<html>"), (3, rows[3]["image"]["bytes"][:60])):
         rows[row]["image"] = {"bytes": content, "path": None}
     write_rows("gems", "train", rows)
-    checked, remembered = Images([path], "gems train"), Images([path], "gems train")
+    checked, remembered = (Images(Project(), [path], "gems train") for _ in range(2))
     assert checked.undecodable == remembered.undecodable
     assert {row: (image.location, image.kind) for row, image in checked.undecodable.items()} == {
         1: (f"row 1 of '{path}'", "unknown_format"),
