@@ -71,7 +71,7 @@ def evaluate(
     check_evaluate_section(params)
     dataset = _dataset_name(project, dataset)
     from gemtrain.evaluation.evaluate import evaluate as evaluate_model
-    from gemtrain.evaluation.summary import summary
+    from gemtrain.report.summary import summary
 
     for line in summary(evaluate_model(project, dataset, recipe, device)):
         print(line)

@@ -123,7 +123,8 @@ def draw_extremes(path: Path, table: Sequence[ClassScores], varieties: list[str]
         axes.set_xlim(-0.02, 1.02)
         axes.xaxis.set_major_formatter(PercentFormatter(1))
         axes.grid(axis="x", alpha=0.25)
-        axes.set_title(f"{end} {len(chosen)} classes (test images)", fontsize=10)
+        count = f"{len(chosen)} classes" if len(chosen) > 1 else "class"
+        axes.set_title(f"{end} {count} (test images)", fontsize=10)
     figure.legend(
         *figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False
     )

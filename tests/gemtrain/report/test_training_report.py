@@ -23,10 +23,12 @@ from gemtrain.data.dataset import Dataset
 from gemtrain.evaluation.evaluate import evaluate
 from gemtrain.evaluation.gallery import one_per_group, spread
 from gemtrain.evaluation.predictions import read_predictions
-from gemtrain.evaluation.summary import summary
+from gemtrain.evaluation.records import Evaluation
 from gemtrain.recipe import load_settings
-from gemtrain.report.compare import compare_models
+from gemtrain.report.compare import compare, compare_models
 from gemtrain.report.report import report
+from gemtrain.report.results import read_result
+from gemtrain.report.summary import summary
 from gemtrain.tables import DATASET, PREDICTIONS
 from gemtrain.training.train import train
 from tests.helpers.browser import Visit
@@ -158,7 +160,15 @@ def test_datasets_are_compared_on_what_they_share(project: Path, parsed: Any) ->
     assert "On the 10 images of 6 groups in the 2 classes that both test splits have" in words
     assert Path("plots/three/against-two.png").exists() and Path("plots/two/against-three.png").exists()
     lines = compare_models(Project(), "three/gemnet", "two/gemnet")
-    assert "10 images of 6 groups and 2 classes" in lines[0] and lines[1].startswith("top-1: ")
+    assert lines[0] == "first: three/gemnet; second: two/gemnet" and len(lines) == 5
+    assert "10 images of 6 groups and 2 classes" in lines[1]
+    compared = compare(*(read_predictions(Project(), dataset, "gemnet") for dataset in ("three", "two")))
+    assert compared is not None
+    for line, score in zip(lines[2:], compared.scores, strict=True):
+        assert line.startswith(
+            f"top-{score.k}: first {score.first.value:.3f}, second {score.second.value:.3f}; "
+            f"second minus first {score.difference.value:+.3f} ["
+        )
 
 
 def test_the_same_results_give_the_same_bytes(project: Path) -> None:
@@ -203,6 +213,54 @@ def test_a_page_about_several_models_names_the_best(parsed: Any) -> None:
     header = [cell.text_content() for cell in parsed.get_element_by_id("models").iter("th")]
     assert header[5:7] == ["To the best", "Species"]
     assert "top-1 of 2 species" in text_of(parsed, "model-0")
+
+
+def change_metrics(recipe: str, **changes: dict[str, object]) -> None:
+    """Change values inside some parts of a metrics file."""
+    path = Path(f"metrics/three/{recipe}.json")
+    metrics = json.loads(path.read_text())
+    path.write_text(json.dumps(metrics | {key: metrics[key] | change for key, change in changes.items()}))
+
+
+def written_page() -> Any:
+    report(Project(), ["three"])
+    return html.fromstring(Path("reports/training-three.html").read_text(encoding="utf-8"))
+
+
+def test_only_a_model_with_a_fitted_temperature_is_called_calibrated(copy: Path) -> None:
+    for temperature, is_fitted in ((1.3, True), (1.0, False)):
+        change_metrics("gemnet", calibration={"temperature": temperature})
+        words = text_of(written_page(), "model-1")
+        assert ("the confidence is calibrated" in words) == is_fitted
+        assert ("The temperature, 1.30, was fitted" in words) == is_fitted
+        assert ("The model is not calibrated" in words) != is_fitted
+        assert ("With temperature" in words) == is_fitted
+        lines = summary(Evaluation("gemnet", read_result(Project(), "three", "gemnet").metrics, []))
+        assert any("with temperature 1.30" in line for line in lines) == is_fitted
+        assert any("too few validation errors to fit a temperature" in line for line in lines) != is_fitted
+
+
+def test_a_model_without_mistakes_has_no_panel_of_them(copy: Path) -> None:
+    titles = [image.get("alt") for image in written_page().get_element_by_id("model-1").iter("img")]
+    assert "Most confident mistakes" in titles
+    assert "Accuracy and precision of the best and of the worst classes" in titles
+    folder = Path("plots/three/gemnet")
+    confused, classes = folder / "confused.csv", folder / "per_class.csv"
+    confused.write_text(confused.read_text(encoding="utf-8").partition("\n")[0] + "\n", encoding="utf-8")
+    with classes.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    with classes.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(row | {"recall": "1.0"} for row in rows)
+    section = written_page().get_element_by_id("model-1")
+    titles = [image.get("alt") for image in section.iter("img")]
+    assert (
+        "Most confident mistakes" not in titles
+        and "No test image was misclassified" in section.text_content()
+    )
+    assert "Accuracy and precision of the best classes" in titles
+    assert next(title.text for title in section.iter("h3")) == "Best classes"
 
 
 def test_errors_name_what_is_missing(copy: Path) -> None:
