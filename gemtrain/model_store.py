@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-from collections.abc import Sequence
 from dataclasses import astuple, fields
 from pathlib import Path
 
@@ -25,15 +24,6 @@ def model_names(project: Project) -> list[str]:
     return sorted(
         path.parent.relative_to(project.models).as_posix() for path in project.models.glob("*/*/model.json")
     )
-
-
-def model_parts(name: str, existing: Sequence[str]) -> tuple[str, str]:
-    """Dataset and recipe of a model `<dataset>/<recipe>`. Raises UserError that names the `existing` ones."""
-    dataset, _, recipe = name.partition("/")
-    if not dataset or not recipe or "/" in recipe:
-        hint = did_you_mean(name, "models", existing)
-        raise UserError(f"'{name}' is not the name of a model, <dataset>/<recipe>{hint}.")
-    return dataset, recipe
 
 
 def write_state(path: Path, state: dict[str, Tensor]) -> None:

@@ -14,6 +14,7 @@ from gemkit.errors import UserError
 from gemkit.progress import Progress
 from gemkit.project import Project
 from gemtrain.device import choose_device
+from gemtrain.evaluation.paths import model_parts
 from gemtrain.importers.source import tidy
 from gemtrain.inference.prediction import NOTHING_FOUND, ClassProbability, Prediction, SpeciesProbability
 from gemtrain.inference.prepare_images import (
@@ -23,7 +24,7 @@ from gemtrain.inference.prepare_images import (
     find_images,
     prepare_images,
 )
-from gemtrain.model_store import model_names, model_parts, read_model
+from gemtrain.model_store import model_names, read_model
 from gemtrain.scoring.model_outputs import predict
 from gemtrain.scoring.species import by_species
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +11,9 @@ from gemtrain.models.classifier import Classifier, layer_features
 from gemtrain.models.colour_expert import ColourHead, WithColourHistogram
 from gemtrain.models.loading import load_body, load_head
 from gemtrain.models.lookup import build
-from gemtrain.recipe import Recipe
+
+if TYPE_CHECKING:
+    from gemtrain.recipe import Recipe
 
 #: Classes of the last layer in published weights.
 _PUBLISHED_CLASSES = 1000
@@ -29,7 +32,7 @@ class LayerFeatures(nn.Module):
         return torch.cat([outputs[name] for name in self.names], dim=1)
 
 
-def build_model(recipe: Recipe, classes: int) -> Classifier:
+def build_model(recipe: "Recipe", classes: int) -> Classifier:
     """The untrained network of a recipe for a number of classes, on the CPU; its weights are random.
 
     It takes images [N, channels, image_size, image_size] with values from 0 to 255, and returns logits [N,

@@ -3,15 +3,18 @@
 import hashlib
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gemkit.imports import ROOT, import_closure
 from gemkit.project import Project
 from gemkit.tables import write_text
 from gemtrain.models.lookup import find_network
-from gemtrain.recipe import Recipe
+
+if TYPE_CHECKING:
+    from gemtrain.recipe import Recipe
 
 
-def write_fingerprint(project: Project, recipe: Recipe) -> dict[str, str]:
+def write_fingerprint(project: Project, recipe: "Recipe") -> dict[str, str]:
     """Write `project.network(recipe.name)`: the SHA-256 of each file of `gemtrain/models` that it uses.
 
     Those are the files that build any network, and those that the module of this network imports. Returns the

@@ -9,8 +9,8 @@ from gemkit.errors import UserError
 from gemkit.project import Project
 from gemkit.stats.confidence_intervals import Estimate, GroupBootstrap, interval, sign_probability
 from gemtrain.evaluation.metrics import TOP, ranks
+from gemtrain.evaluation.paths import model_parts
 from gemtrain.evaluation.predictions import Predictions, evaluated_models, read_predictions
-from gemtrain.model_store import model_parts
 
 
 @dataclass(frozen=True)
