@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+import sys
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -108,6 +109,22 @@ class CheckpointFolder:
     def checkpoint(self) -> Path:
         """The state after the last finished epoch."""
         return self.path / "checkpoint.pt"
+
+    def load(self) -> TrainingState | None:
+        """The state after the last finished epoch; None if there is none.
+
+        A damaged checkpoint is named on standard error and ignored: training anew costs time, but ends in the
+        same model.
+        """
+        if not self.checkpoint.exists():
+            return None
+        try:
+            return TrainingState.load(self.checkpoint)
+        except Exception:  # PyTorch raises many kinds of errors for a damaged file
+            print(
+                f"The checkpoint '{self.checkpoint}' is damaged; the training starts again.", file=sys.stderr
+            )
+            return None
 
     def stage_end(self, number: int) -> Path:
         """The weights at the end of a stage, counted from 1."""

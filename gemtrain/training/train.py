@@ -127,9 +127,8 @@ def train_stages(
 
     Raises UserError when the loss is no longer finite, and BatchTooLarge.
     """
-    state = TrainingState()
-    if folder.checkpoint.exists():
-        state = TrainingState.load(folder.checkpoint)
+    state = folder.load() or TrainingState()
+    if state.history:
         model.load_state_dict(state.model)
     for planned in plan_stages(recipe, dataset)[state.stage :]:
         stage, size = planned.stage, recipe.batch_size

@@ -138,6 +138,5 @@ def test_a_history_of_another_form_is_one_sentence(described: Path, old: str, ne
     path.write_text(path.read_text().replace(old, new, 1))
     with pytest.raises(UserError) as error:
         read_history(path)
-    assert str(error.value).startswith(f"'{path}': {problem}") and "train the model again." in str(
-        error.value
-    )
+    message = str(error.value)
+    assert message.startswith(f"'{path}': {problem}") and message.endswith("; train the model again.")

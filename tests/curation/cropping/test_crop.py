@@ -1,6 +1,7 @@
 """The stage is resumable and deterministic, and reports images that cannot be cropped."""
 
 import io
+import json
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +9,9 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-from curation.cropping.crop import crop
+from curation.cropping.crop import VERSION, crop
 from curation.cropping.crop_image import read_image
+from curation.cropping.params import CropParams
 from curation.imaging.centre_crop import cut_centre, stored_side
 from curation.tables import CLEAN, CROPS
 from gemkit.errors import UserError
@@ -33,6 +35,8 @@ def test_the_stage_is_resumable_and_deterministic(
         colour = cut_centre(pixels, 20).mean(axis=(0, 1))
         assert colour.argmax() == np.argmax(COLOURS[source["variety"]])  # red is still red
         assert iou(tuple(row["stone_box"]), TRUE_BOX) > 0.9
+    made = json.dumps({"version": VERSION, **CropParams(size=64).model_dump()}, indent=2)
+    assert Path("data/crops/crop.json").read_text() == made + "\n"
     first = Path("data/crops/00000.parquet").read_bytes()
     assert crop(Path("params.yaml")).cropped_now == 0
     assert Path("data/crops/00000.parquet").read_bytes() == first

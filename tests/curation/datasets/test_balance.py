@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from curation.cropping.params import CropSettings
 from curation.datasets.balance import balance
 from curation.datasets.orientations import Orientation, orientations
 from curation.datasets.params import DatasetParams
@@ -199,6 +200,35 @@ def test_shards_have_a_maximum_number_of_rows(curated: Path, monkeypatch: pytest
     files = sorted(Path("data/datasets/small").glob("train-*"))
     assert [file.name for file in files] == [f"train-{index:05d}.parquet" for index in range(3)]
     assert [read_table(file, DATASET).num_rows for file in files] == [30, 30, 20]
+
+
+def test_the_crop_settings_are_copied(curated: Path) -> None:
+    text = json.dumps(CropSettings(version=3, size=SIZE).model_dump(), indent=2)
+    Path("data/crops/crop.json").write_text(text)
+    balance(Path("params.yaml"), "small")
+    described = json.loads(Path("data/datasets/small/classes.json").read_text())
+    assert json.dumps(described["crop"], indent=2) == text
+    assert list(described["crop"])[:2] == ["version", "removal"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("32", '"32"', "'size' must be an integer (found '32')"),
+        ('"version": 3, ', "", "the key 'version' is missing"),
+        (', "margin": 0.06', "", "the key 'margin' is missing"),
+        ('"margin"', '"marge"', "unknown key 'marge'; the keys are "),
+        ("}", "", "the file is not valid JSON"),
+    ],
+)
+def test_wrong_crop_settings_are_one_sentence(curated: Path, old: str, new: str, problem: str) -> None:
+    text = json.dumps(CropSettings(version=3, size=SIZE).model_dump())
+    Path("data/crops/crop.json").write_text(text.replace(old, new))
+    with pytest.raises(UserError) as error:
+        balance(Path("params.yaml"), "small")
+    message = str(error.value)
+    assert message.startswith(f"'data/crops/crop.json': {problem}")
+    assert message.endswith("; run 'gemcurate crop' again.")
 
 
 def test_invalid_input_is_reported(curated: Path) -> None:

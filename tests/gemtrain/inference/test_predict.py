@@ -16,6 +16,7 @@ import torch
 from PIL import Image
 
 from curation.cropping.crop import VERSION
+from curation.cropping.params import CropSettings
 from curation.tables import CLEAN
 from gemkit.project import Project
 from gemkit.stats.calibration import apply_temperature, fit_temperature
@@ -63,8 +64,9 @@ def _one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def model_alone(pipeline: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with only a model, as the current folder."""
+    """A project with only a model, as the current folder."""
     shutil.copytree(pipeline / "models/d1k/gemnet", tmp_path / "models/d1k/gemnet")
+    (tmp_path / "params.yaml").touch()
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -177,20 +179,21 @@ def test_refusals(model_alone: Path) -> None:
     assert "2 of 2 images skipped" in complained and "HTML" in complained
     assert "models/d1k/gamenet" in predict("empty.png", model="d1k/gamenet", expect=2)[1]
     assert "<dataset>/<recipe>" in predict("empty.png", model="gemnet", expect=2)[1]
-    describe({"version": 0, "size": 64}, None)
+    describe(CropSettings(version=0, size=64).model_dump(), None)
     assert "another version" in predict("empty.png", expect=2)[1]
     for changes in (
         {"confidence": {"temperature": 1.0}},
         {"confidence": {"temperature": 1.0, "threshold": "high"}},
         {"crop": {"size": 64}},
-        {"crop": {"version": VERSION, "size": "large"}},
-        {"crop": {"version": VERSION, "size": 64, "colour": "red"}},
+        {"crop": CropSettings(version=VERSION, size=64).model_dump() | {"size": "large"}},
+        {"crop": CropSettings(version=VERSION, size=64).model_dump() | {"colour": "red"}},
         {"crop": "none"},
     ):
         describe(None, None)
         rewrite(**changes)
         complained = predict("empty.png", expect=2)[1]
-        assert "'models/d1k/gemnet/model.json' is not a complete model description" in complained
+        assert "'models/d1k/gemnet/model.json': " in complained and "Traceback" not in complained
+        assert "; run 'gemtrain train --dataset d1k --recipe gemnet' again." in complained
 
 
 def test_predictions_are_streamed(

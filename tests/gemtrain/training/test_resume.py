@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from gemtrain.training.checkpoint import TrainingState
+from gemtrain.training.checkpoint import CheckpointFolder, TrainingState
 from tests.helpers.commands import command, start
 from tests.helpers.textures import write_params
 from tests.helpers.training import files_of, run
@@ -67,6 +67,45 @@ def test_a_training_stopped_anywhere_and_resumed_ends_in_the_same_model(
         run(recipe, **changes)
     assert run(recipe, **changes).epochs == metadata.epochs == len(finished)
     assert files_of(recipe) == unbroken
+
+
+def test_a_training_with_a_damaged_checkpoint_starts_again(
+    gems: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(max_steps=20)
+    unbroken, save = files_of(), TrainingState.save
+
+    def stop(self: TrainingState, path: Path) -> None:
+        save(self, path)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(TrainingState, "save", stop)
+        run(max_steps=20)
+    (path,) = Path(".cache").rglob("checkpoint.pt")
+    path.write_bytes(path.read_bytes()[:-500])
+    run(max_steps=20)
+    assert f"The checkpoint '{path}' is damaged; the training starts again." in capsys.readouterr().err
+    assert files_of() == unbroken
+
+
+@pytest.mark.parametrize("content", [b"", b"PK", b"not a checkpoint", {}, [1], {"history": [1]}])
+def test_a_damaged_checkpoint_is_named_and_ignored(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: object
+) -> None:
+    folder = CheckpointFolder(tmp_path)
+    assert folder.load() is None and not capsys.readouterr().err
+    TrainingState(epoch=3).save(folder.checkpoint)
+    whole = folder.checkpoint.read_bytes()
+    assert folder.load() == TrainingState(epoch=3)
+    if isinstance(content, bytes):
+        folder.checkpoint.write_bytes(content)
+    else:
+        torch.save(content, folder.checkpoint)
+    assert folder.load() is None and str(folder.checkpoint) in capsys.readouterr().err
+    for length in range(0, len(whole) - 1, 97):
+        folder.checkpoint.write_bytes(whole[:length])
+        assert folder.load() is None and "is damaged" in capsys.readouterr().err
 
 
 def test_a_training_killed_within_epochs_ends_in_the_same_bytes_and_ctrl_c_is_130(
