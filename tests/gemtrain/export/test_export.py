@@ -79,9 +79,8 @@ def evaluated(pipeline: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
 
 def pixels_of_test(pipeline: Path) -> np.ndarray:
     """The test images, in order of sha256."""
-    with chdir(pipeline):
-        test = Dataset(Project(), "d1k").splits["test"]
-        return test.pixels(SIDE).numpy()[np.argsort(test.sha256s)]
+    test = Dataset(Project(pipeline), "d1k").splits["test"]
+    return test.pixels(SIDE).numpy()[np.argsort(test.sha256s)]
 
 
 def test_raw_pixels_become_the_calibrated_probabilities_of_evaluate(
@@ -125,8 +124,7 @@ def test_the_example_of_the_card_works(exported: tuple[Path, str], pipeline: Pat
     shutil.copytree(exported[0], tmp_path, dirs_exist_ok=True)
     code = re.search(r"```python\n(.*?)```", (tmp_path / "README.md").read_text(), re.DOTALL)
     assert code is not None and len(code[1].splitlines()) <= 10
-    with chdir(pipeline):
-        pixels = Dataset(Project(), "d1k").splits["test"].pixels(SIDE).numpy()[:1]
+    pixels = Dataset(Project(pipeline), "d1k").splits["test"].pixels(SIDE).numpy()[:1]
     Image.fromarray(pixels[0]).save(tmp_path / "crop.jpg", "PNG")
     said = io.StringIO()
     with chdir(tmp_path), redirect_stdout(said):
@@ -169,14 +167,13 @@ def test_the_card_names_weights_without_their_folder_and_the_threshold(pipeline:
     metrics = json.loads((pipeline / "metrics/d1k/gemnet.json").read_text())
     share = Estimate(0.5, Interval(0.4, 0.6))
     measured = [Measured(PYTORCH, None, share, share, share, 0.1, {1: 2.0})]
-    with chdir(pipeline):
-        card = model_card(
-            Dataset(Project(), "d1k"),
-            ModelMetadata.from_json(metadata),
-            Metrics.from_json(metrics),
-            evaluated(pipeline, "test")[1],
-            measured,
-        )
+    card = model_card(
+        Dataset(Project(pipeline), "d1k"),
+        ModelMetadata.from_json(metadata),
+        Metrics.from_json(metrics),
+        evaluated(pipeline, "test")[1],
+        measured,
+    )
     assert "* initial weights: weights.pth\n" in card and "somebody" not in card
     assert "* colour expert: a histogram of 8 bins a channel\n" in card
     assert "At a probability of 0.90 (`acceptance_threshold`) or more, 95 % or more of its" in card

@@ -316,17 +316,16 @@ def test_predictions_are_read_back_or_refused(tmp_path: Path, classes: int, seed
         rows[1]["probabilities"] = rows[1]["probabilities"][:-1]
     elif broken == "split":
         rows = [{**row, "split": "train"} for row in rows]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(tmp_path)
-        write_table(Project().predictions("d", "r"), pa.Table.from_pylist(rows, PREDICTIONS))
-        if broken:
-            with pytest.raises(UserError, match=r"predictions/d/r\.parquet"):
-                read_predictions(Project(), "d", "r")
-        else:
-            found = read_predictions(Project(), "d", "r")
-            assert found.labels.tolist() == labels.tolist() and len(found.sha256s) == len(labels)
-            assert found.varieties == [f"v{label}" for label in range(classes)]
-            assert found.probabilities.shape == (len(labels), classes)
+    project = Project(tmp_path)
+    write_table(project.predictions("d", "r"), pa.Table.from_pylist(rows, PREDICTIONS))
+    if broken:
+        with pytest.raises(UserError, match=r"predictions/d/r\.parquet"):
+            read_predictions(project, "d", "r")
+    else:
+        found = read_predictions(project, "d", "r")
+        assert found.labels.tolist() == labels.tolist() and len(found.sha256s) == len(labels)
+        assert found.varieties == [f"v{label}" for label in range(classes)]
+        assert found.probabilities.shape == (len(labels), classes)
 
 
 @given(st.lists(st.sampled_from("abcdef"), max_size=20), st.integers(0, 60), st.integers(1, 20))
