@@ -54,14 +54,6 @@ def records_of(*arguments: object, **more: str) -> dict[str, dict[str, object]]:
     return {Path(row["file"]).name: row for row in json.loads(predict(*arguments, "--json", **more)[0])}
 
 
-@pytest.fixture(autouse=True)
-def _one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Several threads would only slow down so little work."""
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    yield
-    torch.set_flush_denormal(False)
-
-
 @pytest.fixture
 def model_alone(pipeline: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project with only a model, as the current folder."""

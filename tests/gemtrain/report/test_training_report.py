@@ -74,7 +74,6 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             Path(f"{dataset}-{recipe}.txt").write_text("\n".join(lines))
         report(Project())
         yield folder
-        torch.set_flush_denormal(False)
 
 
 @pytest.fixture
