@@ -6,7 +6,7 @@ docs/architecture.md, "Exceptions", has the whole tree.
 import errno
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar, NoReturn
 
 EXIT_BAD_INPUT = 2
@@ -37,6 +37,20 @@ class UserError(GemscrapeError):
 
     kind = "bad_input"
     exit_code = EXIT_BAD_INPUT
+
+
+def did_you_mean(name: str, kind: str, names: Sequence[str]) -> str:
+    """The end of a message about an unknown name: the one of `names` closest to it, and all of them.
+
+    `kind` says in the plural what they name.
+    """
+    from difflib import get_close_matches
+
+    if not names:
+        return f"; there are no {kind}"
+    closest = get_close_matches(name, names, n=1)
+    guess = f"did you mean '{closest[0]}'? The" if closest else "the"
+    return f"; {guess} {kind} are {', '.join(names)}"
 
 
 def run_command(app: Callable[[], object]) -> NoReturn:

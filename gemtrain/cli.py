@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from gemkit.errors import run_command
-from gemkit.project import PARAMS
+from gemkit.project import PARAMS, Project, current_project
 
 app = typer.Typer(
     help="Train networks on data/datasets/<dataset> and evaluate them on its test split.",
@@ -33,14 +33,14 @@ def train(
     dataset: DatasetName, recipe: RecipeName, device: Device = None, params: ParamsPath = PARAMS
 ) -> None:
     """Train a recipe on a dataset into models/<dataset>/<recipe>; a stopped training is resumed."""
+    project = current_project(params)
     from gemtrain.recipe import load_settings
 
     settings, seed = load_settings(params, recipe)
-    dataset = _dataset_name(dataset)
-    from gemtrain.device import choose_device
+    dataset = _dataset_name(project, dataset)
     from gemtrain.training.train import train as train_model
 
-    metadata = train_model(dataset, recipe, settings, seed, choose_device(device))
+    metadata = train_model(project, dataset, settings, seed, device)
     print(
         f"{dataset}/{recipe}: {metadata.parameters:,} parameters, epoch {metadata.best_epoch} of "
         f"{metadata.epochs} selected, validation accuracy {metadata.validation_accuracy:.3f}"
@@ -50,11 +50,12 @@ def train(
 @app.command()
 def network(recipe: RecipeName, params: ParamsPath = PARAMS) -> None:
     """Write the hashes of the code that a recipe's network uses into data/networks, for DVC."""
+    project = current_project(params)
     from gemtrain.models.fingerprint import write_fingerprint
     from gemtrain.recipe import load_settings
 
     settings, _ = load_settings(params, recipe)
-    content = write_fingerprint(recipe, settings.network)
+    content = write_fingerprint(project, settings)
     print(f"{recipe}: network {settings.network}, {len(content) - 1} files")
 
 
@@ -63,23 +64,24 @@ def evaluate(
     dataset: DatasetName, recipe: RecipeName, device: Device = None, params: ParamsPath = PARAMS
 ) -> None:
     """Evaluate a model on the test split: metrics/, data/predictions/ and plots/<dataset>/<recipe>."""
+    project = current_project(params)
     from gemtrain.recipe import check_evaluate_section, load_settings
 
     load_settings(params, recipe)
     check_evaluate_section(params)
-    dataset = _dataset_name(dataset)
-    from gemtrain.device import choose_device
+    dataset = _dataset_name(project, dataset)
     from gemtrain.evaluation.evaluate import evaluate as evaluate_model
+    from gemtrain.report.summary import summary
 
-    for line in evaluate_model(dataset, recipe, choose_device(device)):
+    for line in summary(evaluate_model(project, dataset, recipe, device)):
         print(line)
 
 
-def _dataset_name(dataset: str) -> str:
+def _dataset_name(project: Project, dataset: str) -> str:
     """The name of a dataset given by name or by path; one at a path is imported first."""
     from gemtrain.importers.import_dataset import import_dataset
 
-    name, notes = import_dataset(dataset)
+    name, notes = import_dataset(project, dataset)
     for note in notes:
         print(note)
     return name
@@ -95,12 +97,13 @@ def export(
     ] = None,
 ) -> None:
     """Export a trained model to ONNX, float and int8, checked against PyTorch, with a model card."""
-    dataset = _dataset_name(dataset)
+    project = current_project()
+    dataset = _dataset_name(project, dataset)
     from gemtrain.device import choose_device
     from gemtrain.export.export import export as export_model
 
     choose_device("cpu")
-    for line in export_model(dataset, recipe, out):
+    for line in export_model(project, dataset, recipe, out):
         print(line)
 
 
@@ -110,9 +113,10 @@ def compare(
     second: Annotated[str, typer.Argument(help="An evaluated model, <dataset>/<recipe>.")],
 ) -> None:
     """Compare two models on the test images and classes that both have, paired, with intervals."""
+    project = current_project()
     from gemtrain.report.compare import compare_models
 
-    for line in compare_models(first, second):
+    for line in compare_models(project, first, second):
         print(line)
 
 
@@ -127,10 +131,10 @@ def predict(
     device: Device = None,
 ) -> None:
     """Predict the varieties of the stones on images, with probabilities and whether the model is sure."""
-    from gemtrain.device import choose_device
+    project = current_project()
     from gemtrain.inference.predict import predict_images
 
-    for line in predict_images(images, model, as_json, choose_device(device)):
+    for line in predict_images(project, images, model, as_json, device):
         print(line, flush=True)
 
 
@@ -142,9 +146,10 @@ def report(
     ] = None,
 ) -> None:
     """Write reports/training-<dataset>.html: the evaluated models compared, and each in detail."""
+    project = current_project()
     from gemtrain.report.report import report as write_report
 
-    for line in write_report(dataset or []):
+    for line in write_report(project, dataset or []):
         print(line)
 
 

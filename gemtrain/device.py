@@ -14,11 +14,14 @@ from gemkit.executor.base import worker_count
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _KEPT = -1, -3, 2**31 - 1
 
 
-def choose_device(name: str | None = None) -> torch.device:
+def choose_device(name: torch.device | str | None = None) -> torch.device:
     """The GPU if there is one, else the CPU; or the device `name`. Raises UserError.
 
-    A CPU uses all its cores, or OMP_NUM_THREADS of them.
+    Sets this process up for it: a CPU uses all its cores, or OMP_NUM_THREADS of them, and flushes denormals.
+    A device of PyTorch is returned as it is, and nothing is set up.
     """
+    if isinstance(name, torch.device):
+        return name
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(worker_count())
     torch.set_flush_denormal(True)

@@ -1,6 +1,6 @@
 """The description of a trained model, model.json, and of its training, history.csv."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -102,7 +102,8 @@ class ModelMetadata:
     @classmethod
     def from_json(cls, content: object) -> "ModelMetadata":
         """The metadata in the parsed file. Raises InvalidRecord."""
-        return from_json(cls, content)
+        metadata = from_json(cls, content)
+        return replace(metadata, settings=metadata.settings.named(metadata.recipe))
 
     def to_json(self) -> dict[str, Any]:
         """The content of the file, of JSON's types."""

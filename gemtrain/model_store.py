@@ -9,7 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from gemkit.errors import UserError
+from gemkit.errors import UserError, did_you_mean
+from gemkit.project import Project
 from gemkit.records import InvalidRecord, read_csv
 from gemkit.tables import write_bytes, write_text
 from gemtrain.data.dataset import Dataset
@@ -17,12 +18,12 @@ from gemtrain.model_metadata import EpochResult, ModelMetadata, read_metadata
 from gemtrain.models.classifier import Classifier
 from gemtrain.models.factory import build_model
 
-MODELS = Path("models")
 
-
-def model_folder(dataset: str, recipe: str) -> Path:
-    """The folder of the model of a dataset and a recipe."""
-    return MODELS / dataset / recipe
+def model_names(project: Project) -> list[str]:
+    """The trained models of a project as `<dataset>/<recipe>`, sorted."""
+    return sorted(
+        path.parent.relative_to(project.models).as_posix() for path in project.models.glob("*/*/model.json")
+    )
 
 
 def write_state(path: Path, state: dict[str, Tensor]) -> None:
@@ -33,13 +34,14 @@ def write_state(path: Path, state: dict[str, Tensor]) -> None:
 
 
 def write_model(
+    project: Project,
     metadata: ModelMetadata,
     weights: dict[str, Tensor],
     history: list[EpochResult],
     stage_ends: list[Path],
 ) -> None:
     """Write the folder of a model; `stage_ends` are files with its weights after each stage."""
-    folder = model_folder(metadata.dataset, metadata.recipe)
+    folder = project.model(metadata.dataset, metadata.recipe)
     (folder / "model.json").unlink(missing_ok=True)  # written last: it marks the folder as complete
     for path in stage_ends:
         write_bytes(folder / path.name, path.read_bytes())
@@ -73,25 +75,19 @@ def read_history(path: Path) -> list[EpochResult]:
         raise UserError(f"'{path}': {error}; train the model again.") from None
 
 
-def read_model(dataset: str, recipe: str) -> tuple[Classifier, ModelMetadata]:
+def read_model(project: Project, dataset: str, recipe: str) -> tuple[Classifier, ModelMetadata]:
     """The model of its selected epoch, on the CPU, and the content of model.json. Raises UserError."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    folder = model_folder(dataset, recipe)
+    folder = project.model(dataset, recipe)
     command = f"gemtrain train --dataset {dataset} --recipe {recipe}"
     try:
         metadata = read_metadata(folder / "model.json", command)
     except FileNotFoundError:
-        raise UserError(f"There is no model in '{folder}'; run '{command}'.") from None
-    model = build_model(
-        metadata.network,
-        len(metadata.varieties),
-        metadata.image_size,
-        metadata.settings.channels,
-        metadata.settings.features,
-        metadata.settings.colour_bins,
-    )
+        hint = did_you_mean(f"{dataset}/{recipe}", "models", model_names(project))
+        raise UserError(f"There is no model in '{folder}'{hint}. Train it with '{command}'.") from None
+    model = build_model(metadata.settings, len(metadata.varieties))
     weights = folder / "model.safetensors"
     try:
         model.load_state_dict(load_file(weights))
@@ -110,20 +106,21 @@ def copy_state(model: torch.nn.Module) -> dict[str, Tensor]:
     return {key: value.detach().cpu().contiguous().clone() for key, value in model.state_dict().items()}
 
 
-def read_trained(dataset: Dataset, recipe: str) -> tuple[Classifier, ModelMetadata]:
+def read_trained(project: Project, dataset: Dataset, recipe: str) -> tuple[Classifier, ModelMetadata]:
     """The model of a recipe, on the CPU, and the content of its model.json.
 
     Raises UserError when it is missing, or was trained on another version of the dataset.
     """
-    model, metadata = read_model(dataset.name, recipe)
+    model, metadata = read_model(project, dataset.name, recipe)
+    folder = project.model(dataset.name, recipe)
     if metadata.varieties != dataset.varieties:
         raise UserError(
-            f"The model in '{model_folder(dataset.name, recipe)}' and the dataset '{dataset.name}' "
+            f"The model in '{folder}' and the dataset '{dataset.name}' "
             "have different classes; train the model again."
         )
     if metadata.dataset_version != dataset.version:
         raise UserError(
-            f"The model in '{model_folder(dataset.name, recipe)}' was trained on another version of "
-            f"the dataset '{dataset.name}', so it may have seen the test images; train it again."
+            f"The model in '{folder}' was trained on another version of the "
+            f"dataset '{dataset.name}', so it may have seen the test images; train it again."
         )
     return model, metadata

@@ -5,13 +5,14 @@ values. The models describe their fields, which `gemtrain recipes --explain` pri
 """
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, PrivateAttr, model_validator
 from pydantic_core import PydanticKnownError
 
-from gemkit.errors import UserError
+from gemkit.errors import UserError, did_you_mean
 from gemkit.params import load_params, validate_section
 from gemkit.strict_model import StrictModel
 from gemkit.validation import validate
@@ -111,7 +112,12 @@ class Augmentation(_Settings):
 
 
 class Recipe(_Settings):
-    """A schedule (`stages`) or, instead of one, a `classifier`."""
+    """A schedule (`stages`) or, instead of one, a `classifier`.
+
+    The name of a recipe is not one of its values; `named` gives it another one.
+    """
+
+    _name: str = PrivateAttr("")
 
     renamed_keys: ClassVar = {"keep": "monitor", "views": "tta_views", "cpu_bfloat16": "bf16_on_cpu"}
 
@@ -221,6 +227,27 @@ class Recipe(_Settings):
             )
         return self
 
+    @property
+    def name(self) -> str:
+        """The name of its models, in `models/<dataset>/<name>`. Raises UserError if it has none."""
+        if not self._name:
+            raise UserError('The recipe has no name for its models; give it one with recipe.named("NAME").')
+        return self._name
+
+    def named(self, name: str) -> "Recipe":
+        """A copy whose models have another name. Raises UserError for one that is not a folder's."""
+        if Path(name).name != name or name in ("", ".."):
+            raise UserError(f"'{name}' cannot name the folder of a model; use letters, digits, '-' and '_'.")
+        copy = self.model_copy()
+        copy._name = name
+        return copy
+
+    def replace(self, **changes: Any) -> "Recipe":
+        """A copy of the same name with other values for some keys, validated."""
+        copy = super().replace(**changes)
+        copy._name = self._name
+        return copy
+
 
 class TrainSettings(_Settings):
     """The section `train` of params.yaml."""
@@ -242,30 +269,44 @@ def recipe_names() -> list[str]:
     return sorted(path.stem for path in RECIPES.glob("*.toml"))
 
 
-def load_recipe(
-    name: str, changes: dict[str, Any] | None = None, source: Path | str = "params.yaml"
-) -> Recipe:
-    """The recipe of that name, with its values overridden by `changes` from `source`.
+def load_recipe(name: str, changes: Mapping[str, Any] | None = None) -> Recipe:
+    """The recipe of that name, with some of its values changed.
 
-    A mapping (augmentation) is overridden key by key, a list (stages) as a whole. Raises UserError.
+    A mapping (augmentation) is changed key by key, a list (stages) as a whole. Raises UserError.
     """
+    return _load(name, changes or {}, f"changes of {name}")
+
+
+def load_settings(params_path: Path, recipe: str) -> tuple[Recipe, int]:
+    """The recipe with the overrides of a parameter file, and the seed. Raises UserError."""
+    settings: TrainSettings = validate_section(params_path, load_params(params_path), "train", TrainSettings)
+    overrides = settings.recipes or {}
+    for name in overrides:
+        if name not in recipe_names():
+            raise UserError(f"'{params_path}': unknown key 'train.recipes.{name}'{_did_you_mean(name)}.")
+    changed = _load(recipe, overrides.get(recipe) or {}, params_path, f"train.recipes.{recipe}")
+    return changed, settings.seed
+
+
+def _load(name: str, changes: Mapping[str, Any], source: Path | str, key: str = "") -> Recipe:
+    """The recipe of that name, with changes from the key `key` of `source`."""
     if name not in recipe_names():
-        raise UserError(f"There is no recipe '{name}'; the recipes are {', '.join(recipe_names())}.")
+        raise UserError(f"There is no recipe '{name}'{_did_you_mean(name)}.")
     path = RECIPES / f"{name}.toml"
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"'{path}' is not valid TOML: {error}.") from None
-    unchanged = _validated(values, path)
-    if not changes:
-        return unchanged
-    merged = {
-        key: {**values[key], **change}
-        if isinstance(change, dict) and isinstance(values.get(key), dict)
-        else change
-        for key, change in changes.items()
-    }
-    return _validated({**values, **merged}, source, f"train.recipes.{name}")
+    recipe = _validated(values, path)
+    if changes:
+        merged = {
+            key: {**values[key], **change}
+            if isinstance(change, Mapping) and isinstance(values.get(key), dict)
+            else change
+            for key, change in changes.items()
+        }
+        recipe = _validated({**values, **merged}, source, key)
+    return recipe.named(name)
 
 
 def _validated(values: dict[str, Any], source: Path | str, key: str = "") -> Recipe:
@@ -276,17 +317,8 @@ def _validated(values: dict[str, Any], source: Path | str, key: str = "") -> Rec
     return validate(Recipe, values, source, key)
 
 
-def load_settings(params_path: Path, recipe: str) -> tuple[Recipe, int]:
-    """The recipe with the overrides of params.yaml, and the seed. Raises UserError."""
-    settings: TrainSettings = validate_section(params_path, load_params(params_path), "train", TrainSettings)
-    changes = settings.recipes or {}
-    for name in changes:
-        if name not in recipe_names():
-            raise UserError(
-                f"'{params_path}': unknown key 'train.recipes.{name}'; "
-                f"the recipes are {', '.join(recipe_names())}."
-            )
-    return load_recipe(recipe, changes.get(recipe), params_path), settings.seed
+def _did_you_mean(name: str) -> str:
+    return did_you_mean(name, "recipes", recipe_names())
 
 
 def check_evaluate_section(params_path: Path) -> None:

@@ -1,17 +1,10 @@
 """The tables that `gemtrain` reads and writes."""
 
-from pathlib import Path
-
 import pyarrow as pa
 
 from curation.tables import DATASET, SPLITS
-from gemkit.memo import CACHE
 
-__all__ = ["DATASET", "DATASETS", "IMPORTED_DATASETS", "PREDICTIONS", "SPLITS"]
-
-#: Folders of datasets, one each: those of `gemcurate balance`, and those imported from user-supplied data.
-DATASETS = Path("data/datasets")
-IMPORTED_DATASETS = CACHE / "datasets"
+__all__ = ["DATASET", "PREDICTIONS", "SPLITS"]
 
 #: data/predictions/<dataset>/<recipe>.parquet: one row per validation and test image, sorted by sha256.
 #: `probabilities` are in order of label, before calibration (the temperature is in the metrics); `embedding`

@@ -21,11 +21,12 @@ import torch
 
 from gemkit.errors import UserError
 from gemkit.executor.local import map_shards
+from gemkit.project import Project
 from gemkit.tables import read_table, write_table, write_text
 from gemtrain.data.dataset import Dataset
 from gemtrain.device import choose_device
 from gemtrain.evaluation.predictions import Predictions
-from gemtrain.model_store import model_folder, read_model
+from gemtrain.model_store import read_model
 from gemtrain.recipe import Recipe
 from gemtrain.scoring.model_outputs import predict_split
 from gemtrain.scoring.selective_prediction import Confidence
@@ -46,8 +47,9 @@ _TICK = 5.0
 
 
 class Training(NamedTuple):
-    """A recipe on a dataset of the current folder; its results are cached under `name`."""
+    """A recipe on a dataset of a project; its results are cached under `name`."""
 
+    project: Project
     dataset: str
     name: str
     recipe: Recipe
@@ -79,12 +81,12 @@ def _train_on_one_core(cache: Path, training: Training) -> TrainingResult:
 
 
 def train_cached(training: Training, cache: Path, device: torch.device) -> TrainingResult:
-    """Train in the current folder, or read the result in the folder `cache`; an interrupted training is
-    resumed.
+    """Train, or read the result in the folder `cache`; an interrupted training is resumed.
 
     Raises UserError.
     """
-    dataset = Dataset(training.dataset)
+    project, recipe = training.project, training.recipe.named(training.name)
+    dataset = Dataset(project, training.dataset)
     dataset.check_leaks()
     if cached := read_cached(training, cache, dataset.version):
         return cached
@@ -94,10 +96,10 @@ def train_cached(training: Training, cache: Path, device: torch.device) -> Train
         "dataset_version": dataset.version,
     }
     key = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:8]
-    clock = Path("clocks", f"{training.dataset}-{training.name}-{key}.seconds")
+    clock = project.path("clocks") / f"{training.dataset}-{training.name}-{key}.seconds"
     with Clock(clock):
         if not _is_trained(training, dataset.version):
-            train(*training, device)
+            train(project, dataset, recipe, training.seed, device)
     notes = _path(training, cache, "json")
     notes.unlink(missing_ok=True)  # written last: it marks both files as complete
     with Clock(clock):
@@ -111,7 +113,7 @@ def train_cached(training: Training, cache: Path, device: torch.device) -> Train
     }
     write_text(notes, json.dumps(found, indent=2, ensure_ascii=False) + "\n")
     clock.unlink()
-    shutil.rmtree(model_folder(training.dataset, training.name))
+    shutil.rmtree(project.model(training.dataset, training.name))
     done = read_cached(training, cache, dataset.version)
     assert done is not None
     return done
@@ -157,7 +159,7 @@ def _is_of(identity: dict[str, Any], training: Training, dataset_version: str | 
 def _is_trained(training: Training, dataset_version: str) -> bool:
     """Whether the model of this training exists, on this dataset version."""
     try:
-        metadata = read_model(training.dataset, training.name)[1]
+        metadata = read_model(training.project, training.dataset, training.name)[1]
     except UserError:
         return False
     found = metadata.dataset_version, metadata.seed
@@ -168,8 +170,8 @@ def _same(first: Recipe, second: Recipe) -> bool:
     return _without_texts(first) == _without_texts(second)
 
 
-def _without_texts(recipe: Recipe) -> Recipe:
-    return recipe.replace(description="", source="", published="")
+def _without_texts(recipe: Recipe) -> dict[str, Any]:
+    return recipe.model_dump(exclude={"description", "source", "published"})
 
 
 class Clock:
@@ -200,7 +202,7 @@ class Clock:
 
 def _predict(training: Training, dataset: Dataset, cache: Path, device: torch.device) -> Confidence:
     """Write the model's outputs for the test images; returns its confidence."""
-    model, metadata = read_model(training.dataset, training.name)
+    model, metadata = read_model(training.project, training.dataset, training.name)
     test = dataset.splits["test"]
     probabilities, _ = predict_split(model, metadata.settings, test, device)
     logarithms = np.log(np.maximum(probabilities, _TINY)).astype(np.float16)

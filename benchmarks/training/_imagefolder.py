@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader
 from torchvision import transforms
 from torchvision.datasets import ImageFolder
 
+from gemkit.project import Project
 from gemtrain.models.factory import build_model, load_weights
 from gemtrain.models.loading import weights_file
 from gemtrain.recipe import load_recipe
@@ -25,8 +26,8 @@ def main() -> None:
     (stage,) = recipe.stages
     torch.manual_seed(0)
     classes = len(ImageFolder(folder / "train").classes)
-    ours = build_model(recipe.network, classes, pixels)
-    weights = weights_file(recipe.network, recipe.weights)
+    ours = build_model(recipe.replace(image_size=pixels), classes)
+    weights = weights_file(Project(), recipe.network, recipe.weights)
     assert weights is not None
     load_weights(ours, weights, recipe.network)
     network = nn.Sequential(ours.body, ours.head).to(memory_format=torch.contiguous_format)

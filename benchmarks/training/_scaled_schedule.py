@@ -65,9 +65,7 @@ def measure_step_times(recipe: Recipe, classes: int) -> StepTimes:
 def _step_times(recipe: Recipe, classes: int) -> StepTimes:
     device = choose_device()
     side, channels, size = recipe.image_size, recipe.channels, recipe.batch_size
-    model = build_model(recipe.network, classes, side, channels, recipe.features, recipe.colour_bins).to(
-        device
-    )
+    model = build_model(recipe, classes).to(device)
     images = torch.randint(256, (_FEATURE_BATCH, side, side, channels), dtype=torch.uint8)
     labels = torch.zeros(size, dtype=torch.long, device=device)
     rows, generator = torch.arange(size) % len(images), torch.Generator()

@@ -19,6 +19,7 @@ from benchmarks.training._gems68 import WORK, dataset_name, gems68, missing
 from benchmarks.training.folds import OURS, split_model
 from gemkit.errors import run_command
 from gemkit.html import markdown_table
+from gemkit.project import Project
 from gemkit.stats.calibration import log_loss
 from gemkit.tables import write_text
 from gemtrain.evaluation.metrics import ranks
@@ -126,6 +127,7 @@ def main() -> None:
     jobs = [(seed, name) for seed in range(options.seeds) for name in rows]
     trainings = [
         Training(
+            Project(WORK),
             dataset_name(rows[name][1], _FOLD),
             f"{options.pixels}-{options.steps}-{name.replace(' ', '_')}-{seed}",
             rows[name][0](base),

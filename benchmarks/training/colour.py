@@ -5,8 +5,9 @@ python -m benchmarks.training.colour [DATASET …]
 
 import sys
 
+from gemkit.project import Project
 from gemkit.stats.confidence_intervals import GroupBootstrap
-from gemtrain.data.dataset import DATASETS, Dataset
+from gemtrain.data.dataset import Dataset
 from gemtrain.evaluation.baselines import COLOUR, COLOUR_AND_TEXTURE, TEXTURE, forest
 from gemtrain.evaluation.metrics import ranks
 
@@ -19,8 +20,9 @@ FEATURES = {
 
 def main() -> None:
     """Print a line for each kind of features of each dataset (default: all in data/datasets)."""
-    for name in sys.argv[1:] or sorted(path.name for path in DATASETS.glob("*")):
-        dataset = Dataset(name)
+    project = Project()
+    for name in sys.argv[1:] or sorted(path.name for path in project.datasets.glob("*")):
+        dataset = Dataset(project, name)
         test = dataset.splits["test"]
         bootstrap = GroupBootstrap(test.groups)
         print(f"{name}, version {dataset.version}: {len(test)} test images of {len(set(test.groups))} groups")

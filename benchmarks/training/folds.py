@@ -26,9 +26,10 @@ import numpy as np
 
 from benchmarks._shared import ROOT
 from benchmarks.training._cached_training import Training, TrainingResult, read_cached, train_all
-from benchmarks.training._gems68 import CROPS_OF, FOLDS, dataset_name, gems68, missing
+from benchmarks.training._gems68 import CROPS_OF, FOLDS, WORK, dataset_name, gems68, missing
 from gemkit.errors import UserError, run_command
 from gemkit.html import markdown_table
+from gemkit.project import Project
 from gemkit.stats.calibration import calibration_error
 from gemkit.stats.confidence_intervals import GroupBootstrap
 from gemtrain.evaluation.metrics import TOP, ranks
@@ -147,7 +148,7 @@ class Job(NamedTuple):
     def training(self) -> Training:
         """The training of the job."""
         recipe, crops = split_model(self.model)
-        return Training(dataset_name(crops, self.fold), recipe, load_recipe(recipe), 0)
+        return Training(Project(WORK), dataset_name(crops, self.fold), recipe, load_recipe(recipe), 0)
 
 
 def all_jobs(models: Iterable[str] = MODELS, folds: int = FOLDS) -> list[Job]:

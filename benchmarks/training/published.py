@@ -29,6 +29,7 @@ from benchmarks.training._scaled_schedule import measure_step_times, plan, small
 from gemkit.errors import UserError, run_command
 from gemkit.executor.base import worker_count
 from gemkit.html import markdown_table
+from gemkit.project import Project
 from gemkit.tables import write_text
 from gemtrain.models.loading import weights_file
 from gemtrain.recipe import load_recipe, recipe_names
@@ -117,7 +118,7 @@ def available_weights(recipe: str) -> tuple[str, str]:
     """A recipe's `weights`, or "none" and the reason if they are not available here."""
     published = load_recipe(recipe)
     try:
-        weights_file(published.network, published.weights)
+        weights_file(Project(), published.network, published.weights)
     except UserError as error:
         return "none", str(error)
     return published.weights, ""

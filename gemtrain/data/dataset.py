@@ -2,6 +2,7 @@
 
 import hashlib
 import sys
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -10,12 +11,13 @@ import torch
 from torch import Tensor
 
 from curation.cropping.params import CropSettings
-from gemkit.errors import UserError
+from gemkit.errors import UserError, did_you_mean
+from gemkit.project import Project
 from gemkit.records import InvalidRecord, read_json
 from gemkit.tables import read_table
 from gemtrain.data.pixel_cache import Images
 from gemtrain.data.undecodable import MAX_UNDECODABLE, UndecodableImages
-from gemtrain.tables import DATASET, DATASETS, IMPORTED_DATASETS, SPLITS
+from gemtrain.tables import DATASET, SPLITS
 
 _COLUMNS = ["label", "variety", "species", "group_id", "sha256", "rotation", "mirrored"]
 
@@ -27,15 +29,8 @@ class Split:
     missing or incomplete, or more than 1 % of the images cannot be decoded.
     """
 
-    def __init__(self, dataset: str, name: str):
-        folder = DATASETS / dataset
-        if not folder.is_dir():
-            folder = IMPORTED_DATASETS / dataset
-        if not folder.is_dir():
-            raise UserError(
-                f"The dataset '{DATASETS / dataset}' does not exist; make it with 'gemcurate balance' "
-                "(dvc repro), or give the path of a folder, a Parquet file or a .mat file of images."
-            )
+    def __init__(self, project: Project, dataset: str, name: str):
+        folder = _dataset_folder(project, dataset)
         self.dataset, self.name = dataset, name
         self.files = sorted(folder.glob(f"{name}-*.parquet"))
         if not self.files:
@@ -43,7 +38,7 @@ class Split:
                 f"The dataset '{folder}' has no file {name}-*.parquet; make it again (dvc repro)."
             )
         table = pa.concat_tables(read_table(file, DATASET, _COLUMNS) for file in self.files)
-        self._images = Images(self.files, f"{dataset} {name}")
+        self._images = Images(project, self.files, f"{dataset} {name}")
         self.fingerprint = self._images.fingerprint
         self._report_undecodable(len(table))
         table = table.take(self._images.intact)
@@ -83,6 +78,24 @@ class Split:
         return torch.from_numpy(self._images.pixels(size, channels))
 
 
+def dataset_names(project: Project) -> list[str]:
+    """The names of a project's datasets, those of `gemcurate balance` and imported ones, sorted."""
+    folders = (*project.datasets.glob("*/"), *project.imported_datasets.glob("*/"))
+    return sorted({folder.name for folder in folders if any(folder.glob("train-*.parquet"))})
+
+
+def _dataset_folder(project: Project, name: str) -> Path:
+    """The folder of a dataset. Raises UserError when there is none."""
+    for folder in (project.dataset(name), project.imported_datasets / name):
+        if name and folder.is_dir():
+            return folder
+    raise UserError(
+        f"The dataset '{project.dataset(name)}' does not exist"
+        f"{did_you_mean(name, 'datasets', dataset_names(project))}. Make it with 'gemcurate balance' (dvc "
+        "repro), or give the path of a folder, a Parquet file or a .mat file of images."
+    )
+
+
 class Dataset:
     """A dataset's splits and its classes, `varieties[label]`.
 
@@ -90,9 +103,9 @@ class Dataset:
     without images in a split.
     """
 
-    def __init__(self, name: str):
-        self.name = name
-        self.splits = {split: Split(name, split) for split in SPLITS}
+    def __init__(self, project: Project, name: str):
+        self.project, self.name = project, name
+        self.splits = {split: Split(project, name, split) for split in SPLITS}
         train = self.splits["train"]
         classes = dict(
             zip(train.labels.tolist(), zip(train.varieties, train.species, strict=True), strict=True)

@@ -14,8 +14,9 @@ from PIL import Image, UnidentifiedImageError
 from gemkit.arrays import Bytes
 from gemkit.errors import GemscrapeError, UserError
 from gemkit.executor.base import worker_count
-from gemkit.memo import CACHE, Memo
+from gemkit.memo import Memo
 from gemkit.progress import Progress
+from gemkit.project import Project
 from gemkit.tables import read_rows, replaced
 from gemtrain.data.undecodable import UndecodableImage
 from gemtrain.tables import DATASET
@@ -45,14 +46,14 @@ class Images:
     row; the other rows are `intact`.
     """
 
-    def __init__(self, files: list[Path], title: str):
-        self.files, self.title = files, title
+    def __init__(self, project: Project, files: list[Path], title: str):
+        self.project, self.files, self.title = project, files, title
         digest = hashlib.sha256()
         for file in files:
             with file.open("rb") as stream:
                 digest.update(hashlib.file_digest(stream, "sha256").digest())
         self.fingerprint = digest.hexdigest()
-        with Memo("undecodable", _CHECK_VERSION) as memo:
+        with Memo("undecodable", _CHECK_VERSION, folder=project.cache) as memo:
             if self.fingerprint not in memo:
                 memo.put([(self.fingerprint, self._check_all(), None)])
             found, _ = memo.get(self.fingerprint)
@@ -71,7 +72,7 @@ class Images:
         """
         key = hashlib.sha256(f"{_VERSION} {self.fingerprint} {size} {channels}".encode()).hexdigest()[:16]
         prefix = f"{self.title.replace(' ', '-')}-{size}-{channels}-"
-        path = CACHE / "pixels" / f"{prefix}{key}.npy"
+        path = self.project.cache / "pixels" / f"{prefix}{key}.npy"
         if not path.exists():
             for outdated in path.parent.glob(f"{prefix}*.npy"):
                 outdated.unlink()
@@ -140,11 +141,12 @@ class Images:
         """The location and content of every image, a batch at a time."""
         for file in self.files:
             row = 0
+            name = file.relative_to(self.project.root)  # stored, so it must not depend on the root
             for batch in read_rows(file, DATASET, ["image"], _BATCH):
                 images = pa.StructArray.from_arrays(batch["image"].flatten(), ["bytes", "path"])
                 contents = [content or b"" for content in images.field("bytes").to_pylist()]
                 yield [
-                    (f"row {row + number} of '{file}'", content) for number, content in enumerate(contents)
+                    (f"row {row + number} of '{name}'", content) for number, content in enumerate(contents)
                 ]
                 row += len(contents)
 

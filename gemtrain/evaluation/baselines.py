@@ -114,7 +114,7 @@ def forest(dataset: Dataset, seed: int, features: tuple[Features, ...] = COLOUR_
     splits = [dataset.splits["train"], dataset.splits["test"]]
     key = hashlib.sha256(" ".join(split.fingerprint for split in splits).encode()).hexdigest()
     settings = [_SIZE, _TREES, seed, [kind.name for kind in features]]
-    with Memo("forest", _VERSION, settings) as memo:
+    with Memo("forest", _VERSION, settings, dataset.project.cache) as memo:
         if key not in memo:
             memo.put([(key, {}, _forest(dataset, seed, features).tobytes())])
         stored = memo.get(key)[1] or b""

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 import torch
 
 from gemkit.arrays import Array, Bools, Ints
+from gemkit.project import Project
 from gemkit.stats.calibration import brier, calibration_error, log_loss
 from gemkit.stats.confidence_intervals import GroupBootstrap, interval
 from gemkit.tables import write_text
 from gemtrain.data.dataset import Dataset
+from gemtrain.device import choose_device
 from gemtrain.evaluation.baselines import forest, majority
 from gemtrain.evaluation.metrics import (
     TOP,
@@ -21,52 +23,61 @@ from gemtrain.evaluation.metrics import (
     ranks,
 )
 from gemtrain.evaluation.outputs import draw_figures, write_curves, write_predictions, write_tables
-from gemtrain.evaluation.paths import PLOTS, metrics_path, predictions_path
+from gemtrain.evaluation.paths import metrics_path, plots_folder
 from gemtrain.evaluation.records import (
     Acceptance,
     Baselines,
     CalibrationScores,
     ClassScores,
-    ConfusedClass,
     EvaluatedSplit,
+    Evaluation,
     Intervals,
     Metrics,
     ModelFacts,
 )
 from gemtrain.model_metadata import ModelMetadata
-from gemtrain.model_store import model_folder, read_history, read_trained
+from gemtrain.model_store import read_history, read_trained
+from gemtrain.recipe import Recipe
 from gemtrain.scoring.model_outputs import predict_split
 from gemtrain.scoring.selective_prediction import Confidence
 from gemtrain.scoring.species import by_species
 
 
-def evaluate(dataset_name: str, recipe_name: str, device: torch.device) -> list[str]:
-    """Write metrics, predictions and plots of a model on the test split; returns summary lines.
+def evaluate(
+    project: Project,
+    dataset: Dataset | str,
+    recipe: Recipe | str,
+    device: torch.device | str | None = None,
+) -> Evaluation:
+    """Evaluate a model on the test split; writes its metrics, predictions and plots.
 
-    Raises UserError when the dataset leaks, or the model is missing or from another version of the dataset.
+    `dataset` is a dataset or the name of one in the project, `recipe` that of the model or its name, `device`
+    cpu or cuda; it is selected automatically when left out. Raises UserError when the dataset leaks, or the
+    model is missing or from another version of the dataset.
     """
-    dataset = Dataset(dataset_name)
+    name, device = recipe if isinstance(recipe, str) else recipe.name, choose_device(device)
+    dataset = Dataset(project, dataset) if isinstance(dataset, str) else dataset
     dataset.check_leaks()
-    model, metadata = read_trained(dataset, recipe_name)
+    model, metadata = read_trained(project, dataset, name)
     outputs = [
         (split, predict_split(model, metadata.settings, split, device))
         for split in (dataset.splits["validation"], dataset.splits["test"])
     ]
-    write_predictions(predictions_path(dataset_name, recipe_name), outputs)
+    write_predictions(project.predictions(dataset.name, name), outputs)
     test, (probabilities, _) = outputs[1]
     calibrated = metadata.confidence.calibrated(probabilities)
     labels = test.labels.numpy()
     table = per_class(labels, probabilities, test.groups)
     confused = confused_classes(labels, probabilities, dataset.varieties)
     metrics = _metrics(dataset, metadata, probabilities, calibrated, table).to_json()
-    folder = PLOTS / dataset_name / recipe_name
+    folder = plots_folder(project, dataset.name, name)
     write_tables(folder, dataset, probabilities, table, confused)
-    history = read_history(model_folder(dataset_name, recipe_name) / "history.csv")
+    history = read_history(project.model(dataset.name, name) / "history.csv")
     write_curves(folder, history)
     draw_figures(folder, dataset, metadata, history, probabilities, calibrated, table)
     # Written last: a metrics file marks the evaluation as complete.
-    write_text(metrics_path(dataset_name, recipe_name), json.dumps(metrics, indent=2) + "\n")
-    return _summary(f"{dataset_name} / {recipe_name}", Metrics.from_json(metrics), confused)
+    write_text(metrics_path(project, dataset.name, name), json.dumps(metrics, indent=2) + "\n")
+    return Evaluation(name, Metrics.from_json(metrics), confused)
 
 
 def _metrics(
@@ -154,33 +165,3 @@ def _acceptance(confidence: Confidence, calibrated: Array, correct: Bools) -> Ac
         accepted=float(accepted.mean()),
         accuracy_of_accepted=float(correct[accepted].mean()) if accepted.any() else None,
     )
-
-
-def _summary(title: str, metrics: Metrics, confused: Sequence[ConfusedClass]) -> list[str]:
-    """Summary lines; the first one has top-1, -3 and -5."""
-    calibration = metrics.calibration
-    scores = ", ".join(f"top-{k} {estimate}" for k, estimate in metrics.top.items())
-    lines = [
-        f"{title}: {scores}",
-        f"on the test split of {metrics.dataset.name}, version {metrics.dataset.version}: "
-        f"{metrics.test_images} images of {metrics.test_groups} groups, {metrics.classes} classes; "
-        "[95 % intervals, bootstrap by group]",
-        f"{metrics.species} species: top-1 {metrics.top1_of_species}; macro F1 {metrics.f1}",
-        f"calibration error {calibration.ece_before:.3f}, {calibration.ece:.3f} "
-        f"with temperature {calibration.temperature:.2f}",
-        f"baselines: majority {metrics.baselines.majority:.3f}, random forest {metrics.forest}",
-    ]
-    if metrics.baselines.below_forest:
-        lines.append(
-            f"warning: below the random-forest baseline on colour and texture, by {metrics.under_forest}"
-        )
-    if metrics.blind_spots:
-        lines.append(f"blind spots, fewer than 20 % recognised: {', '.join(metrics.blind_spots)}")
-    return lines + [_confused_line(row) for row in confused[:3]]
-
-
-def _confused_line(row: ConfusedClass) -> str:
-    confused_with = f"{row.first} ({row.first_share:.0%})"
-    if row.second is not None:
-        confused_with += f" and {row.second} ({row.second_share:.0%})"
-    return f"{row.variety}: {row.wrong:.0%} of {row.images} confused with {confused_with}"

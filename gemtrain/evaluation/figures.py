@@ -97,14 +97,18 @@ def draw_confusion(path: Path, labels: Ints, predicted: Ints, varieties: list[st
 def draw_extremes(path: Path, table: Sequence[ClassScores], varieties: list[str], title: str) -> None:
     """The ten classes of highest and the ten of lowest accuracy; of fewer than twenty classes, half each.
 
-    A line is the 95 % interval of `per_class`, a diamond the precision.
+    A class of which all images are recognised is not among the worst; if all classes are, the best are drawn
+    alone. A line is the 95 % interval of `per_class`, a diamond the precision.
     """
     order = sorted(range(len(table)), key=lambda label: (-table[label].recall, varieties[label]))
-    most = min(_EXTREMES, (len(order) + 1) // 2)
-    least = min(_EXTREMES, len(order) - most)
-    figure = Figure(figsize=(11, 1.6 + 0.3 * most), layout="constrained")
-    halves = (("best", order[:most]), ("worst", order[len(order) - least :][::-1]))
-    for axes, (end, chosen) in zip(figure.subplots(1, 2), halves, strict=True):
+    missed = [label for label in order if table[label].recall < 1]
+    most = min(_EXTREMES, (len(order) + 1) // 2 if missed else len(order))
+    least = min(_EXTREMES, len(order) - most, len(missed))
+    halves = [("best", order[:most])]
+    if least:
+        halves.append(("worst", missed[-least:][::-1]))
+    figure = Figure(figsize=(5.5 * len(halves), 1.6 + 0.3 * most), layout="constrained")
+    for axes, (end, chosen) in zip(figure.subplots(1, len(halves), squeeze=False)[0], halves, strict=True):
         for place, label in enumerate(chosen):
             row = table[label]
             axes.plot([row.recall_low, row.recall_high], [place, place], color=BLUE, alpha=0.45)
@@ -119,7 +123,8 @@ def draw_extremes(path: Path, table: Sequence[ClassScores], varieties: list[str]
         axes.set_xlim(-0.02, 1.02)
         axes.xaxis.set_major_formatter(PercentFormatter(1))
         axes.grid(axis="x", alpha=0.25)
-        axes.set_title(f"{end} {len(chosen)} classes (test images)", fontsize=10)
+        count = f"{len(chosen)} classes" if len(chosen) > 1 else "class"
+        axes.set_title(f"{end} {count} (test images)", fontsize=10)
     figure.legend(
         *figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False
     )
@@ -127,12 +132,18 @@ def draw_extremes(path: Path, table: Sequence[ClassScores], varieties: list[str]
     save(figure, path)
 
 
-def draw_reliability(path: Path, labels: Ints, before: Array, after: Array, title: str) -> None:
-    """Accuracy against confidence in bins of equally many images, before and after the temperature."""
+def draw_reliability(path: Path, labels: Ints, before: Array, after: Array | None, title: str) -> None:
+    """Accuracy against confidence in bins of equally many images, before and after the temperature.
+
+    `after` is None if no temperature was fitted.
+    """
     figure = Figure(figsize=(5.2, 5.7), layout="constrained")
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color="black", linestyle="--", linewidth=0.8, label="perfectly calibrated")
-    for name, colour, probabilities in (("before", GREY, before), ("after temperature", BLUE, after)):
+    curves = [("uncalibrated" if after is None else "before", GREY, before)]
+    if after is not None:
+        curves.append(("after temperature", BLUE, after))
+    for name, colour, probabilities in curves:
         bins = reliability(labels, probabilities)
         error = calibration_error(labels, probabilities)
         axes.plot(

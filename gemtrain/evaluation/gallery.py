@@ -34,7 +34,7 @@ def draw_galleries(
     correct = [correct[place] for place in spread(len(correct), _SIDE**2)]
     chosen = np.random.default_rng(0).permutation(len(test))[: _SIDE**2].tolist()
     for name, what, rows in (
-        ("misclassified", "most confident mistakes (→ prediction)", wrong),
+        ("misclassified", "most confident mistakes (→ prediction)" if wrong else "no mistakes", wrong),
         ("correct", "correct, from the most to the least confident", correct),
         ("random", "test images at random", chosen),
     ):

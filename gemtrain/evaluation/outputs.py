@@ -41,7 +41,8 @@ def draw_figures(
         folder / "confusion.png", labels, probabilities.argmax(1), dataset.varieties, title
     )
     figures.draw_extremes(folder / "classes.png", table, dataset.varieties, title)
-    figures.draw_reliability(folder / "reliability.png", labels, probabilities, calibrated, title)
+    after = calibrated if metadata.confidence.is_fitted else None
+    figures.draw_reliability(folder / "reliability.png", labels, probabilities, after, title)
     images = test.pixels(metadata.image_size)
     gallery.draw_galleries(folder, test, images, calibrated, dataset.varieties, title)
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import pyarrow.compute as pc
 
 from gemkit.arrays import Array, Ints
-from gemkit.errors import UserError
+from gemkit.errors import UserError, did_you_mean
+from gemkit.project import Project
 from gemkit.tables import read_table
-from gemtrain.evaluation.paths import predictions_path
 from gemtrain.tables import PREDICTIONS
 
 
@@ -26,13 +26,21 @@ class Predictions:
     species: list[str | None]
 
 
-def read_predictions(dataset: str, recipe: str) -> Predictions:
+def evaluated_models(project: Project) -> list[tuple[str, str]]:
+    """Dataset and recipe of the evaluated models of a project, sorted."""
+    names = ((path.parent.name, path.stem) for path in project.metrics.glob("*/*.json"))
+    return sorted(model for model in names if project.predictions(*model).exists())
+
+
+def read_predictions(project: Project, dataset: str, recipe: str) -> Predictions:
     """A model's predictions for the test images, in order of sha256. Raises UserError."""
-    path = predictions_path(dataset, recipe)
+    path = project.predictions(dataset, recipe)
     if not path.exists():
+        evaluated = ["/".join(model) for model in evaluated_models(project)]
+        hint = did_you_mean(f"{dataset}/{recipe}", "evaluated models", evaluated)
         raise UserError(
-            f"There are no predictions in '{path}'; "
-            f"run 'gemtrain evaluate --dataset {dataset} --recipe {recipe}'."
+            f"There are no predictions in '{path}'{hint}. Evaluate it with "
+            f"'gemtrain evaluate --dataset {dataset} --recipe {recipe}'."
         )
     columns = [name for name in PREDICTIONS.names if name != "embedding"]
     table = read_table(path, PREDICTIONS, columns)

@@ -29,7 +29,10 @@ class ModelFacts:
 
 @dataclass(frozen=True)
 class CalibrationScores:
-    """The temperature, and scores as in `gemkit.stats.calibration` with it and without it (`_before`)."""
+    """The temperature, and scores as in `gemkit.stats.calibration` with it and without it (`_before`).
+
+    The temperature is 1 if the validation images had too few errors to fit one.
+    """
 
     temperature: float
     ece: float
@@ -38,6 +41,11 @@ class CalibrationScores:
     nll_before: float
     brier: float
     brier_before: float
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether a temperature was fitted, so that the confidences are calibrated."""
+        return self.temperature != 1
 
 
 @dataclass(frozen=True)
@@ -189,6 +197,15 @@ class ConfusedClass:
     first_share: float
     second: str | None
     second_share: float | None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What `evaluate` found out about the model of a recipe; `confused` holds the worst classes first."""
+
+    recipe: str
+    metrics: Metrics
+    confused: list[ConfusedClass]
 
 
 @dataclass(frozen=True)

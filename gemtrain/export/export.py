@@ -9,18 +9,19 @@ import torch
 from gemkit.arrays import Array
 from gemkit.errors import UserError
 from gemkit.progress import Progress
+from gemkit.project import Project
 from gemkit.tables import write_bytes, write_text
 from gemtrain.data.dataset import Dataset, Split
+from gemtrain.evaluation.predictions import evaluated_models
 from gemtrain.evaluation.records import Metrics
 from gemtrain.export.benchmark import PYTORCH, Measured, measure
 from gemtrain.export.model_card import model_card
 from gemtrain.export.onnx_graph import Calibrated, check_packages, open_session, run_session, to_int8, to_onnx
 from gemtrain.model_metadata import ModelMetadata
 from gemtrain.model_store import read_trained
-from gemtrain.report.results import read_results
+from gemtrain.report.results import read_result
 from gemtrain.scoring.model_outputs import predict_split
 
-EXPORTS = Path("exports")
 FLOAT, INT8, CARD = "model.onnx", "model.int8.onnx", "README.md"
 
 #: Training images whose activations set the scales of the int8 file.
@@ -31,18 +32,18 @@ _LEAST_AGREEMENT = 0.99
 _TOLERANCE = 0.01
 
 
-def export(dataset_name: str, recipe: str, folder: Path | None = None) -> list[str]:
+def export(project: Project, dataset: Dataset | str, recipe: str, folder: Path | None = None) -> list[str]:
     """Write both files and their card to `exports/<dataset>/<recipe>`, or `folder`; returns summary lines.
 
     Raises UserError when a package is missing, the folder cannot be written, the dataset leaks, the model is
     missing, from another version of the dataset or not evaluated, or the float file disagrees with PyTorch.
     """
     check_packages()
-    dataset = Dataset(dataset_name)
+    dataset = Dataset(project, dataset) if isinstance(dataset, str) else dataset
     dataset.check_leaks()
-    model, metadata = read_trained(dataset, recipe)
-    metrics = _read_metrics(dataset, recipe)
-    folder = folder or EXPORTS / dataset_name / recipe
+    model, metadata = read_trained(project, dataset, recipe)
+    metrics = _read_metrics(project, dataset, recipe)
+    folder = folder or project.exports / dataset.name / recipe
     _check_writable(folder)
     train, test = dataset.splits["train"], dataset.splits["test"]
     probabilities, _ = predict_split(model, metadata.settings, test, torch.device("cpu"))
@@ -61,7 +62,7 @@ def export(dataset_name: str, recipe: str, folder: Path | None = None) -> list[s
         probabilities_of[name] = run_session(
             open_session(content, torch.get_num_threads()), images.numpy(), name
         )
-    _check_agreement(probabilities_of[PYTORCH], probabilities_of[FLOAT], dataset_name)
+    _check_agreement(probabilities_of[PYTORCH], probabilities_of[FLOAT], dataset.name)
     measured = measure(test, contents, probabilities_of, calibrated, images[:1])
 
     card = model_card(dataset, metadata, metrics, probabilities_of[PYTORCH], measured)
@@ -69,7 +70,7 @@ def export(dataset_name: str, recipe: str, folder: Path | None = None) -> list[s
     for name, content in contents.items():
         write_bytes(folder / name, content)
     write_text(folder / CARD, card)
-    title = f"{dataset_name} / {recipe}: {FLOAT}, {INT8} and their model card, {CARD}, are in '{folder}'"
+    title = f"{dataset.name} / {recipe}: {FLOAT}, {INT8} and their model card, {CARD}, are in '{folder}'"
     return [title, *(_line(row) for row in measured)]
 
 
@@ -84,9 +85,10 @@ def _check_writable(folder: Path) -> None:
         ) from None
 
 
-def _read_metrics(dataset: Dataset, recipe: str) -> Metrics:
+def _read_metrics(project: Project, dataset: Dataset, recipe: str) -> Metrics:
     """The results of `evaluate` for a model of this version of a dataset. Raises UserError."""
-    for result in read_results(dataset.name, recipe):
+    if (dataset.name, recipe) in evaluated_models(project):
+        result = read_result(project, dataset.name, recipe)
         if result.version == dataset.version:
             return result.metrics
     raise UserError(

@@ -11,49 +11,67 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gemkit.errors import UserError
+from gemkit.errors import UserError, did_you_mean
+from gemkit.project import Project
 from gemkit.tables import write_text
+from gemtrain.data.dataset import Dataset, dataset_names
 from gemtrain.data.undecodable import UndecodableImages
 from gemtrain.importers.assign_splits import TEST, SplitAssignment
 from gemtrain.importers.convert import convert
 from gemtrain.importers.image_folder import folder_source
 from gemtrain.importers.source import Source
-from gemtrain.tables import DATASET, DATASETS, IMPORTED_DATASETS, SPLITS
+from gemtrain.tables import DATASET, SPLITS
 
 #: Version of the import: raising it imports all data again.
 _VERSION = 1
 
+#: The file that marks an imported dataset as complete.
+_METADATA = "metadata.json"
+
 _SPLIT_WORDS = dict(zip(SPLITS, ("training", "validation", "test"), strict=True))
 
 
-def import_dataset(value: str) -> tuple[str, list[str]]:
+def load_dataset(project: Project, name: str | Path) -> Dataset:
+    """A dataset of a project by its name, or at a path, whose data is imported first (`import_dataset`).
+
+    Its `splits` (train, validation, test) hold the labels and pixels of the images, `varieties` and `species`
+    name its classes by label. Raises UserError when it is missing or cannot be trained on.
+    """
+    return Dataset(project, import_dataset(project, str(name))[0])
+
+
+def import_dataset(project: Project, value: str) -> tuple[str, list[str]]:
     """The name of the dataset that `value` means, and notes about the data if it was imported.
 
-    `value` is the name of a dataset in data/datasets, or the path of a folder with class folders of images,
-    of Parquet in Hugging Face's layout (a file or a folder), or of a `.mat` file in that of SAT-4 or SAT-6.
-    The data is converted into `.cache/datasets/<name>` once, and again when it has changed. Raises UserError.
+    `value` is the name of a dataset in data/datasets or of an imported one, or the path of a folder with
+    class folders of images, of Parquet in Hugging Face's layout (a file or a folder), or of a `.mat` file in
+    that of SAT-4 or SAT-6. The data is converted into `.cache/datasets/<name>` once, and again when it has
+    changed. Raises UserError.
     """
     path = Path(value)
-    if path.name == value not in ("", "..") and _exists(DATASETS / value):
+    is_name, is_path = path.name == value not in ("", ".."), bool(value) and _exists(path)
+    if is_name and _exists(project.dataset(value)):
         return value, []
-    if not value or not _exists(path):
+    if is_name and not is_path and _exists(project.imported_datasets / value / _METADATA):
+        return value, []
+    if not is_path:
         raise UserError(
-            f"There is no dataset '{DATASETS / value}' and no file or folder '{path}'; make it with "
-            "'gemcurate balance' (dvc repro), or give the path of a folder, a Parquet file or a .mat file of "
-            "images."
+            f"There is no dataset '{project.dataset(value)}' and no file or folder "
+            f"'{path}'{did_you_mean(value, 'datasets', dataset_names(project))}. Make it with 'gemcurate "
+            "balance' (dvc repro), or give the path of a folder, a Parquet file or a .mat file of images."
         )
-    if path.resolve().parent == DATASETS.resolve():
+    if path.resolve().parent == project.datasets.resolve():
         return path.resolve().name, []
     name = safe_name(path)
-    if (DATASETS / name).exists():
+    if project.dataset(name).exists():
         raise UserError(
-            f"'{path}' has the same name as the dataset '{DATASETS / name}', so their models would collide; "
-            "rename the folder or file."
+            f"'{path}' has the same name as the dataset '{project.dataset(name)}', so their models would "
+            "collide; rename the folder or file."
         )
     finished = _dataset_files(path)
     source = Source("dataset", finished, lambda: iter(())) if finished else find_source(path)
-    fingerprint, folder = _fingerprint(source, path), IMPORTED_DATASETS / name
-    metadata = _read_metadata(folder / "metadata.json")
+    fingerprint, folder = _fingerprint(source, path), project.imported_datasets / name
+    metadata = _read_metadata(folder / _METADATA)
     if metadata.get("fingerprint") != fingerprint:
         shutil.rmtree(folder, ignore_errors=True)
         try:
@@ -66,8 +84,7 @@ def import_dataset(value: str) -> tuple[str, list[str]]:
             shutil.rmtree(folder, ignore_errors=True)
             raise
         metadata = {"fingerprint": fingerprint, "notes": notes}
-        # Written last: it marks the folder as complete.
-        write_text(folder / "metadata.json", json.dumps(metadata, indent=2, ensure_ascii=False) + "\n")
+        write_text(folder / _METADATA, json.dumps(metadata, indent=2, ensure_ascii=False) + "\n")
     return name, metadata["notes"]
 
 

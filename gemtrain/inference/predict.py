@@ -9,8 +9,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from gemkit.arrays import Bytes
 from gemkit.errors import UserError
 from gemkit.progress import Progress
+from gemkit.project import Project
+from gemtrain.device import choose_device
+from gemtrain.evaluation.paths import model_parts
 from gemtrain.importers.source import tidy
 from gemtrain.inference.prediction import NOTHING_FOUND, ClassProbability, Prediction, SpeciesProbability
 from gemtrain.inference.prepare_images import (
@@ -20,7 +24,7 @@ from gemtrain.inference.prepare_images import (
     find_images,
     prepare_images,
 )
-from gemtrain.model_store import read_model
+from gemtrain.model_store import model_names, read_model
 from gemtrain.scoring.model_outputs import predict
 from gemtrain.scoring.species import by_species
 
@@ -30,26 +34,43 @@ _BATCH = 16
 
 
 class Predictor:
-    """A trained model, <dataset>/<recipe>, and everything needed to predict the class of an image.
+    """A trained model, `<dataset>/<recipe>`, and everything needed to predict the classes of images.
 
-    Raises UserError when there is no such model, or something that it needs is missing.
+    `device` is cpu or cuda; it is selected automatically when left out. Raises UserError when there is no
+    such model, or something that it needs is missing.
     """
 
-    def __init__(self, name: str, device: torch.device):
-        dataset, _, recipe = name.partition("/")
-        if not dataset or not recipe or "/" in recipe:
-            raise UserError(
-                f"'{name}' is not the name of a model; write <dataset>/<recipe>, like d1k/gemnet."
-            )
-        self.model, self.metadata = read_model(dataset, recipe)
-        self.device = device
+    def __init__(self, project: Project, name: str, device: torch.device | str | None = None):
+        dataset, recipe = model_parts(name, model_names(project))
+        self.model, self.metadata = read_model(project, dataset, recipe)
+        self.device = choose_device(device)
         self.crop = crop_settings(self.metadata)
 
-    def predict(self, files: Sequence[Path]) -> Iterator[Prediction | Skipped]:
-        """The predictions for the files, in order; only a few images are in memory at a time."""
+    def predict(self, images: Sequence[Path | str | Bytes]) -> list[Prediction]:
+        """The predictions for a list of files, or of pixels [height, width, 3] uint8, in order.
+
+        Images are cropped like the images that the model was trained on. Raises UserError for the first one
+        that cannot be used; `stream` goes on.
+        """
+        predictions = []
+        for number, result in enumerate(self.stream(images)):
+            if isinstance(result, Skipped):
+                name = f"'{tidy(result.file)}'" if result.file else f"number {number}"
+                raise UserError(f"The image {name} cannot be used: {result.reason}.")
+            predictions.append(result)
+        return predictions
+
+    def stream(self, images: Sequence[Path | str | Bytes]) -> Iterator[Prediction | Skipped]:
+        """`predict` for many images, as they become available: only a few are in memory at a time.
+
+        An image that cannot be used is `Skipped`. Raises UserError for pixels of another form.
+        """
+        if isinstance(images, str):
+            raise UserError(f"Give a list of images, like ['{images}'].")
+        inputs = [Path(image) if isinstance(image, str) else image for image in images]
         settings = self.metadata.settings
-        prepared = prepare_images(files, self.metadata.image_size, settings.channels, self.crop)
-        with Progress("predict", len(files), "images") as progress:
+        prepared = prepare_images(inputs, self.metadata.image_size, settings.channels, self.crop)
+        with Progress("predict", len(inputs), "images") as progress:
             while batch := list(islice(prepared, _BATCH)):
                 predictions = iter(
                     self._predict_batch([image for image in batch if isinstance(image, PreparedImage)])
@@ -91,15 +112,17 @@ class Predictor:
         return predictions
 
 
-def predict_images(paths: Sequence[Path], model: str, as_json: bool, device: torch.device) -> Iterator[str]:
+def predict_images(
+    project: Project, paths: Sequence[Path], model: str, as_json: bool, device: torch.device | str | None
+) -> Iterator[str]:
     """The lines to print about the images in files and folders, as they become available.
 
     Skipped images are named on standard error. Raises UserError when a path or the model is missing, and
     after the last image when none could be used.
     """
     files = find_images(paths)
-    predictor = Predictor(model, device)
-    predictions = _without_skipped(predictor.predict(files))
+    predictor = Predictor(project, model, device)
+    predictions = _without_skipped(predictor.stream(files))
     threshold = predictor.metadata.confidence.threshold
     return _as_json(predictions) if as_json else _as_text(predictions, threshold)
 

@@ -33,11 +33,12 @@ class Prediction:
     """A model's prediction for one image: the most probable varieties, and the most probable species.
 
     `accepted`: whether the model is sure of the first variety, by its confidence `threshold` (None: never).
-    An image in which no stone was found is never accepted: the model was trained on stones. `crop_box` is in
-    pixels of the upright file, `method` as in data/crops; None if nothing was cropped.
+    An image in which no stone was found is never accepted: the model was trained on stones. `crop_box` is
+    left, top, right, bottom in pixels of the upright image, `method` as in data/crops; None if nothing was
+    cropped. `file` is None if the image was not a file.
     """
 
-    file: Path
+    file: Path | None
     crop_box: Box | None
     method: str | None
     top: list[ClassProbability]
@@ -47,5 +48,5 @@ class Prediction:
 
     def to_json(self) -> dict[str, Any]:
         """The record of `--json`, of JSON's types, probabilities with four decimals."""
-        record: dict[str, Any] = rounded(asdict(self) | {"file": str(self.file)})
+        record: dict[str, Any] = rounded(asdict(self) | {"file": self.file and str(self.file)})
         return record

@@ -5,8 +5,11 @@ Runs in worker processes, so it avoids torch; cropping code is imported only whe
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
 
 from curation.cropping.params import CropParams, CropSettings
 from gemkit.arrays import Bytes
@@ -18,6 +21,7 @@ from gemtrain.importers.image_folder import SUFFIXES
 from gemtrain.importers.normalise import Undecodable, normalise
 
 if TYPE_CHECKING:
+    from curation.cropping.crop_image import CroppedFile
     from gemtrain.model_metadata import ModelMetadata
 
 #: Left, top, right, bottom, pixels; defined here since predictions of uncropped images need no `curation`.
@@ -30,22 +34,26 @@ _LIMITS = Limits(seconds=120, memory_mb=8192)
 _MOST_WAITING = 128
 
 
-class PreparedImage(NamedTuple):
-    """The pixels of a file as a network takes them, uint8 [size, size, channels].
+#: An image to prepare: a file, or pixels [height, width, 3] uint8; 4 for a network that takes a fourth band.
+Image = Path | Bytes
 
-    `crop_box` is in pixels of the upright file, `method` as in data/crops; None if nothing is cropped.
+
+class PreparedImage(NamedTuple):
+    """An image as a network takes it, uint8 [size, size, channels]; `file` is None if it was not a file.
+
+    `crop_box` is in pixels of the upright image, `method` as in data/crops; None if nothing is cropped.
     """
 
-    file: Path
+    file: Path | None
     pixels: Bytes
     crop_box: Box | None
     method: str | None
 
 
 class Skipped(NamedTuple):
-    """A file that cannot be used, and the reason."""
+    """An image that cannot be used, and the reason; `file` is None if it was not a file."""
 
-    file: Path
+    file: Path | None
     reason: str
 
 
@@ -109,42 +117,86 @@ def crop_settings(metadata: "ModelMetadata") -> CropSettings | None:
 
 
 def prepare_images(
-    files: Sequence[Path], image_size: int, channels: int, crop: CropParams | None
+    images: Sequence[Image], image_size: int, channels: int, crop: CropParams | None
 ) -> Iterator[PreparedImage | Skipped]:
-    """The images of files, in order, a few at a time, with pixels like those of `Images.pixels`."""
+    """The images in order, a few at a time, with pixels like those of `Images.pixels`.
+
+    Files, which may be broken or hostile, are read in worker processes. Raises UserError for pixels of
+    another form.
+    """
     prepare = partial(_prepare, image_size=image_size, channels=channels, crop=crop)
+    for are_files, run in groupby(images, lambda image: isinstance(image, Path)):
+        if are_files:
+            yield from _prepare_files(prepare, list(run))
+        else:
+            yield from map(prepare, run)
+
+
+def _prepare_files(
+    prepare: Callable[[Image], PreparedImage | Skipped], files: Sequence[Image]
+) -> Iterator[PreparedImage | Skipped]:
     prepared = map_in_order(prepare, files, _LIMITS, _MOST_WAITING, batch=1)
     for file, image in zip(files, prepared, strict=True):
-        yield Skipped(file, f"it {image.reason}") if isinstance(image, GivenUp) else image
+        yield Skipped(_file(file), f"it {image.reason}") if isinstance(image, GivenUp) else image
 
 
-def _prepare(file: Path, image_size: int, channels: int, crop: CropParams | None) -> PreparedImage | Skipped:
-    found = _cropped(file, crop) if crop else _uncropped(file)
+def _file(image: Image) -> Path | None:
+    return image if isinstance(image, Path) else None
+
+
+def _prepare(
+    image: Image, image_size: int, channels: int, crop: CropParams | None
+) -> PreparedImage | Skipped:
+    if not isinstance(image, Path):
+        _check_pixels(image)
+    found = _cropped(image, crop) if crop else _uncropped(image)
     if isinstance(found, Undecodable):
-        return Skipped(file, found.text)
+        return Skipped(_file(image), found.text)
     content, crop_box, method = found
     try:
-        return PreparedImage(file, decode_one(content, image_size, channels), crop_box, method)
+        return PreparedImage(_file(image), decode_one(content, image_size, channels), crop_box, method)
     except MissingBand:
-        return Skipped(file, "it has no fourth band, which this model needs")
+        return Skipped(_file(image), "it has no fourth band, which this model needs")
 
 
-def _uncropped(file: Path) -> tuple[bytes, None, None] | Undecodable:
-    """A file as an imported dataset stores it; or why it cannot be used."""
-    normalised = normalise(file)
+def _check_pixels(pixels: Bytes) -> None:
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] not in (3, 4) or not pixels.size:
+        raise UserError(
+            f"Pixels must be uint8 of the shape [height, width, 3], not {pixels.dtype} {list(pixels.shape)}; "
+            "convert them to 8 bits and RGB."
+        )
+
+
+def _uncropped(image: Image) -> tuple[bytes, None, None] | Undecodable:
+    """An image as an imported dataset stores it; or why it cannot be used."""
+    normalised = normalise(image)
     return normalised if isinstance(normalised, Undecodable) else (normalised.content, None, None)
 
 
-def _cropped(file: Path, settings: CropParams) -> tuple[bytes, Box, str] | Undecodable:
-    """The visible centre of a file's crop as `gemcurate balance` keeps it, its box and method; or why not."""
-    from curation.cropping.crop_image import crop_file
+def _cropped(image: Image, settings: CropParams) -> tuple[bytes, Box, str] | Undecodable:
+    """The visible centre of a crop as `gemcurate balance` keeps it, its box and method; or why not."""
+    from curation.cropping.crop_image import crop_image
     from curation.imaging.centre_crop import cut_centre
-    from gemkit.image_codec import ImageError, decode, decode_rgb, encode_jpeg
+    from gemkit.image_codec import decode_rgb, encode_jpeg
+
+    if isinstance(image, Path):
+        cropped = _cropped_file(image, settings)
+        if isinstance(cropped, Undecodable):
+            return cropped
+        crop, record = cropped.crop, cropped.record
+    else:
+        crop = crop_image(image, settings)
+        record = crop.record
+    centre = cut_centre(decode_rgb(crop.encoded()), settings.size)
+    return encode_jpeg(centre), record.crop_box, record.method
+
+
+def _cropped_file(file: Path, settings: CropParams) -> "CroppedFile | Undecodable":
+    from curation.cropping.crop_image import crop_file
+    from gemkit.image_codec import ImageError, decode
 
     try:
         decode(file.read_bytes(), at_least=1)  # checks all bytes, but computes few pixels
     except (ImageError, OSError) as error:
         return Undecodable.of(error)
-    cropped = crop_file(file, settings)
-    centre = cut_centre(decode_rgb(cropped.crop.encoded()), settings.size)
-    return encode_jpeg(centre), cropped.record.crop_box, cropped.record.method
+    return crop_file(file, settings)

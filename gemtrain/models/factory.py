@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,9 @@ from gemtrain.models.classifier import Classifier, layer_features
 from gemtrain.models.colour_expert import ColourHead, WithColourHistogram
 from gemtrain.models.loading import load_body, load_head
 from gemtrain.models.lookup import build
+
+if TYPE_CHECKING:
+    from gemtrain.recipe import Recipe
 
 #: Classes of the last layer in published weights.
 _PUBLISHED_CLASSES = 1000
@@ -28,31 +32,27 @@ class LayerFeatures(nn.Module):
         return torch.cat([outputs[name] for name in self.names], dim=1)
 
 
-def build_model(
-    network: str,
-    classes: int,
-    image_size: int,
-    channels: int = 3,
-    features: Sequence[str] = (),
-    colour_bins: int | None = None,
-) -> Classifier:
-    """A network with random weights whose last layer takes its usual features, or those of the named layers.
+def build_model(recipe: "Recipe", classes: int) -> Classifier:
+    """The untrained network of a recipe for a number of classes, on the CPU; its weights are random.
 
-    With `colour_bins`, a second expert takes a colour histogram of the image (`ColourHead`). Raises UserError
-    for an unknown network or layer.
+    It takes images [N, channels, image_size, image_size] with values from 0 to 255, and returns logits [N,
+    classes]. Its last layer takes the network's usual features, or those of the recipe's `features`; with
+    `colour_bins`, a second expert takes a colour histogram of the image (`ColourHead`). Raises UserError for
+    an unknown network or layer, and for images that the network does not take.
     """
+    size, channels, colour_bins = recipe.image_size, recipe.channels, recipe.colour_bins
     body: nn.Module
-    if features:
-        body = LayerFeatures(build(network, _PUBLISHED_CLASSES, image_size, channels), features)
+    if recipe.features:
+        body = LayerFeatures(build(recipe.network, _PUBLISHED_CLASSES, size, channels), recipe.features)
     else:
-        body = build(network, classes, image_size, channels)
+        body = build(recipe.network, classes, size, channels)
         if not colour_bins:
             return body
         body.head = nn.Identity()
     if colour_bins:
         body = WithColourHistogram(body, colour_bins)
     with torch.inference_mode():
-        width = body.eval()(torch.zeros(1, channels, image_size, image_size)).shape[1]
+        width = body.eval()(torch.zeros(1, channels, size, size)).shape[1]
     # The inner network normalises its images.
     model = Classifier(body, width, classes, (0.0, 0.0, 0.0), (1 / 255, 1 / 255, 1 / 255), {}, channels)
     if colour_bins:

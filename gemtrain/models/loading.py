@@ -12,20 +12,24 @@ from timm.models import adapt_input_conv
 from torch import Tensor, nn
 
 from gemkit.errors import UserError
+from gemkit.project import Project
 from gemtrain.models.lookup import find_network
 from gemtrain.models.pooling import LearntPool2d
 from gemtrain.models.pretrained import WeightsUnavailable
 
 
-def weights_file(network: str, weights: str) -> Path | None:
-    """The file that a recipe's `weights` refers to; None for "none". Raises UserError."""
+def weights_file(project: Project, network: str, weights: str) -> Path | None:
+    """The file that a recipe's `weights` refers to; None for "none". Raises UserError.
+
+    A relative path is one in the project.
+    """
     if weights == "none":
         return None
     if weights != "pretrained":
-        path = Path(weights)
+        path = project.path(weights)
         if not path.is_file():
             raise UserError(
-                f"The weights file '{weights}' does not exist; "
+                f"The weights file '{path}' does not exist; "
                 'name an existing file, "pretrained" or "none" as the recipe\'s \'weights\'.'
             )
         return path

@@ -6,9 +6,11 @@ import numpy as np
 
 from gemkit.arrays import Array
 from gemkit.errors import UserError
+from gemkit.project import Project
 from gemkit.stats.confidence_intervals import Estimate, GroupBootstrap, interval, sign_probability
 from gemtrain.evaluation.metrics import TOP, ranks
-from gemtrain.evaluation.predictions import Predictions, read_predictions
+from gemtrain.evaluation.paths import model_parts
+from gemtrain.evaluation.predictions import Predictions, evaluated_models, read_predictions
 
 
 @dataclass(frozen=True)
@@ -72,32 +74,33 @@ def compare(first: Predictions, second: Predictions) -> Comparison | None:
     return Comparison(len(images), len(set(groups)), len(shared), tuple(scores))
 
 
-def compare_models(first: str, second: str) -> list[str]:
+def compare_models(project: Project, first: str, second: str) -> list[str]:
     """Compare two models, given as `<dataset>/<recipe>`; returns lines. Raises UserError."""
-    found = compare(_named(first), _named(second))
+    found = compare(_named(project, first), _named(project, second))
     if found is None:
         raise UserError(
             f"'{first}' and '{second}' do not share two classes with a common test image; "
             "compare models of the same images."
         )
-    lines = [
-        f"{second} against {first}, test split: {found.images} images of {found.groups} groups "
-        f"and {found.classes} classes that both have; 95 % intervals, paired by group"
+    return [
+        f"first: {first}; second: {second}",
+        f"test split: {found.images} images of {found.groups} groups and {found.classes} classes that both "
+        "have; 95 % intervals, paired by group",
+        *map(_line, found.scores),
     ]
-    for score in found.scores:
-        low, high = score.difference.interval
-        lines.append(
-            f"top-{score.k}: {score.second.value:.3f} against {score.first.value:.3f}, "
-            f"difference {score.difference.value:+.3f} [{low:+.3f}, {high:+.3f}], p = {score.p:.3f}"
-        )
-    return lines
 
 
-def _named(model: str) -> Predictions:
-    dataset, _, recipe = model.rpartition("/")
-    if not dataset or not recipe:
-        raise UserError(f"'{model}' is not the name of a model; write <dataset>/<recipe>, like d1k/gemnet.")
-    return read_predictions(dataset, recipe)
+def _line(score: Score) -> str:
+    low, high = score.difference.interval
+    return (
+        f"top-{score.k}: first {score.first.value:.3f}, second {score.second.value:.3f}; "
+        f"second minus first {score.difference.value:+.3f} [{low:+.3f}, {high:+.3f}], p = {score.p:.3f}"
+    )
+
+
+def _named(project: Project, model: str) -> Predictions:
+    evaluated = ["/".join(names) for names in evaluated_models(project)]
+    return read_predictions(project, *model_parts(model, evaluated))
 
 
 def _rows(model: Predictions, shared: list[str]) -> dict[str, tuple[int, int]]:

@@ -6,46 +6,46 @@ from dataclasses import asdict
 from itertools import combinations
 from pathlib import Path
 
-from gemkit.errors import UserError
+from gemkit.errors import UserError, did_you_mean
 from gemkit.html import render
+from gemkit.project import Project
 from gemkit.stats.confidence_intervals import Estimate
 from gemkit.tables import write_text
 from gemtrain.evaluation.csv_records import write_rows
-from gemtrain.evaluation.paths import METRICS, PLOTS
 from gemtrain.report.compare import Comparison, compare
 from gemtrain.report.contents import DatasetPair, Model, ReportPage, embed, read_plots
 from gemtrain.report.model_figures import draw_datasets, draw_models
 from gemtrain.report.results import Result, evaluated_datasets, read_results
 
-REPORTS = Path("reports")
 _PAGE = Path(__file__).with_name("page.html")
 
 
-def report(datasets: Sequence[str] = ()) -> list[str]:
+def report(project: Project, datasets: Sequence[str] = ()) -> list[str]:
     """Write reports/training-<dataset>.html for the datasets (all that have models); returns summary lines.
 
     Also plots/<dataset>/models.png and models.csv, and against-<other>.png for each pair of datasets. The
     same results give the same bytes. Raises UserError when nothing was evaluated.
     """
-    evaluated = evaluated_datasets()
+    evaluated = evaluated_datasets(project)
     for name in datasets or evaluated:
         if name not in evaluated:
+            hint = did_you_mean(name, "datasets with evaluated models", evaluated)
             raise UserError(
-                f"No model of the dataset '{name}' has been evaluated; "
-                f"run 'gemtrain evaluate --dataset {name} --recipe RECIPE' first."
+                f"No model of the dataset '{name}' has been evaluated{hint}. "
+                f"Run 'gemtrain evaluate --dataset {name} --recipe RECIPE' first."
             )
     if not evaluated:
         raise UserError(
-            f"'{METRICS}' contains no evaluated model; run 'gemtrain evaluate' (dvc repro) first."
+            f"'{project.metrics}' contains no evaluated model; run 'gemtrain evaluate' (dvc repro) first."
         )
-    results = {name: read_results(name) for name in evaluated}
+    results = {name: read_results(project, name) for name in evaluated}
     lines = []
     for name in datasets or evaluated:
-        lines += _report(name, results)
+        lines += _report(project, name, results)
     return lines
 
 
-def _report(name: str, results: dict[str, list[Result]]) -> list[str]:
+def _report(project: Project, name: str, results: dict[str, list[Result]]) -> list[str]:
     current, outdated = _of_one_version(results[name])
     models = [
         Model(
@@ -58,10 +58,11 @@ def _report(name: str, results: dict[str, list[Result]]) -> list[str]:
         for result in current
     ]
     rows = [_row(model) for model in models]
-    write_rows(PLOTS / name / "models.csv", list(rows[0]), rows)
-    draw_models(PLOTS / name / "models.png", current)
+    plots = project.plots / name
+    write_rows(plots / "models.csv", list(rows[0]), rows)
+    draw_models(plots / "models.png", current)
     pairs = [
-        _pair(name, pair, {key: _of_one_version(results[key])[0] for key in pair})
+        _pair(plots, pair, {key: _of_one_version(results[key])[0] for key in pair})
         for pair in combinations(sorted(results), 2)
         if name in pair
     ]
@@ -69,10 +70,10 @@ def _report(name: str, results: dict[str, list[Result]]) -> list[str]:
         dataset=name,
         models=models,
         outdated=[result.recipe for result in outdated],
-        plot=embed(PLOTS / name / "models.png"),
+        plot=embed(plots / "models.png"),
         pairs=[pair for pair in pairs if pair],
     )
-    path = REPORTS / f"training-{name}.html"
+    path = project.reports / f"training-{name}.html"
     write_text(path, render(_PAGE, page=page))
     return [*_lines(models), str(path)]
 
@@ -117,8 +118,8 @@ def _with_ends(estimates: Mapping[str, Estimate | None]) -> dict[str, float | No
     return columns
 
 
-def _pair(name: str, pair: tuple[str, str], results: dict[str, list[Result]]) -> DatasetPair | None:
-    """The comparison of two datasets, None if they have nothing in common."""
+def _pair(plots: Path, pair: tuple[str, str], results: dict[str, list[Result]]) -> DatasetPair | None:
+    """The comparison of two datasets, drawn in the folder of one of them; None without anything in common."""
     first, second = ({result.recipe: result for result in results[key]} for key in pair)
     compared: list[tuple[str, Comparison]] = []
     for recipe in sorted(set(first) & set(second)):
@@ -127,7 +128,8 @@ def _pair(name: str, pair: tuple[str, str], results: dict[str, list[Result]]) ->
             compared.append((recipe, comparison))
     if not compared:
         return None
-    path = PLOTS / name / f"against-{pair[1] if name == pair[0] else pair[0]}.png"
+    other = pair[1] if plots.name == pair[0] else pair[0]
+    path = plots / f"against-{other}.png"
     draw_datasets(path, pair, compared)
     versions = [results[key][0].version for key in pair]
     return DatasetPair(pair[0], versions[0], pair[1], versions[1], compared, embed(path))

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 from gemkit.errors import UserError
 from gemkit.html import counted
+from gemkit.project import Project
 from gemkit.records import InvalidRecord, read_csv, read_json
-from gemtrain.evaluation.paths import CONFUSED, METRICS, PER_CLASS, PLOTS, predictions_path
-from gemtrain.evaluation.predictions import Predictions, read_predictions
+from gemtrain.evaluation.paths import CONFUSED, PER_CLASS, metrics_path, plots_folder
+from gemtrain.evaluation.predictions import Predictions, evaluated_models, read_predictions
 from gemtrain.evaluation.records import ClassRow, ConfusedClass, Metrics
 
 if TYPE_CHECKING:
@@ -17,14 +18,12 @@ if TYPE_CHECKING:
 
 Record = TypeVar("Record", bound="DataclassInstance")
 
-#: The metrics of the dataset itself, in the same folder as those of its models.
-_DATASET_METRICS = "dataset"
-
 
 @dataclass(frozen=True)
 class Result:
     """An evaluated model: its metrics, its predictions for the test images, and the folder of its plots."""
 
+    project: Project
     dataset: str
     recipe: str
     metrics: Metrics
@@ -32,7 +31,7 @@ class Result:
     @property
     def folder(self) -> Path:
         """Its figures and tables."""
-        return PLOTS / self.dataset / self.recipe
+        return plots_folder(self.project, self.dataset, self.recipe)
 
     @property
     def version(self) -> str:
@@ -63,7 +62,7 @@ class Result:
     @cached_property
     def predictions(self) -> Predictions:
         """Those for the test images. Raises UserError."""
-        return read_predictions(self.dataset, self.recipe)
+        return read_predictions(self.project, self.dataset, self.recipe)
 
     def read_classes(self) -> list[ClassRow]:
         """The scores of each class. Raises UserError when they are missing."""
@@ -83,30 +82,28 @@ class Result:
             raise _again(path, str(error), self.dataset, self.recipe) from None
 
 
-def evaluated_datasets() -> list[str]:
+def evaluated_datasets(project: Project) -> list[str]:
     """The datasets with evaluated models, sorted by name."""
-    return sorted({path.parent.name for path in METRICS.glob("*/*.json") if _has_predictions(path)})
+    return sorted({dataset for dataset, _ in evaluated_models(project)})
 
 
-def read_results(dataset: str, recipe: str = "*") -> list[Result]:
-    """The evaluated models of a dataset, of all recipes or of one, best first.
-
-    Raises UserError for unreadable metrics. `metrics/crawl` and the like have no predictions and are ignored.
-    """
-    results = []
-    for path in sorted((METRICS / dataset).glob(f"{recipe}.json")):
-        if not _has_predictions(path):
-            continue
-        try:
-            metrics = Metrics.from_json(read_json(path))
-        except InvalidRecord as error:
-            raise _again(path, str(error), dataset, path.stem) from None
-        results.append(Result(dataset, path.stem, metrics))
+def read_results(project: Project, dataset: str) -> list[Result]:
+    """The evaluated models of a dataset, best first. Raises UserError for unreadable metrics."""
+    models = [model for model in evaluated_models(project) if model[0] == dataset]
+    results = [read_result(project, *model) for model in models]
     return sorted(results, key=lambda result: (-result.metrics.top1, result.recipe))
 
 
-def _has_predictions(path: Path) -> bool:
-    return path.stem != _DATASET_METRICS and predictions_path(path.parent.name, path.stem).exists()
+def read_result(project: Project, dataset: str, recipe: str) -> Result:
+    """An evaluated model. Raises UserError for missing or unreadable metrics."""
+    path = metrics_path(project, dataset, recipe)
+    try:
+        metrics = Metrics.from_json(read_json(path))
+    except OSError:
+        raise _again(path, "the file is missing", dataset, recipe) from None
+    except InvalidRecord as error:
+        raise _again(path, str(error), dataset, recipe) from None
+    return Result(project, dataset, recipe, metrics)
 
 
 def _again(path: Path, problem: str, dataset: str, recipe: str) -> UserError:

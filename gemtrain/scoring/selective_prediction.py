@@ -22,12 +22,18 @@ _MIN_ACCURACY, _MIN_LOWER_END = 0.95, 0.85
 class Confidence:
     """How far a model can be trusted.
 
-    `temperature` calibrates its probabilities; predictions of at least the confidence `threshold`, in whole
-    per cent, are accepted. None: no threshold was accurate enough on the validation split.
+    `temperature` calibrates its probabilities; it is 1 if the validation split had too few errors to fit one,
+    and then they are the network's own. Predictions of at least the confidence `threshold`, in whole per
+    cent, are accepted. None: no threshold was accurate enough on the validation split.
     """
 
     temperature: float
     threshold: float | None
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether a temperature was fitted, so that the probabilities are calibrated."""
+        return self.temperature != 1
 
     def calibrated(self, probabilities: Array) -> Array:
         """The model's probabilities [N, classes], calibrated."""

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
-from gemkit.memo import CACHE
+from gemkit.project import Project
 from gemkit.tables import replaced
 from gemtrain.model_metadata import EpochResult
 from gemtrain.models.classifier import Classifier
@@ -86,6 +86,7 @@ class CheckpointFolder:
     @classmethod
     def of(
         cls,
+        project: Project,
         recipe: Recipe,
         seed: int,
         device: torch.device,
@@ -102,7 +103,7 @@ class CheckpointFolder:
             hashlib.sha256(weights.read_bytes()).hexdigest() if weights else None,
         ]
         key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
-        return cls(CACHE / "train" / key)
+        return cls(project.cache / "train" / key)
 
     @property
     def checkpoint(self) -> Path:

@@ -113,8 +113,9 @@ def part_features(
     }
     settings = [recipe.network, recipe.features, recipe.colour_bins, state_hash(rest)]
     images, validation_images = _pixels(dataset, recipe, training_size)
+    cache = dataset.project.cache
     every_row = torch.arange(len(validation_images))
     return (
-        frozen_features(frozen, settings, images, rows, device),
-        frozen_features(frozen, settings, validation_images, every_row, device),
+        frozen_features(frozen, settings, images, rows, device, cache),
+        frozen_features(frozen, settings, validation_images, every_row, device, cache),
     )

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -18,18 +19,23 @@ _BATCH = 64
 
 @torch.inference_mode()
 def frozen_features(
-    part: Callable[[Tensor], Tensor], settings: object, images: Tensor, rows: Tensor, device: torch.device
+    part: Callable[[Tensor], Tensor],
+    settings: object,
+    images: Tensor,
+    rows: Tensor,
+    device: torch.device,
+    cache: Path,
 ) -> Tensor:
     """The output of a part of a network for `rows` of uint8 images [N, H, W, C]: [rows, features] float16, on
     the CPU.
 
-    Cached by pixels and `settings`, which must identify everything that the output depends on: an image seen
-    before costs only a look-up, whichever dataset it came from. Half precision, because the maps of VGG16 are
-    25,088 numbers an image.
+    Cached in the folder `cache` by pixels and `settings`, which must identify everything that the output
+    depends on: an image seen before costs only a look-up, whichever dataset it came from. Half precision,
+    because the maps of VGG16 are 25,088 numbers an image.
     """
     keys = [hashlib.sha256(images[row].numpy().tobytes()).hexdigest() for row in rows.tolist()]
     with (
-        Memo("features", _VERSION, [device.type, settings]) as memo,
+        Memo("features", _VERSION, [device.type, settings], cache) as memo,
         Progress("features", len(rows)) as progress,
     ):
         first_row = dict(reversed(list(zip(keys, rows.tolist(), strict=True))))

@@ -15,16 +15,17 @@ from torch.nn import functional
 
 from gemkit.errors import UserError
 from gemkit.progress import Progress
+from gemkit.project import Project
 from gemtrain.data.dataset import Dataset
 from gemtrain.data.prefetch import prefetch
-from gemtrain.device import autocast
+from gemtrain.device import autocast, choose_device
 from gemtrain.model_metadata import EpochResult, ModelMetadata, StageEnd
 from gemtrain.model_store import copy_state, write_model, write_state
 from gemtrain.models.classifier import Classifier
 from gemtrain.models.factory import build_model, load_weights
 from gemtrain.models.loading import weights_file
 from gemtrain.models.lookup import build
-from gemtrain.recipe import Recipe
+from gemtrain.recipe import Recipe, load_recipe
 from gemtrain.scoring.selective_prediction import fit_model_confidence
 from gemtrain.training.checkpoint import CheckpointFolder, TrainingState
 from gemtrain.training.examples import Examples, stage_examples
@@ -45,32 +46,33 @@ _LOG_EVERY = 20
 
 
 def train(
-    dataset_name: str, recipe_name: str, recipe: Recipe, seed: int, device: torch.device
+    project: Project,
+    dataset: Dataset | str,
+    recipe: Recipe | str,
+    seed: int = 0,
+    device: torch.device | str | None = None,
 ) -> ModelMetadata:
     """Train a model and write `models/<dataset>/<recipe>/`; returns the content of its model.json.
 
-    Deterministic on a CPU for a given seed and number of cores, even if the training was killed and resumed.
-    Raises UserError when the dataset or the weights cannot be used, the loss is no longer finite, or a batch
-    does not fit into the memory.
+    `dataset` is a dataset or the name of one in the project, `recipe` a recipe or its name, `device` cpu or
+    cuda; it is selected automatically when left out. Deterministic on a CPU for a given seed and number of
+    cores, even if the training was killed and resumed. Raises UserError when there is no such dataset or
+    recipe, the dataset or the weights cannot be used, the loss is no longer finite, or a batch does not fit
+    into the memory.
     """
-    dataset = Dataset(dataset_name)
+    recipe = load_recipe(recipe) if isinstance(recipe, str) else recipe
+    name, device = recipe.name, choose_device(device)
+    dataset = Dataset(project, dataset) if isinstance(dataset, str) else dataset
     crop = dataset.crop
     torch.manual_seed(seed)
-    model = build_model(
-        recipe.network,
-        len(dataset.varieties),
-        recipe.image_size,
-        recipe.channels,
-        recipe.features,
-        recipe.colour_bins,
-    )
-    weights = weights_file(recipe.network, recipe.weights)
+    model = build_model(recipe, len(dataset.varieties))
+    weights = weights_file(project, recipe.network, recipe.weights)
     if weights is not None:
         load_weights(model, weights, recipe.network)
     _check_sizes(recipe)
     model.to(device)
     fingerprints = [split.fingerprint for split in dataset.splits.values()]
-    folder = CheckpointFolder.of(recipe, seed, device, fingerprints, weights)
+    folder = CheckpointFolder.of(project, recipe, seed, device, fingerprints, weights)
     too_large = None
     try:
         if recipe.classifier:
@@ -89,9 +91,9 @@ def train(
         model, dataset.splits["validation"], recipe.image_size, recipe.tta_views, device
     )
     metadata = ModelMetadata(
-        dataset=dataset_name,
+        dataset=dataset.name,
         dataset_version=dataset.version,
-        recipe=recipe_name,
+        recipe=name,
         network=recipe.network,
         image_size=recipe.image_size,
         parameters=sum(parameter.numel() for parameter in model.parameters()),
@@ -107,7 +109,8 @@ def train(
         varieties=dataset.varieties,
         species=dataset.species,
     )
-    write_model(metadata, state.best, state.history, [folder.stage_end(end.stage) for end in metadata.stages])
+    stage_files = [folder.stage_end(end.stage) for end in metadata.stages]
+    write_model(project, metadata, state.best, state.history, stage_files)
     folder.delete()
     return metadata
 

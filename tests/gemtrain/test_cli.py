@@ -14,6 +14,7 @@ import pytest
 import torch
 from PIL import Image
 
+from gemkit.project import Project
 from gemkit.tables import read_table
 from gemtrain.recipe import load_settings
 from gemtrain.tables import PREDICTIONS
@@ -66,8 +67,8 @@ def test_training_and_evaluating_again_gives_the_same_bytes(gems: Path) -> None:
     files += ["data/predictions/gems/gemnet.parquet", "plots/gems/gemnet/confusion.png"]
     runs = []
     for _ in range(2):
-        train("gems", "gemnet", settings, seed, torch.device("cpu"))
-        evaluate("gems", "gemnet", torch.device("cpu"))
+        train(Project(), "gems", settings, seed, torch.device("cpu"))
+        evaluate(Project(), "gems", "gemnet", torch.device("cpu"))
         runs.append([(gems / file).read_bytes() for file in files])
     assert runs[0] == runs[1]
 

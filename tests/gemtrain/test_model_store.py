@@ -7,6 +7,7 @@ import pytest
 
 from curation.cropping.params import CropSettings
 from gemkit.errors import UserError
+from gemkit.project import Project
 from gemtrain.model_metadata import IncompleteModel, OutdatedModel
 from gemtrain.model_store import read_history, read_model, write_history, write_metadata
 from tests.helpers.training import run
@@ -21,7 +22,7 @@ def test_a_model_with_former_recipe_keys_is_refused(gems: Path) -> None:
         settings[former] = settings.pop(present)
     path.write_text(json.dumps(metadata))
     with pytest.raises(OutdatedModel, match="earlier version") as error:
-        read_model("gems", "gemnet")
+        read_model(Project(), "gems", "gemnet")
     command = "gemtrain train --dataset gems --recipe gemnet"
     assert str(error.value) == f"'{path}' was written by an earlier version; run '{command}' again."
     assert (error.value.path, error.value.command) == (path, command)
@@ -38,7 +39,7 @@ def described(gems: Path) -> Path:
 def test_metadata_and_history_are_read_as_they_were_written(gems: Path, recipe: str) -> None:
     trained = run(recipe, augmentation={"mirror": True})
     folder = Path("models/gems", recipe)
-    metadata, history = read_model("gems", recipe)[1], read_history(folder / "history.csv")
+    metadata, history = read_model(Project(), "gems", recipe)[1], read_history(folder / "history.csv")
     assert metadata == trained and len(history) == metadata.epochs
     assert all(isinstance(row.epoch, int) and isinstance(row.train_loss, float) for row in history)
     write_metadata(Path("model.json"), metadata)
@@ -74,7 +75,7 @@ def test_a_description_with_a_wrong_value_is_one_sentence(
     inside[path[-1]] = value
     described.write_text(json.dumps(content))
     with pytest.raises(IncompleteModel) as error:
-        read_model("gems", "gemnet")
+        read_model(Project(), "gems", "gemnet")
     command = "gemtrain train --dataset gems --recipe gemnet"
     assert str(error.value) == f"'{described}': {problem}; run '{command}' again."
     assert (error.value.path, error.value.problem, error.value.command) == (described, problem, command)
@@ -89,14 +90,14 @@ def test_a_description_has_all_keys_also_those_with_a_default(described: Path) -
             value = place.pop(key)
             described.write_text(json.dumps(content))
             with pytest.raises((IncompleteModel, OutdatedModel)):
-                read_model("gems", "gemnet")
+                read_model(Project(), "gems", "gemnet")
             place[key] = value
     for broken in ("{", "[]", "3", "null", '"\\ud800"', "[" * 9999, "\xff"):
         described.write_text(broken, encoding="latin-1")
         with pytest.raises(IncompleteModel):
-            read_model("gems", "gemnet")
+            read_model(Project(), "gems", "gemnet")
     described.write_text(text)
-    assert read_model("gems", "gemnet")[1].to_json() == json.loads(text)
+    assert read_model(Project(), "gems", "gemnet")[1].to_json() == json.loads(text)
 
 
 CROP = {
@@ -113,14 +114,14 @@ CROP = {
 def test_the_crop_settings_are_a_record(described: Path) -> None:
     content = json.loads(described.read_text()) | {"crop": CROP}
     described.write_text(json.dumps(content, indent=2) + "\n")
-    text, metadata = described.read_text(), read_model("gems", "gemnet")[1]
+    text, metadata = described.read_text(), read_model(Project(), "gems", "gemnet")[1]
     assert metadata.crop == CropSettings(**CROP)
     write_metadata(described, metadata)
     assert described.read_text() == text
     for key in CROP:
         described.write_text(json.dumps(content | {"crop": {k: v for k, v in CROP.items() if k != key}}))
         with pytest.raises(IncompleteModel, match=f"the key 'crop.{key}' is missing"):
-            read_model("gems", "gemnet")
+            read_model(Project(), "gems", "gemnet")
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pyarrow as pa
 import yaml
 from PIL import Image
 
+from gemkit.project import Project
 from gemkit.tables import write_table
 from gemtrain.tables import DATASET
 from tests.helpers.commands import called
@@ -49,14 +50,14 @@ def row_of(label: int, number: int, split: str, rotation: int = 0) -> dict[str, 
     }
 
 
-def write_rows(name: str, split: str, rows: list[dict[str, object]]) -> None:
+def write_rows(name: str, split: str, rows: list[dict[str, object]], project: Project = Project()) -> None:
     """Write the file of a split of a dataset."""
-    path = Path("data/datasets") / name / f"{split}-00000.parquet"
+    path = project.dataset(name) / f"{split}-00000.parquet"
     write_table(path, pa.Table.from_pylist(rows, schema=DATASET))
 
 
-def make_dataset(name: str = "gems", classes: int = 3) -> None:
-    """Write a dataset into the current folder: every training image in two orientations."""
+def make_dataset(name: str = "gems", classes: int = 3, project: Project = Project()) -> None:
+    """Write a dataset: every training image in two orientations."""
     for offset, (split, sources) in enumerate(SOURCES.items()):
         rotations = (0, 90) if split == "train" else (0,)
         rows = [
@@ -65,7 +66,7 @@ def make_dataset(name: str = "gems", classes: int = 3) -> None:
             for number in range(sources)
             for rotation in rotations
         ]
-        write_rows(name, split, rows)
+        write_rows(name, split, rows, project)
 
 
 def write_params(**recipes: dict[str, object]) -> None:

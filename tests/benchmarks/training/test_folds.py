@@ -17,13 +17,14 @@ from benchmarks.training._gems68 import FOLDS, fold_splits
 from curation.datasets.records import CleanedImage
 from gemkit.errors import UserError
 from gemkit.html import markdown_table
+from gemkit.project import Project
 from gemtrain.evaluation.predictions import Predictions
 from gemtrain.recipe import Recipe, Stage, load_recipe
 from gemtrain.scoring.selective_prediction import Confidence
 from tests.helpers.textures import VARIETIES
 
 CPU = torch.device("cpu")
-CACHE = Path("cache")
+HERE, CACHE = Project(), Path("cache")
 SHORT = Recipe(
     description="",
     network="gemnet",
@@ -38,16 +39,18 @@ def test_a_finished_training_is_cached_until_its_recipe_changes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     trained = counted(monkeypatch)
-    first = train_cached(Training("gems", "short", SHORT, 0), CACHE, CPU)
-    again = train_cached(Training("gems", "short", SHORT, 0), CACHE, CPU)
+    first = train_cached(Training(HERE, "gems", "short", SHORT, 0), CACHE, CPU)
+    again = train_cached(Training(HERE, "gems", "short", SHORT, 0), CACHE, CPU)
     assert len(trained) == 1 and again.minutes == first.minutes > 0
     assert first.confidence == again.confidence == trained[0].confidence
     assert np.array_equal(first.predictions.probabilities, again.predictions.probabilities)
     assert first.predictions.varieties == list(VARIETIES) and len(first.predictions.labels) == 15
-    train_cached(Training("gems", "short", SHORT.replace(description="another description"), 0), CACHE, CPU)
+    train_cached(
+        Training(HERE, "gems", "short", SHORT.replace(description="another description"), 0), CACHE, CPU
+    )
     assert len(trained) == 1
-    train_cached(Training("gems", "short", SHORT.replace(tta_views=2), 0), CACHE, CPU)
-    train_cached(Training("gems", "short", SHORT.replace(tta_views=2), 1), CACHE, CPU)
+    train_cached(Training(HERE, "gems", "short", SHORT.replace(tta_views=2), 0), CACHE, CPU)
+    train_cached(Training(HERE, "gems", "short", SHORT.replace(tta_views=2), 1), CACHE, CPU)
     assert len(trained) == 3
 
 
@@ -56,26 +59,26 @@ def test_cached_trainings_outlive_new_options(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     trained = counted(monkeypatch)
-    train_cached(Training("gems", "short", SHORT, 0), CACHE, CPU)
+    train_cached(Training(HERE, "gems", "short", SHORT, 0), CACHE, CPU)
     notes = CACHE / "gems-short.json"
     found = json.loads(notes.read_text())
     del found["training"]["settings"]["tta_views"]
     notes.write_text(json.dumps(found))
-    train_cached(Training("gems", "short", SHORT, 0), CACHE, CPU)
+    train_cached(Training(HERE, "gems", "short", SHORT, 0), CACHE, CPU)
     assert len(trained) == 1
     found["training"]["settings"]["a_removed_option"] = 1
     notes.write_text(json.dumps(found))
-    train_cached(Training("gems", "short", SHORT, 0), CACHE, CPU)
+    train_cached(Training(HERE, "gems", "short", SHORT, 0), CACHE, CPU)
     assert len(trained) == 2
 
 
 def test_parallel_trainings_return_in_order(gems: Path) -> None:
-    trainings = [Training("gems", f"short-{seed}", SHORT, seed) for seed in range(3)]
+    trainings = [Training(HERE, "gems", f"short-{seed}", SHORT, seed) for seed in range(3)]
     found = list(train_all(trainings, CACHE, one_by_one=False))
     alone = list(train_all(trainings, CACHE, one_by_one=True))  # read, not repeated
     assert [done.minutes for done in found] == [done.minutes for done in alone]
     for seed, done in enumerate(found):
-        expected = train_cached(Training("gems", f"again-{seed}", SHORT, seed), CACHE, CPU)
+        expected = train_cached(Training(HERE, "gems", f"again-{seed}", SHORT, seed), CACHE, CPU)
         assert done.predictions.probabilities == pytest.approx(expected.predictions.probabilities, abs=1e-4)
 
 
@@ -86,13 +89,15 @@ def test_a_training_interrupted_while_predicting_is_not_repeated(
     trained = counted(monkeypatch)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(_cached_training, "predict_split", interrupted)
-        train_cached(Training("gems", "short", SHORT, 0), CACHE, CPU)
-    done = train_cached(Training("gems", "short", SHORT, 0), CACHE, CPU)
+        train_cached(Training(HERE, "gems", "short", SHORT, 0), CACHE, CPU)
+    done = train_cached(Training(HERE, "gems", "short", SHORT, 0), CACHE, CPU)
     assert len(trained) == 1 and done.confidence == trained[0].confidence
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(_cached_training, "predict_split", interrupted)
-        train_cached(Training("gems", "short", SHORT, 1), CACHE, CPU)
-    train_cached(Training("gems", "short", SHORT, 2), CACHE, CPU)  # the remaining model is of another seed
+        train_cached(Training(HERE, "gems", "short", SHORT, 1), CACHE, CPU)
+    train_cached(
+        Training(HERE, "gems", "short", SHORT, 2), CACHE, CPU
+    )  # the remaining model is of another seed
     assert len(trained) == 3
 
 
@@ -190,7 +195,7 @@ def test_the_difference_is_of_the_folds_of_both() -> None:
 
 
 def test_cached_results_can_be_read_without_the_images(gems: Path) -> None:
-    training = Training("gems", "short", SHORT, 0)
+    training = Training(HERE, "gems", "short", SHORT, 0)
     assert _cached_training.read_cached(training, CACHE) is None
     done = train_cached(training, CACHE, CPU)
     shutil.rmtree("data/datasets/gems")

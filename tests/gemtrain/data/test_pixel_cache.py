@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from gemkit.errors import UserError
+from gemkit.project import Project
 from gemtrain.data.dataset import Split
 from gemtrain.data.pixel_cache import Images, MissingBand, decode_one
 from gemtrain.importers.import_dataset import import_dataset
@@ -18,14 +19,14 @@ from tests.helpers.textures import make_dataset, texture, write_rows
 
 
 def test_decoded_pixels_are_the_images(gems: Path) -> None:
-    split = Split("gems", "validation")
+    split = Split(Project(), "gems", "validation")
     pixels = split.pixels(48)
     assert pixels.shape == (12, 48, 48, 3) and pixels.dtype == torch.uint8
     difference = (pixels[5].int() - torch.from_numpy(texture(1, 101)).int()).abs().float().mean()
     assert difference < 12  # JPEG; red and blue swapped would be 50
     assert split.pixels(32).shape == (12, 32, 32, 3)
     stamp = next(Path(".cache/pixels").glob("gems-validation-48-*")).stat().st_mtime_ns
-    Split("gems", "validation").pixels(48)
+    Split(Project(), "gems", "validation").pixels(48)
     assert next(Path(".cache/pixels").glob("gems-validation-48-*")).stat().st_mtime_ns == stamp
 
 
@@ -59,9 +60,9 @@ def test_the_aspect_ratio_is_kept_and_edges_are_repeated(height: int, width: int
 
 def test_pixels_that_do_not_fit_on_the_disk(inline: Path) -> None:
     class_folders(inline / "gems")
-    import_dataset("gems")
+    import_dataset(Project(), "gems")
     with pytest.raises(UserError, match=r"take .* GB at 60000 pixels.*'image_size'"):
-        Split("gems", "train").pixels(60_000)
+        Split(Project(), "gems", "train").pixels(60_000)
 
 
 def test_an_undecodable_image_in_a_dataset_is_skipped_and_named(
@@ -73,12 +74,12 @@ def test_an_undecodable_image_in_a_dataset_is_skipped_and_named(
     many = [{**row, "sha256": f"image {number}"} for number, row in enumerate(3 * rows)]
     many[4] = {**many[4], "image": {"bytes": many[4]["image"]["bytes"][:60], "path": None}}
     write_rows("gems", "train", many)
-    split = Split("gems", "train")
+    split = Split(Project(), "gems", "train")
     said = capsys.readouterr().err
     assert f"1 of {len(many)} images" in said and "row 4 of 'data/datasets/gems/train-00000.parquet'" in said
     assert len(split) == len(split.labels) == len(split.groups) == len(split.pixels(32)) == len(many) - 1
     assert many[4]["sha256"] not in split.sha256s
-    whole = Images(split.files, "gems train").pixels(48)
+    whole = Images(Project(), split.files, "gems train").pixels(48)
     assert np.abs(whole[4].astype(int) - decode_one(many[5]["image"]["bytes"], 48, 3)).max() == 0
 
 
@@ -89,7 +90,7 @@ def test_undecodable_images_have_a_kind_that_is_remembered(here: Path) -> None:
     for row, content in ((1, b"<html>"), (3, rows[3]["image"]["bytes"][:60])):
         rows[row]["image"] = {"bytes": content, "path": None}
     write_rows("gems", "train", rows)
-    checked, remembered = Images([path], "gems train"), Images([path], "gems train")
+    checked, remembered = (Images(Project(), [path], "gems train") for _ in range(2))
     assert checked.undecodable == remembered.undecodable
     assert {row: (image.location, image.kind) for row, image in checked.undecodable.items()} == {
         1: (f"row 1 of '{path}'", "unknown_format"),
@@ -101,4 +102,4 @@ def test_undecodable_images_have_a_kind_that_is_remembered(here: Path) -> None:
 
 def test_a_dataset_without_the_band_that_a_recipe_needs(gems: Path) -> None:
     with pytest.raises(UserError, match=r"row 0 of '.*' has no fourth band; set the recipe's 'channels'"):
-        Split("gems", "test").pixels(32, 4)
+        Split(Project(), "gems", "test").pixels(32, 4)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from gemkit.arrays import Array
+from gemkit.project import Project
 from gemtrain.data.dataset import Dataset
 from gemtrain.evaluation.baselines import (
     COLOUR,
@@ -67,7 +68,7 @@ def test_the_forest_distinguishes_textures_of_one_colour(gems: Path) -> None:
             for number in range(count)
         ]
         write_rows("gems", split, rows)
-    dataset = Dataset("gems")
+    dataset = Dataset(Project(), "gems")
     labels = dataset.splits["test"].labels.numpy()
     colour = (ranks(labels, forest(dataset, 0, (COLOUR,))) < 1).mean()
     both = forest(dataset, 0)
@@ -76,7 +77,7 @@ def test_the_forest_distinguishes_textures_of_one_colour(gems: Path) -> None:
 
 
 def test_forests_on_features_of_different_names_are_cached_apart(gems: Path) -> None:
-    dataset = Dataset("gems")
+    dataset = Dataset(Project(), "gems")
 
     def describe(images: torch.Tensor) -> Array:
         return np.zeros((len(images), 1), np.float32)
@@ -109,4 +110,4 @@ def test_majority_counts_source_images_not_copies(gems: Path) -> None:
     write_rows("gems", "train", train + [row_of(2, number, "train") for number in range(3)])
     test = [row_of(1, 200 + number, "test") for number in range(4)] + [row_of(0, 200, "test")]
     write_rows("gems", "test", test + [row_of(2, 200 + number, "test") for number in range(3)])
-    assert majority(Dataset("gems")) == pytest.approx(3 / 8)
+    assert majority(Dataset(Project(), "gems")) == pytest.approx(3 / 8)

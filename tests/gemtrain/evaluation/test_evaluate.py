@@ -8,6 +8,7 @@ import torch
 
 from gemkit.arrays import Array
 from gemkit.errors import UserError
+from gemkit.project import Project
 from gemtrain.data.dataset import Split
 from gemtrain.evaluation.evaluate import evaluate
 from gemtrain.recipe import load_settings
@@ -21,7 +22,7 @@ CPU = torch.device("cpu")
 def train_quickly(recipe: str = "gemnet") -> None:
     write_params(gemnet={"max_steps": 3})
     recipe_settings, seed = load_settings(Path("params.yaml"), recipe)
-    train("gems", recipe, recipe_settings, seed, CPU)
+    train(Project(), "gems", recipe_settings, seed, CPU)
 
 
 def test_probabilities_are_calibrated_once(gems: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,8 +34,8 @@ def test_probabilities_are_calibrated_once(gems: Path, monkeypatch: pytest.Monke
         return calibrated(self, probabilities)
 
     monkeypatch.setattr(Confidence, "calibrated", counted)
-    evaluate("gems", "gemnet", CPU)
-    assert calls == [len(Split("gems", "test"))]
+    evaluate(Project(), "gems", "gemnet", CPU)
+    assert calls == [len(Split(Project(), "gems", "test"))]
 
 
 def test_a_model_of_other_classes_is_refused(gems: Path) -> None:
@@ -43,16 +44,16 @@ def test_a_model_of_other_classes_is_refused(gems: Path) -> None:
     metadata = json.loads(path.read_text())
     path.write_text(json.dumps({**metadata, "varieties": ["Agate", "Opal", "Zircon"]}))
     with pytest.raises(UserError, match="different classes"):
-        evaluate("gems", "gemnet", CPU)
+        evaluate(Project(), "gems", "gemnet", CPU)
     path.write_text("{")
     with pytest.raises(UserError, match=r"model\.json"):
-        evaluate("gems", "gemnet", CPU)
+        evaluate(Project(), "gems", "gemnet", CPU)
     path.write_text(json.dumps({**metadata, "image_size": 96}))
     with pytest.raises(UserError, match="does not hold the weights"):
-        evaluate("gems", "gemnet", CPU)
+        evaluate(Project(), "gems", "gemnet", CPU)
     path.write_text(json.dumps(metadata))
     weights = Path("models/gems/gemnet/model.safetensors")
     weights.write_bytes(weights.read_bytes()[:500])
     with pytest.raises(UserError, match=r"model\.safetensors"):
-        evaluate("gems", "gemnet", CPU)
+        evaluate(Project(), "gems", "gemnet", CPU)
     assert not Path("metrics").exists()

@@ -17,6 +17,7 @@ import pytest
 import torch
 from PIL import Image
 
+from gemkit.project import Project
 from gemkit.stats.calibration import apply_temperature, fit_temperature
 from gemkit.stats.confidence_intervals import Estimate, Interval
 from gemkit.tables import read_table
@@ -33,6 +34,7 @@ from gemtrain.models.lookup import find_network, network_names
 from gemtrain.scoring.model_outputs import predict
 from gemtrain.tables import PREDICTIONS
 from tests.helpers.commands import called
+from tests.helpers.training import recipe_of
 
 SIDE = 64  # of the pipeline's models
 
@@ -77,9 +79,8 @@ def evaluated(pipeline: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
 
 def pixels_of_test(pipeline: Path) -> np.ndarray:
     """The test images, in order of sha256."""
-    with chdir(pipeline):
-        test = Dataset("d1k").splits["test"]
-        return test.pixels(SIDE).numpy()[np.argsort(test.sha256s)]
+    test = Dataset(Project(pipeline), "d1k").splits["test"]
+    return test.pixels(SIDE).numpy()[np.argsort(test.sha256s)]
 
 
 def test_raw_pixels_become_the_calibrated_probabilities_of_evaluate(
@@ -123,8 +124,7 @@ def test_the_example_of_the_card_works(exported: tuple[Path, str], pipeline: Pat
     shutil.copytree(exported[0], tmp_path, dirs_exist_ok=True)
     code = re.search(r"```python\n(.*?)```", (tmp_path / "README.md").read_text(), re.DOTALL)
     assert code is not None and len(code[1].splitlines()) <= 10
-    with chdir(pipeline):
-        pixels = Dataset("d1k").splits["test"].pixels(SIDE).numpy()[:1]
+    pixels = Dataset(Project(pipeline), "d1k").splits["test"].pixels(SIDE).numpy()[:1]
     Image.fromarray(pixels[0]).save(tmp_path / "crop.jpg", "PNG")
     said = io.StringIO()
     with chdir(tmp_path), redirect_stdout(said):
@@ -167,14 +167,13 @@ def test_the_card_names_weights_without_their_folder_and_the_threshold(pipeline:
     metrics = json.loads((pipeline / "metrics/d1k/gemnet.json").read_text())
     share = Estimate(0.5, Interval(0.4, 0.6))
     measured = [Measured(PYTORCH, None, share, share, share, 0.1, {1: 2.0})]
-    with chdir(pipeline):
-        card = model_card(
-            Dataset("d1k"),
-            ModelMetadata.from_json(metadata),
-            Metrics.from_json(metrics),
-            evaluated(pipeline, "test")[1],
-            measured,
-        )
+    card = model_card(
+        Dataset(Project(pipeline), "d1k"),
+        ModelMetadata.from_json(metadata),
+        Metrics.from_json(metrics),
+        evaluated(pipeline, "test")[1],
+        measured,
+    )
     assert "* initial weights: weights.pth\n" in card and "somebody" not in card
     assert "* colour expert: a histogram of 8 bins a channel\n" in card
     assert "At a probability of 0.90 (`acceptance_threshold`) or more, 95 % or more of its" in card
@@ -250,13 +249,13 @@ def check_exported(model: Classifier, side: int, views: int = 1) -> None:
 @pytest.mark.heavy
 def test_other_channels_and_mirror_images_can_be_exported() -> None:
     torch.manual_seed(0)
-    check_exported(build_model("gemnet_mixed_net", 4, 36, channels=4), 36, views=2)
+    check_exported(build_model(recipe_of("gemnet_mixed_net", 36, channels=4), 4), 36, views=2)
 
 
 @pytest.mark.heavy
 def test_a_colour_expert_is_exported_and_stays_in_float() -> None:
     torch.manual_seed(0)
-    model = build_model("gemnet", 4, 36, colour_bins=4)
+    model = build_model(recipe_of("gemnet", 36, colour_bins=4), 4)
     check_exported(model, 36)
     content = to_onnx(Calibrated(model, 1, 0.5).eval(), 36, {"network": "any"})
     nodes = onnx.load_from_string(to_int8(content, np.zeros((4, 36, 36, 3), np.uint8))).graph.node
@@ -273,18 +272,18 @@ def test_a_colour_expert_is_exported_and_stays_in_float() -> None:
 def test_every_network_can_be_exported(name: str) -> None:
     torch.manual_seed(0)
     side = max(40, find_network(name).least_side)
-    check_exported(build_model(name, 4, side), side)
+    check_exported(build_model(recipe_of(name, side), 4), side)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("views", [8, 16])
 def test_every_number_of_views_can_be_exported(views: int) -> None:
     torch.manual_seed(0)
-    check_exported(build_model("gemnet", 4, 36), 36, views)
+    check_exported(build_model(recipe_of("gemnet", 36), 4), 36, views)
 
 
 @pytest.mark.slow
 def test_features_of_layers_and_transformers_can_be_exported() -> None:
     torch.manual_seed(0)
-    check_exported(build_model("resnet18", 4, 40, 1, ("early", "deep")), 40)
-    check_exported(build_model("timm/vit_tiny_patch16_224", 4, 224), 224)
+    check_exported(build_model(recipe_of("resnet18", 40, channels=1, features=("early", "deep")), 4), 40)
+    check_exported(build_model(recipe_of("timm/vit_tiny_patch16_224", 224), 4), 224)

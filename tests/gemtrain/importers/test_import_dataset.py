@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from gemkit.project import Project
 from gemtrain.data.dataset import Dataset
 from gemtrain.evaluation.evaluate import evaluate
 from gemtrain.importers.import_dataset import import_dataset, safe_name
@@ -21,11 +22,11 @@ from tests.helpers.textures import make_dataset
 def test_class_folders_alone_are_split_by_hash(inline: Path, above: str) -> None:
     class_folders(inline / "My gems" / above, 20)
     (inline / "My gems/labels.csv").write_text("a,b")
-    name, notes = import_dataset("My gems")
+    name, notes = import_dataset(Project(), "My gems")
     assert name == "My-gems"
     assert class_counts(name) == {"train": each(14), "validation": each(3), "test": each(3)}
     assert "42 training, 9 validation, 9 test images" in notes[0] and "drawn by hash" in notes[1]
-    dataset = Dataset(name)
+    dataset = Dataset(Project(), name)
     dataset.check_leaks()
     assert dataset.varieties == list(CLASSES) and dataset.species == [None] * 3
 
@@ -44,14 +45,14 @@ def test_split_folders_are_used_and_missing_splits_are_drawn(
 ) -> None:
     for place, (folder, count) in enumerate(folders.items()):
         class_folders(inline / "gems" / folder, count, first=100 * place)
-    import_dataset("gems")
+    import_dataset(Project(), "gems")
     assert class_counts("gems") == {split: each(count) for split, count in expected.items()}
 
 
 def test_a_missing_test_split_is_drawn_from_training(inline: Path) -> None:
     class_folders(inline / "gems/train", 30)
     class_folders(inline / "gems/val", 30, first=100)
-    import_dataset("gems")
+    import_dataset(Project(), "gems")
     found = class_counts("gems")
     assert found["test"] == each(4)
     assert found["train"] == each(26)
@@ -65,7 +66,7 @@ def test_images_without_a_class_are_skipped_and_counted(inline: Path) -> None:
     write(inline / "gems/loose.png", coloured_image(0, 900))
     write(inline / "gems/train/loose.png", coloured_image(0, 901))
     write(inline / "gems/more/trees/1.png", coloured_image(0, 902))
-    notes = import_dataset("gems")[1]
+    notes = import_dataset(Project(), "gems")[1]
     assert "images not in a class folder (2), images outside the split folders (1)" in notes[-1]
     assert class_counts("gems")["test"] == each(7)
 
@@ -77,25 +78,25 @@ def test_copies_are_used_once_and_in_the_stronger_split(inline: Path) -> None:
     write(inline / "gems/train/trees/twin.webp", coloured_image(2, 1))
     for variety in ("trees", "grassland"):
         write(inline / f"gems/train/{variety}/both.png", coloured_image(0, 500))
-    notes = import_dataset("gems")[1]
+    notes = import_dataset(Project(), "gems")[1]
     assert any("several of its own splits (1)" in note for note in notes)
     assert "copies of others (2), images of several classes (2)" in notes[-1]
     found = class_counts("gems")
     assert found["test"] == each(5)
     assert {name: found["train"][name] + found["validation"][name] for name in CLASSES} == each(9)
-    Dataset("gems").check_leaks()
+    Dataset(Project(), "gems").check_leaks()
 
 
 def test_unchanged_data_is_not_imported_again(inline: Path) -> None:
     class_folders(inline / "gems")
-    notes = import_dataset("gems")
+    notes = import_dataset(Project(), "gems")
     files = {path: path.stat().st_mtime_ns for path in Path(".cache/datasets/gems").iterdir()}
-    assert import_dataset(str(inline / "gems")) == notes
+    assert import_dataset(Project(), str(inline / "gems")) == notes
     assert {path: path.stat().st_mtime_ns for path in Path(".cache/datasets/gems").iterdir()} == files
     write(inline / "gems/trees/new.png", coloured_image(2, 99))
-    version = Dataset("gems").version
-    import_dataset("gems")
-    assert Dataset("gems").version != version and sum(class_counts("gems")["train"].values()) > 15
+    version = Dataset(Project(), "gems").version
+    import_dataset(Project(), "gems")
+    assert Dataset(Project(), "gems").version != version and sum(class_counts("gems")["train"].values()) > 15
 
 
 def test_names_are_safe(inline: Path) -> None:
@@ -107,10 +108,10 @@ def test_names_are_safe(inline: Path) -> None:
 
 def test_a_dataset_of_the_project_is_given_by_name(inline: Path) -> None:
     make_dataset("d1k")
-    assert import_dataset("d1k") == import_dataset("data/datasets/d1k") == ("d1k", [])
+    assert import_dataset(Project(), "d1k") == import_dataset(Project(), "data/datasets/d1k") == ("d1k", [])
     Path("data/datasets/d1k").rename("elsewhere")
-    name, _ = import_dataset("elsewhere")
-    dataset = Dataset(name)
+    name, _ = import_dataset(Project(), "elsewhere")
+    dataset = Dataset(Project(), name)
     assert dataset.species == dataset.varieties and dataset.splits["test"].groups[0] == "test 0 200"
     make_dataset("d1k")
     class_folders(inline / "mine/d1k")
@@ -127,7 +128,7 @@ def test_the_number_of_workers_changes_no_bytes_and_undecodable_images_are_named
     runs = []
     for workers in (1, 2):
         monkeypatch.setattr("gemkit.executor.local.worker_count", lambda workers=workers: workers)
-        notes = import_dataset("gems")[1]
+        notes = import_dataset(Project(), "gems")[1]
         runs.append({path.name: path.read_bytes() for path in Path(".cache/datasets/gems").iterdir()})
         Path(".cache/datasets/gems/metadata.json").unlink()
     assert runs[0] == runs[1]
@@ -173,10 +174,10 @@ def test_too_many_undecodable_images_are_an_error(inline: Path) -> None:
 
 def test_train_and_evaluate_a_folder_of_tiffs(inline: Path) -> None:
     class_folders(inline / "UC Merced", 20, suffix="tif", kind="TIFF")
-    name, _ = import_dataset("UC Merced")
+    name, _ = import_dataset(Project(), "UC Merced")
     recipe, seed = load_settings(Path("params.yaml"), "gemnet")
-    train(name, "gemnet", recipe, seed, torch.device("cpu"))
-    lines = evaluate(name, "gemnet", torch.device("cpu"))
+    train(Project(), name, recipe, seed, torch.device("cpu"))
+    lines = evaluate(Project(), name, "gemnet", torch.device("cpu"))
     assert lines[0].startswith("UC-Merced / gemnet: top-1") and "9 images of 9 groups" in lines[1]
 
 

@@ -10,6 +10,7 @@ import torch
 from scipy.io import savemat
 from typer.testing import CliRunner
 
+from gemkit.project import Project
 from gemtrain.cli import app
 from gemtrain.data.dataset import Dataset, Split
 from gemtrain.importers.import_dataset import import_dataset
@@ -41,9 +42,9 @@ def write_mat(path: Path, train: int = 30, test: int = 12, turned: bool = False,
 @pytest.mark.parametrize("turned", [False, True])
 def test_sat_files(inline: Path, turned: bool) -> None:
     write_mat(inline / "sat-3.mat", turned=turned)
-    assert import_dataset("sat-3.mat")[0] == "sat-3"
+    assert import_dataset(Project(), "sat-3.mat")[0] == "sat-3"
     assert class_counts("sat-3") == {"train": each(8), "validation": each(2), "test": each(4)}
-    split = Split("sat-3", "test")
+    split = Split(Project(), "sat-3", "test")
     pixels, row = split.pixels(28, 4).numpy(), split.varieties.index("trees")
     assert any(np.array_equal(pixels[row], coloured_image(2, 1000 + n, bands=4)) for n in range(12))
     assert np.array_equal(split.pixels(28).numpy(), pixels[..., :3])
@@ -51,8 +52,8 @@ def test_sat_files(inline: Path, turned: bool) -> None:
 
 def test_sat_files_without_names_or_test(inline: Path) -> None:
     write_mat(inline / "sat.mat", test=0, annotations=None)
-    import_dataset("sat.mat")
-    assert Dataset("sat").varieties == ["class 1", "class 2", "class 3"]
+    import_dataset(Project(), "sat.mat")
+    assert Dataset(Project(), "sat").varieties == ["class 1", "class 2", "class 3"]
 
 
 @pytest.mark.parametrize(
@@ -95,7 +96,7 @@ def test_a_recipe_may_train_on_the_fourth_band(inline: Path) -> None:
     write_params(gemnet={"image_size": 34, "max_steps": 2, "channels": 4})
     write_mat(inline / "sat-3.mat")
     recipe, seed = load_settings(Path("params.yaml"), "gemnet")
-    train(import_dataset("sat-3.mat")[0], "gemnet", recipe, seed, torch.device("cpu"))
-    model, _ = read_model("sat-3", "gemnet")
-    pixels = Split("sat-3", "test").pixels(34, 4)
+    train(Project(), import_dataset(Project(), "sat-3.mat")[0], recipe, seed, torch.device("cpu"))
+    model, _ = read_model(Project(), "sat-3", "gemnet")
+    pixels = Split(Project(), "sat-3", "test").pixels(34, 4)
     assert predict(model, pixels, torch.device("cpu"))[0].shape == (12, 3)

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from gemkit.project import Project
 from gemtrain.data.dataset import Dataset, Split
 from gemtrain.importers.import_dataset import import_dataset
 from tests.helpers.class_folders import CLASSES, COLOURS, coloured_image, encoded, write
@@ -50,10 +51,10 @@ def test_parquet_of_hugging_face(inline: Path) -> None:
         labels, images = rows(count, first)
         write_parquet(inline / f"gems/{file}.parquet", labels, images, ("img", "fine_label"), list(CLASSES))
     write(inline / "gems/assets/preview.png", coloured_image(0, 999))
-    notes = import_dataset("gems")[1]
+    notes = import_dataset(Project(), "gems")[1]
     assert class_counts("gems") == {"train": each(8), "validation": each(2), "test": each(3)}
     assert "images in files of no split (3)" in notes[-1]
-    split = Split("gems", "test")
+    split = Split(Project(), "gems", "test")
     variety = split.varieties[0]
     assert np.abs(split.pixels(28)[0].numpy().mean((0, 1)) - COLOURS[CLASSES.index(variety), :3]).max() < 5
 
@@ -69,15 +70,15 @@ def test_parquet_of_hugging_face(inline: Path) -> None:
 def test_a_parquet_file_of_plain_columns(inline: Path, make: Callable[[int], Any], names: list[str]) -> None:
     labels, images = rows(7)
     write_parquet(inline / "gems.parquet", [make(n) for n in labels], images, plain=True, id=labels)
-    assert import_dataset("gems.parquet")[0] == "gems"
-    assert Dataset("gems").varieties == names
+    assert import_dataset(Project(), "gems.parquet")[0] == "gems"
+    assert Dataset(Project(), "gems").varieties == names
 
 
 def test_rows_without_label_or_image_are_counted(inline: Path) -> None:
     labels, images = rows(7)
     hidden = [-1, *labels[1:]]
     write_parquet(inline / "gems.parquet", hidden, [*images[:-1], None], classes=list(CLASSES))
-    notes = import_dataset("gems.parquet")[1]
+    notes = import_dataset(Project(), "gems.parquet")[1]
     assert "images without a label (1)" in notes[-2]
     assert "gems.parquet row 20: the file is empty" in notes[-1]
 

@@ -18,6 +18,7 @@ from PIL import Image
 from curation.cropping.crop import VERSION
 from curation.cropping.params import CropSettings
 from curation.tables import CLEAN
+from gemkit.project import Project
 from gemkit.stats.calibration import apply_temperature, fit_temperature
 from gemkit.tables import read_table
 from gemtrain.cli import main
@@ -53,18 +54,11 @@ def records_of(*arguments: object, **more: str) -> dict[str, dict[str, object]]:
     return {Path(row["file"]).name: row for row in json.loads(predict(*arguments, "--json", **more)[0])}
 
 
-@pytest.fixture(autouse=True)
-def _one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Several threads would only slow down so little work."""
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    yield
-    torch.set_flush_denormal(False)
-
-
 @pytest.fixture
 def model_alone(pipeline: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with only a model, as the current folder."""
+    """A project with only a model, as the current folder."""
     shutil.copytree(pipeline / "models/d1k/gemnet", tmp_path / "models/d1k/gemnet")
+    (tmp_path / "params.yaml").touch()
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -212,7 +206,7 @@ def test_predictions_are_streamed(
 
     monkeypatch.setattr("gemtrain.inference.predict.prepare_images", prepared)
     monkeypatch.setattr("gemtrain.inference.predict._BATCH", 1)
-    lines = predict_images(files, "d1k/gemnet", True, torch.device("cpu"))
+    lines = predict_images(Project(), files, "d1k/gemnet", True, torch.device("cpu"))
     first = next(lines)
     assert taken == files[:1] and not capsys.readouterr().err
     second = next(lines)
@@ -220,7 +214,7 @@ def test_predictions_are_streamed(
     records = json.loads("\n".join([first, second, *lines]))
     assert [record["file"] for record in records] == ["a.png", "c.png", "d.png"]
     assert capsys.readouterr().err == "1 of 4 images skipped\n"
-    words = predict_images(files, "d1k/gemnet", False, torch.device("cpu"))
+    words = predict_images(Project(), files, "d1k/gemnet", False, torch.device("cpu"))
     assert next(words).startswith("a.png: ") and taken[4:] == files[:1]
     assert [*words][-1].startswith("sure of 3 of 3")
 

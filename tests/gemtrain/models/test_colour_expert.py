@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from gemkit.project import Project
 from gemtrain.data.dataset import Dataset
 from gemtrain.model_store import read_model
 from gemtrain.models.colour_expert import COLOUR_WEIGHT, ColourHistogram
@@ -15,6 +16,7 @@ from gemtrain.recipe import Recipe, Stage
 from gemtrain.scoring.model_outputs import predict
 from gemtrain.training.loss import cross_entropy
 from gemtrain.training.train import train
+from tests.helpers.training import recipe_of
 
 CPU = torch.device("cpu")
 
@@ -45,7 +47,7 @@ def test_shares_are_those_of_the_area_at_any_size_and_rotation() -> None:
 
 def test_the_experts_learn_separately_and_predict_together() -> None:
     torch.manual_seed(0)
-    model = build_model("gemnet", 5, 36, colour_bins=4)
+    model = build_model(recipe_of("gemnet", 36, colour_bins=4), 5)
     images, labels = 255 * torch.rand(6, 3, 36, 36), torch.arange(6) % 5
     both = model.train()(images)
     assert both.shape == (6, 2, 5)
@@ -79,10 +81,10 @@ def test_a_model_with_a_colour_expert_is_trained_saved_and_read(gems: Path) -> N
         colour_bins=4,
         monitor="last",
     )
-    train("gems", "coloured", recipe, 0, CPU)
-    model, metadata = read_model("gems", "coloured")
+    train(Project(), "gems", recipe.named("coloured"), 0, CPU)
+    model, metadata = read_model(Project(), "gems", "coloured")
     assert metadata.settings.colour_bins == 4
-    test = Dataset("gems").splits["test"]
+    test = Dataset(Project(), "gems").splits["test"]
     probabilities, embeddings = predict(model, test.pixels(36), CPU)
     assert embeddings.shape == (15, 512 + 64)
     assert (probabilities.argmax(1) == test.labels.numpy()).mean() > 0.8
@@ -97,17 +99,17 @@ def test_a_model_with_a_colour_expert_loads_weights_of_one_without(gems: Path) -
         batch_size=8,
         max_steps=1,
     )
-    train("gems", "plain", recipe, 0, CPU)
+    train(Project(), "gems", recipe.named("plain"), 0, CPU)
     weights = "models/gems/plain/model.safetensors"
-    coloured = build_model("gemnet", 3, 36, colour_bins=4)
+    coloured = build_model(recipe_of("gemnet", 36, colour_bins=4), 3)
     load_weights(coloured, Path(weights), "gemnet")
     images = 255 * torch.rand(2, 3, 36, 36)
     torch.save(coloured.state_dict(), "coloured.pth")
-    again = build_model("gemnet", 3, 36)
+    again = build_model(recipe_of("gemnet", 36), 3)
     load_weights(again, Path("coloured.pth"), "gemnet")
     with torch.inference_mode():
         assert torch.allclose(again.eval().embed(images), coloured.eval().embed(images)[:, :-64], atol=1e-5)
-        plain = read_model("gems", "plain")[0].eval().embed(images)
+        plain = read_model(Project(), "gems", "plain")[0].eval().embed(images)
         assert torch.allclose(coloured.eval().embed(images)[:, :-64], plain, atol=1e-5)
 
 

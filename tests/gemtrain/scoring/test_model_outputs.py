@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gemkit.project import Project
 from gemtrain.data.dataset import Split
 from gemtrain.models.lookup import build
 from gemtrain.scoring.model_outputs import predict
@@ -12,7 +13,7 @@ from tests.helpers.training import CPU
 
 def test_probabilities_are_the_mean_over_views(gems: Path) -> None:
     model = build("gemnet", 3, 48)
-    pixels = Split("gems", "validation").pixels(48)[:3]
+    pixels = Split(Project(), "gems", "validation").pixels(48)[:3]
     turned = [pixels.rot90(quarters, (1, 2)) for quarters in range(4)]
     alone = [predict(model, each, CPU) for image in turned for each in (image, image.flip(2))]
     together = predict(model, pixels, CPU, views=8)

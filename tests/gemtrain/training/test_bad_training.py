@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from gemkit.errors import UserError
+from gemkit.project import Project
 from gemtrain.data.dataset import Dataset
 from gemtrain.device import is_out_of_memory
 from gemtrain.models.classifier import Classifier
@@ -27,7 +28,7 @@ def test_a_loss_that_is_not_finite_names_the_batch_and_the_last_good_state_is_sa
     stages = (Stage(epochs=2, learning_rate=1e-4), Stage(epochs=2, learning_rate=1e18))
     recipe = Recipe(description="", network="gemnet", image_size=34, stages=stages)
     with pytest.raises(UserError) as error:
-        train("gems", "gemnet", recipe, 1, CPU)
+        train(Project(), "gems", recipe.named("gemnet"), 1, CPU)
     said = re.search(
         r"in batch [23] of epoch 3 \(the state after epoch 2 is saved in '(.+)'\)", str(error.value)
     )
@@ -46,7 +47,7 @@ def test_a_loss_that_is_not_finite_names_the_batch_and_the_last_good_state_is_sa
 def test_a_class_that_is_missing_in_one_split(gems: Path, split: str) -> None:
     write_rows("gems", split, [row for row in rows_of(split) if row["label"] != 2])
     with pytest.raises(UserError, match=r"'Topaz'.*split"):
-        Dataset("gems")
+        Dataset(Project(), "gems")
 
 
 def test_more_than_one_undecodable_image_in_a_hundred_is_an_error(gems: Path) -> None:
@@ -58,9 +59,9 @@ def test_more_than_one_undecodable_image_in_a_hundred_is_an_error(gems: Path) ->
     with pytest.raises(
         UserError, match=r"2 of 199 images in the test split .*, more than 1%.*row 5.*row 150"
     ):
-        Dataset("gems")
+        Dataset(Project(), "gems")
     write_rows("gems", "test", [*many, *rows])
-    assert len(Dataset("gems").splits["test"]) == 212
+    assert len(Dataset(Project(), "gems").splits["test"]) == 212
 
 
 def test_a_batch_that_is_too_large_for_the_memory_names_one_that_fits(
@@ -95,7 +96,7 @@ def test_a_missing_dataset(gems: Path) -> None:
     refused("test-")
     settings, seed = load_settings(Path("params.yaml"), "gemnet")
     with pytest.raises(UserError, match="data/datasets/none"):
-        train("none", "gemnet", settings, seed, CPU)
+        train(Project(), "none", settings, seed, CPU)
 
 
 def test_a_truncated_parquet(gems: Path) -> None:

@@ -19,7 +19,7 @@ def test_features_are_computed_once_and_do_not_depend_on_the_cache(
 ) -> None:
     model = build("gemnet", 3, 48).eval()
     pixels = torch.from_numpy(np.stack([texture(0, n) for n in (1, 2, 1, 3)]))
-    first = frozen_features(model.embed, "one", pixels, torch.tensor([0, 1, 2]), CPU)
+    first = frozen_features(model.embed, "one", pixels, torch.tensor([0, 1, 2]), CPU, gems)
     assert first.shape == (3, 512) and torch.equal(first[0], first[2]) and not torch.equal(first[0], first[1])
     with torch.inference_mode():
         own = model.embed(batch_of(pixels, torch.arange(3)))
@@ -30,6 +30,6 @@ def test_features_are_computed_once_and_do_not_depend_on_the_cache(
         seen.append(len(images.flatten(1).unique(dim=0)))
         return model.embed(images)
 
-    again = frozen_features(counted, "one", pixels, torch.tensor([3, 1]), CPU)
+    again = frozen_features(counted, "one", pixels, torch.tensor([3, 1]), CPU, gems)
     assert seen == [1] and torch.equal(again[1], first[1])
-    assert torch.equal(frozen_features(model.embed, "two", pixels, torch.tensor([3, 1]), CPU), again)
+    assert torch.equal(frozen_features(model.embed, "two", pixels, torch.tensor([3, 1]), CPU, gems), again)

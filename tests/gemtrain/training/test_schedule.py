@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from gemkit.project import Project
 from gemtrain.data.dataset import Dataset
 from gemtrain.recipe import Stage, load_settings
 from gemtrain.training.schedule import plan_stages, rate_factor, row_batches
@@ -22,10 +23,13 @@ def test_steps_are_capped_and_stages_shrink_equally(gems: Path) -> None:
     write_params(gemnet={"max_steps": None})
     whole, _ = load_settings(Path("params.yaml"), "gemnet")
     steps = round(3 * 2 * SOURCES["train"] / 8)
-    assert [planned.steps for planned in plan_stages(whole, Dataset("gems"))] == [15 * steps, 5 * steps]
+    assert [planned.steps for planned in plan_stages(whole, Dataset(Project(), "gems"))] == [
+        15 * steps,
+        5 * steps,
+    ]
     write_params(gemnet={"max_steps": 40})
     capped, _ = load_settings(Path("params.yaml"), "gemnet")
-    plan = plan_stages(capped, Dataset("gems"))
+    plan = plan_stages(capped, Dataset(Project(), "gems"))
     assert [planned.steps for planned in plan] == [30, 10]
     assert [len(planned.epoch_steps) for planned in plan] == [15, 5]
     assert all(steps == 2 for planned in plan for steps in planned.epoch_steps)

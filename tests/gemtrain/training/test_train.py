@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from gemkit.errors import UserError
+from gemkit.project import Project
 from gemtrain.data.dataset import Split
 from gemtrain.model_metadata import EpochResult
 from gemtrain.model_store import read_history, read_model
@@ -29,7 +30,7 @@ def history_of(recipe: str = "gemnet") -> list[EpochResult]:
 
 
 def validation_accuracy(model: Classifier) -> float:
-    split = Split("gems", "validation")
+    split = Split(Project(), "gems", "validation")
     probabilities, _ = predict(model, split.pixels(48), CPU)
     return float((probabilities.argmax(1) == split.labels.numpy()).mean())
 
@@ -43,7 +44,7 @@ def test_the_selected_epoch_is_the_best_one(gems: Path) -> None:
     metadata = run()
     scores = [(row.validation_accuracy, -row.validation_loss) for row in history_of()]
     assert scores.index(max(scores)) + 1 == metadata.best_epoch
-    model, _ = read_model("gems", "gemnet")
+    model, _ = read_model(Project(), "gems", "gemnet")
     assert validation_accuracy(model) == pytest.approx(metadata.validation_accuracy, abs=1e-6)
 
 
@@ -76,8 +77,8 @@ def test_images_of_other_channels(gems: Path, channels: int) -> None:
             row["image"]["bytes"] = content.getvalue()
         write_rows("gems", split, rows[split])
     metadata = run(channels=channels, weights="none", max_steps=30)
-    model, _ = read_model("gems", "gemnet")
-    split = Split("gems", "validation")
+    model, _ = read_model(Project(), "gems", "gemnet")
+    split = Split(Project(), "gems", "validation")
     probabilities, _ = predict(model, split.pixels(48, channels), CPU)
     accuracy = (probabilities.argmax(1) == split.labels.numpy()).mean()
     assert accuracy == pytest.approx(metadata.validation_accuracy, abs=1e-6)
@@ -102,7 +103,7 @@ def test_state_and_metrics_of_every_stage_are_saved(gems: Path) -> None:
     for end, said in zip(ends, metadata.stages, strict=True):
         for key in ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy"):
             assert getattr(said, key) == pytest.approx(getattr(end, key), rel=1e-5)
-        model, _ = read_model("gems", "gemnet")
+        model, _ = read_model(Project(), "gems", "gemnet")
         load_state(model, f"models/gems/gemnet/stage-{said.stage}.safetensors")
         assert validation_accuracy(model) == pytest.approx(said.validation_accuracy, abs=1e-6)
         learnt = {key for key, value in model.state_dict().items() if not torch.equal(value, fresh[key])}
@@ -122,7 +123,7 @@ def test_weight_decay_is_that_of_a_loss_term_and_only_of_kernels(gems: Path) -> 
     for decay in (0.0, 0.5):
         stages = [{"epochs": 1, "learning_rate": 0.01}]
         run(stages=stages, max_steps=1, optimiser="sgd", weight_decay=decay)
-        after.append(read_model("gems", "gemnet")[0].state_dict())
+        after.append(read_model(Project(), "gems", "gemnet")[0].state_dict())
     torch.manual_seed(1)
     for key, value in build("gemnet", 3, 48).state_dict().items():
         expected = -0.01 * 0.5 * value if key.endswith("weight") else 0 * value
@@ -131,9 +132,9 @@ def test_weight_decay_is_that_of_a_loss_term_and_only_of_kernels(gems: Path) -> 
 
 def test_a_new_head_on_frozen_features_leaves_the_rest_alone(gems: Path) -> None:
     run("efficientnet_lite0", stages=[{"train": "head", "epochs": 6, "learning_rate": 0.01}])
-    model, metadata = read_model("gems", "efficientnet_lite0")
+    model, metadata = read_model(Project(), "gems", "efficientnet_lite0")
     fresh = build("efficientnet_lite0", 3, 48)
-    path = weights_file("efficientnet_lite0", "pretrained")
+    path = weights_file(Project(), "efficientnet_lite0", "pretrained")
     assert path is not None
     load_body(fresh.body, path, "efficientnet_lite0")
     before, after = fresh.body.state_dict(), model.body.state_dict()
@@ -152,17 +153,17 @@ def test_a_classifier_on_early_and_deep_features(gems: Path, kind: str, classes:
         features=("early", "deep"),
         classifier=kind,  # type: ignore[arg-type]
     )
-    metadata = train("gems", "frozen", recipe, 1, CPU)
+    metadata = train(Project(), "gems", recipe.named("frozen"), 1, CPU)
     first = files_of("frozen")
     assert metadata.validation_accuracy >= 0.9 and metadata.stages == [] and len(history_of("frozen")) == 1
-    model, _ = read_model("gems", "frozen")
-    split = Split("gems", "validation")
+    model, _ = read_model(Project(), "gems", "frozen")
+    split = Split(Project(), "gems", "validation")
     probabilities, features = predict(model, split.pixels(48), CPU)
     assert features.shape[1] == 24 + 1000  # the second block's maps, and ImageNet's classes
     assert (probabilities.argmax(1) == split.labels.numpy()).mean() == metadata.validation_accuracy
     likelihood = -np.log(probabilities[np.arange(len(split)), split.labels]).mean()
     assert likelihood == pytest.approx(metadata.validation_loss, abs=2e-3)
-    train("gems", "frozen", recipe, 1, CPU)
+    train(Project(), "gems", recipe.named("frozen"), 1, CPU)
     assert files_of("frozen") == first
 
 
@@ -170,7 +171,7 @@ def test_averaged_weights_are_saved_and_used_by_the_next_stage(gems: Path) -> No
     def after(steps: int, **stage: float) -> dict[str, torch.Tensor]:
         stages = [{"epochs": 1, "learning_rate": 0.1, **stage}, {"epochs": 1, "learning_rate": 1e-30}]
         run(stages=stages, max_steps=2 * steps, optimiser="sgd", monitor="last")
-        state = read_model("gems", "gemnet")[0].state_dict()
+        state = read_model(Project(), "gems", "gemnet")[0].state_dict()
         load_state(model := build("gemnet", 3, 48), "models/gems/gemnet/stage-1.safetensors")
         assert all(torch.allclose(value, state[key]) for key, value in model.state_dict().items())
         return state
