@@ -1,4 +1,4 @@
-"""Persistent cache in `.cache/` for the results of pure, expensive functions of an image."""
+"""Persistent cache of the results of pure, expensive functions of an image."""
 
 import contextlib
 import hashlib
@@ -8,8 +8,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
-
-CACHE = Path(".cache")
 
 
 class Entry(NamedTuple):
@@ -24,10 +22,10 @@ class Memo:
 
     Every `put` is one transaction, so a killed process loses no stored result. `name` identifies the
     function, `version` its implementation, `settings` the parameters that its result depends on. When any of
-    them changes, the old results are no longer used.
+    them changes, the old results are no longer used. `folder` is that of the file.
     """
 
-    def __init__(self, name: str, version: int, settings: Any = None, folder: Path = CACHE):
+    def __init__(self, name: str, version: int, settings: Any, folder: Path):
         folder.mkdir(parents=True, exist_ok=True)
         self._salt = json.dumps([name, version, settings], sort_keys=True)
         self._database = sqlite3.connect(folder / f"{name}.sqlite", timeout=60)

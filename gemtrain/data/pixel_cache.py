@@ -53,7 +53,7 @@ class Images:
             with file.open("rb") as stream:
                 digest.update(hashlib.file_digest(stream, "sha256").digest())
         self.fingerprint = digest.hexdigest()
-        with Memo("undecodable", _CHECK_VERSION, folder=project.cache) as memo:
+        with Memo("undecodable", _CHECK_VERSION, None, project.cache) as memo:
             if self.fingerprint not in memo:
                 memo.put([(self.fingerprint, self._check_all(), None)])
             found, _ = memo.get(self.fingerprint)
