@@ -18,9 +18,9 @@ from scraper.http.errors import Blocked
 from scraper.http.rate_limiter import HostHistory, HostRateLimiter
 from scraper.http.reason import Reason
 from scraper.http.transport import Response
-from scraper.monitoring.counts import CrawlCounts
+from scraper.monitoring.counts import CrawlCounts, counts_file
 from scraper.monitoring.heartbeat import SnapshotWriter, snapshot_file
-from scraper.monitoring.summary import Ended, Summary
+from scraper.monitoring.summary import Ended, Summary, report_file
 from scraper.storage.crawl_state import CrawlState, state_file
 from scraper.storage.export import write_tables
 from scraper.storage.image_store import ImageStore
@@ -158,10 +158,13 @@ class Session:
 
     def write_record(self) -> None:
         """Write the counts into the metrics, and the whole summary into a report that git does not track."""
-        project, name = self.project, f"crawl/{self.source.site.name}.json"
+        project, site = self.project, self.source.site.name
         counts = CrawlCounts.of(self.summary, self.state)
-        for path, values in ((project.metrics, counts.to_json()), (project.reports, self.summary.to_json())):
-            write_text(path / name, json.dumps(values, indent=1) + "\n")
+        for path, values in (
+            (counts_file(project, site), counts.to_json()),
+            (report_file(project, site), self.summary.to_json()),
+        ):
+            write_text(path, json.dumps(values, indent=1) + "\n")
 
 
 @contextmanager

@@ -1,9 +1,16 @@
 """What a crawl found, for `metrics/crawl/<site>.json`: only what every crawl of the same store finds."""
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
+from gemkit.project import Project
 from scraper.monitoring.summary import Ended, Summary, count_texts
 from scraper.storage.crawl_state import CrawlState
+
+
+def counts_file(project: Project, site: str) -> Path:
+    """The file of the counts of a site's last crawl."""
+    return project.metrics / f"crawl/{site}.json"
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from gemkit.errors import UserError
 from gemkit.project import Project
 from scraper.http.reason import Outcome, Reason
 from scraper.monitoring.heartbeat import CrawlSnapshot, read_snapshot, snapshot_file
-from scraper.monitoring.summary import format_counts
+from scraper.monitoring.summary import format_counts, report_file
 from scraper.storage.crawl_state import state_file
 from scraper.storage.page_table import count_page_failures
 from scraper.storage.schema import read_only
@@ -32,6 +32,7 @@ class Status:
     """The state of a site's crawl; times are wall clock seconds, counts are those of the run `started`.
 
     `images` counts all known images by status. `done` counts the listed images that the run has finished.
+    `report` is the file with the rates and waits of the last crawl, if one has ended.
     """
 
     site: str
@@ -45,6 +46,7 @@ class Status:
     images: dict[str, int]
     blocks: list[HostBlock]
     snapshot: CrawlSnapshot | None
+    report: Path | None
 
     def lines(self) -> list[str]:
         """The status as lines to print; without untrusted text."""
@@ -61,6 +63,8 @@ class Status:
                 + f", {host.requests} requests, {host.rejections} rejections, {host.failures} failures"
                 for host in self.snapshot.hosts
             ]
+        if self.report:
+            lines.append(f"report      {self.report}, on the last crawl that ended")
         lines += [
             f"{block.host}  blocked until {_time(block.until)} ({block.reason})" for block in self.blocks
         ]
@@ -82,15 +86,22 @@ def read_status(project: Project, site: str) -> Status:
     if not path.exists():
         raise UserError(f"'{site}' was never crawled here; run 'gemscrape crawl --site {site}' first.")
     snapshot = read_snapshot(snapshot_file(project, site))
+    report = report_file(project, site)
     running = _is_locked(project.crawl_state / f"{site}.lock")
     try:
         with closing(read_only(path)) as database:
-            return _read(database, site, running, snapshot)
+            return _read(database, site, running, snapshot, report if report.exists() else None)
     except sqlite3.DatabaseError as error:
         raise UserError(f"Cannot read '{path}': {error}; 'gemscrape crawl' repairs it.") from None
 
 
-def _read(database: sqlite3.Connection, site: str, running: bool, snapshot: CrawlSnapshot | None) -> Status:
+def _read(
+    database: sqlite3.Connection,
+    site: str,
+    running: bool,
+    snapshot: CrawlSnapshot | None,
+    report: Path | None,
+) -> Status:
     row = database.execute("SELECT id, started, finished FROM runs ORDER BY id DESC LIMIT 1").fetchone()
     run, started, finished = row or (0, time.time(), None)
     ((pages,),) = database.execute("SELECT count(*) FROM pages WHERE run = ?", [run])
@@ -119,6 +130,7 @@ def _read(database: sqlite3.Connection, site: str, running: bool, snapshot: Craw
             )
         ],
         snapshot,
+        report,
     )
 
 

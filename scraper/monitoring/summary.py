@@ -4,7 +4,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
+from pathlib import Path
 
+from gemkit.project import Project
 from scraper.http.rate_limiter import HostRateLimiter
 from scraper.http.reason import Outcome
 
@@ -117,6 +119,11 @@ class Summary:
                 f"{count.rejections} rejections, {count.failures} failures"
             )
         return lines + self.notes
+
+
+def report_file(project: Project, site: str) -> Path:
+    """The file of the summary of a site's last crawl."""
+    return project.reports / f"crawl/{site}.json"
 
 
 def format_counts(outcomes: Mapping[Outcome, int]) -> str:

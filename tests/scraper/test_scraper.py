@@ -9,6 +9,7 @@ import pytest
 import scraper
 from gemkit.errors import UserError
 from scraper import FolderParams, Project, StoreParams, Summary, crawl, load_site
+from scraper.crawling.site_lock import lock_site
 from scraper.stores.config import FolderSite
 from tests.helpers.commands import command
 from tests.helpers.crawl_results import check_files, images
@@ -45,6 +46,16 @@ def test_two_projects_are_crawled_at_once_in_threads(
         check_files(tmp_path / name)
         assert set(images(tmp_path / name)) == set(shop.images)
     assert not list((tmp_path / "elsewhere").iterdir())
+
+
+def test_a_site_is_crawled_once_at_a_time_in_one_process_too(tmp_path: Path, shop: Shop) -> None:
+    site, project = load_site(tmp_path / shop.site(tmp_path)), Project(tmp_path)
+    with (
+        lock_site(site.name, project.crawl_state),
+        pytest.raises(UserError, match="is being crawled already"),
+    ):
+        crawl(project, site)
+    assert not shop.requests and crawl(project, site).ended == "finished"
 
 
 def test_a_folder_is_relative_to_the_project(tmp_path: Path) -> None:

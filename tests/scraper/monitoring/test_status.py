@@ -39,10 +39,12 @@ def test_while_it_runs_after_a_kill_and_at_its_end(tmp_path: Path) -> None:
         process.send_signal(signal.SIGKILL)
         process.communicate()
         output = status(tmp_path)
+        assert "reports" not in output, "no crawl has ended yet"
         assert "interrupted" in output and "to do" in output and shop.host not in output
         shop.rate = 1000.0
         command("gemscrape", "crawl", "--site", shop.site(tmp_path), cwd=tmp_path)
         output = status(tmp_path)
+    assert "reports/crawl/shop.json" in output
     assert "finished on" in output and "80 of 80 listed done" in output and "80 ok" in output
 
 

@@ -1,5 +1,6 @@
 """The listings of a run, and the images that it marks gone."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,7 @@ def test_images_that_are_no_longer_listed_are_gone_unless_a_page_is_unread(
         pages = PageTable(database, run)
         if unread:
             pages.mark_unchanged("product", "http://shop.test/p", TIMEOUT)
-        images = ImageTable(database, run, tmp_path)
+        images = ImageTable(database, run, tmp_path, time.time)
         listings = ListingTable(database, pages, images, ProductTable(database))
         listings.save_links([Link("Ruby", url) for url in urls])
         assert images.count_listed() == 2
