@@ -92,7 +92,7 @@ def _dataset_folder(project: Project, name: str) -> Path:
     raise UserError(
         f"The dataset '{project.dataset(name)}' does not exist"
         f"{did_you_mean(name, 'datasets', dataset_names(project))}. Make it with 'gemcurate balance' (dvc "
-        "repro), or give the path of a folder, a Parquet file or a .mat file of images."
+        "repro), or import your own images with load_dataset(project, PATH)."
     )
 
 
