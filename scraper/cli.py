@@ -64,6 +64,8 @@ def import_images(
     from scraper.params import FolderParams
     from scraper.stores.config import FolderSite, known_sites
 
+    if not path.exists():
+        raise UserError(f"'{path}' does not exist; give a folder or a zip of images.")
     if site in known_sites():
         raise UserError(
             f"'{site}' is a known site; choose another name, or run 'gemscrape crawl --site {site}'."

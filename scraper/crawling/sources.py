@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Generic, TypeVar
 
 from gemkit.errors import UserError
@@ -19,6 +20,20 @@ from scraper.stores.link_list import read_links
 from scraper.stores.records import Link
 
 _Site = TypeVar("_Site", HtmlSite, LinksSite)
+
+
+class MissingData(UserError):
+    """Data that a site reads from this machine is not where its settings say."""
+
+    kind = "missing_data"
+
+    def __init__(self, site: str, key: str, path: Path, source: str | None):
+        origin = f" (from {source})" if source else ""
+        super().__init__(
+            f"'{key}' of the site '{site}' names '{path}', which does not exist; put the data there{origin}, "
+            "or set the key to the path of your copy."
+        )
+        self.site, self.key, self.path, self.source = site, key, path, source
 
 
 def choose_source(site: Site, params: CrawlParams) -> CrawlSource:
@@ -116,6 +131,11 @@ class DemoSource(StoreSource):
 class LinksSource(_NetworkSource[LinksSite]):
     """A store with a known list of image links: no page is read."""
 
+    def __init__(self, site: LinksSite, params: StoreParams):
+        super().__init__(site, params)
+        if not site.links.exists():
+            raise MissingData(site.name, "links", site.links, site.source)
+
     def discover(self, session: Session) -> Iterable[Link]:
         """See CrawlSource."""
         return save_list(session, read_links(self.site))
@@ -127,6 +147,8 @@ class FolderSource:
     notes: Sequence[str] = ()
 
     def __init__(self, site: FolderSite, params: FolderParams):
+        if not params.folder.exists():
+            raise MissingData(site.name, f"crawl.{site.name}.folder", params.folder, site.source)
         self.site = site
         self.client = Folder(params.folder, site.limits.max_image_bytes)
 

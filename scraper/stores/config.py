@@ -124,6 +124,12 @@ class _SiteBase(StrictModel):
     title: str
 
 
+class _LocalData(_SiteBase):
+    """A site that reads data from this machine; `source` says where that data comes from."""
+
+    source: str | None = None
+
+
 class _RemoteSite(_SiteBase):
     image_hosts: Annotated[list[Host], Field(min_length=1)]
     contact: Contact | None = None
@@ -172,10 +178,10 @@ class LinkFile(StrictModel):
     strip_query: bool = False
 
 
-class LinksSite(_RemoteSite, LinkFile):
+class LinksSite(_RemoteSite, _LocalData, LinkFile):
     """A store with a known list of image links: no page is read.
 
-    In the site's file, `links` is relative to that file's folder.
+    In the site's file, `links` is relative to that file's folder; in a built-in one, to the project's folder.
     """
 
     page_hosts: ClassVar[list[str]] = []
@@ -188,7 +194,7 @@ class LinksSite(_RemoteSite, LinkFile):
         return folder / links
 
 
-class FolderSite(_SiteBase):
+class FolderSite(_LocalData):
     """A folder or zip of images on this machine; `crawl.<name>.folder` in params.yaml is its path."""
 
     kind: Literal["folder"] = "folder"
@@ -237,4 +243,5 @@ def load_site(name: str) -> Site:
             f"'{path}': the file's name must be lower-case letters, digits, '-' and '_', "
             "since it names the site."
         )
-    return validate(_KINDS[kind], {**content, "name": path.stem}, path, context={"folder": path.parent})
+    folder = Path() if path.parent == SITES else path.parent
+    return validate(_KINDS[kind], {**content, "name": path.stem}, path, context={"folder": folder})

@@ -5,6 +5,7 @@ import importlib
 import pickle
 import pkgutil
 import re
+from pathlib import Path
 
 import pytest
 
@@ -66,6 +67,7 @@ ARGUMENTS = {
     "Blocked": ["shop.test", 2e9, REASON],
     "FetchError": [ImageStatus.FAILED, REASON],
     "InvalidImage": [ReasonKind.EMPTY, "empty"],
+    "MissingData": ["gems", "crawl.gems.folder", Path("gems"), "a publication"],
     "TooLarge": [9],
     "TooManyPixels": [20_000, 30_000],
     "TransientError": [REASON, 3.0],
