@@ -1,9 +1,12 @@
-"""Third-party data next to the project, or in the folder GEMSCRAPE_SHARED_DATA; it may be missing."""
+"""Where third-party data is, which may be missing; docs/external_data.md says where it comes from.
+
+GEMSCRAPE_EXTERNAL_DATA names another folder than data/external.
+"""
 
 import os
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-SHARED = Path(os.environ.get("GEMSCRAPE_SHARED_DATA", ROOT.parent / "shared/data")).resolve()
-GEMS68 = SHARED / "gems68"
-NO_GEMS68 = f"'{GEMS68}' is missing; set GEMSCRAPE_SHARED_DATA to the folder that contains gems68."
+EXTERNAL = Path(os.environ.get("GEMSCRAPE_EXTERNAL_DATA", ROOT / "data/external")).resolve()
+GEMS68 = EXTERNAL / "gems68"
+NO_GEMS68 = f"'{GEMS68}' is missing; set GEMSCRAPE_EXTERNAL_DATA to the folder that contains gems68."

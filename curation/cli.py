@@ -6,18 +6,12 @@ from typing import Annotated
 
 import typer
 
+from gemkit.cli import listed_in_params, new_app, new_group
 from gemkit.errors import UserError, run_command
 from gemkit.project import PARAMS, current_project
 
-app = typer.Typer(
-    help="Curate the crawled images: measure, clean, crop, split, balance.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-taxonomy_app = typer.Typer(
-    help="Check and query the taxonomy of the stores' class names.", no_args_is_help=True
-)
+app = new_app("gemcurate", "Curate the crawled images: measure, clean, crop, split, balance.")
+taxonomy_app = new_group("Check and query the taxonomy of the stores' class names.")
 app.add_typer(taxonomy_app, name="taxonomy")
 
 #: How many lines of a file a note names.
@@ -28,7 +22,10 @@ Params = Annotated[Path, typer.Option("--params", help="The configuration file."
 
 @app.command("measure")
 def measure_command(
-    site: Annotated[str, typer.Option(help="The site whose images are measured.")],
+    site: Annotated[
+        str,
+        typer.Option(help="The site whose images are measured.", autocompletion=listed_in_params("sites")),
+    ],
     params: Params = PARAMS,
 ) -> None:
     """Measure each stored image of a site, once per image."""
@@ -99,7 +96,9 @@ def split_command(params: Params = PARAMS) -> None:
 
 @app.command("balance")
 def balance_command(
-    dataset: Annotated[str, typer.Option(help="A dataset in balance.datasets.")],
+    dataset: Annotated[
+        str, typer.Option(help="A dataset in balance.datasets.", autocompletion=listed_in_params("datasets"))
+    ],
     params: Params = PARAMS,
 ) -> None:
     """Write a dataset with equally many training images per class."""
@@ -287,4 +286,4 @@ def _value(value: object) -> str:
 
 def main() -> None:
     """The console script: exit code 2 on bad input, 130 on Ctrl-C."""
-    run_command(app)
+    run_command(lambda: app(prog_name="gemcurate"))

@@ -5,23 +5,35 @@ from typing import Annotated
 
 import typer
 
+from gemkit.cli import listed_in_params, new_app
 from gemkit.errors import run_command
 from gemkit.project import PARAMS, Project, current_project
 
-app = typer.Typer(
-    help="Train networks on data/datasets/<dataset> and evaluate them on its test split.",
-    pretty_exceptions_enable=False,
-    no_args_is_help=True,
-)
+app = new_app("gemtrain", "Train networks on data/datasets/<dataset> and evaluate them on its test split.")
+
+
+def _recipe_names() -> list[str]:
+    from gemtrain.recipe import recipe_names
+
+    return recipe_names()
+
+
+def _model_names() -> list[str]:
+    return [path.parent.relative_to("models").as_posix() for path in Path("models").glob("*/*/model.json")]
+
 
 DatasetName = Annotated[
     str,
     typer.Option(
         "--dataset",
         help="Name of a dataset in data/datasets, or a path: class folders of images, Parquet, .mat.",
+        autocompletion=listed_in_params("datasets"),
     ),
 ]
-RecipeName = Annotated[str, typer.Option("--recipe", help="Name of a recipe (gemtrain recipes).")]
+RecipeName = Annotated[
+    str,
+    typer.Option("--recipe", help="Name of a recipe (gemtrain recipes).", autocompletion=_recipe_names),
+]
 Device = Annotated[
     str | None, typer.Option("--device", help="cpu or cuda; selected automatically when left out.")
 ]
@@ -109,8 +121,12 @@ def export(
 
 @app.command()
 def compare(
-    first: Annotated[str, typer.Argument(help="An evaluated model, <dataset>/<recipe>.")],
-    second: Annotated[str, typer.Argument(help="An evaluated model, <dataset>/<recipe>.")],
+    first: Annotated[
+        str, typer.Argument(help="An evaluated model, <dataset>/<recipe>.", autocompletion=_model_names)
+    ],
+    second: Annotated[
+        str, typer.Argument(help="An evaluated model, <dataset>/<recipe>.", autocompletion=_model_names)
+    ],
 ) -> None:
     """Compare two models on the test images and classes that both have, paired, with intervals."""
     project = current_project()
@@ -126,7 +142,9 @@ def predict(
         list[Path],
         typer.Argument(help="Images (JPEG, PNG, WebP, …), or folders, searched recursively."),
     ],
-    model: Annotated[str, typer.Option("--model", help="A trained model, <dataset>/<recipe>.")],
+    model: Annotated[
+        str, typer.Option("--model", help="A trained model, <dataset>/<recipe>.", autocompletion=_model_names)
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array, for programs.")] = False,
     device: Device = None,
 ) -> None:
@@ -142,7 +160,11 @@ def predict(
 def report(
     dataset: Annotated[
         list[str] | None,
-        typer.Option("--dataset", help="A dataset; all with evaluated models when left out."),
+        typer.Option(
+            "--dataset",
+            help="A dataset; all with evaluated models when left out.",
+            autocompletion=listed_in_params("datasets"),
+        ),
     ] = None,
 ) -> None:
     """Write reports/training-<dataset>.html: the evaluated models compared, and each in detail."""
@@ -168,8 +190,4 @@ def recipes(
 
 def main() -> None:
     """Entry point of the console script."""
-    run_command(app)
-
-
-if __name__ == "__main__":
-    main()
+    run_command(lambda: app(prog_name="gemtrain"))

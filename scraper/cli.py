@@ -5,19 +5,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gemkit.cli import new_app
 from gemkit.errors import UserError, run_command
 from gemkit.project import PARAMS, Project, current_project
 
 if TYPE_CHECKING:
     from scraper.monitoring.summary import Summary
 
-app = typer.Typer(
-    help="Crawl web stores politely into data/raw/<site>.",
-    pretty_exceptions_enable=False,
-    no_args_is_help=True,
-)
+app = new_app("gemscrape", "Crawl web stores politely into data/raw/<site>.")
 
 ParamsPath = Annotated[Path, typer.Option("--params", help="The parameter file.")]
+
+
+def _site_names() -> list[str]:
+    from scraper.stores.config import known_sites
+
+    return list(known_sites(Project()))
 
 
 class StoreBlocked(UserError):
@@ -30,7 +33,11 @@ class StoreBlocked(UserError):
 @app.command()
 def crawl(
     site: Annotated[
-        str, typer.Option(help="Name of a known store (gemscrape sites), or path of a .toml file.")
+        str,
+        typer.Option(
+            help="Name of a known store (gemscrape sites), or path of a .toml file.",
+            autocompletion=_site_names,
+        ),
     ],
     params: ParamsPath = PARAMS,
 ) -> None:
@@ -60,7 +67,11 @@ def import_images(
 @app.command()
 def plan(
     site: Annotated[
-        str | None, typer.Option(help="Name of a known store, or path of a .toml file; its pages are read.")
+        str | None,
+        typer.Option(
+            help="Name of a known store, or path of a .toml file; its pages are read.",
+            autocompletion=_site_names,
+        ),
     ] = None,
     links: Annotated[
         Path | None, typer.Option(help="A .csv or .csv.gz with columns class, image_url; no network access.")
@@ -89,7 +100,10 @@ def plan(
 
 @app.command()
 def status(
-    site: Annotated[str, typer.Option(help="Name of a known store, or path of its .toml file.")],
+    site: Annotated[
+        str,
+        typer.Option(help="Name of a known store, or path of its .toml file.", autocompletion=_site_names),
+    ],
 ) -> None:
     """Show the progress of a crawl, while it runs (from another terminal) and afterwards."""
     from scraper.monitoring.status import read_status
@@ -149,8 +163,4 @@ def _check_block(summary: "Summary") -> None:
 
 def main() -> None:
     """Entry point of the console script."""
-    run_command(app)
-
-
-if __name__ == "__main__":
-    main()
+    run_command(lambda: app(prog_name="gemscrape"))

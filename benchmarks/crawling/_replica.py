@@ -15,10 +15,10 @@ from html import escape
 from math import ceil
 from urllib.parse import urlsplit
 
-from benchmarks._shared import SHARED
+from benchmarks._shared import EXTERNAL
 from benchmarks._unique_jpegs import template, with_comment
 
-LISTS = SHARED / "gempundit"
+LISTS = EXTERNAL / "gempundit"
 
 #: Pages beyond the end of a category repeat its last one.
 _PAGE = re.compile(r"(/gemstones/[^/]+)(?:/page/(\d+))?")

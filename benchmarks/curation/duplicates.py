@@ -2,7 +2,7 @@
 
     python -m benchmarks.curation.duplicates [recall] [search] [peer] [hashing] [clean]
 
-recall: every image of gems68 (../shared/data or GEMSCRAPE_SHARED_DATA; skipped without it) together with a
+recall: every image of gems68 (data/external or GEMSCRAPE_EXTERNAL_DATA; skipped without it) together with a
 copy of each image, for each kind of copy; pairs of different images are counted among the originals. search:
 all pairs within 16 bits among 1,000,000 codes of 256 bits. peer: compared with imagededup on 50,000 codes of
 64 bits (its default search, on a sample of the queries, as all of them take too long). hashing: compared with

@@ -5,7 +5,7 @@
 
 Trains and evaluates every published recipe, and ours for comparison, with `gemtrain train` and `evaluate`: on
 the demo's d1k, which the pipeline made in this repository, and on gems68, made here by the pipeline's stages
-from the images in ../shared/data with params/gems68.yaml, split by group. The published schedules would take
+from the images in data/external with params/gems68.yaml, split by group. The published schedules would take
 days without a GPU, so each is cut to the steps that this machine takes in the given minutes, as measured
 beforehand, at no more than the given pixels. Where pretrained weights are not available, training starts
 without them, and the table says so.

@@ -45,6 +45,8 @@ def import_images(project: Project, path: Path | str, name: str) -> Summary:
         raise UserError(
             f"'{name}' is not a valid site name; use lower-case letters, digits, '-' and '_'."
         ) from None
+    if not Path(path).exists():
+        raise UserError(f"'{path}' does not exist; give a folder or a zip of images.")
     return _crawl(project, FolderSource(site, Path(path)))
 
 

@@ -28,6 +28,20 @@ _DEMO_TIME = datetime(2025, 1, 1, tzinfo=UTC)
 _Site = TypeVar("_Site", HtmlSite, LinksSite)
 
 
+class MissingData(UserError):
+    """Data that a site reads from this machine is not where its settings say."""
+
+    kind = "missing_data"
+
+    def __init__(self, site: str, key: str, path: Path, source: str | None):
+        origin = f" (from {source})" if source else ""
+        super().__init__(
+            f"'{key}' of the site '{site}' names '{path}', which does not exist; put the data there{origin}, "
+            "or set the key to the path of your copy."
+        )
+        self.site, self.key, self.path, self.source = site, key, path, source
+
+
 def choose_source(project: Project, site: Site, params: CrawlParams | None) -> CrawlSource:
     """The source of a site; without `params`, with the defaults of its kind.
 
@@ -36,7 +50,10 @@ def choose_source(project: Project, site: Site, params: CrawlParams | None) -> C
     params = params or default_params(site)
     match site, params:
         case FolderSite(), FolderParams():
-            return FolderSource(site, project.path(params.folder))
+            path = project.path(params.folder)
+            if not path.exists():
+                raise MissingData(site.name, f"crawl.{site.name}.folder", path, site.source)
+            return FolderSource(site, path)
         case HtmlSite(), DemoParams():
             return DemoSource(site, params, project.cache)
         case HtmlSite(), StoreParams():
@@ -138,6 +155,11 @@ class DemoSource(StoreSource):
 
 class LinksSource(_NetworkSource[LinksSite]):
     """A store with a known list of image links: no page is read."""
+
+    def __init__(self, site: LinksSite, params: StoreParams):
+        super().__init__(site, params)
+        if not site.links.exists():
+            raise MissingData(site.name, "links", site.links, site.source)
 
     def discover(self, session: Session) -> Iterable[Link]:
         """See CrawlSource."""

@@ -127,6 +127,12 @@ class _SiteBase(StrictModel):
     title: str
 
 
+class _LocalData(_SiteBase):
+    """A site that reads data from this machine; `source` says where that data comes from."""
+
+    source: str | None = None
+
+
 class _RemoteSite(_SiteBase):
     image_hosts: Annotated[list[Host], Field(min_length=1)]
     contact: Contact | None = None
@@ -175,10 +181,10 @@ class LinkFile(StrictModel):
     strip_query: bool = False
 
 
-class LinksSite(_RemoteSite, LinkFile):
+class LinksSite(_RemoteSite, _LocalData, LinkFile):
     """A store with a known list of image links: no page is read.
 
-    In the site's file, `links` is relative to that file's folder.
+    In the site's file, `links` is relative to that file's folder; in a built-in one, to the project's folder.
     """
 
     page_hosts: ClassVar[list[str]] = []
@@ -191,7 +197,7 @@ class LinksSite(_RemoteSite, LinkFile):
         return folder / links
 
 
-class FolderSite(_SiteBase):
+class FolderSite(_LocalData):
     """A folder or zip of images on this machine; `crawl.<name>.folder` in params.yaml is its path."""
 
     kind: Literal["folder"] = "folder"
@@ -224,7 +230,7 @@ def load_site(site: str | Path, project: Project | None = None) -> Site:
 
     Raises UserError that names the file and the key, or where a site of that name was looked for.
     """
-    return _read_site(_site_file(str(site), project))
+    return _read_site(_site_file(str(site), project), project or Project())
 
 
 def _site_file(site: str, project: Project | None) -> Path:
@@ -239,7 +245,7 @@ def _site_file(site: str, project: Project | None) -> Path:
     return known[site]
 
 
-def _read_site(path: Path) -> Site:
+def _read_site(path: Path, project: Project) -> Site:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -256,4 +262,5 @@ def _read_site(path: Path) -> Site:
             f"'{path}': the file's name must be lower-case letters, digits, '-' and '_', "
             "since it names the site."
         )
-    return validate(_KINDS[kind], {**content, "name": path.stem}, path, context={"folder": path.parent})
+    folder = project.root if path.parent == SITES else path.parent
+    return validate(_KINDS[kind], {**content, "name": path.stem}, path, context={"folder": folder})

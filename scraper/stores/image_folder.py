@@ -39,8 +39,6 @@ class Folder:
             return
         try:
             self._zip = zipfile.ZipFile(path)
-        except FileNotFoundError:
-            raise UserError(f"'{path}' does not exist; give a folder or a zip of images.") from None
         except (OSError, zipfile.BadZipFile) as error:
             raise UserError(f"'{path}' is neither a folder nor a readable zip ({error}).") from None
 

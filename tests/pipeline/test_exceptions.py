@@ -68,6 +68,7 @@ ARGUMENTS = {
     "FetchError": [ImageStatus.FAILED, REASON],
     "IncompleteModel": [Path("model.json"), "the key 'seed' is missing", "gemtrain train"],
     "InvalidImage": [ReasonKind.EMPTY, "empty"],
+    "MissingData": ["gems", "crawl.gems.folder", Path("gems"), "a publication"],
     "NotAProject": [Path("gems")],
     "OutdatedModel": [Path("model.json"), "gemtrain train"],
     "TooLarge": [9],

@@ -22,6 +22,7 @@ PACKAGES: dict[str, list[str]] = {
     "gemtrain": [
         "tables", "device", "recipe", "recipe_list", "models", "data", "scoring", "model_metadata",
         "model_store", "training", "evaluation", "importers", "inference", "report", "export", "cli",
+        "__main__",
     ],
     "benchmarks": [],
     "tools": [],

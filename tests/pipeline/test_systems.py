@@ -1,6 +1,10 @@
-"""The parameter files and recipes of published systems are valid and match the publications."""
+"""Parameter files and recipes of published systems: valid, as published, and runnable on the demo store."""
 
+import json
+import re
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -12,11 +16,13 @@ from curation.measurement.params import read_measure
 from curation.params import read_sites
 from gemtrain.models.lookup import find_network, network_names
 from gemtrain.recipe import check_evaluate_section, load_recipe, load_settings, recipe_names
-from scraper.params import crawl_params
+from scraper.params import FolderParams, crawl_params
 from scraper.stores.config import LinksSite, load_site
-from tests.helpers.commands import ROOT
+from tests.helpers.commands import ROOT, called
+from tests.helpers.project import SCALE, SEED
 
-FILES = [ROOT / "params.yaml", *sorted((ROOT / "params").glob("*.yaml"))]
+PUBLISHED = sorted((ROOT / "params").glob("*.yaml"))
+FILES = [ROOT / "params.yaml", *PUBLISHED]
 SYSTEMS = ("tuebingen2024", "pasley2022", "jin2022", "mwakifwamba", "kadhim2020")
 
 
@@ -37,6 +43,52 @@ def test_every_parameter_file_is_valid(path: Path) -> None:
         # A DVC stage depends on the key of its recipe, so it must exist.
         assert name in content["train"]["recipes"]
         load_settings(path, name)
+
+
+@pytest.mark.parametrize("path", PUBLISHED, ids=lambda path: path.stem)
+def test_data_is_looked_for_inside_the_project(path: Path) -> None:
+    for name in read_sites(path):
+        site, params = load_site(name), crawl_params(path, load_site(name))
+        place = params.folder if isinstance(params, FolderParams) else site.links  # type: ignore[union-attr]
+        assert place.is_relative_to("data/external") and ".." not in place.parts
+        assert f"`{place}" in (ROOT / "docs/external_data.md").read_text(encoding="utf-8")
+
+
+def on_demo(path: Path) -> dict[str, Any]:
+    """The parameter file on the demo store, by the edit that the docs describe, at a tenth of its size."""
+    text, count = re.subn(
+        r"^sites: .*", "sites: [demo]", path.read_text(encoding="utf-8"), flags=re.MULTILINE
+    )
+    assert count == 1
+    params: dict[str, Any] = yaml.safe_load(text)
+    params["crawl"]["demo"] |= {"seed": SEED, "scale": SCALE}
+    params["crop"]["size"] = 64
+    if params["crop"]["removal"] == "rembg":  # minutes, and a download
+        params["crop"]["removal"] = "classical"
+    for dataset in params["balance"]["datasets"].values():
+        if "target" in dataset:
+            dataset |= {"target": 40, "minimum": 20}
+    return params
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory, pipeline: Path) -> Path:
+    """A copy of `pipeline`; equal measurements and crops of several systems are computed once."""
+    folder = tmp_path_factory.mktemp("systems") / "demo"
+    shutil.copytree(pipeline, folder)
+    return folder
+
+
+@pytest.mark.parametrize("path", PUBLISHED, ids=lambda path: path.stem)
+def test_every_parameter_file_makes_its_datasets_of_the_demo_store(demo: Path, path: Path) -> None:
+    params = on_demo(path)
+    (demo / "params.yaml").write_text(yaml.safe_dump(params))
+    called("gemcurate", "measure", "--site", "demo", cwd=demo)
+    for stage in ("clean", "crop", "split"):
+        called("gemcurate", stage, cwd=demo)
+    for dataset in params["datasets"]:
+        called("gemcurate", "balance", "--dataset", dataset, cwd=demo)
+        assert len(json.loads((demo / f"metrics/{dataset}/dataset.json").read_text())["classes"]) >= 5
 
 
 @pytest.mark.parametrize("system", SYSTEMS)

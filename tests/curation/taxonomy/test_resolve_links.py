@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks._shared import SHARED
+from benchmarks._shared import EXTERNAL
 from curation.taxonomy.resolve_links import resolve_links
 from curation.taxonomy.taxonomy import read_taxonomy
 from scraper.stores.config import LinkFile
@@ -13,13 +13,13 @@ from scraper.stores.records import Link
 from tests.helpers.commands import ROOT, called
 
 TAXONOMY = read_taxonomy(ROOT / "labels/taxonomy.toml")
-LINKS = SHARED / "gempundit/image_links.csv.gz"
+LINKS = EXTERNAL / "gempundit/image_links.csv.gz"
 
 
 @pytest.mark.heavy
 def test_the_multi_listed_images_of_a_real_store_are_resolved() -> None:
     if not LINKS.exists():
-        pytest.skip(f"no list of links in {SHARED}")
+        pytest.skip(f"no list of links in {EXTERNAL}")
     found = resolve_links(read_links(LinkFile(links=LINKS)).links, TAXONOMY)
     assert (found.images, found.count(), found.count("unknown")) == (73432, 6482, 0)
     assert found.count("more_specific") == 6347

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks._shared import GEMS68, SHARED
+from benchmarks._shared import EXTERNAL, GEMS68
 from curation.taxonomy.spelling import normalise
 from curation.taxonomy.taxonomy import Label, Problem, read_taxonomy
 from gemkit.errors import UserError
@@ -19,7 +19,7 @@ TAXONOMY = read_taxonomy(PATH)
 MERGED = read_taxonomy(PATH, ["sapphire", "blue_topaz"])
 
 #: Class names of real stores, which are next to the project on some machines.
-CATEGORIES = SHARED / "gempundit/category_pages.csv.gz"
+CATEGORIES = EXTERNAL / "gempundit/category_pages.csv.gz"
 IMAGES = GEMS68 / "train"
 
 OF_NO_VARIETY = {"Navratna", "Sang-E-Maryam"}
@@ -133,7 +133,7 @@ def test_a_misspelt_name_never_gives_a_label(name: str, data: st.DataObject) -> 
 
 def test_every_real_name_is_resolved_or_ignored_with_a_reason() -> None:
     if not (CATEGORIES.exists() and IMAGES.exists()):
-        pytest.skip(f"no class names of stores in {SHARED}")
+        pytest.skip(f"no class names of stores in {EXTERNAL}")
     with gzip.open(CATEGORIES, "rt", encoding="utf-8") as file:
         names = {row["class"] for row in csv.DictReader(file)}
     assert len(names) == 222

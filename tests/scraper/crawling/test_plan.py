@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks._shared import SHARED
+from benchmarks._shared import EXTERNAL
 from gemkit.errors import UserError
 from gemkit.project import Project
 from scraper.crawling.crawl import crawl as crawl_site
@@ -20,7 +20,7 @@ from tests.helpers.crawl_results import check_files, crawl, images
 from tests.helpers.crawl_shop import Reply, Shop, jpeg
 from tests.helpers.link_sites import links_site, listed
 
-PUBLISHED = SHARED / "gempundit/image_links.csv.gz"
+PUBLISHED = EXTERNAL / "gempundit/image_links.csv.gz"
 
 LINKS = """class,image_url
 Opal,http://cdn.test/a.jpg

@@ -6,11 +6,22 @@ import pytest
 
 from gemkit.errors import UserError
 from gemkit.project import Project
-from scraper.crawling.sources import DemoSource, FolderSource, LinksSource, StoreSource, choose_source
+from scraper.crawling.sources import (
+    DemoSource,
+    FolderSource,
+    LinksSource,
+    MissingData,
+    StoreSource,
+    choose_source,
+)
 from scraper.params import CrawlParams, DemoParams, FolderParams, StoreParams
-from scraper.stores.config import FolderSite, Site, load_site
+from scraper.stores.config import FolderSite, LinksSite, Site, load_site
+from tests.helpers.commands import called
 
 FOLDER = FolderSite(name="own", title="Own")
+LINKS = LinksSite(
+    kind="links", name="listed", title="Listed", links=Path(__file__), image_hosts=["shop.test"]
+)
 CONTACT = StoreParams(contact="me@example.org", respect_x_robots_tag=False)
 
 
@@ -19,7 +30,7 @@ CONTACT = StoreParams(contact="me@example.org", respect_x_robots_tag=False)
     [
         (load_site("demo"), DemoParams(), DemoSource),
         (load_site("gempundit"), CONTACT, StoreSource),
-        (load_site("gempundit_published"), CONTACT, LinksSource),
+        (LINKS, CONTACT, LinksSource),
         (FOLDER, FolderParams(folder=Path()), FolderSource),
     ],
 )
@@ -39,3 +50,27 @@ def test_settings_of_another_kind_are_refused(params: CrawlParams) -> None:
 def test_a_store_needs_a_contact_address() -> None:
     with pytest.raises(UserError, match=r"set 'crawl\.gempundit\.contact'"):
         choose_source(Project(), load_site("gempundit"), None)
+
+
+def test_missing_data_is_named_with_its_key_and_source(tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    folder = Path("data/external/gems68/train")
+    with pytest.raises(MissingData) as images:
+        choose_source(project, load_site("gems68"), FolderParams(folder=folder))
+    assert (images.value.key, images.value.path) == ("crawl.gems68.folder", tmp_path / folder)
+    with pytest.raises(MissingData) as links:
+        choose_source(project, load_site("gempundit_published", project), CONTACT)
+    # A built-in site's data belongs to the project, not to the installed package.
+    assert links.value.path == tmp_path / "data/external/gempundit/image_links.csv.gz"
+    for error in (images.value, links.value):
+        assert error.source is not None
+        assert all(word in str(error) for word in (error.key, str(error.path), error.source))
+    project.path(folder).mkdir(parents=True)
+    choose_source(project, load_site("gems68"), FolderParams(folder=folder))
+
+
+def test_a_crawl_without_its_data_ends_with_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text("crawl:\n  gems68: {folder: data/external/gems68/train}\n")
+    done = called("gemscrape", "crawl", "--site", "gems68", cwd=tmp_path, expect=2)
+    assert done.stderr.startswith("error: 'crawl.gems68.folder'") and done.stderr.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["params.yaml"]
