@@ -4,9 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import timm
 import torch
-import torchvision
 from PIL import Image
 from torch import Tensor
 
@@ -24,6 +22,9 @@ OWN = [name for name in NETWORKS if name.startswith("gemnet")]
 
 def published_names(name: str) -> dict[str, Tensor]:
     """A file of a network as its library publishes it: correct names and shapes, but hardly any values."""
+    import timm
+    import torchvision
+
     with torch.device("meta"):
         if name.startswith("timm/"):
             model = timm.create_model(name.removeprefix("timm/"))
