@@ -86,13 +86,15 @@ def test_files_of_timm_and_own_ones_fit_with_any_names_of_modules(name: str, tmp
 
 @torch.no_grad()
 def test_published_weights_give_the_published_outputs(tmp_path: Path) -> None:
-    library = torchvision.models.resnet18().eval()
+    from torchvision.models import ResNet18_Weights, resnet18
+
+    library = resnet18().eval()
     torch.save(dict(reversed(library.state_dict().items())), tmp_path / "published.pth")
     model = build("resnet18", 1000, 64).eval()
     load_body(model.body, tmp_path / "published.pth", "resnet18")
     load_head(model.head, tmp_path / "published.pth", "resnet18")
     images = random_images(2, 3, 64)
-    published = torchvision.models.ResNet18_Weights.IMAGENET1K_V1.transforms()
+    published = ResNet18_Weights.IMAGENET1K_V1.transforms()
     mean, std = (torch.tensor(values).view(3, 1, 1) for values in (published.mean, published.std))
     assert torch.allclose(model(images), library((images / 255 - mean) / std), atol=1e-4)
 
