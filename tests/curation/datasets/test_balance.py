@@ -180,6 +180,7 @@ def test_the_smaller_dataset_is_a_subset_and_plain_is_not_augmented(curated: Pat
     }  # fmt: skip
 
 
+@pytest.mark.heavy
 def test_the_bytes_do_not_depend_on_the_number_of_workers(
     curated: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

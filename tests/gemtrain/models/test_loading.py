@@ -38,6 +38,7 @@ def published_names(name: str) -> dict[str, Tensor]:
     return {key: value for key, value in reversed(state.items()) if not key.endswith("num_batches_tracked")}
 
 
+@pytest.mark.heavy
 @pytest.mark.filterwarnings("ignore:.*meta parameter")
 @pytest.mark.parametrize(
     "name", [name for name in NETWORKS if name not in OWN and not name.startswith("efficientnet")]
@@ -63,6 +64,7 @@ def test_published_weights_fit_by_name(name: str, tmp_path: Path) -> None:
         load_head(model.head, path, name)
 
 
+@pytest.mark.heavy
 @pytest.mark.filterwarnings("ignore:.*meta parameter")
 @pytest.mark.parametrize(
     "name",
