@@ -22,12 +22,18 @@ os.environ["OMP_NUM_THREADS"] = "1"
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark heavy tests, so that `make test-fast` can leave them out, and start the longest ones first.
 
-    A test with a time limit of its own that starts last would leave one core idle to the end.
+    A test with a time limit of its own that starts last would leave one core idle to the end. Those that use
+    the demo store come last, so that no worker waits for another one that still crawls it.
     """
-    items.sort(key=lambda item: item.get_closest_marker("timeout") is None)
+    items.sort(key=_rank)
     for item in items:
         if isinstance(item, pytest.Function) and is_heavy(item):
             item.add_marker("heavy")
+
+
+def _rank(item: pytest.Item) -> tuple[bool, bool]:
+    uses_store = isinstance(item, pytest.Function) and "rendered" in item.fixturenames
+    return item.get_closest_marker("timeout") is None, uses_store
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """AlexNet (Krizhevsky, Sutskever and Hinton 2012), as in torchvision."""
 
-import torchvision.models as published
 from torch import nn
 
 from gemtrain.models.classifier import DenseBody
@@ -14,10 +13,12 @@ from gemtrain.models.registry import IMAGENET_MEAN, IMAGENET_STD, network
     std=IMAGENET_STD,
     least_side=63,
     early="features.5",
-    weights=torch_hub(published.AlexNet_Weights.IMAGENET1K_V1.url),
+    weights=torch_hub("https://download.pytorch.org/models/alexnet-owt-7be5be79.pth"),
     head="classifier.6",
 )
 def alexnet(image_size: int) -> tuple[nn.Module, int]:
     """Five convolutions, two hidden dense layers of 4096; larger maps are averaged to 6×6."""
-    net = published.alexnet()
+    from torchvision.models import alexnet as published
+
+    net = published()
     return DenseBody(nn.Sequential(*net.features, net.avgpool), net.classifier[:-1]), 4096

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import timm
 import torch
 from torch import nn
 
@@ -27,6 +26,8 @@ def timm_network(name: str) -> Network:
             )
         if image_size < side:
             _check_side(name, model, image_size, side)
+        import timm
+
         built: Any = timm.create_model(model, num_classes=0)
         return built, built.head_hidden_size
 
@@ -43,6 +44,8 @@ def timm_network(name: str) -> Network:
 
 
 def _config(model: str) -> Any:
+    import timm
+
     try:
         return timm.get_pretrained_cfg(model, allow_unregistered=False) if timm.is_model(model) else None
     except RuntimeError:  # the model exists, but not these weights
@@ -57,6 +60,8 @@ def _source(config: Any) -> Source | None:
 
 @torch.no_grad()
 def _check_side(name: str, model: str, image_size: int, default: int) -> None:
+    import timm
+
     with torch.device("meta"):  # shapes only, nothing is computed
         built = timm.create_model(model, num_classes=0).eval()
         try:

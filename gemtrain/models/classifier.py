@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
-from timm.models import adapt_input_conv
 from torch import Tensor, nn
 
 from gemkit.errors import UserError
@@ -151,5 +150,13 @@ def take_channels(body: nn.Module, channels: int, network: str) -> None:
         )
     for convolution in convolutions:
         if convolution.in_channels == 3:
-            convolution.weight = nn.Parameter(adapt_input_conv(channels, convolution.weight.detach()))
+            convolution.weight = nn.Parameter(weight_for_channels(convolution.weight.detach(), channels))
             convolution.in_channels = channels
+
+
+def weight_for_channels(weight: Tensor, channels: int) -> Tensor:
+    """A weight of RGB, [N, 3, H, W], for images of 1 or 4 channels; see `take_channels`."""
+    from timm.models import adapt_input_conv
+
+    adapted: Tensor = adapt_input_conv(channels, weight)
+    return adapted

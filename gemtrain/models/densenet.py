@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import timm
 from torch import nn
 
 from gemtrain.models.pretrained import hugging_face
@@ -20,5 +19,7 @@ from gemtrain.models.registry import IMAGENET_MEAN, IMAGENET_STD, network
 )
 def densenet121(image_size: int) -> tuple[nn.Module, int]:
     """Four dense blocks, growing by 32 channels a layer."""
+    import timm
+
     body: Any = timm.create_model("densenet121", num_classes=0)
     return body, body.num_features

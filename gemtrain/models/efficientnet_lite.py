@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import timm
 from torch import nn
 
 from gemtrain.models.pretrained import wheel
@@ -30,5 +29,7 @@ def efficientnet_lite2(image_size: int) -> tuple[nn.Module, int]:
 
 
 def _lite(number: int) -> tuple[nn.Module, int]:
+    import timm
+
     body: Any = timm.create_model(f"tf_efficientnet_lite{number}", num_classes=0)
     return body, body.num_features

@@ -1,6 +1,5 @@
 """GoogLeNet (Szegedy et al. 2015), as in torchvision."""
 
-import torchvision.models as published
 from torch import nn
 
 from gemtrain.models.pretrained import torch_hub
@@ -11,7 +10,7 @@ from gemtrain.models.registry import network
     image_size=224,
     least_side=15,
     early="maxpool2",
-    weights=torch_hub(published.GoogLeNet_Weights.IMAGENET1K_V1.url),
+    weights=torch_hub("https://download.pytorch.org/models/googlenet-1378be20.pth"),
     head="fc",
 )
 def googlenet(image_size: int) -> tuple[nn.Module, int]:
@@ -19,6 +18,8 @@ def googlenet(image_size: int) -> tuple[nn.Module, int]:
 
     Its weights expect mean and standard deviation 0.5, to which torchvision itself converts the usual ones.
     """
-    net = published.googlenet(aux_logits=False, init_weights=True)
+    from torchvision.models import googlenet as published
+
+    net = published(aux_logits=False, init_weights=True)
     net.fc = nn.Identity()
     return net, 1024

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import torch
-from timm.models import adapt_input_conv
 from torch import Tensor, nn
 
 from gemkit.errors import UserError
 from gemkit.project import Project
+from gemtrain.models.classifier import weight_for_channels
 from gemtrain.models.lookup import find_network
 from gemtrain.models.pooling import LearntPool2d
 from gemtrain.models.pretrained import WeightsUnavailable
@@ -62,7 +62,7 @@ def load_body(body: nn.Module, path: Path, network: str) -> None:
     for key in values.keys() & expected.keys():
         channels = expected[key].shape[1:2]
         if values[key].dim() == 4 and values[key].shape[1] == 3 and channels in ((1,), (4,)):
-            values[key] = adapt_input_conv(channels[0], values[key])
+            values[key] = weight_for_channels(values[key], channels[0])
     if values.keys() | _optional(body) != expected.keys() or any(
         value.shape != expected[key].shape for key, value in values.items()
     ):

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import timm
 from torch import nn
 
 from gemtrain.models.pretrained import hugging_face
@@ -17,5 +16,7 @@ from gemtrain.models.registry import network
 )
 def mobilenet_v1(image_size: int) -> tuple[nn.Module, int]:
     """timm's `mobilenetv1_100`; any image size."""
+    import timm
+
     body: Any = timm.create_model("mobilenetv1_100", num_classes=0)
     return body, body.num_features

@@ -1,6 +1,7 @@
 """Residual networks of 18 and 50 layers (He et al. 2016), as in torchvision."""
 
-import torchvision.models as published
+from typing import Any
+
 from torch import nn
 
 from gemtrain.models.pretrained import torch_hub
@@ -9,23 +10,27 @@ from gemtrain.models.registry import IMAGENET_MEAN, IMAGENET_STD, network
 
 @network(
     image_size=224, mean=IMAGENET_MEAN, std=IMAGENET_STD, early="layer1",
-    weights=torch_hub(published.ResNet18_Weights.IMAGENET1K_V1.url), head="fc",
+    weights=torch_hub("https://download.pytorch.org/models/resnet18-f37072fd.pth"), head="fc",
 )  # fmt: skip
 def resnet18(image_size: int) -> tuple[nn.Module, int]:
     """18 layers; any image size."""
-    return _without_head(published.resnet18())
+    from torchvision.models import resnet18 as published
+
+    return _without_head(published())
 
 
 @network(
     image_size=224, mean=IMAGENET_MEAN, std=IMAGENET_STD, early="layer1",
-    weights=torch_hub(published.ResNet50_Weights.IMAGENET1K_V1.url), head="fc",
+    weights=torch_hub("https://download.pytorch.org/models/resnet50-0676ba61.pth"), head="fc",
 )  # fmt: skip
 def resnet50(image_size: int) -> tuple[nn.Module, int]:
     """50 layers; any image size. The first of torchvision's weights, which the published systems used."""
-    return _without_head(published.resnet50())
+    from torchvision.models import resnet50 as published
+
+    return _without_head(published())
 
 
-def _without_head(resnet: published.ResNet) -> tuple[nn.Module, int]:
+def _without_head(resnet: Any) -> tuple[nn.Module, int]:
     features = resnet.fc.in_features
     resnet.fc = nn.Identity()
     return resnet, features

@@ -1,6 +1,7 @@
 """VGG of 16 and 19 layers (Simonyan and Zisserman 2015), as in torchvision."""
 
-import torchvision.models as published
+from typing import Any
+
 from torch import nn
 
 from gemtrain.models.classifier import DenseBody
@@ -8,8 +9,8 @@ from gemtrain.models.pooling import MixedPool2d
 from gemtrain.models.pretrained import torch_hub
 from gemtrain.models.registry import IMAGENET_MEAN, IMAGENET_STD, network
 
-_VGG16 = torch_hub(published.VGG16_Weights.IMAGENET1K_V1.url)
-_VGG19 = torch_hub(published.VGG19_Weights.IMAGENET1K_V1.url)
+_VGG16 = torch_hub("https://download.pytorch.org/models/vgg16-397923af.pth")
+_VGG19 = torch_hub("https://download.pytorch.org/models/vgg19-dcbb9e9d.pth")
 _HEAD = "classifier.6"
 
 
@@ -19,7 +20,9 @@ _HEAD = "classifier.6"
 )  # fmt: skip
 def vgg16(image_size: int) -> tuple[nn.Module, int]:
     """13 convolutions, two hidden dense layers of 4096; larger maps are averaged to 7×7."""
-    return _without_head(published.vgg16())
+    from torchvision.models import vgg16 as published
+
+    return _without_head(published())
 
 
 @network(
@@ -28,7 +31,9 @@ def vgg16(image_size: int) -> tuple[nn.Module, int]:
 )  # fmt: skip
 def vgg16_mixed(image_size: int) -> tuple[nn.Module, int]:
     """VGG16 with mixed pooling, one share per layer, initially near the maximum that its weights expect."""
-    vgg = published.vgg16()
+    from torchvision.models import vgg16 as published
+
+    vgg = published()
     for number, layer in enumerate(vgg.features):
         if isinstance(layer, nn.MaxPool2d):
             vgg.features[number] = MixedPool2d(share=0.9)
@@ -41,8 +46,10 @@ def vgg16_mixed(image_size: int) -> tuple[nn.Module, int]:
 )  # fmt: skip
 def vgg19(image_size: int) -> tuple[nn.Module, int]:
     """16 convolutions, two hidden dense layers of 4096; larger maps are averaged to 7×7."""
-    return _without_head(published.vgg19())
+    from torchvision.models import vgg19 as published
+
+    return _without_head(published())
 
 
-def _without_head(vgg: published.VGG) -> tuple[nn.Module, int]:
+def _without_head(vgg: Any) -> tuple[nn.Module, int]:
     return DenseBody(nn.Sequential(*vgg.features, vgg.avgpool), vgg.classifier[:-1]), 4096

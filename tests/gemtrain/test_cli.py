@@ -142,6 +142,7 @@ def test_heavy_packages_are_not_imported() -> None:
     modules = [path.stem for path in (ROOT / "gemtrain").glob("*.py")]
     code = block + "import " + ", ".join(f"gemtrain.{name}" for name in modules if name != "__init__")
     code += "; from gemtrain.models.lookup import network_names; assert network_names()"
+    code += "; assert not {'timm', 'torchvision'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
     code = "import sys, gemtrain, gemtrain.cli; "
     code += "assert not {'torch', 'sklearn', 'matplotlib', 'pydantic'} & set(sys.modules)"

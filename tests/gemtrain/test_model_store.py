@@ -37,7 +37,7 @@ def described(gems: Path) -> Path:
 
 @pytest.mark.parametrize("recipe", ["gemnet", "efficientnet_lite0"])
 def test_metadata_and_history_are_read_as_they_were_written(gems: Path, recipe: str) -> None:
-    trained = run(recipe, augmentation={"mirror": True})
+    trained = run(recipe, augmentation={"mirror": True}, max_steps=2)
     folder = Path("models/gems", recipe)
     metadata, history = read_model(Project(), "gems", recipe)[1], read_history(folder / "history.csv")
     assert metadata == trained and len(history) == metadata.epochs

@@ -50,7 +50,7 @@ def sites_of_images(clone: Path) -> set[str]:
 def clone(tmp_path_factory: pytest.TempPathFactory, rendered: Path, pipeline: Path) -> Path:
     """A copy of the project in a new git repository, with two stores, one dataset and one recipe.
 
-    Both stores sell the same photos. Their crops are in the memo, as after an earlier run.
+    Both stores sell the same photos. Their measures and crops are in the memos, as after an earlier run.
     """
     folder = tmp_path_factory.mktemp("clone") / "project"
     files = run("git", "ls-files", "-co", "--exclude-standard", cwd=ROOT).split()
@@ -60,7 +60,8 @@ def clone(tmp_path_factory: pytest.TempPathFactory, rendered: Path, pipeline: Pa
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(source.read_bytes())
     share_rendered(rendered, folder)
-    shutil.copy(pipeline / ".cache/crop.sqlite", folder / ".cache")
+    for memo in ("measure", "crop"):
+        shutil.copy(pipeline / f".cache/{memo}.sqlite", folder / ".cache")
     (folder / "scraper/sites/annex.toml").write_text((ROOT / "scraper/sites/demo.toml").read_text())
     params = small_params()
     params["sites"] = ["annex", "demo"]

@@ -30,7 +30,7 @@ def rows(folder: Path, memo: str) -> dict[bytes, int]:
         return {}
 
 
-def forget(folder: Path, memo: str, results: int = 60) -> int:
+def forget(folder: Path, memo: str, results: int = 30) -> int:
     """Delete `results` results, as if that many images were new. Returns the number of remaining results."""
     with sqlite3.connect(folder / f".cache/{memo}.sqlite") as database:
         database.execute(

@@ -121,6 +121,7 @@ def test_the_square_of_a_stone_in_a_corner_extends_beyond_the_image() -> None:
     assert result.image.shape == (158, 158, 3)
 
 
+@pytest.mark.heavy
 @pytest.mark.skipif(not (GEMS68 / "train_boxes.csv").exists(), reason="the real images are missing")
 def test_boxes_of_real_stones_match_published_boxes() -> None:
     with (GEMS68 / "train_boxes.csv").open() as file:

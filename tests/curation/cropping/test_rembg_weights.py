@@ -14,8 +14,6 @@ from typing import Any
 
 import pooch
 import pytest
-from rembg.sessions import sessions
-from rembg.sessions.base import BaseSession
 
 from curation.cropping import rembg_weights as weights
 from curation.cropping.rembg_weights import fetch, local_weights, models
@@ -25,8 +23,10 @@ from tests.helpers.commands import command
 CONTENT = b"a model"
 
 
-def session(url: str) -> type[BaseSession]:
-    """A rembg session whose weights are CONTENT."""
+def offer(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let rembg's model 'u2netp' be one whose weights are CONTENT and are fetched from `url`."""
+    from rembg.sessions import sessions
+    from rembg.sessions.base import BaseSession
 
     class Session(BaseSession):
         @classmethod
@@ -40,7 +40,7 @@ def session(url: str) -> type[BaseSession]:
         def name(cls, *_: Any) -> str:
             return "u2netp"
 
-    return Session
+    monkeypatch.setitem(sessions, "u2netp", Session)
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}/tiny.onnx"
-    monkeypatch.setitem(sessions, "u2netp", session(url))
+    offer(url, monkeypatch)
     return tmp_path
 
 
@@ -96,7 +96,7 @@ def test_a_download_is_verified(offline: Path, monkeypatch: pytest.MonkeyPatch, 
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}/tiny.onnx"
-        monkeypatch.setitem(sessions, "u2netp", session(url))
+        offer(url, monkeypatch)
         if served == CONTENT:
             monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("pip was called"))
             assert fetch("u2netp").read_bytes() == CONTENT

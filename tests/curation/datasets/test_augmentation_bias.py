@@ -6,8 +6,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from sklearn.ensemble import RandomForestClassifier
-from sklearn.model_selection import GroupKFold, cross_val_predict
 
 from curation.cropping.params import CropParams
 from curation.datasets.balance import balance
@@ -63,6 +61,9 @@ class TrainingImages:
             change(image, row) if change and row["variety"] == "rare" else image
             for image, row in zip(self.pixels, self.rows, strict=True)
         ]
+        from sklearn.ensemble import RandomForestClassifier
+        from sklearn.model_selection import GroupKFold, cross_val_predict
+
         forest = RandomForestClassifier(25, min_samples_leaf=5, random_state=0)
         x = np.array([features(image) for image in pixels])
         correct = cross_val_predict(forest, x, self.rare, groups=self.stones, cv=GroupKFold(4)) == self.rare

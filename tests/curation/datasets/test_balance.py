@@ -175,6 +175,7 @@ def test_the_smaller_dataset_is_a_subset_and_plain_is_not_augmented(curated: Pro
     }  # fmt: skip
 
 
+@pytest.mark.heavy
 def test_the_bytes_do_not_depend_on_the_number_of_workers(
     curated: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -118,6 +118,7 @@ def test_a_dataset_of_the_project_is_given_by_name(inline: Path) -> None:
     refused("has the same name", "mine/d1k")
 
 
+@pytest.mark.heavy
 def test_the_number_of_workers_changes_no_bytes_and_undecodable_images_are_named(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

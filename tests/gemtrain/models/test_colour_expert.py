@@ -69,7 +69,7 @@ def test_the_experts_learn_separately_and_predict_together() -> None:
 
 def test_a_model_with_a_colour_expert_is_trained_saved_and_read(gems: Path) -> None:
     stages = (
-        Stage(epochs=40, learning_rate=3e-3, train="head"),
+        Stage(epochs=12, learning_rate=1e-2, train="head"),
         Stage(epochs=1, learning_rate=1e-4, freeze_batchnorm=True),
     )
     recipe = Recipe(

@@ -4,9 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import timm
 import torch
-import torchvision
 from PIL import Image
 from torch import Tensor
 
@@ -25,6 +23,9 @@ OWN = [name for name in NETWORKS if name.startswith("gemnet")]
 
 def published_names(name: str) -> dict[str, Tensor]:
     """A file of a network as its library publishes it: correct names and shapes, but hardly any values."""
+    import timm
+    import torchvision
+
     with torch.device("meta"):
         if name.startswith("timm/"):
             model = timm.create_model(name.removeprefix("timm/"))
@@ -38,6 +39,7 @@ def published_names(name: str) -> dict[str, Tensor]:
     return {key: value for key, value in reversed(state.items()) if not key.endswith("num_batches_tracked")}
 
 
+@pytest.mark.heavy
 @pytest.mark.filterwarnings("ignore:.*meta parameter")
 @pytest.mark.parametrize(
     "name", [name for name in NETWORKS if name not in OWN and not name.startswith("efficientnet")]
@@ -63,6 +65,7 @@ def test_published_weights_fit_by_name(name: str, tmp_path: Path) -> None:
         load_head(model.head, path, name)
 
 
+@pytest.mark.heavy
 @pytest.mark.filterwarnings("ignore:.*meta parameter")
 @pytest.mark.parametrize(
     "name",
@@ -86,13 +89,15 @@ def test_files_of_timm_and_own_ones_fit_with_any_names_of_modules(name: str, tmp
 
 @torch.no_grad()
 def test_published_weights_give_the_published_outputs(tmp_path: Path) -> None:
-    library = torchvision.models.resnet18().eval()
+    from torchvision.models import ResNet18_Weights, resnet18
+
+    library = resnet18().eval()
     torch.save(dict(reversed(library.state_dict().items())), tmp_path / "published.pth")
     model = build("resnet18", 1000, 64).eval()
     load_body(model.body, tmp_path / "published.pth", "resnet18")
     load_head(model.head, tmp_path / "published.pth", "resnet18")
     images = random_images(2, 3, 64)
-    published = torchvision.models.ResNet18_Weights.IMAGENET1K_V1.transforms()
+    published = ResNet18_Weights.IMAGENET1K_V1.transforms()
     mean, std = (torch.tensor(values).view(3, 1, 1) for values in (published.mean, published.std))
     assert torch.allclose(model(images), library((images / 255 - mean) / std), atol=1e-4)
 

@@ -112,7 +112,9 @@ def test_it_can_memorise_a_few_images(name: str) -> None:
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-    assert loss.item() < 0.1
+        if loss.item() < 0.1:
+            return
+    pytest.fail(f"the loss is still {loss.item():.2f}")
 
 
 def test_gemnet_is_the_published_network() -> None:

@@ -10,15 +10,15 @@ import pytest
 import torch
 
 from gemtrain.training.checkpoint import CheckpointFolder, TrainingState
-from tests.helpers.commands import command, start
+from tests.helpers.commands import called, start
 from tests.helpers.textures import write_params
 from tests.helpers.training import files_of, run
 
 HEAD_THEN_ALL_THEN_AVERAGED = {
-    "max_steps": 6,
+    "max_steps": 4,
     "class_weights": True,
     "stages": [
-        {"epochs": 3, "learning_rate": 0.01, "train": "head", "each_photo_once": True},
+        {"epochs": 1, "learning_rate": 0.01, "train": "head", "each_photo_once": True},
         {"epochs": 1, "learning_rate": 0.001, "image_size": 32, "freeze_batchnorm": True},
         {"epochs": 2, "learning_rate": 0.001, "warmup": 0.1, "decay": "cosine", "ema_decay": 0.5},
     ],
@@ -40,7 +40,7 @@ DENSE_THEN_ALL = {
     [
         ("gemnet", 15, {"max_steps": 40}),
         ("gemnet", 1, DENSE_THEN_ALL),
-        ("efficientnet_lite0", 5, HEAD_THEN_ALL_THEN_AVERAGED),
+        ("efficientnet_lite0", 3, HEAD_THEN_ALL_THEN_AVERAGED),
     ],
 )
 def test_a_training_stopped_anywhere_and_resumed_ends_in_the_same_model(
@@ -112,9 +112,9 @@ def test_a_training_killed_within_epochs_ends_in_the_same_bytes_and_ctrl_c_is_13
     gems: Path,
 ) -> None:
     stages = [{"epochs": 3, "learning_rate": 1e-3}, {"epochs": 3, "learning_rate": 1e-4}]
-    write_params(gemnet={"image_size": 96, "max_steps": 54, "stages": stages})
+    write_params(gemnet={"image_size": 64, "max_steps": 54, "stages": stages})
     training = "gemtrain", "train", "--dataset", "gems", "--recipe", "gemnet"
-    command(*training, cwd=gems)
+    called(*training, cwd=gems)
     unbroken = files_of()
     for path in Path("models/gems/gemnet").iterdir():
         path.unlink()
@@ -131,7 +131,7 @@ def test_a_training_killed_within_epochs_ends_in_the_same_bytes_and_ctrl_c_is_13
     saved = torch.load(next(Path(".cache").rglob("checkpoint.pt")), weights_only=True)
     assert 3 <= len(saved["history"]) < 6 and saved["stage"] == 1
     assert not files_of()
-    command(*training, cwd=gems)
+    called(*training, cwd=gems)
     assert files_of() == unbroken
 
 

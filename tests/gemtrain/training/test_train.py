@@ -36,7 +36,7 @@ def validation_accuracy(model: Classifier) -> float:
 
 
 def test_it_learns(gems: Path) -> None:
-    metadata = run(max_steps=120, augmentation={"mirror": True, "shift": 0.05})
+    metadata = run(max_steps=40, augmentation={"mirror": True, "shift": 0.05})
     assert metadata.validation_accuracy > 0.9
 
 
@@ -76,7 +76,7 @@ def test_images_of_other_channels(gems: Path, channels: int) -> None:
                 image.save(content, "PNG")
             row["image"]["bytes"] = content.getvalue()
         write_rows("gems", split, rows[split])
-    metadata = run(channels=channels, weights="none", max_steps=30)
+    metadata = run(channels=channels, weights="none", max_steps=8)
     model, _ = read_model(Project(), "gems", "gemnet")
     split = Split(Project(), "gems", "validation")
     probabilities, _ = predict(model, split.pixels(48, channels), CPU)
