@@ -126,10 +126,11 @@ def test_an_unreadable_list_makes_no_image_gone(tmp_path: Path, shop: Shop) -> N
 
 
 def test_a_links_site_may_be_a_stage(tmp_path: Path, shop: Shop) -> None:
-    """Its name is in the parameters, its files are next to those of the other sites."""
+    """Its name is in the parameters, its file next to those of the other sites, its list in the project."""
     shutil.copytree(ROOT / "scraper", tmp_path / "code/scraper", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(ROOT / "gemkit", tmp_path / "code/gemkit", ignore=shutil.ignore_patterns("__pycache__"))
     links_site(tmp_path / "code/scraper/sites", shop, listed(shop))
+    shutil.move(tmp_path / "code/scraper/sites/lists", tmp_path / "lists")
     (tmp_path / "params.yaml").write_text("sites: [shop]\ncrawl:\n  shop: {}\n")
     command("gemscrape", "crawl", "--site", "shop", cwd=tmp_path, PYTHONPATH=str(tmp_path / "code"))
     assert len(images(tmp_path)) == 12
