@@ -39,5 +39,5 @@ $(INSTALLED): pyproject.toml constraints.txt
 	  { echo "error: $(PYTHON) has no venv; install it (Debian: apt-get install python3-venv)." >&2; exit 2; }
 	$(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install --quiet --upgrade pip
-	.venv/bin/python -m pip install --constraint constraints.txt --editable '.[test,bench]'
+	.venv/bin/python -m pip install --constraint constraints.txt --editable '.[all,test,bench]'
 	touch $@

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gemkit.errors import UserError, run_command
+from gemkit.errors import UserError, needs_extra, run_command
 from gemkit.project import PARAMS
 
 if TYPE_CHECKING:
@@ -133,7 +133,8 @@ def store(
     params: ParamsPath = PARAMS,
 ) -> None:
     """Run only the demo store, with the settings of crawl.demo in the parameters, until Ctrl-C."""
-    from scraper.demo_store.server import serve
+    with needs_extra("The demo store", "scraper"):
+        from scraper.demo_store.server import serve
     from scraper.params import DemoParams, crawl_params
     from scraper.stores.config import HtmlSite, load_site
 

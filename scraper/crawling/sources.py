@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Generic, TypeVar
 
-from gemkit.errors import UserError
+from gemkit.errors import UserError, needs_extra
 from gemkit.executor.base import worker_count
 from scraper.crawling.discovery import PageReader, save_list
 from scraper.crawling.session import CrawlSource, Session
@@ -105,7 +105,8 @@ class DemoSource(StoreSource):
     @contextmanager
     def open(self, histories: Mapping[str, HostHistory], stop: threading.Event) -> Iterator[None]:
         """See CrawlSource."""
-        from scraper.demo_store.server import start
+        with needs_extra("The demo store", "scraper"):
+            from scraper.demo_store.server import start
 
         with start(self._demo.seed, self._demo.scale, self._demo.dirt) as store:
             hosts = [*self.site.page_hosts, *self.site.image_hosts]

@@ -5,6 +5,7 @@ import importlib
 import pickle
 import pkgutil
 import re
+from pathlib import Path
 
 import pytest
 
@@ -66,6 +67,8 @@ ARGUMENTS = {
     "Blocked": ["shop.test", 2e9, REASON],
     "FetchError": [ImageStatus.FAILED, REASON],
     "InvalidImage": [ReasonKind.EMPTY, "empty"],
+    "MissingExtra": ["The demo store", "curate", "cv2"],
+    "NotAProject": [Path("gems")],
     "TooLarge": [9],
     "TooManyPixels": [20_000, 30_000],
     "TransientError": [REASON, 3.0],
