@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gemkit.errors import UserError, needs_extra, run_command
-from gemkit.project import PARAMS
+from gemkit.project import PARAMS, current_project
 
 if TYPE_CHECKING:
     from scraper.monitoring.summary import Summary
@@ -144,6 +144,26 @@ def store(
     if not isinstance(settings, DemoParams) or rate is None:
         raise UserError("The site 'demo' must define 'server = \"demo\"' and 'requests_per_second'.")
     serve(settings.seed, settings.scale, port, rate)
+
+
+@app.command()
+def init(
+    folder: Annotated[
+        Path, typer.Argument(help="The folder of the new project; it may exist, but hold none.")
+    ],
+) -> None:
+    """Make a project: parameters, labels and a pipeline that runs the demo store with 'dvc repro'."""
+    from scraper.project.init import init as make_project
+
+    print("\n".join(make_project(folder).lines()))
+
+
+@app.command()
+def upgrade() -> None:
+    """Bring this project's pipeline up to date with the installed version, and say what will rerun."""
+    from scraper.project.upgrade import upgrade as upgrade_project
+
+    print("\n".join(upgrade_project(current_project()).lines()))
 
 
 def _check_block(summary: "Summary") -> None:

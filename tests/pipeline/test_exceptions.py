@@ -68,6 +68,7 @@ ARGUMENTS = {
     "FetchError": [ImageStatus.FAILED, REASON],
     "InvalidImage": [ReasonKind.EMPTY, "empty"],
     "MissingExtra": ["The demo store", "curate", "cv2"],
+    "NewerLock": [Path("gemscrape.lock"), "9.0"],
     "NotAProject": [Path("gems")],
     "TooLarge": [9],
     "TooManyPixels": [20_000, 30_000],
