@@ -28,11 +28,11 @@ def extra_with(module: str, package: str) -> str | None:
 
 def extras_with(module: str, requirements: Iterable[str]) -> list[str]:
     """The extras that install a module, in the order of the requirements of the distribution's metadata."""
-    wanted = _normalised(_DISTRIBUTIONS.get(module, module))
+    wanted = normalised(_DISTRIBUTIONS.get(module, module))
     matches = [match for line in requirements if (match := _REQUIREMENT.match(line))]
-    return [match[2] for match in matches if _normalised(match[1]) == wanted]
+    return [match[2] for match in matches if normalised(match[1]) == wanted]
 
 
-def _normalised(name: str) -> str:
+def normalised(name: str) -> str:
     """The name as PEP 503 compares it."""
     return re.sub(r"[-_.]+", "-", name).lower()
