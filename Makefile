@@ -18,7 +18,7 @@ repro: $(INSTALLED)
 repro-quick: $(INSTALLED)
 	test -e $(QUICK)/gemscrape.lock || gemscrape init $(QUICK)
 	cp params/quick.yaml $(QUICK)/params.yaml
-	cd $(QUICK) && gemscrape upgrade && dvc repro && gemcurate report && dvc metrics show metrics/*/gemnet.json
+	cd $(QUICK) && gemscrape upgrade && dvc repro && gemcurate report && dvc metrics show metrics/d200/efficientnet_lite0.json
 	@echo "The pages are in $(QUICK)/reports: curation.html, training-d200.html."
 
 test: $(INSTALLED)

@@ -1,5 +1,7 @@
 """The pipeline of a project is the checkout's, with versions of stages in place of code."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from tests.helpers.commands import ROOT
 
 CHECKOUT = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
 PROJECT = yaml.safe_load(installed_pipeline())["stages"]
+PARAMETER_FILES = [ROOT / "params.yaml", *sorted((ROOT / "params").glob("*.yaml"))]
 PACKAGES = ("gemkit/", "scraper/", "curation/", "gemtrain/")
 
 
@@ -55,6 +58,19 @@ def test_stages_depend_on_their_version_and_their_recipe() -> None:
         "network": ["stages.network", "recipes.${item}"],
         "train": ["stages.train", "recipes.${item.recipe}"],
     }
+
+
+@pytest.mark.parametrize("path", PARAMETER_FILES, ids=lambda path: path.stem)
+def test_a_parameter_file_has_every_key_that_a_stage_depends_on(path: Path) -> None:
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    items = {"crawl": "sites", "balance": "datasets", "network": "recipes", "train": "recipes"}
+    for name, stage in CHECKOUT.items():
+        for key in body(stage)["params"]:
+            for item in content[items[name]] if "${" in key else [""]:
+                value = content
+                for part in re.sub(r"\$\{[\w.]+\}", item, key).split("."):
+                    assert part in value, f"{name} depends on {key}"
+                    value = value[part]
 
 
 def test_changed_stages_are_named() -> None:
