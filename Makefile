@@ -5,11 +5,21 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export DVC_NO_ANALYTICS := true
 INSTALLED := .venv/.installed
 
-.PHONY: repro test test-fast test-slow lint bench
+QUICK := build/quick
+
+.PHONY: repro repro-quick test test-fast test-slow lint bench
 
 repro: $(INSTALLED)
 	dvc repro
 	dvc metrics show $$(ls metrics/*/*.json | grep -v -e /dataset.json -e /crawl/)
+
+# The pipeline on a small demo store, in a project of its own, as `gemscrape init` makes it for users. Like theirs, it
+# reruns for new settings and new stage versions, not for edited code: to start anew, delete its folder.
+repro-quick: $(INSTALLED)
+	test -e $(QUICK)/gemscrape.lock || gemscrape init $(QUICK)
+	cp params/quick.yaml $(QUICK)/params.yaml
+	cd $(QUICK) && gemscrape upgrade && dvc repro && gemcurate report && dvc metrics show metrics/d200/efficientnet_lite0.json
+	@echo "The pages are in $(QUICK)/reports: curation.html, training-d200.html."
 
 test: $(INSTALLED)
 	@command -v chromium >/dev/null || \
@@ -39,5 +49,5 @@ $(INSTALLED): pyproject.toml constraints.txt
 	  { echo "error: $(PYTHON) has no venv; install it (Debian: apt-get install python3-venv)." >&2; exit 2; }
 	$(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install --quiet --upgrade pip
-	.venv/bin/python -m pip install --constraint constraints.txt --editable '.[test,bench]'
+	.venv/bin/python -m pip install --constraint constraints.txt --editable '.[all,test,bench]'
 	touch $@

@@ -6,8 +6,12 @@ docs/architecture.md, "Exceptions", has the whole tree.
 import errno
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import ClassVar, NoReturn
+
+from gemkit.extras import DISTRIBUTION, extra_with
 
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
@@ -53,10 +57,48 @@ def did_you_mean(name: str, kind: str, names: Sequence[str]) -> str:
     return f"; {guess} {kind} are {', '.join(names)}"
 
 
-def run_command(app: Callable[[], object]) -> NoReturn:
-    """Run a typer app. Bad input and failed writes exit with 2, Ctrl-C with 130, both without a traceback."""
+class MissingExtra(UserError):
+    """A library is not installed that one of the extras installs."""
+
+    kind = "missing_extra"
+
+    def __init__(self, user: str, extra: str, module: str):
+        super().__init__(
+            f"{user} needs the extra '{extra}'; install it with: pip install '{DISTRIBUTION}[{extra}]'"
+        )
+        self.user, self.extra, self.module = user, extra, module
+
+
+@contextmanager
+def needs_extra(user: str, package: str) -> Iterator[None]:
+    """Name the extra that `user`, which belongs to this package or command, needs when a library is missing.
+
+    Raises MissingExtra; a module that no extra installs stays a ModuleNotFoundError.
+    """
     try:
-        app()
+        yield
+    except ModuleNotFoundError as error:
+        module = (error.name or "").partition(".")[0]
+        extra = extra_with(module, package)
+        if extra is None:
+            raise
+        raise MissingExtra(user, extra, module) from None
+
+
+def _running_command() -> list[str]:
+    """The words `gemcurate` and `clean`, also for `python -m gemcurate clean`."""
+    script = Path(sys.argv[0])
+    return [script.parent.name if script.stem == "__main__" else script.stem, *sys.argv[1:2]]
+
+
+def run_command(app: Callable[[], object]) -> NoReturn:
+    """Run a typer app. What the user can mend (bad input, a missing extra, a full disk) exits with 2, Ctrl-C
+    with 130, without a traceback.
+    """
+    words = _running_command()
+    try:
+        with needs_extra(f"'{' '.join(words)}'", words[0]):
+            app()
     except UserError as error:
         _fail(str(error), error.exit_code)
     except KeyboardInterrupt:

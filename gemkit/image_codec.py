@@ -10,21 +10,10 @@ from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 
 from gemkit.arrays import Array, Bytes
 from gemkit.errors import GemscrapeError
+from gemkit.image_formats import FORMATS
 
 #: Larger images are rejected before any pixel is decoded (the largest phone photos have 50 million pixels).
 MAX_PIXELS = 64_000_000
-#: Image formats by Pillow's names, with the suffix of their files.
-FORMATS = {
-    "JPEG": "jpg",
-    "PNG": "png",
-    "WEBP": "webp",
-    "GIF": "gif",
-    "BMP": "bmp",
-    "TIFF": "tif",
-    "AVIF": "avif",
-}
-#: File name suffixes of these formats, lower-cased.
-SUFFIXES = {".jpeg", ".tiff", *(f".{suffix}" for suffix in FORMATS.values())}
 _WIDE_MODES = ("I", "I;16", "I;16B", "I;16L", "F")
 
 #: Other file types that stores serve as images, keyed by a lower-cased marker among their first bytes.

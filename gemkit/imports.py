@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-#: The folder that contains the packages of the project.
+#: The folder that contains the packages of the project; in an installation, also all other libraries.
 ROOT = Path(__file__).parents[1]
+PACKAGES = frozenset({"gemkit", "scraper", "curation", "gemtrain", "benchmarks", "tools", "tests"})
 
 
 def import_closure(module: str) -> set[Path]:
@@ -37,6 +38,8 @@ def imported_modules(path: Path) -> list[str]:
 def module_file(name: str) -> Path | None:
     """The file of a module of this project, relative to ROOT; None if there is no such module."""
     path = Path(*name.split("."))
+    if path.parts[0] not in PACKAGES:
+        return None
     files = (path.with_suffix(".py"), path / "__init__.py")
     return next((file for file in files if (ROOT / file).is_file()), None)
 

@@ -4,13 +4,19 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
+from gemkit.errors import needs_extra
+
 
 def lazy_exports(package: str, modules: Mapping[str, str]) -> Callable[[str], Any]:
-    """The `__getattr__` of a package; `modules` maps each name that it offers to the module that has it."""
+    """The `__getattr__` of a package; `modules` maps each name that it offers to the module that has it.
+
+    A name whose module needs a library of an extra that is not installed raises MissingExtra.
+    """
 
     def load(name: str) -> Any:
         if name not in modules:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        return getattr(import_module(modules[name]), name)
+        with needs_extra(f"'{package}.{name}'", package):
+            return getattr(import_module(modules[name]), name)
 
     return load

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gemkit.cli import new_app
-from gemkit.errors import UserError, run_command
+from gemkit.errors import UserError, needs_extra, run_command
 from gemkit.project import PARAMS, Project, current_project
 
 if TYPE_CHECKING:
@@ -135,7 +135,8 @@ def store(
     params: ParamsPath = PARAMS,
 ) -> None:
     """Run only the demo store, with the settings of crawl.demo in the parameters, until Ctrl-C."""
-    from scraper.demo_store.server import serve
+    with needs_extra("The demo store", "scraper"):
+        from scraper.demo_store.server import serve
     from scraper.params import DemoParams, crawl_params
     from scraper.stores.config import HtmlSite, load_site
 
@@ -152,6 +153,26 @@ def _project_here() -> Project | None:
     """The project of the current folder, for commands that also work outside a project."""
     project = Project()
     return project if project.params.is_file() else None
+
+
+@app.command()
+def init(
+    folder: Annotated[
+        Path, typer.Argument(help="The folder of the new project; it may exist, but hold none.")
+    ],
+) -> None:
+    """Make a project: parameters, labels and a pipeline that runs the demo store with 'dvc repro'."""
+    from scraper.project.init import init as make_project
+
+    print("\n".join(make_project(folder).lines()))
+
+
+@app.command()
+def upgrade() -> None:
+    """Bring this project's pipeline up to date with the installed version, and say what will rerun."""
+    from scraper.project.upgrade import upgrade as upgrade_project
+
+    print("\n".join(upgrade_project(current_project()).lines()))
 
 
 def _check_block(summary: "Summary") -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from gemkit.errors import UserError
+from gemkit.errors import UserError, needs_extra
 from gemkit.executor.base import worker_count
 from gemkit.project import Project
 from scraper.crawling.discovery import PageReader, save_list
@@ -144,7 +144,8 @@ class DemoSource(StoreSource):
     @contextmanager
     def open(self, histories: Mapping[str, HostHistory], stop: threading.Event) -> Iterator[None]:
         """See CrawlSource."""
-        from scraper.demo_store.server import start
+        with needs_extra("The demo store", "scraper"):
+            from scraper.demo_store.server import start
 
         demo = self._demo
         with start(demo.seed, demo.scale, demo.dirt, cache=self._cache) as store:

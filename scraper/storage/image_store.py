@@ -12,7 +12,7 @@ from pathlib import Path
 from PIL import Image
 
 from gemkit.errors import GemscrapeError
-from gemkit.image_codec import FORMATS
+from gemkit.image_formats import FORMATS
 from scraper.http.errors import Stopped
 from scraper.http.reason import Reason
 from scraper.tables import ReasonKind

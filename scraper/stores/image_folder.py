@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import quote, unquote
 
 from gemkit.errors import UserError
-from gemkit.image_codec import SUFFIXES
+from gemkit.image_formats import SUFFIXES
 from scraper.http.errors import FetchError, TooLarge
 from scraper.http.rate_limiter import HostRateLimiter
 from scraper.http.reason import Reason

@@ -14,6 +14,7 @@ from gemkit.imports import import_closure, imported_modules
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A package `shop` whose module `a` a test fills; `b`, `c` and the folder `d` are empty."""
     monkeypatch.setattr(imports, "ROOT", tmp_path)
+    monkeypatch.setattr(imports, "PACKAGES", {"shop"})
     for name in ("__init__", "b", "c", "d/__init__", "d/e"):
         path = tmp_path / f"shop/{name}.py"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -51,6 +52,14 @@ def test_imports_of_imports_are_followed_once(package: Path) -> None:
     (package / "b.py").write_text("import shop.c")
     (package / "c.py").write_text("import shop.a")
     assert {path.name for path in import_closure("shop.a")} == {"__init__.py", "a.py", "b.py", "c.py"}
+
+
+def test_other_libraries_in_the_same_folder_are_not_followed(package: Path) -> None:
+    """As in an installation, where torch is next to gemtrain."""
+    (package.parent / "torch").mkdir()
+    (package.parent / "torch/__init__.py").write_text("from . import nn")
+    (package / "a.py").write_text("import torch")
+    assert {path.name for path in import_closure("shop.a")} == {"__init__.py", "a.py"}
 
 
 def test_a_relative_import_is_an_error(package: Path) -> None:

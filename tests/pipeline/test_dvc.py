@@ -2,38 +2,31 @@
 
 import json
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
 
-from curation.cropping.rembg_weights import fetch
 from curation.tables import CLEAN
 from gemkit.tables import read_table
-from tests.helpers.commands import BIN, ROOT, child_environment
+from tests.helpers import dvc
+from tests.helpers.commands import BIN, ROOT
 from tests.helpers.project import set_param, share_rendered, small_params
 
 
 def run(*arguments: str, cwd: Path) -> str:
     """Run a command with the code in `cwd`. Returns its output."""
-    environment = child_environment(PYTHONPATH=str(cwd), U2NET_HOME=str(fetch("u2netp").parent))
-    done = subprocess.run(
-        arguments, cwd=cwd, env=environment, capture_output=True, text=True, timeout=500, check=False
-    )
-    assert done.returncode == 0, f"{arguments}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
-    return done.stdout + done.stderr
+    return dvc.run(*arguments, cwd=cwd, PYTHONPATH=str(cwd))
 
 
 def repro(clone: Path, *stages: str) -> set[str]:
-    """Run the pipeline, or only these stages and those before them. Returns the names of those that ran."""
-    lines = run(str(BIN / "dvc"), "repro", *stages, cwd=clone).splitlines()
-    return {line.split("'")[1] for line in lines if line.startswith("Running stage")}
+    """Run the pipeline with the code in the clone."""
+    return dvc.repro(clone, *stages, PYTHONPATH=str(clone))
 
 
 def stale(clone: Path) -> set[str]:
-    """The names of the stages that would run again, according to `dvc status`."""
-    return set(json.loads(run(str(BIN / "dvc"), "status", "--json", cwd=clone)))
+    """The stages that would run again with the code in the clone."""
+    return dvc.stale(clone, PYTHONPATH=str(clone))
 
 
 def append_comment(path: Path) -> None:
@@ -113,16 +106,16 @@ def test_the_whole_pipeline(clone: Path) -> None:
 
     check_partial_reruns(clone)
 
-    dvc = str(BIN / "dvc")
-    assert "top1" in run(dvc, "metrics", "show", cwd=clone)
-    assert "clean" in run(dvc, "dag", cwd=clone)
-    run(dvc, "plots", "show", "--out", "plots_page", cwd=clone)
+    program = str(BIN / "dvc")
+    assert "top1" in run(program, "metrics", "show", cwd=clone)
+    assert "clean" in run(program, "dag", cwd=clone)
+    run(program, "plots", "show", "--out", "plots_page", cwd=clone)
     page = (clone / "plots_page/index.html").read_text()
     assert "confusion" in page
 
     set_param(clone, "clean.rules.small.side", 400)
     assert repro(clone, "crop", "split") == {"clean", "crop", "split"}
-    assert "metrics/clean.json" in run(dvc, "metrics", "diff", cwd=clone)
+    assert "metrics/clean.json" in run(program, "metrics", "diff", cwd=clone)
 
     set_param(clone, "sites", ["demo"])
     assert repro(clone, "clean") == {"clean"}

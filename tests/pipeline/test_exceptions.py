@@ -69,6 +69,8 @@ ARGUMENTS = {
     "IncompleteModel": [Path("model.json"), "the key 'seed' is missing", "gemtrain train"],
     "InvalidImage": [ReasonKind.EMPTY, "empty"],
     "MissingData": ["gems", "crawl.gems.folder", Path("gems"), "a publication"],
+    "MissingExtra": ["The demo store", "curate", "cv2"],
+    "NewerLock": [Path("gemscrape.lock"), "9.0"],
     "NotAProject": [Path("gems")],
     "OutdatedModel": [Path("model.json"), "gemtrain train"],
     "TooLarge": [9],

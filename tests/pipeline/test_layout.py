@@ -13,7 +13,8 @@ from tests.helpers.commands import ROOT
 PACKAGES: dict[str, list[str]] = {
     "gemkit": [],
     "scraper": [
-        "tables", "http", "stores", "params", "storage", "monitoring", "demo_store", "crawling", "cli",
+        "tables", "http", "stores", "params", "storage", "monitoring", "demo_store", "crawling", "project",
+        "cli",
     ],
     "curation": [
         "tables", "params", "imaging", "taxonomy", "measurement", "cleaning", "cropping", "datasets",

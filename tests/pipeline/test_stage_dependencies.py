@@ -32,6 +32,7 @@ NO_EFFECT = (
     "gemkit/arrays.py",
     "gemkit/errors.py",
     "gemkit/executor",
+    "gemkit/extras.py",
     "gemkit/lazy.py",
     "gemkit/memo.py",
     "gemkit/params.py",
