@@ -13,7 +13,7 @@ from tests.helpers.project import share_rendered
 PAGE = ROOT / "docs/api.md"
 
 #: Packages whose public functions all have an example.
-PACKAGES = ("scraper",)
+PACKAGES = ("scraper", "curation", "gemtrain")
 
 #: Like a notebook, it runs code that is in no file of Python.
 RUN = "import pathlib, sys; exec(compile(pathlib.Path(sys.argv[1]).read_text(), 'docs/api.md', 'exec'))"
@@ -29,7 +29,7 @@ def examples() -> str:
     return "\n".join(lines)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_the_examples_run_in_order(tmp_path: Path, rendered: Path) -> None:
     script = tmp_path / "examples.txt"
     script.write_text(examples())
