@@ -61,6 +61,7 @@ def copied(pipeline: Path, tmp_path: Path) -> Path:
     """A copy of the files that an export reads, to be changed."""
     for part in ("data/datasets/d1k", "data/predictions/d1k", "metrics/d1k", "models/d1k/gemnet"):
         shutil.copytree(pipeline / part, tmp_path / part)
+    (tmp_path / "params.yaml").touch()
     return tmp_path
 
 

@@ -110,7 +110,7 @@ def test_raw_images_get_the_predictions_of_the_dataset(
 
 
 def test_rotated_transparent_tiny_and_undecodable_images(model_alone: Path, pipeline: Path) -> None:
-    describe({"version": VERSION, "size": 64, "removal": "classical"}, 0.0)
+    describe(CropSettings(version=VERSION, size=64, removal="classical").model_dump(), 0.0)
     folder = model_alone / "images"
     (folder / "deeper").mkdir(parents=True)
     image = store_image(pipeline)
