@@ -99,9 +99,9 @@ def test_any_values_make_a_recipe_or_one_sentence(values: dict[str, Any]) -> Non
     try:
         recipe = load_recipe("gemnet", values)
     except UserError as error:
-        assert str(error).startswith("'params.yaml': ") and "\n" not in str(error)
+        assert str(error).startswith("'changes of gemnet': ") and "\n" not in str(error)
     else:
-        assert Recipe(**json.loads(json.dumps(recipe.model_dump()))) == recipe
+        assert Recipe(**json.loads(json.dumps(recipe.model_dump()))).named("gemnet") == recipe
 
 
 def test_the_projects_own_parameters_are_valid() -> None:

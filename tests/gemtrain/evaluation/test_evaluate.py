@@ -48,7 +48,7 @@ def test_a_model_of_other_classes_is_refused(gems: Path) -> None:
     path.write_text("{")
     with pytest.raises(UserError, match=r"model\.json"):
         evaluate(Project(), "gems", "gemnet", CPU)
-    path.write_text(json.dumps({**metadata, "image_size": 96}))
+    path.write_text(json.dumps({**metadata, "settings": {**metadata["settings"], "image_size": 96}}))
     with pytest.raises(UserError, match="does not hold the weights"):
         evaluate(Project(), "gems", "gemnet", CPU)
     path.write_text(json.dumps(metadata))

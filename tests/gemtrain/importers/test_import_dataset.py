@@ -11,6 +11,7 @@ from gemtrain.data.dataset import Dataset
 from gemtrain.evaluation.evaluate import evaluate
 from gemtrain.importers.import_dataset import import_dataset, safe_name
 from gemtrain.recipe import load_settings
+from gemtrain.report.summary import summary
 from gemtrain.training.train import train
 from tests.helpers.class_folders import CLASSES, class_folders, coloured_image, encoded, write
 from tests.helpers.commands import command
@@ -178,7 +179,7 @@ def test_train_and_evaluate_a_folder_of_tiffs(inline: Path) -> None:
     name, _ = import_dataset(Project(), "UC Merced")
     recipe, seed = load_settings(Path("params.yaml"), "gemnet")
     train(Project(), name, recipe, seed, torch.device("cpu"))
-    lines = evaluate(Project(), name, "gemnet", torch.device("cpu"))
+    lines = summary(evaluate(Project(), name, "gemnet", torch.device("cpu")))
     assert lines[0].startswith("UC-Merced / gemnet: top-1") and "9 images of 9 groups" in lines[1]
 
 

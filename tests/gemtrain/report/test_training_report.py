@@ -345,5 +345,5 @@ def test_the_page_is_self_contained_in_a_browser(browser: Any, project: Path) ->
         images = "[...document.images]"
         assert page.evaluate(f"{images}.length") == 15
         assert page.evaluate(f"{images}.filter(image => !image.naturalWidth).length") == 0
-        assert page.evaluate(Project(), "document.documentElement.scrollWidth") == width
+        assert page.evaluate("document.documentElement.scrollWidth") == width
         page.close()
