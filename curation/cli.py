@@ -239,10 +239,11 @@ def taxonomy_links(
 
 def _unused(file: Path | None, lines: Sequence[int]) -> str:
     """The note on decisions that are about an image that no site has."""
-    first = ", ".join(map(str, lines[:_MOST_LINES])) + (", …" if len(lines) > _MOST_LINES else "")
     if len(lines) == 1:
-        return f"'{file}' has 1 decision on an image that no site has: line {first}."
-    return f"'{file}' has {len(lines):,} decisions on images that no site has: lines {first}."
+        return f"'{file}' has 1 decision on an image that no site has, in line {lines[0]}."
+    first = "the first " if len(lines) > _MOST_LINES else ""
+    numbers = ", ".join(map(str, lines[:_MOST_LINES]))
+    return f"'{file}' has {len(lines):,} decisions on images that no site has, {first}in lines {numbers}."
 
 
 def _show(title: str, summary: Mapping[str, object]) -> None:

@@ -97,7 +97,6 @@ def test_decisions_on_images_that_no_site_has_are_noted(workspace: Path) -> None
     set_param(workspace, "clean", {"decisions": "labels/decisions.csv"})
     done = called("gemcurate", "clean", cwd=workspace)
     said = " ".join(done.stderr.split())
-    assert (
-        "'labels/decisions.csv' has 6 decisions on images that no site has: lines 2, 4, 5, 6, 7, …." in said
-    )
+    assert "'labels/decisions.csv' has 6 decisions on images that no site has" in said
+    assert "the first in lines 2, 4, 5, 6, 7." in said
     assert re.search(r"conflicts +│ +none", done.stdout), "an empty section says so"
