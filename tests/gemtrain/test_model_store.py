@@ -57,7 +57,7 @@ def test_metadata_and_history_are_read_as_they_were_written(gems: Path, recipe: 
         (["varieties"], "x", "'varieties' must be a list (found 'x')"),
         (["species"], [1, None, None], "'species[0]' must be a string (found 1)"),
         (["sead"], 1, "unknown key 'sead'"),
-        (["crop"], {}, "the key 'crop.size' is missing"),
+        (["crop"], {}, "the key 'crop.version' is missing"),
         (["crop"], "none", "'crop' must be a mapping of keys to values (found 'none')"),
         (["stages", 0, "epochs"], "2", "'stages[0].epochs' must be an integer (found '2')"),
         (["stages", 0, "loss"], 0.5, "unknown key 'stages[0].loss'"),

@@ -30,12 +30,16 @@ def rows(folder: Path, memo: str) -> dict[bytes, int]:
         return {}
 
 
-def forget(folder: Path, memo: str, results: int = 30) -> int:
-    """Delete `results` results, as if that many images were new. Returns the number of remaining results."""
+#: How many images a stage has to do again: enough that it still runs when the signal arrives.
+FORGOTTEN = {"measure": 30, "crop": 100}
+
+
+def forget(folder: Path, memo: str) -> int:
+    """Delete results, as if that many images were new. Returns the number of remaining results."""
     with sqlite3.connect(folder / f".cache/{memo}.sqlite") as database:
         database.execute(
             "DELETE FROM memo WHERE key IN (SELECT key FROM memo WHERE record != '{}' ORDER BY key LIMIT ?)",
-            [results],
+            [FORGOTTEN[memo]],
         )
     return len(rows(folder, memo))
 

@@ -30,7 +30,7 @@ def test_augmented_validation_or_test_images_are_refused(
         ("{", "the file is not valid JSON"),
         ("[]", "the key 'crop' is missing"),
         ('{"size": 32}', "the key 'crop' is missing"),
-        ('{"crop": {}}', "the key 'size' is missing"),
+        ('{"crop": {}}', "the key 'version' is missing"),
         ('{"crop": 3}', "the content must be a mapping of keys to values (found 3)"),
     ],
 )
