@@ -29,7 +29,7 @@ __all__ = [
     "balance", "clean", "crop", "crop_image", "measure", "split",
 ]  # fmt: skip
 
-__getattr__ = lazy_exports(
+__getattr__, __dir__ = lazy_exports(
     __name__,
     {
         "CleanParams": "curation.cleaning.params",

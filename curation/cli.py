@@ -17,7 +17,7 @@ app.add_typer(taxonomy_app, name="taxonomy")
 #: How many lines of a file a note names.
 _MOST_LINES = 5
 
-Params = Annotated[Path, typer.Option("--params", help="The configuration file.")]
+Params = Annotated[Path, typer.Option("--params", help="The parameter file.")]
 
 
 @app.command("measure")

@@ -1,5 +1,6 @@
 """Import what a package offers on its first use: heavy libraries would slow down every command."""
 
+import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
@@ -7,10 +8,13 @@ from typing import Any
 from gemkit.errors import needs_extra
 
 
-def lazy_exports(package: str, modules: Mapping[str, str]) -> Callable[[str], Any]:
-    """The `__getattr__` of a package; `modules` maps each name that it offers to the module that has it.
+def lazy_exports(
+    package: str, modules: Mapping[str, str]
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """The `__getattr__` and `__dir__` of a package; `modules` maps each name that it offers to its module.
 
-    A name whose module needs a library of an extra that is not installed raises MissingExtra.
+    Notebooks complete the names that `__dir__` lists. A name whose module needs a library of an extra that is
+    not installed raises MissingExtra.
     """
 
     def load(name: str) -> Any:
@@ -19,4 +23,4 @@ def lazy_exports(package: str, modules: Mapping[str, str]) -> Callable[[str], An
         with needs_extra(f"'{package}.{name}'", package):
             return getattr(import_module(modules[name]), name)
 
-    return load
+    return load, lambda: [*sys.modules[package].__dict__, *modules]

@@ -26,13 +26,15 @@ class NotAProject(UserError):
 class Project:
     """The paths of a project; `root` is its folder, by default the current one. Nothing is created here.
 
+    A `~` at the start of `root` is the user's home.
+
     Methods take the name of a site, a dataset or a recipe.
     """
 
     root: Path = Path()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "root", Path(self.root))
+        object.__setattr__(self, "root", Path(self.root).expanduser())
 
     def path(self, relative: str | Path) -> Path:
         """A path that the project's files write relative to its folder; an absolute one is itself."""

@@ -38,7 +38,7 @@ __all__ = [
     "train",
 ]
 
-__getattr__ = lazy_exports(
+__getattr__, __dir__ = lazy_exports(
     __name__,
     {
         "Dataset": "gemtrain.data.dataset",

@@ -19,7 +19,8 @@ def _recipe_names() -> list[str]:
 
 
 def _model_names() -> list[str]:
-    return [path.parent.relative_to("models").as_posix() for path in Path("models").glob("*/*/model.json")]
+    models = Project().models
+    return [path.parent.relative_to(models).as_posix() for path in models.glob("*/*/model.json")]
 
 
 DatasetName = Annotated[

@@ -135,7 +135,9 @@ class DemoSource(StoreSource):
 
     def __init__(self, site: HtmlSite, params: DemoParams, cache: Path):
         super().__init__(site, StoreParams())
-        self._demo, self._cache = params, cache
+        with needs_extra("The demo store", "scraper"):
+            from scraper.demo_store.server import start
+        self._start, self._demo, self._cache = start, params, cache
 
     def clock(self) -> float:
         """See CrawlSource."""
@@ -144,11 +146,8 @@ class DemoSource(StoreSource):
     @contextmanager
     def open(self, histories: Mapping[str, HostHistory], stop: threading.Event) -> Iterator[None]:
         """See CrawlSource."""
-        with needs_extra("The demo store", "scraper"):
-            from scraper.demo_store.server import start
-
         demo = self._demo
-        with start(demo.seed, demo.scale, demo.dirt, cache=self._cache) as store:
+        with self._start(demo.seed, demo.scale, demo.dirt, cache=self._cache) as store:
             hosts = [*self.site.page_hosts, *self.site.image_hosts]
             self._connect(histories, stop, dict.fromkeys(hosts, (store.host, store.port)))
             yield

@@ -1,5 +1,6 @@
 """`gemscrape init`: make a project that works with the installed package alone."""
 
+import shlex
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -43,12 +44,15 @@ def init(folder: Path) -> NewProject:
     files = project_files()
     files["dvc.yaml"] = pipeline
     files[LOCK_FILE] = lock_text(installed_lock(pipeline))
-    if not folder.is_dir() and folder.exists():
-        raise UserError(f"'{folder}' is a file; name a folder for the project.")
     for name in ("params.yaml", *files):
-        if (folder / name).exists():
-            raise UserError(f"'{folder / name}' already exists and is not overwritten; name another folder.")
-    folder.mkdir(parents=True, exist_ok=True)
+        path = folder / name
+        if path.exists() or path.parent.is_file():
+            taken = path if path.exists() else path.parent
+            raise UserError(f"'{taken}' already exists and is not overwritten; name another folder.")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise UserError(f"'{folder}' cannot be made, because a file is in its path; name another.") from None
     if shutil.which("git") is None:
         repository = "without git, which is not installed"
         files[".dvc/config"] = files[".dvc/config"].replace("[core]\n", _NO_GIT, 1)
@@ -77,6 +81,6 @@ def _git(folder: Path, *arguments: str) -> int:
 
 
 def _next_commands(root: Path) -> list[str]:
-    enter = [] if root.resolve() == Path.cwd() else [f"cd {root}"]
+    enter = [] if root.resolve() == Path.cwd() else [f"cd {shlex.quote(str(root))}"]
     install = [] if find_spec("dvc") and find_spec("torch") else [f"pip install '{DISTRIBUTION}[all]'"]
     return [*enter, *install, "dvc repro"]

@@ -40,7 +40,7 @@ class NewerLock(UserError):
 
     def __init__(self, path: Path, written_by: str):
         super().__init__(
-            f"'{path}' was written by Gemscrape {written_by}, which is newer than the installed "
+            f"'{path}', written by Gemscrape {written_by}, has newer stages than the installed Gemscrape "
             f"{version(DISTRIBUTION)}; update that with: pip install --upgrade {DISTRIBUTION}"
         )
         self.path, self.written_by = path, written_by

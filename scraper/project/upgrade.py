@@ -46,6 +46,8 @@ class Upgrade:
 def upgrade(project: Project) -> Upgrade:
     """Write the installed versions of stages and recipes to the project's lock, and dvc.yaml unless edited.
 
+    A dvc.yaml that is missing is written again.
+
     Raises UserError if the project has no valid lock, and NewerLock if a newer package wrote it.
     """
     pipeline = installed_pipeline()
@@ -75,7 +77,10 @@ def _refresh_pipeline(project: Project, old: Lock, pipeline: str) -> tuple[list[
     Returns the stages whose entries have changed, and whether the file was left alone because it is edited.
     """
     path = project.path("dvc.yaml")
-    current = path.read_text(encoding="utf-8") if path.exists() else ""
+    if not path.exists():
+        path.write_text(pipeline, encoding="utf-8")
+        return [], False
+    current = path.read_text(encoding="utf-8")
     if text_hash(pipeline) == old.pipeline or current == pipeline:
         return [], False
     if text_hash(current) != old.pipeline:

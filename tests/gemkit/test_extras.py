@@ -128,7 +128,7 @@ def test_a_command_names_the_extra_that_it_needs(
 
 def test_a_function_names_the_extra_that_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cv2", None)
-    load = lazy_exports("curation", {"measure": "cv2"})
+    load, _ = lazy_exports("curation", {"measure": "cv2"})
     with pytest.raises(MissingExtra, match=r"'curation\.measure' needs the extra 'curate'") as error:
         load("measure")
     assert (error.value.user, error.value.extra, error.value.module) == (

@@ -26,6 +26,11 @@ def test_paths_of_files_are_relative_to_the_folder():
     assert Project("gems").path("/data/links.csv") == Path("/data/links.csv")
 
 
+def test_the_home_of_the_user_can_be_abbreviated(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HOME", "/home/someone")
+    assert Project("~/gems").root == Path("/home/someone/gems")
+
+
 def test_by_default_it_is_the_current_folder():
     assert Project().raw("shop") == Path("data/raw/shop")
     assert pickle.loads(pickle.dumps(Project("gems"))) == Project("gems")

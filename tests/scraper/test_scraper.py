@@ -25,8 +25,20 @@ def test_importing_the_package_imports_no_library(tmp_path: Path) -> None:
 
 def test_every_public_name_is_there() -> None:
     assert all(getattr(scraper, name) for name in scraper.__all__)
+    assert set(dir(scraper)) > set(scraper.__all__), "notebooks complete these names"
     with pytest.raises(AttributeError, match="no attribute 'crowl'"):
         scraper.crowl  # noqa: B018
+
+
+def test_without_its_extra_the_demo_store_leaves_nothing_behind(tmp_path: Path) -> None:
+    script = (
+        "import sys; sys.modules['numpy'] = None\n"
+        "from scraper import Project, crawl, load_site\n"
+        "crawl(Project('gems'), load_site('demo'))"
+    )
+    error = command(sys.executable, "-c", script, cwd=tmp_path, expect=1).stderr
+    assert "The demo store needs the extra 'curate'" in error
+    assert not any(tmp_path.iterdir())
 
 
 def test_two_projects_are_crawled_at_once_in_threads(

@@ -79,8 +79,21 @@ def test_no_file_is_overwritten(name: str, tmp_path: Path) -> None:
 
 def test_a_file_is_not_a_folder(tmp_path: Path) -> None:
     (tmp_path / "gems").write_text("mine")
-    with pytest.raises(UserError, match="gems' is a file; name a folder"):
+    with pytest.raises(UserError, match="gems' already exists"):
         init(tmp_path / "gems")
+    with pytest.raises(UserError, match="gems/deep' cannot be made, because a file is in its path"):
+        init(tmp_path / "gems/deep")
+
+
+def test_a_file_with_the_name_of_a_folder_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "labels").write_text("mine")
+    with pytest.raises(UserError, match="labels' already exists"):
+        init(tmp_path)
+    assert set(files(tmp_path)) == {"labels"}
+
+
+def test_the_next_command_can_be_copied_whatever_the_folder_is_called(tmp_path: Path) -> None:
+    assert "  cd 'my gems'" in called("gemscrape", "init", "my gems", cwd=tmp_path).stdout.splitlines()
 
 
 def test_a_folder_that_git_keeps_gets_no_repository(tmp_path: Path) -> None:

@@ -83,14 +83,21 @@ def test_an_edited_pipeline_is_left_alone_and_said_so_once(made: Project) -> Non
 
 
 def test_an_edited_pipeline_matters_only_when_the_package_s_has_changed(made: Project) -> None:
-    (made.root / "dvc.yaml").unlink()
+    (made.root / "dvc.yaml").write_text(installed_pipeline() + "# mine\n")
     assert not upgrade(made).edited
+
+
+def test_a_missing_pipeline_is_written_again(made: Project) -> None:
+    (made.root / "dvc.yaml").unlink()
+    write_lock(made, current().replace(pipeline="0"))
+    assert not upgrade(made).edited
+    assert (made.root / "dvc.yaml").read_text() == installed_pipeline()
 
 
 def test_a_newer_lock_is_refused(made: Project) -> None:
     write_lock(made, current().replace(gemscrape="9.0", stages={**current().stages, "crop": 2}))
     before = (made.root / "gemscrape.lock").read_bytes()
-    with pytest.raises(NewerLock, match=r"written by Gemscrape 9\.0, which is newer") as error:
+    with pytest.raises(NewerLock, match=r"written by Gemscrape 9\.0, has newer stages") as error:
         upgrade(made)
     assert error.value.written_by == "9.0"
     assert (made.root / "gemscrape.lock").read_bytes() == before
