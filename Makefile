@@ -16,7 +16,7 @@ repro: $(INSTALLED)
 # The pipeline on a small demo store, in a project of its own, as `gemscrape init` makes it for users. Like theirs, it
 # reruns for new settings and new stage versions, not for edited code: to start anew, delete its folder.
 repro-quick: $(INSTALLED)
-	test -e $(QUICK)/gemscrape.lock || gemscrape init $(QUICK)
+	test -e $(QUICK)/gemscrape.lock || { rm -rf $(QUICK) && gemscrape init $(QUICK); }
 	cp params/quick.yaml $(QUICK)/params.yaml
 	cd $(QUICK) && gemscrape upgrade && dvc repro && gemcurate report && dvc metrics show metrics/d200/efficientnet_lite0.json
 	@echo "The pages are in $(QUICK)/reports: curation.html, training-d200.html."

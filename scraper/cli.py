@@ -117,8 +117,13 @@ def sites() -> None:
     """List the known stores: those of the project in the current folder, and the built-in ones."""
     from scraper.stores.config import SITES, FolderSite, HtmlSite, known_sites, load_site
 
+    unreadable = []
     for name, path in known_sites(_project_here()).items():
-        store = load_site(path)
+        try:
+            store = load_site(path)
+        except UserError as error:
+            unreadable.append(str(error))
+            continue
         if isinstance(store, FolderSite):
             rate, where = "a folder", f"crawl.{name}.folder"
         else:
@@ -127,6 +132,8 @@ def sites() -> None:
             where = store.start_url if isinstance(store, HtmlSite) else str(store.links)
         origin = "built in" if path.parent == SITES else "project"
         print(f"{name:19} {origin:8} {rate:16} {store.title}  {where}")
+    if unreadable:
+        raise UserError(" ".join(unreadable))
 
 
 @app.command()

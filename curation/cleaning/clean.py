@@ -18,6 +18,7 @@ from curation.cleaning.reasons import Finding, Reason
 from curation.cleaning.rule_set import LABEL, RuleSet, load_rules
 from curation.taxonomy.taxonomy import Taxonomy, read_taxonomy
 from gemkit.arrays import Bools
+from gemkit.errors import UserError
 from gemkit.project import Project
 from gemkit.tables import write_table, write_text
 
@@ -47,6 +48,8 @@ def clean(project: Project, sites: Collection[str], settings: CleanParams = Clea
 
 
 def _clean(project: Project, sites: Collection[str], settings: CleanParams) -> CleanSummary:
+    if isinstance(sites, str) or not sites:
+        raise UserError(f"Give a list of sites, like ['demo'] (found {sites!r}).")
     rules = load_rules(settings.rules)
     taxonomy = read_taxonomy(settings.taxonomy_file(project), settings.merge)
     file = settings.decisions_file(project)

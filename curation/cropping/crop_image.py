@@ -4,6 +4,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from curation.cropping.params import CropParams
 from curation.cropping.segmentation import NO_STONE, Box, Method, Stone, find_stone
 from curation.cropping.square_crop import cut_square, enlarged, square_around
@@ -83,13 +85,15 @@ class CroppedFile(NamedTuple):
         )
 
 
-def crop_image(pixels: Bytes, settings: CropParams, stone: Stone | None = None) -> Crop:
+def crop_image(pixels: Bytes, settings: CropParams = CropParams(), stone: Stone | None = None) -> Crop:
     """Find the stone of an image and cut out the square around it.
 
     `pixels`: RGB or RGBA, uint8 [height, width, 3 or 4], upright; transparent pixels are composited on white.
     `stone`: that of the image, if it is known already. Without a stone the whole image is the crop. Raises
-    UserError when the weights of the background model are missing and cannot be fetched.
+    UserError for pixels of another form, and when the weights of the background model are missing and cannot
+    be fetched.
     """
+    _check_pixels(pixels)
     pixels = on_colour(pixels, _WHITE)
     if stone is None:
         stone = find_stone(pixels, settings.removal, settings.model, settings.stones)
@@ -98,6 +102,19 @@ def crop_image(pixels: Bytes, settings: CropParams, stone: Stone | None = None) 
     area = None if stone.mask is None else float(stone.mask.mean() / 255)
     record = CropRecord(stone.box, visible, stone.method, area, stone.quality)
     return Crop(image, cut_centre(image, settings.size), record, stone)
+
+
+def _check_pixels(pixels: object) -> None:
+    if not isinstance(pixels, np.ndarray):
+        raise UserError(
+            f"Pixels must be an array, not {type(pixels).__name__}; "
+            "read a file with np.asarray(Image.open(FILE))."
+        )
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] not in (3, 4) or not pixels.size:
+        raise UserError(
+            f"Pixels must be uint8 of the shape [height, width, 3 or 4], not {pixels.dtype} "
+            f"{list(pixels.shape)}; convert the image to RGB."
+        )
 
 
 def crop_file(path: Path, settings: CropParams) -> CroppedFile:

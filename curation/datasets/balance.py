@@ -11,7 +11,7 @@ from typing import NamedTuple
 from curation.cropping.params import CropParams, CropSettings
 from curation.datasets.dataset_metrics import count_images
 from curation.datasets.orientations import Orientation, orient
-from curation.datasets.params import DatasetParams, OrientationCount
+from curation.datasets.params import DatasetParams, OrientationCount, names_folder
 from curation.datasets.plan import Plan, make_plan
 from curation.datasets.records import SplitImage, read_split_table
 from curation.imaging.centre_crop import stored_side
@@ -67,6 +67,8 @@ def balance(
     by default those that they were made with. Raises UserError for fewer than two classes, a class without
     images in some split, and crops that are missing, transparent or of another size.
     """
+    if not names_folder(dataset):
+        raise UserError(f"'{dataset}' cannot name a dataset; use letters, digits, '-' and '_'.")
     made_with = _crop_settings(project)
     crop = crop or made_with
     if crop is None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from curation.params import read_section
 from gemkit.errors import UserError
@@ -57,6 +57,19 @@ class BalanceParams(StrictModel):
 
     orientations: OrientationCount = 16
     datasets: dict[str, DatasetParams] = Field(default_factory=dict)
+
+    @field_validator("datasets")
+    @classmethod
+    def _names_of_folders(cls, datasets: dict[str, DatasetParams]) -> dict[str, DatasetParams]:
+        for name in datasets:
+            if not names_folder(name):
+                raise ValueError(f"{name!r} cannot name a dataset; use letters, digits, '-' and '_'")
+        return datasets
+
+
+def names_folder(name: str) -> bool:
+    """Whether it can be the name of a folder: `..` or a path would be written to elsewhere."""
+    return Path(name).name == name and name not in ("", "..")
 
 
 def read_split(path: Path) -> SplitParams:

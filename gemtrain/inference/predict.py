@@ -65,7 +65,7 @@ class Predictor:
 
         An image that cannot be used is `Skipped`. Raises UserError for pixels of another form.
         """
-        if isinstance(images, str):
+        if isinstance(images, str | Path):
             raise UserError(f"Give a list of images, like ['{images}'].")
         inputs = [Path(image) if isinstance(image, str) else image for image in images]
         settings = self.metadata.settings

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from gemkit.errors import UserError
+from gemkit.errors import UserError, did_you_mean
 from gemkit.project import Project
 from scraper.http.reason import Outcome, Reason
 from scraper.monitoring.heartbeat import CrawlSnapshot, read_snapshot, snapshot_file
@@ -84,7 +84,8 @@ def read_status(project: Project, site: str) -> Status:
     """The status of a site's crawl in a project. Raises UserError if it was never crawled there."""
     path = state_file(project, site)
     if not path.exists():
-        raise UserError(f"'{site}' was never crawled here; run 'gemscrape crawl --site {site}' first.")
+        crawled = sorted(file.stem for file in project.crawl_state.glob("*.sqlite"))
+        raise UserError(f"'{site}' was never crawled here{did_you_mean(site, 'crawled sites', crawled)}.")
     snapshot = read_snapshot(snapshot_file(project, site))
     report = report_file(project, site)
     running = _is_locked(project.crawl_state / f"{site}.lock")

@@ -7,6 +7,7 @@
 #: - A changed recipe needs none: a project depends on the hash of the recipe's file.
 #: - When a change in gemtrain/models changes results, raise `network`, not `train`: it hashes the files of
 #:   each recipe's network, and only recipes that use a changed file are trained again.
+#: Keep the number of a stage that is dropped, or the locks of older projects look newer than the package.
 #: Raise `measure` and `crop` together with the VERSION of their memo.
 STAGE_VERSIONS = {
     "measure": 1,

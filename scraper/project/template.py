@@ -1,4 +1,8 @@
-"""The files of a new project. Most are links to the checkout's own files, which a wheel holds as copies."""
+"""The files of a new project.
+
+Most are links to the checkout's own files, which a wheel holds as copies. Decisions and DVC's settings, such
+as a remote, belong to one project, so the template has its own.
+"""
 
 from pathlib import Path
 

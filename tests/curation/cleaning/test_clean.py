@@ -1,6 +1,7 @@
 """Cleaning gives each image a label and a group, and keeps one of several copies."""
 
 import json
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -242,3 +243,9 @@ def test_measurements_of_an_older_version_are_refused(shop: Shop) -> None:
     with pytest.raises(UserError, match=r"shop\.parquet': .*'shape_features' is list of float") as caught:
         clean(shop.project, ["shop"])
     assert str(caught.value).endswith("run 'gemcurate measure --site shop'.")
+
+
+@pytest.mark.parametrize("sites", ["demo", []])
+def test_sites_are_a_list(tmp_path: Path, sites: str | list[str]) -> None:
+    with pytest.raises(UserError, match="Give a list of sites"):
+        clean(Project(tmp_path), sites)

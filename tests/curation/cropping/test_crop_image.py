@@ -12,6 +12,7 @@ from PIL import Image
 from benchmarks._shared import GEMS68
 from curation import CropParams, crop_image
 from curation.cropping.crop_image import CropRecord, crop_file, read_image
+from gemkit.errors import UserError
 from tests.helpers.stone_images import COLOURS, RADIUS, TRUE_BOX, disc, iou, stone_image
 
 PARAMS = CropParams(removal="classical", size=112, margin=0.06)
@@ -135,3 +136,17 @@ def test_boxes_of_real_stones_match_published_boxes() -> None:
     print(f"mean IoU {np.mean(scores):.3f}, at least 0.8 on {np.mean(np.array(scores) >= 0.8):.1%}")
     assert np.mean(scores) > 0.9
     assert np.mean(np.array(scores) >= 0.8) > 0.9
+
+
+@pytest.mark.parametrize(
+    ("pixels", "found"),
+    [
+        (np.zeros((9, 9), np.uint8), r"uint8 \[9, 9\]"),
+        (np.zeros((0, 9, 3), np.uint8), r"uint8 \[0, 9, 3\]"),
+        (np.zeros((9, 9, 3)), "float64"),
+        ("photo.jpg", "not str"),
+    ],
+)
+def test_pixels_of_another_form_are_one_sentence(pixels: object, found: str) -> None:
+    with pytest.raises(UserError, match=found):
+        crop_image(pixels)  # type: ignore[arg-type]

@@ -250,6 +250,16 @@ def test_invalid_input_is_reported(curated: Project) -> None:
     assert not list(curated.datasets.glob("*"))
 
 
+@pytest.mark.parametrize("name", ["", "..", "../crops", "a/b"])
+def test_a_dataset_is_named_like_a_folder(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UserError, match="cannot name a dataset"):
+        balance(Project(tmp_path), name, DATASETS["small"])
+    params = tmp_path / "params.yaml"
+    params.write_text(f"balance: {{datasets: {{'{name}': {{target: 40, minimum: 20}}}}}}")
+    with pytest.raises(UserError, match="cannot name a dataset"):
+        read_dataset(params, "small")
+
+
 def test_an_unknown_dataset_is_named_with_the_known_ones(tmp_path: Path) -> None:
     params = tmp_path / "params.yaml"
     params.write_text("balance: {datasets: {small: {target: 40, minimum: 20}}}")

@@ -21,7 +21,14 @@ def test_a_site_never_crawled(tmp_path: Path) -> None:
     with Shop() as shop:
         shop.site(tmp_path)
     done = command("gemscrape", "status", "--site", "shop.toml", cwd=tmp_path, expect=2)
-    assert "was never crawled here" in done.stderr and "Traceback" not in done.stderr
+    assert done.stderr == "error: 'shop' was never crawled here; there are no crawled sites.\n"
+    state = tmp_path / ".cache/crawl/shop.sqlite"
+    state.parent.mkdir(parents=True)
+    state.touch()
+    done = called("gemscrape", "status", "--site", "shpo", cwd=tmp_path, expect=2)
+    assert done.stderr == (
+        "error: 'shpo' was never crawled here; did you mean 'shop'? The crawled sites are shop.\n"
+    )
 
 
 def test_while_it_runs_after_a_kill_and_at_its_end(tmp_path: Path) -> None:

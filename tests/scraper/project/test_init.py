@@ -19,11 +19,9 @@ from tests.helpers.commands import called
 #: The files that are the checkout's own.
 SAME = (
     ".dvc/.gitignore",
-    ".dvc/config",
     ".dvcignore",
     ".gitattributes",
     ".gitignore",
-    "labels/decisions.csv",
     "labels/taxonomy.toml",
     "params.yaml",
 )
@@ -45,7 +43,10 @@ def test_a_project_holds_what_the_pipeline_needs(tmp_path: Path) -> None:
     made = called("gemscrape", "init", "shops/gems", cwd=tmp_path)
     folder = tmp_path / "shops/gems"
     found = files(folder)
-    assert set(found) == {*SAME, "dvc.yaml", "gemscrape.lock", "sites/README.md"}
+    own = {".dvc/config", "dvc.yaml", "gemscrape.lock", "labels/decisions.csv", "sites/README.md"}
+    assert set(found) == {*SAME, *own}
+    assert found["labels/decisions.csv"] == b"sha256,decision,variety,note\n"
+    assert found[".dvc/config"].startswith(b"[core]\n") and b"remote" not in found[".dvc/config"]
     assert {name: found[name] for name in SAME} == {name: (ROOT / name).read_bytes() for name in SAME}
     assert found["dvc.yaml"].decode() == installed_pipeline()
     assert read_lock(Project(folder)) == installed_lock(installed_pipeline())
@@ -143,4 +144,5 @@ def test_dvc_is_asked_for_where_it_is_missing(tmp_path: Path, monkeypatch: pytes
 
 def test_the_template_has_no_second_copy_of_a_file() -> None:
     folder = ROOT / "scraper/project/template"
-    assert [path.name for path in folder.iterdir() if not path.is_symlink()] == ["sites.md"]
+    own = {path.name for path in folder.iterdir() if not path.is_symlink()}
+    assert own == {"decisions.csv", "dvc-config", "sites.md"}

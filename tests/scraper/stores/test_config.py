@@ -170,3 +170,12 @@ def test_a_wrong_links_site_is_refused_by_key(
 def test_the_fingerprint_of_stored_pages_keeps_the_former_name_of_an_extractor() -> None:
     images = load_site("demo").model_dump(by_alias=True)["images"]
     assert [set(image) for image in images] == [{"way", "strip_query"}] * 2, "else every store is read again"
+
+
+def test_a_broken_site_file_hides_no_other_site(tmp_path: Path) -> None:
+    empty_project(tmp_path)
+    (tmp_path / "sites").mkdir()
+    (tmp_path / "sites/broken.toml").write_text("title = ")
+    done = called("gemscrape", "sites", cwd=tmp_path, expect=2)
+    assert [line.split()[0] for line in done.stdout.splitlines()] == list(known_sites())
+    assert done.stderr.startswith("error: 'sites/broken.toml' is not valid TOML")
