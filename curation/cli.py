@@ -1,6 +1,6 @@
 """The command `gemcurate`: turn raw images into measurements, decisions, crops, a split and datasets."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -49,6 +49,8 @@ def clean_command(params: Params = PARAMS) -> None:
     summary = clean(project, read_sites(params), settings)
     if summary.unused_decisions:
         typer.echo(_unused(settings.decisions_file(project), summary.unused_decisions), err=True)
+    for note in _unknown(summary.unknown_names):
+        typer.echo(note, err=True)
     _show("clean", summary.metrics.to_json())
 
 
@@ -244,6 +246,14 @@ def _unused(file: Path | None, lines: Sequence[int]) -> str:
     first = "the first " if len(lines) > _MOST_LINES else ""
     numbers = ", ".join(map(str, lines[:_MOST_LINES]))
     return f"'{file}' has {len(lines):,} decisions on images that no site has, {first}in lines {numbers}."
+
+
+def _unknown(names: Mapping[str, int]) -> Iterator[str]:
+    """The notes on class names that the taxonomy does not know, those of most images first."""
+    for text, count in list(names.items())[:_MOST_LINES]:
+        yield f"{count:,} {'image' if count == 1 else 'images'} dropped: {text}"
+    if len(names) > _MOST_LINES:
+        yield f"{len(names) - _MOST_LINES:,} more class names are unknown; 'gemcurate report' lists them."
 
 
 def _show(title: str, summary: Mapping[str, object]) -> None:

@@ -1,6 +1,5 @@
 """Import what a package offers on its first use: heavy libraries would slow down every command."""
 
-import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
@@ -23,4 +22,4 @@ def lazy_exports(
         with needs_extra(f"'{package}.{name}'", package):
             return getattr(import_module(modules[name]), name)
 
-    return load, lambda: [*sys.modules[package].__dict__, *modules]
+    return load, lambda: sorted(modules)

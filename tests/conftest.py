@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.helpers.browser import CHROMIUM, FLAGS
 from tests.helpers.commands import command
@@ -17,6 +18,10 @@ from tests.helpers.project import CURATION, SCALE, SEED, set_up, share_rendered
 
 # Several threads would only slow down such small workloads, here and in the commands.
 os.environ["OMP_NUM_THREADS"] = "1"
+
+# On a busy machine even simple examples are slow to generate.
+settings.register_profile("busy", suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

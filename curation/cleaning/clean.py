@@ -2,6 +2,7 @@
 
 import gc
 import json
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -28,10 +29,15 @@ BY_HAND = "decision"
 
 @dataclass(frozen=True)
 class CleanSummary:
-    """The metrics, and the lines of the file of decisions that are about an image that no site has."""
+    """The metrics, and what a person may want to correct.
+
+    `unused_decisions`: lines of the file of decisions that are about an image that no site has.
+    `unknown_names`: images by the sentence on their class names, none of which stands for a variety.
+    """
 
     metrics: CleanMetrics
     unused_decisions: list[int]
+    unknown_names: dict[str, int]
 
 
 def clean(project: Project, sites: Collection[str], settings: CleanParams = CleanParams()) -> CleanSummary:
@@ -61,7 +67,10 @@ def _clean(project: Project, sites: Collection[str], settings: CleanParams) -> C
     text = json.dumps(metrics.to_json(), indent=2, ensure_ascii=False) + "\n"
     write_text(project.metrics / "clean.json", text)
     unused = decisions.keys() - set(images.sha256)
-    return CleanSummary(metrics, sorted(decisions[sha256].line for sha256 in unused))
+    problems = (row.label.problem for row in rows)
+    unknown = Counter(problem.text for problem in problems if problem and problem.kind == "unknown")
+    lines = sorted(decisions[sha256].line for sha256 in unused)
+    return CleanSummary(metrics, lines, dict(unknown.most_common()))
 
 
 def apply_rules(

@@ -67,6 +67,8 @@ class Predictor:
         """
         if isinstance(images, str | Path):
             raise UserError(f"Give a list of images, like ['{images}'].")
+        if isinstance(images, np.ndarray) and images.ndim != 4:
+            raise UserError("Give a list of images, like [pixels].")
         inputs = [Path(image) if isinstance(image, str) else image for image in images]
         settings = self.metadata.settings
         prepared = prepare_images(inputs, self.metadata.image_size, settings.channels, self.crop)

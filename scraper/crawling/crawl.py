@@ -14,17 +14,17 @@ from scraper.crawling.session import CrawlSource, open_session
 from scraper.crawling.sources import FolderSource, choose_source
 from scraper.monitoring.summary import Summary
 from scraper.params import CrawlParams
-from scraper.stores.config import SITES, FolderSite, Site, known_sites
+from scraper.stores.config import SITES, FolderSite, Site, find_site, known_sites
 
 
-def crawl(project: Project, site: Site, settings: CrawlParams | None = None) -> Summary:
-    """Fetch what is new or changed at a site into `data/raw/<site>` of the project.
+def crawl(project: Project, site: Site | str, settings: CrawlParams | None = None) -> Summary:
+    """Fetch what is new or changed at a site, or the one of a name, into `data/raw/<site>` of the project.
 
     An interrupted crawl resumes where it ended. Without `settings`, the defaults of the site's kind hold. The
     summary tells how the crawl ended; if the store blocks it, there is no exception. Raises UserError if the
     site cannot be crawled at all.
     """
-    return _crawl(project, choose_source(project, site, settings))
+    return _crawl(project, choose_source(project, find_site(project, site), settings))
 
 
 def import_images(project: Project, path: Path | str, name: str) -> Summary:

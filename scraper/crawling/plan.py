@@ -24,7 +24,7 @@ from scraper.params import CrawlParams
 from scraper.storage.crawl_state import state_file
 from scraper.storage.host_table import load_host_histories
 from scraper.storage.jobs import ImageJob
-from scraper.stores.config import FolderSite, LinkFile, LinksSite, Site, Store
+from scraper.stores.config import FolderSite, LinkFile, LinksSite, Site, Store, find_site
 from scraper.stores.link_list import read_links
 
 #: Number of stored images from which the size of the others is estimated.
@@ -168,13 +168,16 @@ def plan_links(path: Path | str, site: Site | None = None, project: Project | No
     return planned
 
 
-def plan(project: Project, site: Site, settings: CrawlParams | None = None) -> tuple[Plan | None, Summary]:
-    """Estimate the crawl of a site: read its pages or its link list, and fetch a sample of its images.
+def plan(
+    project: Project, site: Site | str, settings: CrawlParams | None = None
+) -> tuple[Plan | None, Summary]:
+    """Estimate the crawl of a site, or the one of a name: read its pages or its link list, and fetch a sample
+    of its images.
 
     Without `settings`, the defaults of the site's kind hold. The plan is None if the store blocks us before
     its pages are read; see the summary. Raises UserError like `crawl`.
     """
-    site, planned = _check_store(site), None
+    site, planned = _check_store(find_site(project, site)), None
     with open_session(project, choose_source(project, site, settings)) as session:
         session.state.images.forget_lost_files()
         statistics, summary = LinkStatistics(session.source.discover(session)), session.summary

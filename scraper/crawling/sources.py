@@ -174,6 +174,7 @@ class FolderSource:
     def __init__(self, site: FolderSite, path: Path):
         self.site = site
         self.client = Folder(path, site.limits.max_image_bytes)
+        self._links = self.client.links()  # raises before anything is written
 
     @property
     def concurrency(self) -> int:
@@ -191,4 +192,4 @@ class FolderSource:
 
     def discover(self, session: Session) -> Iterable[Link]:
         """See CrawlSource."""
-        return save_list(session, self.client.links())
+        return save_list(session, self._links)

@@ -40,7 +40,7 @@ class Upgrade:
                 "Gemscrape has a new dvc.yaml, but yours is edited and was left alone; compare it with the "
                 "one that 'gemscrape init' writes to an empty folder, and take over what you need."
             )
-        return lines or [f"Nothing reruns: the project is up to date with Gemscrape {self.gemscrape}."]
+        return lines or [f"Nothing changes: the project is up to date with Gemscrape {self.gemscrape}."]
 
 
 def upgrade(project: Project) -> Upgrade:

@@ -233,6 +233,11 @@ def load_site(site: str | Path, project: Project | None = None) -> Site:
     return _read_site(_site_file(str(site), project), project or Project())
 
 
+def find_site(project: Project, site: Site | str) -> Site:
+    """The site itself, or the project's or built-in one of that name. Raises UserError like `load_site`."""
+    return load_site(site, project) if isinstance(site, str) else site
+
+
 def _site_file(site: str, project: Project | None) -> Path:
     if site.endswith(".toml"):
         return Path(site)

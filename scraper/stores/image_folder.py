@@ -63,7 +63,10 @@ class Folder:
             raise UserError(
                 f"'{self.path}' contains no image in a class folder; it needs files such as 'ruby/1.jpg'."
             )
-        notes = [f"{count} files {why} skipped" for why, count in sorted(skipped.items())]
+        notes = [
+            f"{count} {'file' if count == 1 else 'files'} {why} skipped"
+            for why, count in sorted(skipped.items())
+        ]
         return LinkList(links, notes)
 
     def image(self, url: str, validators: Mapping[str, str]) -> Response:

@@ -49,7 +49,11 @@ def test_a_commit_is_checked_like_make_lint() -> None:
     assert repository["repo"] == "local" and {hook["language"] for hook in hooks} == {"system"}
     tools = [re.match(r"\.venv/bin/(ruff check|ruff format|mypy)\b", hook["entry"]) for hook in hooks]
     recipe = subprocess.run(
-        ["make", "--dry-run", "--always-make", "lint"], cwd=ROOT, capture_output=True, text=True, check=True
+        ["make", "--dry-run", "--always-make", "--no-print-directory", "lint"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout.splitlines()[-3:]
     assert [tool[1] for tool in tools if tool] == [
         re.sub(r" (\.|--check).*", "", command) for command in recipe

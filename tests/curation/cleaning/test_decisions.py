@@ -100,3 +100,16 @@ def test_decisions_on_images_that_no_site_has_are_noted(workspace: Path) -> None
     assert "'labels/decisions.csv' has 6 decisions on images that no site has" in said
     assert "the first in lines 2, 4, 5, 6, 7." in said
     assert re.search(r"conflicts +│ +none", done.stdout), "an empty section says so"
+
+
+def test_class_names_that_the_taxonomy_does_not_know_are_noted(workspace: Path) -> None:
+    shop = Shop(Project(workspace))
+    for number in range(2):
+        shop.add(faceted_stone(number), ["Tanzanit"], [str(number)])
+    shop.add(faceted_stone(2), ["Ruby"], ["2"])
+    ((text, images),) = shop.run_stage().unknown_names.items()
+    assert "Tanzanit" in text and images == 2
+
+    set_param(workspace, "sites", ["shop"])
+    note = called("gemcurate", "clean", cwd=workspace).stderr
+    assert note == f"2 images dropped: {text}\n"

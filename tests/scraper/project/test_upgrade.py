@@ -38,7 +38,9 @@ def write_pipeline(project: Project, text: str) -> None:
 def test_a_new_project_is_up_to_date(made: Project) -> None:
     before = (made.root / "gemscrape.lock").read_bytes()
     done = called("gemscrape", "upgrade", cwd=made.root)
-    assert done.stdout == f"Nothing reruns: the project is up to date with Gemscrape {current().gemscrape}.\n"
+    assert (
+        done.stdout == f"Nothing changes: the project is up to date with Gemscrape {current().gemscrape}.\n"
+    )
     assert (made.root / "gemscrape.lock").read_bytes() == before
 
 

@@ -52,8 +52,8 @@ def zipped(folder: Path) -> Path:
 def test_class_folders_become_classes(tmp_path: Path, gems: Path, packed: bool) -> None:
     before = {path: path.read_bytes() for path in gems.rglob("*") if path.is_file()}
     output = run_import(tmp_path, zipped(gems) if packed else gems)
-    assert "1 files outside a class folder skipped" in output
-    assert "1 files without an image suffix skipped" in output
+    assert "1 file outside a class folder skipped" in output
+    assert "1 file without an image suffix skipped" in output
     found = rows(tmp_path)
     classes = {name: row["store_classes"] for name, row in found.items() if row["status"] == "ok"}
     assert classes == {
@@ -143,6 +143,7 @@ def test_a_folder_without_class_folders(tmp_path: Path) -> None:
     (tmp_path / "flat").mkdir()
     (tmp_path / "flat/1.jpg").write_bytes(jpeg(1))
     assert "contains no image in a class folder" in run_import(tmp_path, tmp_path / "flat", expect=2)
+    assert not (tmp_path / "data").exists()
 
 
 def test_a_folder_is_a_site_of_the_pipeline(tmp_path: Path, gems: Path) -> None:
