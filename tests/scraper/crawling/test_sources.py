@@ -65,7 +65,8 @@ def test_missing_data_is_named_with_its_key_and_source(tmp_path: Path) -> None:
     for error in (images.value, links.value):
         assert error.source is not None
         assert all(word in str(error) for word in (error.key, str(error.path), error.source))
-    project.path(folder).mkdir(parents=True)
+    project.path(folder / "Ruby").mkdir(parents=True)
+    project.path(folder / "Ruby/1.jpg").touch()
     choose_source(project, load_site("gems68"), FolderParams(folder=folder))
 
 
