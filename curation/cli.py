@@ -250,8 +250,10 @@ def _unused(file: Path | None, lines: Sequence[int]) -> str:
 
 def _unknown(names: Mapping[str, int]) -> Iterator[str]:
     """The notes on class names that the taxonomy does not know, those of most images first."""
+    from gemkit.html import counted
+
     for text, count in list(names.items())[:_MOST_LINES]:
-        yield f"{count:,} {'image' if count == 1 else 'images'} dropped: {text}"
+        yield f"{counted(count, 'image')} dropped: {text}"
     if len(names) > _MOST_LINES:
         yield f"{len(names) - _MOST_LINES:,} more class names are unknown; 'gemcurate report' lists them."
 

@@ -6,9 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from gemkit.errors import UserError
-
-#: The distribution that all commands are installed by; its metadata holds the version.
-_DISTRIBUTION = "gemscrape"
+from gemkit.extras import DISTRIBUTION
 
 
 def new_app(name: str, help_text: str) -> typer.Typer:
@@ -24,7 +22,7 @@ def new_app(name: str, help_text: str) -> typer.Typer:
         if asked:
             from importlib.metadata import version
 
-            print(f"{name} {version(_DISTRIBUTION)}")
+            print(f"{name} {version(DISTRIBUTION)}")
             raise typer.Exit
 
     @app.callback()

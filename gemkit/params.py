@@ -18,16 +18,12 @@ SECTIONS = (
 
 def load_params(path: Path) -> dict[str, Any]:
     """Parse the file. Raises UserError for a missing file, invalid YAML or an unknown section."""
-    import yaml
-
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _loader())
+        content = read_yaml(path)
     except FileNotFoundError:
         raise UserError(
             f"'{path}' does not exist; run in the project's folder or pass the file with --params."
         ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"'{path}' is not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict):
         raise UserError(f"'{path}' must be a mapping with the keys {', '.join(SECTIONS)}.")
     for key in content:
@@ -38,6 +34,16 @@ def load_params(path: Path) -> dict[str, Any]:
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise UserError(f"'{path}': '{key}' must be a list of names.")
     return content
+
+
+def read_yaml(path: Path) -> Any:
+    """The content of a YAML file, read as DVC reads it. Raises UserError for invalid YAML, and OSError."""
+    import yaml
+
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"), _loader())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"'{path}' is not valid YAML: {' '.join(str(error).split())}") from None
 
 
 def _loader() -> Any:

@@ -11,7 +11,7 @@ from curation.cropping.segmentation import NO_STONE, Box, Method, Stone, find_st
 from curation.cropping.square_crop import cut_square, enlarged, square_around
 from curation.imaging.centre_crop import cut_centre, stored_side
 from curation.imaging.composite import on_colour
-from gemkit.arrays import Bytes
+from gemkit.arrays import Bytes, is_image
 from gemkit.errors import UserError
 from gemkit.image_codec import Decoded, ImageError, decode, encode_jpeg, encode_png
 
@@ -110,7 +110,7 @@ def _check_pixels(pixels: object) -> None:
             f"Pixels must be an array, not {type(pixels).__name__}; "
             "read a file with np.asarray(Image.open(FILE))."
         )
-    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] not in (3, 4) or not pixels.size:
+    if not is_image(pixels):
         raise UserError(
             f"Pixels must be uint8 of the shape [height, width, 3 or 4], not {pixels.dtype} "
             f"{list(pixels.shape)}; convert the image to RGB."

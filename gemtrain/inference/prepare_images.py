@@ -9,10 +9,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
 from curation.cropping.params import CropParams, CropSettings
-from gemkit.arrays import Bytes
+from gemkit.arrays import Bytes, is_image
 from gemkit.errors import UserError
 from gemkit.executor.base import GivenUp, Limits
 from gemkit.executor.local import map_in_order
@@ -160,7 +158,7 @@ def _prepare(
 
 
 def _check_pixels(pixels: Bytes) -> None:
-    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] not in (3, 4) or not pixels.size:
+    if not is_image(pixels):
         raise UserError(
             f"Pixels must be uint8 of the shape [height, width, 3], not {pixels.dtype} {list(pixels.shape)}; "
             "convert them to 8 bits and RGB."

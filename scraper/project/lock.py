@@ -7,6 +7,7 @@ from pathlib import Path
 from gemkit.errors import UserError
 from gemkit.extras import DISTRIBUTION
 from gemkit.imports import ROOT
+from gemkit.params import read_yaml
 from gemkit.project import Project
 from gemkit.strict_model import StrictModel
 from gemkit.validation import validate
@@ -58,17 +59,13 @@ def installed_lock(pipeline: str) -> Lock:
 
 def read_lock(project: Project) -> Lock:
     """The lock of a project. Raises UserError for a missing or invalid one."""
-    import yaml
-
     path = project.path(LOCK_FILE)
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = read_yaml(path)
     except FileNotFoundError:
         raise UserError(
             f"'{path}' does not exist; only a project made by 'gemscrape init' has one."
         ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"'{path}' is not valid YAML: {' '.join(str(error).split())}") from None
     return validate(Lock, values, path, remedy="restore it from git")
 
 
