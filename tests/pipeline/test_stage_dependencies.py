@@ -25,8 +25,7 @@ ENTRIES = {
 
 #: Modules that stages import but that cannot change the values in their results: error messages, executors,
 #: progress, the memo, the file format of tables, limits, names of types, the refusal of pixels of another
-#: form, and how settings and
-#: records are read and validated.
+#: form, and how settings and records are read and validated.
 NO_EFFECT = (
     "curation/params.py",
     "gemkit/__init__.py",
