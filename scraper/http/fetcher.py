@@ -6,8 +6,10 @@ A `Host` is polite and notices blocks, `Retries` repeat what failed, `Hosts` say
 import threading
 from collections.abc import Mapping, Set
 from functools import partial
+from importlib.metadata import version
 from urllib.parse import urljoin
 
+from gemkit.extras import DISTRIBUTION
 from scraper.http.certificates import tls_context
 from scraper.http.errors import FetchError, TooLarge, TransientError
 from scraper.http.host import Host
@@ -64,7 +66,7 @@ class Fetcher:
         self._retries = Retries(limits.attempts, limits.longest_wait_seconds, stop)
         if not host_overrides:  # they are reached without a proxy
             check_proxies()
-        sender = (f"{PRODUCT}/0.1 (+{contact})", limits.timeout_seconds)
+        sender = (f"{PRODUCT}/{version(DISTRIBUTION)} (+{contact})", limits.timeout_seconds)
         connect = (host_overrides, tls_context())
         self._pages = PageTransport(*sender, limits.max_page_bytes, *connect)
         self._images = ImageTransport(*sender, limits.max_image_bytes, *connect)

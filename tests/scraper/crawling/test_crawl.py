@@ -4,6 +4,7 @@ import hashlib
 import json
 import signal
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 from gemkit.tables import read_table
@@ -63,7 +64,8 @@ def test_a_new_store_is_one_toml_file(tmp_path: Path, shop: Shop) -> None:
     assert products[0]["title"] == "Stone gp0 ✨" and json.loads(products[0]["attributes"]) == {"Cut": "oval"}
     assert max(shop.counts.values()) == 1
     assert (counts["found"], counts["distinct"], counts["downloaded"]) == (12, 12, 12)
-    assert {headers["user-agent"] for _, _, headers in shop.requests} == {"gemscrape/0.1 (+me@example.org)"}
+    agent = f"gemscrape/{version('gemscrape')} (+me@example.org)"
+    assert {headers["user-agent"] for _, _, headers in shop.requests} == {agent}
     encodings = {headers["accept-encoding"] for _, path, headers in shop.requests if path.startswith("/img")}
     assert encodings == {"identity"}
     check_files(tmp_path)
