@@ -14,6 +14,8 @@ from typing import ClassVar, NoReturn
 from gemkit.extras import DISTRIBUTION, extra_with
 
 EXIT_BAD_INPUT = 2
+EXIT_BLOCKED = 3
+EXIT_INCOMPLETE = 4
 EXIT_INTERRUPTED = 130
 
 _DISK_ERRORS = {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQUOT, errno.EFBIG}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gemkit.cli import new_app
-from gemkit.errors import UserError, needs_extra, run_command
+from gemkit.errors import EXIT_BLOCKED, EXIT_INCOMPLETE, UserError, needs_extra, run_command
 from gemkit.project import PARAMS, Project, current_project
 
 if TYPE_CHECKING:
@@ -27,7 +27,14 @@ class StoreBlocked(UserError):
     """The store blocked the crawler before it finished."""
 
     kind = "store_blocked"
-    exit_code = 3
+    exit_code = EXIT_BLOCKED
+
+
+class CrawlIncomplete(UserError):
+    """More images are missing than the site's settings tolerate, or a class is."""
+
+    kind = "crawl_incomplete"
+    exit_code = EXIT_INCOMPLETE
 
 
 @app.command()
@@ -49,8 +56,7 @@ def crawl(
     project = current_project(params)
     store = load_site(site, project)
     summary = crawl(project, store, crawl_params(params, store))
-    print("\n".join(summary.lines()), flush=True)
-    _check_block(summary)
+    _report(summary)
 
 
 @app.command("import")
@@ -61,7 +67,7 @@ def import_images(
     """Import images from this machine as if a store had served them; the originals are not changed."""
     from scraper.crawling.crawl import import_images
 
-    print("\n".join(import_images(current_project(), path, site).lines()), flush=True)
+    _report(import_images(current_project(), path, site))
 
 
 @app.command()
@@ -180,6 +186,20 @@ def upgrade() -> None:
     from scraper.project.upgrade import upgrade as upgrade_project
 
     print("\n".join(upgrade_project(current_project()).lines()))
+
+
+def _report(summary: "Summary") -> None:
+    """Print a crawl's summary, and raise UserError if it is not complete."""
+    from scraper.monitoring.summary import Ended
+
+    print("\n".join(summary.lines()), flush=True)
+    _check_block(summary)
+    if summary.ended is Ended.INCOMPLETE:
+        missing = summary.missing
+        raise CrawlIncomplete(
+            f"{missing.count} of {missing.known} images and {len(missing.missing_classes)} classes are "
+            "missing. What was fetched is kept; run the same command again to ask only for what is missing."
+        )
 
 
 def _check_block(summary: "Summary") -> None:

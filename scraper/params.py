@@ -7,8 +7,11 @@ from pydantic import Field
 
 from gemkit.errors import UserError
 from gemkit.params import load_params, validate_section
-from gemkit.strict_model import StrictModel
+from gemkit.strict_model import Share, StrictModel
 from scraper.stores.config import Contact, FolderSite, HtmlSite, Site
+
+#: The share of a site's images that may be missing from a complete crawl.
+MISSING = 0.01
 
 
 class DemoParams(StrictModel):
@@ -20,12 +23,14 @@ class DemoParams(StrictModel):
     seed: Annotated[int, Field(ge=0)] = 1
     scale: Annotated[float, Field(gt=0, le=10)] = 1.0
     dirt: Annotated[float, Field(ge=0, le=10)] = 1.0
+    missing: Share = MISSING
 
 
 class StoreParams(StrictModel):
     """A real store: `contact` overrides the one in the site's file.
 
-    What the store says about the use of its images is respected unless it is switched off here.
+    A crawl is complete if at most the share `missing` of the images is missing, and no class. What the store
+    says about the use of its images is respected unless it is switched off here.
     """
 
     renamed_keys: ClassVar = {
@@ -34,6 +39,7 @@ class StoreParams(StrictModel):
     }
 
     contact: Contact | None = None
+    missing: Share = MISSING
     respect_x_robots_tag: bool = True
     respect_content_signal: bool = True
 
@@ -51,6 +57,7 @@ class FolderParams(StrictModel):
     """The path of a folder or zip of images; a relative one starts at the project's folder."""
 
     folder: Path
+    missing: Share = MISSING
 
 
 CrawlParams = DemoParams | StoreParams | FolderParams

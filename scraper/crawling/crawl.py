@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from gemkit.errors import UserError
 from gemkit.project import Project
 from scraper.crawling.download import download
+from scraper.crawling.missing import count_missing
 from scraper.crawling.session import CrawlSource, open_session
 from scraper.crawling.sources import FolderSource, choose_source
 from scraper.monitoring.summary import Summary
@@ -55,6 +56,8 @@ def _crawl(project: Project, source: CrawlSource) -> Summary:
         session.state.images.forget_lost_files()
         session.source.discover(session)
         download(session, session.state.images.pending())
-        session.state.runs.finish()
+        count_missing(session)
+        if not session.is_resumable:
+            session.state.runs.finish()
         session.images.keep_only(session.state.images.paths())
     return session.summary

@@ -5,13 +5,18 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from gemkit.errors import UserError
+from gemkit.errors import EXIT_INCOMPLETE, UserError
 from scraper.crawling.frontier import Frontier, PageJob
+from scraper.crawling.job_queue import JobQueue
+from scraper.crawling.retry_policy import RetryPolicy
 from scraper.crawling.session import Session
 from scraper.crawling.thread_pool import map_unordered
-from scraper.http.errors import FetchError
+from scraper.http.errors import FetchError, Postponed, TransientError
 from scraper.http.fetcher import Fetcher
 from scraper.http.reason import OK, Outcome, Reason
+from scraper.http.urls import host_of
+from scraper.monitoring.missing import UnreadPage
+from scraper.monitoring.summary import format_counts
 from scraper.storage.jobs import PageRow, validators
 from scraper.storage.listing_table import ShownProduct
 from scraper.stores.config import HtmlSite
@@ -32,13 +37,24 @@ def save_list(session: Session, listed: LinkList) -> list[Link]:
     return listed.links
 
 
+class StoreUnreadable(UserError):
+    """The start page could not be read for now, so nothing is known of the store."""
+
+    kind = "store_unreadable"
+    exit_code = EXIT_INCOMPLETE
+
+
 @dataclass(frozen=True)
 class _Result:
-    """A page was parsed (`content`), has not changed (no field is set), or could not be read (`failure`)."""
+    """A page was parsed (`content`), has not changed (no field is set), or could not be read (`failure`).
+
+    `error`: the page is to be requested again.
+    """
 
     content: PageContent | None = None
     headers: dict[str, str] | None = None
     failure: Outcome | None = None
+    error: TransientError | Postponed | None = None
 
 
 class PageReader:
@@ -52,6 +68,9 @@ class PageReader:
         settings = site.model_dump_json(
             include={"kind", "categories", "pagination", "products", "product", "images"}, by_alias=True
         )
+        #: What the state knew of the pages that are read now.
+        self._rows: dict[PageJob, PageRow] = {}
+        self._unread: list[tuple[PageJob, Outcome]] = []
         self._parser = hashlib.sha256(f"{VERSION} {settings}".encode()).hexdigest()[:16]
 
     def discover(self) -> Iterable[Link]:
@@ -62,47 +81,65 @@ class PageReader:
             self.state.listings.save_products(self._products(), complete=False)
             raise
         self.state.listings.save_products(self._counted(), complete=True)
+        self.session.unread.extend(
+            UnreadPage(self.frontier.job_classes(job), job.role != "product", outcome)
+            for job, outcome in self._unread
+        )
         self.summary.distinct = self.state.images.count_listed()
         self._check_listing()
         return self._links()
 
     def _read_all(self) -> None:
         session, frontier = self.session, self.frontier
+        retries = session.source.retries()
+        queue = JobQueue[PageJob](
+            lambda job: host_of(job.url), session.source.concurrency, session.client.pause
+        )
+
+        def read(job: PageJob) -> _Result:
+            return self._read(job, self._rows.get(job), retries.is_first(job.url))
+
         with session.track_progress("discover", "pages") as update:
-
-            def next_job() -> tuple[PageJob, PageRow | None] | None:
-                while (job := frontier.take()) is not None:
-                    row = self.state.pages.get(job.role, job.url)
-                    if row is None or not self._is_done(row):
-                        return job, row
-                    frontier.follow(job, _stored_content(row))
-                return None
-
-            for (job, _), result in map_unordered(
-                next_job,
-                self._read,
-                session.threads,
-                session.max_in_flight,
-                session.stop,
-                lambda: update(0, frontier.count),
-            ):
-                frontier.follow(job, self._record(job, result))
-                update(1, frontier.count)
+            self._enqueue(queue)
+            for job, result in map_unordered(queue, read, session.stop, lambda: update(0, frontier.count)):
+                if (seconds := self._wait(retries, job, result)) is not None:
+                    queue.put_back(job, seconds)
+                    update(0, frontier.count)
+                else:
+                    frontier.follow(job, self._record(job, result))
+                    self._enqueue(queue)
+                    update(1, frontier.count)
         self.summary.pages_by_reason = Counter(self.state.pages.failures())
         self.summary.notes += [
             f"stopped at {self.site.limits.max_category_pages} pages of {url}" for url in frontier.endless
         ]
 
-    def _is_done(self, row: PageRow) -> bool:
-        return row.done and (row.content is None or row.parser == self._parser)
+    def _enqueue(self, queue: JobQueue[PageJob]) -> None:
+        """Add the pages to read that the frontier knows; a page that this run has read leads to more."""
+        while (job := self.frontier.take()) is not None:
+            row = self.state.pages.get(job.role, job.url)
+            if row is not None and self._is_done(row):
+                self._note_unread(job, row)
+                self.frontier.follow(job, _stored_content(row))
+            else:
+                if row is not None:
+                    self._rows[job] = row
+                queue.add(job)
 
-    def _read(self, task: tuple[PageJob, PageRow | None]) -> _Result:
-        job, row = task
+    def _is_done(self, row: PageRow) -> bool:
+        known = row.content is None or row.parser == self._parser
+        return row.done and not row.outcome.is_temporary and known
+
+    def _read(self, job: PageJob, row: PageRow | None, first_try: bool) -> _Result:
         known = row is not None and row.content is not None and row.parser == self._parser
         try:
-            response = self.fetcher.page(job.url, validators(row) if row and known else {})
+            response = self.fetcher.page(job.url, validators(row) if row and known else {}, first_try)
         except FetchError as error:
             return _Result(failure=error.outcome)
+        except TransientError as error:
+            return _Result(failure=Outcome(ImageStatus.FAILED, error.reason), error=error)
+        except Postponed as error:
+            return _Result(error=error)
         if response.status == 304:
             return _Result()
         try:
@@ -111,6 +148,19 @@ class PageReader:
         except Exception:  # one untrusted page that breaks the parser must not end a night's crawl
             return _Result(failure=Outcome(ImageStatus.INVALID, _NOT_UNDERSTOOD))
         return _Result(content, response.headers)
+
+    def _wait(self, retries: RetryPolicy, job: PageJob, result: _Result) -> float | None:
+        """Seconds until the page is requested again; None if its result is final."""
+        if isinstance(result.error, Postponed):
+            return retries.postponed(job.url)
+        if not isinstance(result.error, TransientError):
+            retries.record_success()
+            return None
+        row = self._rows.get(job)
+        seconds = retries.failed(job.url, result.error, row.attempts if row else 0)
+        if seconds is not None and result.failure is not None:
+            self.state.pages.mark_unchanged(job.role, job.url, result.failure)
+        return seconds
 
     def _record(self, job: PageJob, result: _Result) -> PageContent:
         pages = self.state.pages
@@ -123,15 +173,25 @@ class PageReader:
             return result.content
         if result.failure is None:
             self.summary.pages_unchanged += 1
-            pages.mark_unchanged(job.role, job.url, OK)
-        else:
-            if job.role == "start":
-                raise UserError(
-                    f"The store cannot be crawled: {job.url} failed with '{result.failure.reason}'; try "
-                    f"again later, or correct 'start_url' of the site '{self.site.name}'."
-                )
-            pages.mark_unchanged(job.role, job.url, result.failure)
-        return _stored_content(pages.get(job.role, job.url))
+        elif job.role == "start":
+            raise self._unreadable(job, result.failure)
+        pages.mark_unchanged(job.role, job.url, result.failure or OK)
+        row = pages.get(job.role, job.url)
+        assert row is not None
+        self._note_unread(job, row)
+        return _stored_content(row)
+
+    def _note_unread(self, job: PageJob, row: PageRow) -> None:
+        """Note a page that was never read, because of trouble: what it lists is unknown."""
+        troubled = row.outcome.is_temporary or row.outcome.status == ImageStatus.INVALID
+        if troubled and row.content is None:
+            self._unread.append((job, row.outcome))
+
+    def _unreadable(self, job: PageJob, failure: Outcome) -> UserError:
+        problem = f"The store cannot be crawled: {job.url} could not be read ('{failure.reason}')"
+        if failure.is_temporary:
+            return StoreUnreadable(f"{problem}; run the same command again later.")
+        return UserError(f"{problem}; correct 'start_url' of the site '{self.site.name}'.")
 
     def _check_start(self, job: PageJob, content: PageContent) -> None:
         if job.role == "start" and not content.categories:
@@ -159,9 +219,12 @@ class PageReader:
                     yield Link(name, url, shown.product.product_id)
 
     def _check_listing(self) -> None:
-        if self.summary.distinct > 0:
+        if self.summary.distinct > 0 or self.session.unread:
             return
         self.state.runs.finish()  # the next crawl reads the pages again
+        failed = format_counts(self.summary.pages_by_reason)
+        if failed and not self.state.pages.any_product_read():
+            raise UserError(f"No image was found, since no product page could be read{failed}.")
         if not self.frontier.product_categories:
             what, key = f"product was found from {self.site.start_url} on", "products"
         else:
@@ -171,6 +234,6 @@ class PageReader:
 
 def _stored_content(row: PageRow | None) -> PageContent:
     """The content of a page when it was last read; nothing once it is gone."""
-    if row is None or row.content is None or row.status == ImageStatus.GONE:
+    if row is None or row.content is None or row.outcome.status == ImageStatus.GONE:
         return PageContent()
     return PageContent.from_json(row.content)

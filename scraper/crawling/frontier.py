@@ -64,6 +64,10 @@ class Frontier:
             {name for url in self.product_categories[page_url] for name in self._categories[url].names}
         )
 
+    def job_classes(self, job: PageJob) -> list[str]:
+        """Names of the classes whose products a page lists or shows."""
+        return self.classes(job.url) if job.role == "product" else self._categories[job.category].names
+
     def _follow_category(self, job: PageJob, content: PageContent) -> None:
         category = self._categories[job.category]
         products = [job.url] if self._site.products is None else content.products

@@ -12,6 +12,7 @@ from statistics import fmean, stdev
 
 from gemkit.errors import UserError
 from gemkit.project import Project
+from gemkit.text import printable
 from scraper.crawling.download import download
 from scraper.crawling.link_stats import LinkStatistics
 from scraper.crawling.session import Session, open_session
@@ -32,9 +33,6 @@ SAMPLE = 30
 
 #: Number of pairs of classes with shared images that are printed.
 _PAIRS = 5
-
-#: Longer class names are truncated, characters.
-_LONGEST_NAME = 60
 
 #: Requests a second if no site gives the allowed rate.
 ASSUMED_RATE = 1.0
@@ -239,14 +237,6 @@ def _rates(
     """Requests a second of each host; None if neither the site's file nor an earlier crawl gives the rate."""
     known = {host: history.rate for host, history in histories.items() if history.converged}
     return {host: site.limits.requests_per_second or known.get(host) for host in hosts}
-
-
-def printable(text: str) -> str:
-    """Untrusted text made safe to print: on one line, not too long, no control characters."""
-    safe = "".join(
-        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text
-    )
-    return safe if len(safe) <= _LONGEST_NAME else safe[: _LONGEST_NAME - 1] + "…"
 
 
 def duration(seconds: float) -> str:

@@ -13,6 +13,7 @@ from typing import Protocol
 from gemkit.progress import Progress
 from gemkit.project import Project
 from gemkit.tables import write_text
+from scraper.crawling.retry_policy import RetryPolicy
 from scraper.crawling.site_lock import lock_site
 from scraper.http.errors import Blocked
 from scraper.http.rate_limiter import HostHistory, HostRateLimiter
@@ -20,6 +21,7 @@ from scraper.http.reason import Reason
 from scraper.http.transport import Response
 from scraper.monitoring.counts import CrawlCounts, counts_file
 from scraper.monitoring.heartbeat import SnapshotWriter, snapshot_file
+from scraper.monitoring.missing import UnreadPage
 from scraper.monitoring.summary import Ended, Summary, report_file
 from scraper.storage.crawl_state import CrawlState, state_file
 from scraper.storage.export import write_tables
@@ -28,9 +30,6 @@ from scraper.stores.config import Site
 from scraper.stores.records import Link
 from scraper.tables import ReasonKind
 
-#: Threads beyond the allowed concurrency: some wait for a retry while others send requests.
-_SPARE_THREADS = 4
-
 #: A crawl may run all night: its log has one line a minute.
 _LINE_SECONDS = 60.0
 
@@ -38,16 +37,16 @@ _PAUSE = Reason(ReasonKind.PAUSE, "it asked us to wait")
 
 
 class ImageClient(Protocol):
-    """Fetches images, from any number of threads; `retrying` of them wait before they retry."""
-
-    @property
-    def retrying(self) -> int: ...
+    """Fetches images, from any number of threads."""
 
     @property
     def rate_limiters(self) -> Sequence[HostRateLimiter]: ...
 
-    def image(self, url: str, validators: Mapping[str, str]) -> Response:
-        """An image: 200 with its body, or 304 to `validators`. Raises FetchError, Blocked, Stopped."""
+    def image(self, url: str, validators: Mapping[str, str], first_try: bool = False) -> Response:
+        """An image: 200 with its body, or 304 to `validators`. Raises the same as `Fetcher.image`."""
+
+    def pause(self, host: str) -> float:
+        """Seconds for which a host, by its name with its port, is not to be contacted."""
 
     def describe(self) -> str:
         """The rate of each host contacted so far."""
@@ -56,7 +55,9 @@ class ImageClient(Protocol):
 class CrawlSource(Protocol):
     """Where a site's images come from; `scraper.crawling.sources` chooses one.
 
-    `concurrency`: how many items are fetched at a time. `notes`: what the user should know about this crawl.
+    `concurrency`: how many items of a host are fetched at a time. `notes`: what the user should know about
+    this crawl. `attempts`: how often an item is requested that fails. `tolerated`: the share of the images
+    that may be missing from a complete crawl.
     """
 
     @property
@@ -67,6 +68,15 @@ class CrawlSource(Protocol):
 
     @property
     def notes(self) -> Sequence[str]: ...
+
+    @property
+    def attempts(self) -> int: ...
+
+    @property
+    def tolerated(self) -> float: ...
+
+    def retries(self) -> RetryPolicy:
+        """Which failed items a phase of the crawl requests again."""
 
     @property
     def client(self) -> ImageClient:
@@ -83,13 +93,14 @@ class CrawlSource(Protocol):
     def discover(self, session: "Session") -> Iterable[Link]:
         """Save all images of the site as listed in the state; returns the links to them, repeats included.
 
-        Raises Blocked, and UserError if nothing is found: the site has changed; its file must be corrected.
+        Pages that could not be read are added to `session.unread`. Raises Blocked, and UserError if nothing
+        is found: the site has changed; its file must be corrected.
         """
 
 
 @dataclass(frozen=True)
 class Session:
-    """A crawl or a plan of one site. `stop`, once set, ends all waiting."""
+    """A crawl or a plan of one site. `stop`, once set, ends all waiting; `unread` are pages in trouble."""
 
     project: Project
     source: CrawlSource
@@ -99,20 +110,12 @@ class Session:
     summary: Summary
     snapshots: SnapshotWriter
     started: float = field(default_factory=time.monotonic)
+    unread: list[UnreadPage] = field(default_factory=list)
 
     @property
     def client(self) -> ImageClient:
         """Fetches the images of the source."""
         return self.source.client
-
-    @property
-    def threads(self) -> int:
-        """How many threads fetch, or wait for a retry."""
-        return self.source.concurrency + _SPARE_THREADS
-
-    def max_in_flight(self) -> int:
-        """How many items may be in flight: after a kill, those are requested again."""
-        return min(self.threads, self.source.concurrency + self.client.retrying)
 
     @contextmanager
     def track_progress(self, phase: str, unit: str) -> Iterator[Callable[[int, int], None]]:
@@ -137,12 +140,23 @@ class Session:
             if limiter.controller.searching:
                 hosts.save_rate(limiter.host, limiter.controller.rate, limiter.controller.converged)
 
+    @property
+    def is_resumable(self) -> bool:
+        """Whether the crawl is incomplete, and a further one may fetch what failed without reading it all."""
+        attempts, state = self.source.attempts, self.state
+        left = state.images.any_left(attempts) or state.pages.any_left(attempts)
+        return self.summary.ended is Ended.INCOMPLETE and left
+
+    def save_block(self, block: Blocked) -> None:
+        """A host is not to be contacted until its block ends."""
+        self.state.hosts.save_block(block.host, block.until, block.reason)
+
     def record_block(self, block: Blocked) -> None:
         """A block ended the work: the summary tells until when, and what is left stays pending."""
         until = datetime.fromtimestamp(block.until).strftime("%Y-%m-%d %H:%M")
         self.summary.ended = Ended.BLOCKED
         self.summary.block = f"{block.host} blocked us ({block.reason}) and is not contacted until {until}"
-        self.state.hosts.save_block(block.host, block.until, block.reason)
+        self.save_block(block)
         self.state.images.mark_blocked(Reason(block.reason.kind, f"{block.host}: {block.reason}"))
 
     def finish(self) -> None:

@@ -12,11 +12,12 @@ from gemkit.errors import UserError, needs_extra
 from gemkit.executor.base import worker_count
 from gemkit.project import Project
 from scraper.crawling.discovery import PageReader, save_list
+from scraper.crawling.retry_policy import RetryPolicy
 from scraper.crawling.session import CrawlSource, Session
 from scraper.http.fetcher import Fetcher
 from scraper.http.rate_limiter import HostHistory
 from scraper.http.transport import HostOverrides
-from scraper.params import CrawlParams, DemoParams, FolderParams, StoreParams, default_params
+from scraper.params import MISSING, CrawlParams, DemoParams, FolderParams, StoreParams, default_params
 from scraper.stores.config import FolderSite, HtmlSite, LinksSite, Site
 from scraper.stores.image_folder import Folder
 from scraper.stores.link_list import read_links
@@ -53,7 +54,7 @@ def choose_source(project: Project, site: Site, params: CrawlParams | None) -> C
             path = project.path(params.folder)
             if not path.exists():
                 raise MissingData(site.name, f"crawl.{site.name}.folder", path, site.source)
-            return FolderSource(site, path)
+            return FolderSource(site, path, params.missing)
         case HtmlSite(), DemoParams():
             return DemoSource(site, params, project.cache)
         case HtmlSite(), StoreParams():
@@ -70,6 +71,7 @@ class _NetworkSource(Generic[_Site]):
 
     def __init__(self, site: _Site, params: StoreParams):
         self.site: _Site = site
+        self.attempts, self.tolerated = site.limits.attempts, params.missing
         self._params = params
         contact = params.contact or site.contact
         if contact is None:
@@ -81,8 +83,12 @@ class _NetworkSource(Generic[_Site]):
 
     @property
     def concurrency(self) -> int:
-        """How many requests are sent at a time."""
+        """How many requests are sent to a host at a time."""
         return self.site.limits.concurrency
+
+    def retries(self) -> RetryPolicy:
+        """See CrawlSource."""
+        return RetryPolicy(self.attempts, self.site.limits.longest_wait_seconds)
 
     @property
     def notes(self) -> Sequence[str]:
@@ -134,7 +140,7 @@ class DemoSource(StoreSource):
     """
 
     def __init__(self, site: HtmlSite, params: DemoParams, cache: Path):
-        super().__init__(site, StoreParams())
+        super().__init__(site, StoreParams(missing=params.missing))
         with needs_extra("The demo store", "scraper"):
             from scraper.demo_store.server import start
         self._start, self._demo, self._cache = start, params, cache
@@ -170,9 +176,10 @@ class FolderSource:
     """The images of a folder or zip at a path on this machine."""
 
     notes: Sequence[str] = ()
+    attempts = 1
 
-    def __init__(self, site: FolderSite, path: Path):
-        self.site = site
+    def __init__(self, site: FolderSite, path: Path, tolerated: float = MISSING):
+        self.site, self.tolerated = site, tolerated
         self.client = Folder(path, site.limits.max_image_bytes)
         self._links = self.client.links()  # raises before anything is written
 
@@ -180,6 +187,10 @@ class FolderSource:
     def concurrency(self) -> int:
         """How many files are read at a time."""
         return worker_count()
+
+    def retries(self) -> RetryPolicy:
+        """See CrawlSource."""
+        return RetryPolicy(self.attempts, longest_wait=0.0)
 
     def clock(self) -> float:
         """See CrawlSource."""

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
+from scraper.crawling.job_queue import JobQueue
 from scraper.http.errors import Stopped
 
 Job = TypeVar("Job")
@@ -14,24 +15,26 @@ Result = TypeVar("Result")
 #: How long requests in flight may continue after Ctrl-C or a block, seconds.
 _GRACE_SECONDS = 3.0
 
+#: Over all hosts.
+_MOST_IN_FLIGHT = 64
+
+#: A job that is due is taken so much later, seconds: without it the loop might spin.
+_CLOCK_SECONDS = 0.01
+
 #: How often `on_idle` is called while no result arrives, seconds.
 _IDLE_SECONDS = 0.5
 
 
 def map_unordered(
-    next_job: Callable[[], Job | None],
+    jobs: JobQueue[Job],
     function: Callable[[Job], Result],
-    threads: int,
-    max_in_flight: Callable[[], int],
     stop: threading.Event,
     on_idle: Callable[[], None],
 ) -> Iterator[tuple[Job, Result]]:
-    """`function` of each job from `next_job`, in any order; `next_job` runs in the caller's thread.
+    """`function` of each job of a queue, in any order, until the queue is empty and no job is in flight.
 
-    At most `max_in_flight()` jobs are started and not yet yielded at a time, however many threads there are.
-    `next_job` may return None and later a job again while jobs are in flight: iteration ends when none is.
-    On Ctrl-C or an exception in `function`, `stop` is set, jobs in flight that end soon are still yielded,
-    and the exception is raised.
+    Jobs may be added and put back while this runs. On Ctrl-C or an exception in `function`, `stop` is set,
+    jobs in flight that end soon are still yielded, and the exception is raised.
     """
     todo: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
     done: queue.SimpleQueue[tuple[Job, Result | None, BaseException | None]] = queue.SimpleQueue()
@@ -43,24 +46,26 @@ def map_unordered(
             except BaseException as error:  # handed to the caller's thread, which raises it
                 done.put((job, None, error))
 
-    # Daemons: a request that hangs must not keep the process alive.
-    for _ in range(threads):
-        threading.Thread(target=run, daemon=True).start()
-    in_flight, failure, deadline = 0, None, float("inf")
+    threads, in_flight, failure, deadline = 0, 0, None, float("inf")
     try:
         while True:
             try:
-                while failure is None and in_flight < max_in_flight() and (job := next_job()) is not None:
+                while failure is None and in_flight < _MOST_IN_FLIGHT and (job := jobs.take()) is not None:
                     todo.put(job)
                     in_flight += 1
-                if in_flight == 0 or time.monotonic() > deadline:
+                    if in_flight > threads:
+                        # A daemon: a request that hangs must not keep the process alive.
+                        threading.Thread(target=run, daemon=True).start()
+                        threads += 1
+                if (in_flight == 0 and (failure or jobs.empty)) or time.monotonic() > deadline:
                     break
                 try:
-                    job, result, error = done.get(timeout=_IDLE_SECONDS)
+                    job, result, error = done.get(timeout=min(_IDLE_SECONDS, jobs.wait() + _CLOCK_SECONDS))
                 except queue.Empty:
                     on_idle()
                     continue
                 in_flight -= 1
+                jobs.done(job)
                 if error is None:
                     yield job, result  # type: ignore[misc]  # without an error there is a result
                     continue

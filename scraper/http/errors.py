@@ -21,8 +21,21 @@ class Blocked(GemscrapeError):
         self.host, self.until, self.reason = host, until, reason
 
 
+class Postponed(GemscrapeError):
+    """The host refused a request for its speed, or is in trouble itself: the URL is not to blame.
+
+    It is to be requested again; its host waits as long as it must.
+    """
+
+    kind = "postponed"
+
+    def __init__(self, reason: Reason):
+        super().__init__(reason.text)
+        self.reason = reason
+
+
 class TransientError(GemscrapeError):
-    """No usable response this time; a retry may succeed, but not before `retry_after` seconds."""
+    """A URL had no usable response this time; a retry may succeed, but not before `retry_after` seconds."""
 
     kind = "transient"
 

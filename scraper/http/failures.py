@@ -23,7 +23,7 @@ LIBRARY_ERRORS = (
 )
 
 NO_CONNECTION = Reason(ReasonKind.NO_CONNECTION, "no connection")
-_TIMEOUT = Reason(ReasonKind.TIMEOUT, "timeout")
+TIMEOUT = Reason(ReasonKind.TIMEOUT, "timeout")
 _CUT = Reason(ReasonKind.CONNECTION_CUT, "connection cut off")
 _MALFORMED = Reason(ReasonKind.MALFORMED, "malformed response")
 _INVALID_URL = Reason(ReasonKind.INVALID_URL, "invalid URL")
@@ -34,7 +34,7 @@ _REASONS: tuple[tuple[tuple[type[BaseException], ...], Reason], ...] = (
     ((ssl.SSLCertVerificationError,), Reason(ReasonKind.CERTIFICATE, "certificate not accepted")),
     (
         (TimeoutError, requests.Timeout, urllib3.exceptions.ReadTimeoutError, httpx.TimeoutException),
-        _TIMEOUT,
+        TIMEOUT,
     ),
     ((ConnectionResetError, ConnectionAbortedError, BrokenPipeError, http.client.IncompleteRead), _CUT),
     ((ssl.SSLError,), Reason(ReasonKind.TLS, "no TLS connection")),
@@ -71,7 +71,7 @@ _ENDED = ("Server disconnected", "peer closed connection", "peer unexpectedly cl
 
 def timeout() -> TransientError:
     """The response did not arrive in time."""
-    return TransientError(_TIMEOUT)
+    return TransientError(TIMEOUT)
 
 
 def malformed() -> FetchError:

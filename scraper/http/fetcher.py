@@ -1,6 +1,6 @@
 """Fetch pages and images: allowed hosts, robots.txt, retries, redirects hop by hop, opt-outs.
 
-A `Host` is polite and notices blocks, `Retries` repeat what failed, `Hosts` say who may be contacted.
+A `Host` is polite and tells a URL's trouble from its own, `Hosts` say who may be contacted.
 """
 
 import threading
@@ -11,7 +11,8 @@ from urllib.parse import urljoin
 
 from gemkit.extras import DISTRIBUTION
 from scraper.http.certificates import tls_context
-from scraper.http.errors import FetchError, TooLarge, TransientError
+from scraper.http.errors import FetchError, Postponed, TooLarge, TransientError
+from scraper.http.failures import TIMEOUT
 from scraper.http.host import Host
 from scraper.http.hosts import Hosts
 from scraper.http.limits import Limits
@@ -19,7 +20,7 @@ from scraper.http.opt_out import OPT_OUT_DIRECTIVES, PAGE_OPT_OUT_DIRECTIVES, di
 from scraper.http.proxies import check_proxies
 from scraper.http.rate_limiter import HostHistory, HostRateLimiter
 from scraper.http.reason import Reason
-from scraper.http.retries import Retries
+from scraper.http.retries import retry
 from scraper.http.robots import PRODUCT, Robots
 from scraper.http.transport import HostOverrides, ImageTransport, PageTransport, Response, Transport
 from scraper.http.urls import host_of, url_key
@@ -63,7 +64,7 @@ class Fetcher:
         self._respect_x_robots_tag = respect_x_robots_tag
         self._respect_content_signal = respect_content_signal
         self._hosts = Hosts(limits, histories, host_overrides, stop)
-        self._retries = Retries(limits.attempts, limits.longest_wait_seconds, stop)
+        self._limits, self._stop = limits, stop
         if not host_overrides:  # they are reached without a proxy
             check_proxies()
         sender = (f"{PRODUCT}/{version(DISTRIBUTION)} (+{contact})", limits.timeout_seconds)
@@ -71,22 +72,25 @@ class Fetcher:
         self._pages = PageTransport(*sender, limits.max_page_bytes, *connect)
         self._images = ImageTransport(*sender, limits.max_image_bytes, *connect)
 
-    def page(self, url: str, validators: Mapping[str, str]) -> Response:
-        """A page: 200 with its body, or 304 to `validators`. Raises FetchError, Blocked, Stopped."""
-        response = self._fetch(url, self._pages, self._page_hosts, validators)
+    def page(self, url: str, validators: Mapping[str, str], first_try: bool = False) -> Response:
+        """A page: 200 with its body, or 304 to `validators`.
+
+        A `first_try` may take less time than later ones. Raises FetchError if the URL failed for good, and
+        TransientError or Postponed if it may be requested again; Blocked, and Stopped.
+        """
+        response = self._fetch(url, self._pages, self._page_hosts, validators, first_try)
         self._check_x_robots_tag(response, PAGE_OPT_OUT_DIRECTIVES)
         return response
 
-    def image(self, url: str, validators: Mapping[str, str]) -> Response:
+    def image(self, url: str, validators: Mapping[str, str], first_try: bool = False) -> Response:
         """An image; returns and raises the same as `page`."""
-        response = self._fetch(url, self._images, self._image_hosts, validators)
+        response = self._fetch(url, self._images, self._image_hosts, validators, first_try)
         self._check_x_robots_tag(response, OPT_OUT_DIRECTIVES)
         return response
 
-    @property
-    def retrying(self) -> int:
-        """Threads that wait before they retry."""
-        return self._retries.waiting
+    def pause(self, host: str) -> float:
+        """Seconds for which a host, by its name with its port, is not to be contacted."""
+        return self._hosts.get(host).limiter.waiting
 
     @property
     def rate_limiters(self) -> list[HostRateLimiter]:
@@ -103,26 +107,28 @@ class Fetcher:
             raise FetchError(ImageStatus.REFUSED, reason)
 
     def _fetch(
-        self, url: str, transport: Transport, allowed: list[str], validators: Mapping[str, str]
+        self,
+        url: str,
+        transport: Transport,
+        allowed: list[str],
+        validators: Mapping[str, str],
+        first_try: bool,
     ) -> Response:
-        try:
-            return self._retries.call(self._follow, url, transport, allowed, validators)
-        except TransientError as error:
-            raise FetchError(ImageStatus.FAILED, error.reason) from error
-        except TooLarge as error:
-            raise FetchError(ImageStatus.INVALID, error.reason) from error
-
-    def _follow(
-        self, url: str, transport: Transport, allowed: list[str], validators: Mapping[str, str]
-    ) -> Response:
+        timeout = self._limits.timeout_seconds
         for _ in range(MAX_REDIRECTS + 1):
             host = self._hosts.allowed(host_of(url), allowed)
             robots = host.robots(partial(self._load_robots, host, urljoin(url, "/robots.txt")))
             if reason := robots.disallowed_by(url):
                 raise FetchError(ImageStatus.REFUSED, reason)
-            response = host.request(url, transport, validators)
+            try:
+                response = host.request(url, transport, validators, timeout, first_try)
+            except TooLarge as error:
+                raise FetchError(ImageStatus.INVALID, error.reason) from error
             if response.status not in _REDIRECTS:
                 return _usable(response, conditional=bool(validators))
+            timeout -= response.seconds
+            if timeout <= 0:
+                raise TransientError(TIMEOUT)
             url = _target(response)
             if not url:
                 text = f"HTTP {response.status} to nowhere"
@@ -130,11 +136,12 @@ class Fetcher:
         raise FetchError(ImageStatus.FAILED, _TOO_MANY_REDIRECTS)
 
     def _load_robots(self, host: Host, url: str) -> Robots:
-        allowed = [*self._page_hosts, *self._image_hosts]
+        allowed, limits = [*self._page_hosts, *self._image_hosts], self._limits
         for _ in range(MAX_REDIRECTS + 1):
+            request = partial(host.request, url, self._pages, {}, limits.timeout_seconds)
             try:
-                response = self._retries.call(host.request, url, self._pages, {})
-            except (TransientError, TooLarge, FetchError) as error:
+                response = retry(request, limits.attempts, limits.longest_wait_seconds, self._stop)
+            except (TransientError, Postponed, TooLarge, FetchError) as error:
                 return Robots.unreachable(error.reason.text)
             if response.status not in _REDIRECTS:
                 return Robots.from_response(response, self._respect_content_signal)

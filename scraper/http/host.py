@@ -1,15 +1,15 @@
-"""One host while a crawl runs: its rate limiter, its robots.txt, and how it rejects us."""
+"""One host while a crawl runs: its rate limiter, its robots.txt, and whose fault trouble is."""
 
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from scraper.http.challenge import is_challenge
-from scraper.http.errors import Blocked, FetchError, TooLarge, TransientError
+from scraper.http.errors import Blocked, FetchError, Postponed, TooLarge, TransientError
 from scraper.http.limits import Limits
 from scraper.http.rate_limiter import (
-    BLOCK_AFTER,
     DOWN_SECONDS,
     HostHistory,
     HostRateLimiter,
@@ -18,23 +18,52 @@ from scraper.http.rate_limiter import (
 from scraper.http.reason import Reason
 from scraper.http.request_rate import AdaptiveRate, FixedRate, RateController
 from scraper.http.robots import Robots
+from scraper.http.sleep_watch import SleepWatch
+from scraper.http.symptoms import TOO_MANY, Symptoms
 from scraper.http.transport import Response, Transport, conditional_headers
 from scraper.tables import ImageStatus, ReasonKind
 
-#: How often one URL is requested that alone is rejected while the host serves others.
-_MAX_REJECTIONS = 2 * BLOCK_AFTER
+#: How often a URL is refused as too much, while the host serves others, until the URL itself is to blame.
+_MAX_REFUSALS = 6
+
+#: Failures in a row after which the host's last good URL is requested, to learn whether the host is down.
+_CHECK_AFTER = 3
+
+#: Failures in a row after which a host is down that serves nothing but its robots.txt.
+_FRUITLESS = 50
+
+#: A first try may take this many times as long as other answers did, and at least so many seconds.
+_SLOWER, _SHORTEST_SECONDS = 15, 1.0
+
+#: So many URLs that were served only with more time show that the host needs it.
+_SLOW_ANSWERS = 3
 
 _FORBIDDEN = {401, 403}
 
 _CHALLENGE = Reason(ReasonKind.CHALLENGE, "a challenge page")
-_NO_ANSWER = Reason(ReasonKind.NO_ANSWER, "no answer")
 _ROBOTS_UNREADABLE = Reason(ReasonKind.ROBOTS_UNREADABLE, "robots.txt cannot be read")
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """What came of a request: a response, or an error in its place. Times are of `time.monotonic`."""
+
+    started: float
+    response: Response | None = None
+    error: TransientError | None = None
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds for which the host asks us to wait."""
+        return parse_retry_after(self.response.headers.get("retry-after")) if self.response else None
 
 
 class Host:
     """A host by name (with its port). Thread-safe; when `stop` is set, waiting threads raise Stopped."""
 
-    def __init__(self, name: str, limits: Limits, history: HostHistory, stop: threading.Event):
+    def __init__(
+        self, name: str, limits: Limits, history: HostHistory, stop: threading.Event, sleep: SleepWatch
+    ):
         self.name = name
         self.limiter = HostRateLimiter(
             name,
@@ -44,10 +73,19 @@ class Host:
             limits.longest_wait_seconds,
             history.blocked_until,
         )
+        self._timeout = limits.timeout_seconds
+        self._sleep = sleep
         self._robots: Robots | None = None
         self._robots_lock = threading.Lock()
-        #: The last good response to a page and to an image, without its body.
+        #: The last good response to a page and to an image, and robots.txt, without their bodies.
         self._last_good: dict[str, Response] = {}
+        self._symptoms = Symptoms()
+        #: Of each refused URL: its last symptom, how often it was refused, and the successes until then.
+        self._refused: dict[str, _Refusals] = {}
+        self._successes = self._failures_in_a_row = self._fruitless = self._slow = 0
+        self._state = threading.Lock()
+        self._check = threading.Lock()
+        self._checked_at, self._gives = float("-inf"), False
 
     def robots(self, load: Callable[[], Robots]) -> Robots:
         """The host's robots.txt; `load` fetches it the first time, and once a day.
@@ -64,73 +102,187 @@ class Host:
                 self.limiter.set_crawl_delay(loaded.crawl_delay)
             return self._robots
 
-    def request(self, url: str, transport: Transport, headers: Mapping[str, str]) -> Response:
-        """A response other than a rejection, also a redirect or a 404.
-
-        Rejected requests are repeated at the host's pace. Raises TransientError (also for 5xx), TooLarge,
-        FetchError if the failure concerns this URL alone, Blocked, and Stopped.
-        """
-        rejections = 0
-        while True:
-            started, response = self._send(url, transport, headers)
-            retry_after = _retry_after(response)
-            rejection = self._rejection(url, transport, response)
-            if rejection is None:
-                return self._accept(response, transport, started, retry_after)
-            self.limiter.record_rejection(started, rejection, retry_after)
-            rejections += 1
-            if rejections == _MAX_REJECTIONS:
-                raise FetchError(ImageStatus.FAILED, rejection)
-
-    def _accept(
-        self, response: Response, transport: Transport, started: float, retry_after: float | None
+    def request(
+        self,
+        url: str,
+        transport: Transport,
+        headers: Mapping[str, str],
+        timeout: float,
+        first_try: bool = False,
     ) -> Response:
-        if response.status >= 500 or response.status == 408:
-            reason = Reason.of_status(response.status)
-            self.limiter.record_failure(started, reason, retry_after)
-            raise TransientError(reason, retry_after)
-        self.limiter.record_success()
-        # A host that blocks us may still serve its robots.txt.
-        if response.status in (200, 304) and not _is_robots(response.url):
-            self._last_good[transport.content] = Response(response.url, response.status, response.headers)
-        return response
+        """A response other than a refusal, also a redirect or a 404; it may take `timeout` seconds.
 
-    def _send(self, url: str, transport: Transport, headers: Mapping[str, str]) -> tuple[float, Response]:
+        A `first_try` may take less, so that slow URLs do not hold up the others. Raises Postponed if the host
+        refuses our speed or is in trouble; TransientError (also for a 5xx), TooLarge, or FetchError if the
+        failure concerns this URL alone; Blocked, and Stopped.
+        """
+        if first_try:
+            timeout = min(timeout, self._first_timeout())
+        answer = self._send(url, transport, headers, timeout)
+        reason = _trouble(answer, transport)
+        if reason is None:
+            return self._accept(url, transport, answer)
+        if self._means_overload(reason):
+            raise self._refusal(url, answer, reason, transport)
+        if self._asks_again(answer, reason):
+            again = self._send(url, transport, headers, timeout)
+            still = _trouble(again, transport)
+            with self._state:
+                self._symptoms.record_asked_again(reason, served=still is None)
+            if still is None:
+                if self._means_overload(reason):
+                    self.limiter.record_rejection(answer.started, reason, None)
+                return self._accept(url, transport, again)
+            answer, reason = again, still
+        if _is_rejection(reason):
+            raise self._rejection(answer, reason, transport)
+        error = self._failure(url, answer, reason, transport)
+        if first_try and reason.kind == ReasonKind.TIMEOUT:
+            raise Postponed(reason) from error  # it gets all the time there is when it is asked for again
+        raise error
+
+    def _first_timeout(self) -> float:
+        """How long the first request of a URL may take, seconds."""
+        typical = self.limiter.typical_seconds
+        if typical is None or self._slow >= _SLOW_ANSWERS:
+            return self._timeout
+        return max(_SHORTEST_SECONDS, _SLOWER * typical)
+
+    def _means_overload(self, reason: Reason) -> bool:
+        with self._state:
+            return self._symptoms.means_overload(reason)
+
+    def _asks_again(self, answer: _Answer, reason: Reason) -> bool:
+        with self._state:
+            return answer.retry_after is None and self._symptoms.worth_asking_again(reason)
+
+    def _send(self, url: str, transport: Transport, headers: Mapping[str, str], timeout: float) -> _Answer:
         with self.limiter.acquire() as started:
             try:
-                return started, transport.get(url, headers)
+                response = transport.get(url, headers, timeout)
             except TransientError as error:
-                if error.reason.kind != ReasonKind.MALFORMED:
-                    self.limiter.record_failure(started, _NO_ANSWER, None)
-                raise
+                return _Answer(started, error=error)
+            return _Answer(started, replace(response, seconds=time.monotonic() - started))
 
-    def _rejection(self, url: str, transport: Transport, response: Response) -> Reason | None:
-        """How the response tells us to go away; None if it concerns this URL alone."""
+    def _accept(self, url: str, transport: Transport, answer: _Answer) -> Response:
+        response = answer.response
+        assert response is not None
+        self.limiter.record_success(response.seconds)
+        good = response.status in (200, 304)
+        with self._state:
+            self._symptoms.record_success()
+            self._successes += 1
+            self._failures_in_a_row = 0
+            refusals = self._refused.pop(url, None)
+            if refusals is not None:
+                self._symptoms.record_asked_again(refusals.reason, served=True)
+                self._slow += refusals.reason.kind == ReasonKind.TIMEOUT
+            # A host that blocks us, or whose store is down, may still serve its robots.txt.
+            if _is_robots(url):
+                self._last_good["robots"] = _without_body(response)
+            elif good:
+                self._last_good[transport.content] = _without_body(response)
+                self._fruitless = 0
+        return response
+
+    def _refusal(
+        self, url: str, answer: _Answer, reason: Reason, transport: Transport
+    ) -> Postponed | TransientError:
+        """The host refuses our speed; a URL that it refuses again and again is to blame itself."""
+        with self._state:
+            known, successes = self._refused.get(url), self._successes
+            refusals = self._remember(url, reason)
+        if refusals.count > _MAX_REFUSALS:
+            return TransientError(reason, answer.retry_after)
+        self.limiter.record_rejection(answer.started, reason, answer.retry_after)
+        if known is not None and known.successes == successes:
+            # Nothing but this URL is left to request: does the host serve others at this rate?
+            self._last_good_is_served(transport)
+        return Postponed(reason)
+
+    def _rejection(self, answer: _Answer, reason: Reason, transport: Transport) -> FetchError | Postponed:
+        """The host forbids a URL, or asks for a human: is it about this URL alone?"""
         good = self._last_good.get(transport.content)
-        if is_challenge(response, instead_of_image=transport.content == "image"):
-            if self._still_served(good, transport):
-                raise FetchError(ImageStatus.FAILED, _CHALLENGE)
-            return _CHALLENGE
-        # RFC 9309 2.3.1.3: a forbidden robots.txt forbids nothing.
-        if response.status in _FORBIDDEN and not _is_robots(url):
-            good = good or next(iter(self._last_good.values()), None)
-            return None if self._still_served(good, transport) else Reason.of_status(response.status)
-        return Reason.of_status(429) if response.status == 429 else None
+        if good is None and reason.kind != ReasonKind.CHALLENGE:
+            good = self._last_good.get("page") or self._last_good.get("image")
+        if good is not None and self._still_serves(good, transport):
+            if reason.kind == ReasonKind.CHALLENGE:
+                return FetchError(ImageStatus.FAILED, reason)
+            return FetchError(ImageStatus.REFUSED, reason)
+        self.limiter.record_rejection(answer.started, reason, answer.retry_after)
+        return Postponed(reason)
 
-    def _still_served(self, good: Response | None, transport: Transport) -> bool:
-        """Whether the host still serves its last good URL: then a rejection concerns its own URL alone."""
-        if good is None:
-            return False
+    def _failure(
+        self, url: str, answer: _Answer, reason: Reason, transport: Transport
+    ) -> TransientError | Postponed:
+        """A 5xx, or no response: is it the URL, or the host?"""
+        if self._sleep.slept_since(answer.started):
+            return Postponed(reason)
+        with self._state:
+            self._failures_in_a_row += 1
+            check = self._failures_in_a_row >= _CHECK_AFTER
+        # Failures in a row that ask us to wait are the host's.
+        if check and (answer.retry_after is not None or not self._still_gives(answer, transport)):
+            self.limiter.record_failure(answer.started, reason, answer.retry_after)
+            return Postponed(reason)
+        with self._state:
+            self.limiter.counters.failures += 1
+            self._remember(url, reason)
+            self._fruitless += 1
+            if self._fruitless > _FRUITLESS and self._last_good.keys() <= {"robots"}:
+                raise Blocked(self.name, time.time() + DOWN_SECONDS, reason)
+        return TransientError(reason, answer.retry_after)
+
+    def _still_gives(self, answer: _Answer, transport: Transport) -> bool:
+        """Whether the host still serves the last URL that it served.
+
+        Threads that fail at the same time ask once.
+        """
+        with self._check:
+            if self._checked_at <= answer.started:
+                self._checked_at = time.monotonic()
+                self._gives = self._last_good_is_served(transport)
+            return self._gives
+
+    def _last_good_is_served(self, transport: Transport) -> bool:
+        goods = [self._last_good.get(content) for content in (transport.content, "page", "image", "robots")]
+        good = next((good for good in goods if good is not None), None)
+        return good is not None and self._still_serves(good, transport)
+
+    def _still_serves(self, good: Response, transport: Transport) -> bool:
+        """Whether the host still serves this URL, which it has served."""
         validators = conditional_headers(good.headers.get("etag"), good.headers.get("last-modified"))
         try:
-            started, response = self._send(good.url, transport, validators)
+            answer = self._send(good.url, transport, validators, self._timeout)
         except TooLarge:
             return True
         except FetchError:
             return False
-        if response.status == 429:
-            self.limiter.record_rejection(started, Reason.of_status(429), _retry_after(response))
-        return response.status in (200, 304) and not is_challenge(response, instead_of_image=False)
+        if answer.response is None:
+            return False
+        reason = _trouble(answer, transport)
+        if reason is None:
+            self.limiter.record_success(answer.response.seconds)
+            with self._state:
+                self._successes += 1
+                self._failures_in_a_row = 0
+        elif self._means_overload(reason):
+            self.limiter.record_rejection(answer.started, reason, answer.retry_after)
+        return reason is None
+
+    def _remember(self, url: str, reason: Reason) -> "_Refusals":
+        """Count a refusal of the URL, if the host has served others since the last one."""
+        known = self._refused.get(url)
+        count = 1 if known is None else known.count + (self._successes > known.successes)
+        self._refused[url] = refusals = _Refusals(reason, count, self._successes)
+        return refusals
+
+
+@dataclass(frozen=True)
+class _Refusals:
+    reason: Reason
+    count: int
+    successes: int
 
 
 def _controller(limits: Limits, history: HostHistory) -> RateController:
@@ -139,9 +291,28 @@ def _controller(limits: Limits, history: HostHistory) -> RateController:
     return AdaptiveRate() if history.rate is None else AdaptiveRate(history.rate, history.converged)
 
 
+def _trouble(answer: _Answer, transport: Transport) -> Reason | None:
+    """What is wrong with an answer; None also for a redirect or a 404, which a host in order sends."""
+    response = answer.response
+    if response is None:
+        assert answer.error is not None
+        return answer.error.reason
+    if is_challenge(response, instead_of_image=transport.content == "image"):
+        return _CHALLENGE
+    # RFC 9309 2.3.1.3: a forbidden robots.txt forbids nothing.
+    if response.status in _FORBIDDEN and _is_robots(response.url):
+        return None
+    failed = response.status >= 500 or response.status in _FORBIDDEN | {408} | TOO_MANY
+    return Reason.of_status(response.status) if failed else None
+
+
+def _is_rejection(reason: Reason) -> bool:
+    return reason.kind == ReasonKind.CHALLENGE or reason.http_status in _FORBIDDEN
+
+
+def _without_body(response: Response) -> Response:
+    return Response(response.url, response.status, response.headers)
+
+
 def _is_robots(url: str) -> bool:
     return urlsplit(url).path == "/robots.txt"
-
-
-def _retry_after(response: Response) -> float | None:
-    return parse_retry_after(response.headers.get("retry-after"))

@@ -9,6 +9,7 @@ from scraper.http.host import Host
 from scraper.http.limits import Limits, host_matches
 from scraper.http.rate_limiter import HostHistory
 from scraper.http.reason import Reason
+from scraper.http.sleep_watch import SleepWatch
 from scraper.http.transport import HostOverrides
 from scraper.http.urls import is_private
 from scraper.tables import ImageStatus, ReasonKind
@@ -25,7 +26,7 @@ class Hosts:
         stop: threading.Event,
     ):
         self._limits, self._histories = limits, histories
-        self._host_overrides, self._stop = host_overrides, stop
+        self._host_overrides, self._stop, self._sleep = host_overrides, stop, SleepWatch(stop)
         self._hosts: dict[str, Host] = {}
         self._lock = threading.Lock()
 
@@ -53,7 +54,7 @@ class Hosts:
         with self._lock:
             if name not in self._hosts:
                 history = self._histories.get(name, HostHistory())
-                self._hosts[name] = Host(name, self._limits, history, self._stop)
+                self._hosts[name] = Host(name, self._limits, history, self._stop, self._sleep)
             return self._hosts[name]
 
 

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from statistics import median
 
 from scraper.http.errors import Blocked, Stopped
 from scraper.http.reason import Reason
@@ -32,7 +33,7 @@ BLOCK_AFTER = 6
 #: Length of a block for which the host gives no time, seconds.
 BLOCK_SECONDS = 3600.0
 
-#: Failures in a row, without a successful response between them, after which a host counts as down; seconds.
+#: Failures of a host in a row, without a successful response between them, after which it is down; seconds.
 DOWN_AFTER, DOWN_SECONDS = 12, 600.0
 
 _RECENT = 51
@@ -89,6 +90,7 @@ class HostRateLimiter:
         self._queue = threading.Lock()
         self._state = threading.Lock()
         self._due = time.monotonic()
+        self._times: deque[float] = deque(maxlen=_RECENT)
         self._paused_until = 0.0
         self._rejections_since_success = 0
         self._failures_since_success = 0
@@ -137,31 +139,31 @@ class HostRateLimiter:
             if paused > now:
                 self.counters.waited += time.monotonic() - now
 
-    def record_success(self) -> None:
+    def record_success(self, seconds: float) -> None:
         """The host sent a usable response: reset the counts of rejections and failures in a row."""
         with self._state:
+            self._times.append(seconds)
             self._rejections_since_success = self._failures_since_success = 0
             self.controller.on_success()
 
     def record_failure(self, started: float, reason: Reason, retry_after: float | None) -> None:
-        """The request sent at `started` got no usable response: a 5xx, a broken connection.
+        """The host no longer serves what it has served: all threads wait.
 
-        A single failure between successful responses concerns its URL alone, and so does its Retry-After.
-        Failures in a row concern the host: all threads wait, and a 5xx also counts as too high a rate. Raises
-        Blocked when the host asks for too long a wait or is down.
+        A 5xx also counts as too high a rate. Failures of requests that were sent before the last one arrived
+        count once. Raises Blocked when the host asks for too long a wait or is down.
         """
         with self._state:
             self.counters.failures += 1
-            if started >= self._last_failure:
-                self._last_failure = time.monotonic()
-                self._failures_since_success += 1
-                if self._failures_since_success > 1:
-                    self._back_off(_FAILURE_SECONDS, self._failures_since_success)
-                    self._paused_until = max(self._paused_until, time.monotonic() + (retry_after or 0))
-                    if reason.is_server_error:
-                        self.controller.on_rejected(time.monotonic())
-                    if (retry_after or 0) > self.longest_wait or self._failures_since_success >= DOWN_AFTER:
-                        raise Blocked(self.host, time.time() + max(retry_after or 0, DOWN_SECONDS), reason)
+            if started < self._last_failure:
+                return
+            self._last_failure = time.monotonic()
+            self._failures_since_success += 1
+            self._back_off(_FAILURE_SECONDS, self._failures_since_success)
+            self._paused_until = max(self._paused_until, time.monotonic() + (retry_after or 0))
+            if reason.is_server_error:
+                self.controller.on_rejected(time.monotonic())
+            if (retry_after or 0) > self.longest_wait or self._failures_since_success >= DOWN_AFTER:
+                raise Blocked(self.host, time.time() + max(retry_after or 0, DOWN_SECONDS), reason)
 
     def record_rejection(self, started: float, reason: Reason, retry_after: float | None) -> None:
         """The host told us to go away (429, or 403 for every URL): all threads wait, at least `retry_after`.
@@ -184,6 +186,12 @@ class HostRateLimiter:
                 raise Blocked(self.host, time.time() + (retry_after or 0), reason)
             if self._rejections_since_success >= BLOCK_AFTER:
                 raise Blocked(self.host, time.time() + max(retry_after or 0, BLOCK_SECONDS), reason)
+
+    @property
+    def typical_seconds(self) -> float | None:
+        """The median time of the last answers; None before there are five."""
+        with self._state:
+            return median(self._times) if len(self._times) >= 5 else None
 
     @property
     def waiting(self) -> float:

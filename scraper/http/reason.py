@@ -54,6 +54,12 @@ class Outcome:
     reason: Reason | None = None
 
     @property
+    def is_temporary(self) -> bool:
+        """Whether the next crawl may have better luck."""
+        unreadable = self.reason is not None and self.reason.kind == ReasonKind.ROBOTS_UNREADABLE
+        return self.status == ImageStatus.FAILED or unreadable
+
+    @property
     def columns(self) -> dict[str, str | None]:
         """The values of the columns `status`, `reason` and `reason_kind`."""
         reason = self.reason

@@ -41,12 +41,16 @@ def conditional_headers(etag: str | None, last_modified: str | None) -> dict[str
 
 @dataclass(frozen=True)
 class Response:
-    """A response with its whole body (empty unless the status is 200); header names are lower-cased."""
+    """A response with its whole body (empty unless the status is 200); header names are lower-cased.
+
+    `seconds` passed from the request to its end.
+    """
 
     url: str
     status: int
     headers: dict[str, str] = field(repr=False)
     body: bytes = field(default=b"", repr=False)
+    seconds: float = field(default=0.0, compare=False)
 
 
 class RawResponse(NamedTuple):
@@ -78,9 +82,9 @@ class Transport(ABC):
     def _headers(self) -> dict[str, str]:
         return {"User-Agent": self.user_agent, **self._accept}
 
-    def get(self, url: str, headers: Mapping[str, str]) -> Response:
+    def get(self, url: str, headers: Mapping[str, str], timeout: float) -> Response:
         """One request. Raises TransientError, TooLarge, and FetchError if it concerns this URL alone."""
-        deadline = time.monotonic() + self.timeout
+        deadline = time.monotonic() + timeout
         try:
             with self._send(*self._located(url, headers)) as raw:
                 if raw.status < 200:  # a switch to another protocol

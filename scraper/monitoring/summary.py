@@ -9,12 +9,14 @@ from pathlib import Path
 from gemkit.project import Project
 from scraper.http.rate_limiter import HostRateLimiter
 from scraper.http.reason import Outcome
+from scraper.monitoring.missing import Missing
 
 
 class Ended(StrEnum):
     """How a command's work on a site ended."""
 
     FINISHED = "finished"
+    INCOMPLETE = "incomplete"
     BLOCKED = "blocked"
     INTERRUPTED = "interrupted"
     FAILED = "failed"
@@ -58,6 +60,7 @@ class Summary:
     """Counts of one `gemscrape crawl`; a crawl that was interrupted and resumed has one summary per part.
 
     `gone`: images known earlier that the store lost in this run; `images` counts all known images by status.
+    `missing` covers all that the run knows, also what earlier parts of it could not fetch.
     """
 
     site: str
@@ -76,6 +79,7 @@ class Summary:
     gone: int = 0
     images: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    missing: Missing = field(default_factory=Missing)
     hosts: dict[str, HostCounts] = field(default_factory=dict)
 
     def add_host_counters(self, limiters: Iterable[HostRateLimiter], started: float) -> None:
@@ -86,7 +90,8 @@ class Summary:
         """All counts, including totals over the hosts; outcomes are text."""
         hosts = self.hosts.values()
         return {
-            **asdict(replace(self, pages_by_reason=Counter(), by_reason=Counter())),
+            **asdict(replace(self, pages_by_reason=Counter(), by_reason=Counter(), missing=Missing())),
+            "missing": self.missing.to_json(),
             "pages_by_reason": count_texts(self.pages_by_reason),
             "by_reason": count_texts(self.by_reason),
             "downloaded": self.downloaded,
@@ -102,7 +107,7 @@ class Summary:
         return self.added + self.changed
 
     def lines(self) -> list[str]:
-        """The summary as lines to print; without untrusted text."""
+        """The summary as lines to print; untrusted text is made printable."""
         lines = [
             f"{self.site}: {self.ended} after {self.seconds:.0f} s",
             f"pages       {self.pages} read, {self.pages_unchanged} unchanged"
@@ -111,6 +116,7 @@ class Summary:
             f"downloaded  {self.downloaded} ({self.added} new, {self.changed} changed), "
             f"{self.unchanged} unchanged, {self.gone} gone since the last crawl",
             f"not stored  {sum(self.by_reason.values())}{format_counts(self.by_reason)}",
+            *self.missing.lines(),
         ]
         for host, count in self.hosts.items():
             lines.append(

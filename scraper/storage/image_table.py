@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from zlib import crc32
 
 from scraper.http.reason import OK, Outcome, Reason
 from scraper.storage.image_store import StoredImage
@@ -15,6 +16,10 @@ from scraper.tables import IMAGES, ImageStatus, ReasonKind
 _GONE_NOW = (
     "gone_run = CASE WHEN gone_at IS NULL THEN :run ELSE gone_run END, gone_at = coalesce(gone_at, :now)"
 )
+
+#: An image that the next crawl may fetch after all; see `Outcome.is_temporary`.
+_TEMPORARY = "(status = :failed OR reason_kind = :unreadable)"
+_TEMPORARY_VALUES = {"failed": ImageStatus.FAILED, "unreadable": ReasonKind.ROBOTS_UNREADABLE}
 
 _NO_LONGER_LISTED = Reason(ReasonKind.NO_LONGER_LISTED, "no longer listed")
 
@@ -97,16 +102,23 @@ class ImageTable:
             )
 
     def pending(self) -> list[ImageJob]:
-        """Listed images that this run has not finished, in order of their URL."""
+        """Listed images that this run has not finished, or that failed: those with the most attempts last.
+
+        Otherwise they are in an order that has nothing to do with their URLs: a store's broken images often
+        have similar ones.
+        """
         rows = self._database.execute(
-            "SELECT image_url, etag, last_modified, sha256, status, reason_kind, reason FROM images "
-            "WHERE run < ? AND listed = ? ORDER BY image_url",
-            [self._run, self._run],
+            "SELECT image_url, etag, last_modified, sha256, status, reason_kind, reason, attempts "
+            f"FROM images WHERE listed = :run AND (run < :run OR {_TEMPORARY})",
+            {"run": self._run, **_TEMPORARY_VALUES},
         )
-        return [
-            ImageJob(url, etag, modified, sha256, status and ImageStatus(status), Reason.stored(kind, text))
-            for url, etag, modified, sha256, status, kind, text in rows
+        jobs = [
+            ImageJob(
+                url, etag, modified, sha256, status and ImageStatus(status), Reason.stored(kind, text), tries
+            )
+            for url, etag, modified, sha256, status, kind, text, tries in rows
         ]
+        return sorted(jobs, key=lambda job: (job.attempts, crc32(job.url.encode())))
 
     # How they ended
 
@@ -114,7 +126,7 @@ class ImageTable:
         """An image was stored."""
         values: Row = {
             **vars(image), **OK.columns, "run": self._run, "fetched_at": self._now(), "gone_at": None,
-            "etag": headers.get("etag"), "last_modified": headers.get("last-modified"),
+            "etag": headers.get("etag"), "last_modified": headers.get("last-modified"), "attempts": 0,
         }  # fmt: skip
         self._update(url, values)
 
@@ -125,12 +137,18 @@ class ImageTable:
         """
         if outcome.status == ImageStatus.FAILED and self._is_stored(url):
             outcome = OK
+        if outcome.is_temporary:
+            self.count_attempt(url)
         values: Row = {**outcome.columns, "run": self._run}
         if headers is not None:
             values |= {"etag": headers.get("etag"), "last_modified": headers.get("last-modified")}
         if outcome.status == ImageStatus.OK:
             values["gone_at"] = None
         self._update(url, values, _GONE_NOW if outcome.status == ImageStatus.GONE else "")
+
+    def count_attempt(self, url: str) -> None:
+        """A request of an image failed."""
+        self._database.write("UPDATE images SET attempts = attempts + 1 WHERE image_url = ?", [url])
 
     def mark_blocked(self, reason: Reason) -> None:
         """The remaining images were not requested: they stay pending, and the tables give the reason."""
@@ -171,6 +189,22 @@ class ImageTable:
             Outcome(ImageStatus(status), Reason.stored(kind, reason)): count
             for status, kind, reason, count in rows
         }
+
+    def any_left(self, attempts: int) -> bool:
+        """Whether a listed image failed that has not had so many attempts yet."""
+        query = f"SELECT 1 FROM images WHERE listed = :run AND {_TEMPORARY} AND attempts < :most LIMIT 1"
+        values = {"run": self._run, "most": attempts, **_TEMPORARY_VALUES}
+        return self._database.execute(query, values).fetchone() is not None
+
+    def listed(self) -> Iterator[tuple[list[str], Outcome, bool]]:
+        """The classes of each listed image, how it ended, and whether its file is stored."""
+        query = (
+            "SELECT store_classes, status, reason_kind, reason, sha256 IS NOT NULL FROM images "
+            "WHERE listed = ? AND status IS NOT NULL"
+        )
+        for classes, status, kind, text, stored in self._database.execute(query, [self._run]):
+            outcome = Outcome(ImageStatus(status), Reason.stored(kind, text))
+            yield json.loads(classes), outcome, bool(stored)
 
     def gone_count(self) -> int:
         """Images known before this run that the store lost during it."""

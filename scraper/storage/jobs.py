@@ -11,11 +11,13 @@ from scraper.tables import ImageStatus
 class PageRow:
     """A page in the state: `content` is JSON of a `PageContent`; `done`: finished in the current run.
 
-    `parser` is the fingerprint of the parser and the settings that extracted the content.
+    `parser` is the fingerprint of the parser and the settings that extracted the content. `attempts` failed
+    since the page was last read.
     """
 
     done: bool
-    status: ImageStatus
+    outcome: Outcome
+    attempts: int
     etag: str | None
     last_modified: str | None
     parser: str
@@ -24,7 +26,10 @@ class PageRow:
 
 @dataclass(frozen=True)
 class ImageJob:
-    """An image to fetch, and what the last run knew of it: `sha256` is set if its file exists."""
+    """An image to fetch, and what the last run knew of it: `sha256` is set if its file exists.
+
+    `attempts` failed since the image was last fetched.
+    """
 
     url: str
     etag: str | None
@@ -32,6 +37,7 @@ class ImageJob:
     sha256: str | None
     status: ImageStatus | None
     reason: Reason | None
+    attempts: int
 
     @property
     def needs_request(self) -> bool:

@@ -19,11 +19,14 @@ class PageTable:
     def get(self, role: Role, url: str) -> PageRow | None:
         """The row of a page, or None."""
         row = self._database.execute(
-            "SELECT run = ?, status, etag, last_modified, parser, content FROM pages "
-            "WHERE role = ? AND url = ?",
+            "SELECT run = ?, status, reason_kind, reason, attempts, etag, last_modified, parser, content "
+            "FROM pages WHERE role = ? AND url = ?",
             [self._run, role, url],
         ).fetchone()
-        return PageRow(bool(row[0]), ImageStatus(row[1]), *row[2:]) if row else None
+        if row is None:
+            return None
+        done, status, kind, text, *values = row
+        return PageRow(bool(done), Outcome(ImageStatus(status), Reason.stored(kind, text)), *values)
 
     def mark_fetched(
         self, role: Role, url: str, headers: Mapping[str, str], parser: str, content: str
@@ -38,11 +41,18 @@ class PageTable:
     def mark_unchanged(self, role: Role, url: str, outcome: Outcome) -> None:
         """A page has not changed, or could not be read this time: what it yielded earlier still holds."""
         self._database.write(
-            "INSERT INTO pages (role, url, run, status, reason, reason_kind, parser) "
-            "VALUES (:role, :url, :run, :status, :reason, :reason_kind, '') "
+            "INSERT INTO pages (role, url, run, status, reason, reason_kind, parser, attempts) "
+            "VALUES (:role, :url, :run, :status, :reason, :reason_kind, '', :failed) "
             "ON CONFLICT DO UPDATE SET run = excluded.run, status = excluded.status, "
-            "reason = excluded.reason, reason_kind = excluded.reason_kind",
-            {"role": role, "url": url, "run": self._run, **outcome.columns},
+            "reason = excluded.reason, reason_kind = excluded.reason_kind, "
+            "attempts = CASE WHEN :failed THEN attempts + 1 ELSE 0 END",
+            {
+                "role": role,
+                "url": url,
+                "run": self._run,
+                "failed": int(outcome.is_temporary),
+                **outcome.columns,
+            },
         )
 
     def count(self) -> int:
@@ -59,6 +69,19 @@ class PageTable:
     def failures(self) -> dict[Outcome, int]:
         """How many pages could not be read in this run, by outcome."""
         return count_page_failures(self._database.connection, self._run)
+
+    def any_product_read(self) -> bool:
+        """Whether this run has read a product page, or found one unchanged."""
+        query = "SELECT 1 FROM pages WHERE run = ? AND role = 'product' AND status = 'ok' LIMIT 1"
+        return self._database.execute(query, [self._run]).fetchone() is not None
+
+    def any_left(self, attempts: int) -> bool:
+        """Whether a page failed in this run that has not had so many attempts yet."""
+        query = (
+            "SELECT 1 FROM pages WHERE run = ? AND (status = ? OR reason_kind = ?) AND attempts < ? LIMIT 1"
+        )
+        values = [self._run, ImageStatus.FAILED, ReasonKind.ROBOTS_UNREADABLE, attempts]
+        return self._database.execute(query, values).fetchone() is not None
 
     def any_unread(self) -> bool:
         """Whether a page failed in this run that was never read: what it lists is unknown, not gone."""

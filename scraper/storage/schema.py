@@ -14,19 +14,21 @@ from gemkit.tables import read_table
 from scraper.tables import IMAGES, PRODUCTS, ReasonKind
 
 #: Raise it when the schema changes, and migrate from the version before.
-VERSION, _OLDEST = 4, 2
+VERSION, _OLDEST = 5, 2
 
 _SCHEMA = """
 CREATE TABLE runs (id INTEGER PRIMARY KEY, started REAL, finished REAL);
 CREATE TABLE pages (
     role TEXT, url TEXT, run INTEGER, status TEXT, reason TEXT, reason_kind TEXT, etag TEXT,
-    last_modified TEXT, parser TEXT, content TEXT, PRIMARY KEY (role, url)
+    last_modified TEXT, parser TEXT, content TEXT, attempts INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (role, url)
 ) WITHOUT ROWID;
 CREATE TABLE images (
     image_url TEXT PRIMARY KEY, run INTEGER, listed INTEGER, status TEXT, reason TEXT, reason_kind TEXT,
     sha256 TEXT, path TEXT, store_classes TEXT, product_ids TEXT, page_urls TEXT, content_type TEXT,
     bytes INTEGER, width INTEGER, height INTEGER, etag TEXT, last_modified TEXT, first_seen INTEGER,
-    fetched_at INTEGER, gone_at INTEGER, first_run INTEGER, gone_run INTEGER
+    fetched_at INTEGER, gone_at INTEGER, first_run INTEGER, gone_run INTEGER,
+    attempts INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 CREATE INDEX pending ON images (run);
 CREATE TABLE products (
@@ -58,6 +60,10 @@ ALTER TABLE images ADD COLUMN gone_run INTEGER;
 UPDATE images SET
     first_run = (SELECT coalesce(max(id), 0) FROM runs WHERE started * 1000 <= first_seen),
     gone_run = (SELECT max(id) FROM runs WHERE started * 1000 <= gone_at)
+""",
+    4: """
+ALTER TABLE pages ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE images ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0
 """,
 }
 

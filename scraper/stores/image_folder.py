@@ -30,7 +30,6 @@ class Folder:
     """
 
     rate_limiters: tuple[HostRateLimiter, ...] = ()
-    retrying = 0
 
     def __init__(self, path: Path, max_bytes: int):
         self.path, self._max_bytes = path, max_bytes
@@ -69,7 +68,11 @@ class Folder:
         ]
         return LinkList(links, notes)
 
-    def image(self, url: str, validators: Mapping[str, str]) -> Response:
+    def pause(self, host: str) -> float:
+        """A folder is always ready."""
+        return 0.0
+
+    def image(self, url: str, validators: Mapping[str, str], first_try: bool = False) -> Response:
         """An image's bytes as a response: 200, or 304 if it has not changed. Raises FetchError."""
         name = unquote(url.removeprefix(_SCHEME), errors="surrogateescape")
         tag, size = self._version(name)

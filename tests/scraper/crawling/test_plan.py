@@ -10,8 +10,9 @@ import pytest
 from benchmarks._shared import EXTERNAL
 from gemkit.errors import UserError
 from gemkit.project import Project
+from gemkit.text import printable
 from scraper.crawling.crawl import crawl as crawl_site
-from scraper.crawling.plan import SAMPLE, Disk, duration, plan_links, printable, size
+from scraper.crawling.plan import SAMPLE, Disk, duration, plan_links, size
 from scraper.crawling.plan import plan as plan_site
 from scraper.storage.crawl_state import CrawlState, state_file
 from scraper.stores.config import load_site
