@@ -57,7 +57,6 @@ class FolderParams(StrictModel):
     """The path of a folder or zip of images; a relative one starts at the project's folder."""
 
     folder: Path
-    missing: Share = MISSING
 
 
 CrawlParams = DemoParams | StoreParams | FolderParams

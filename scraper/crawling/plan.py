@@ -226,7 +226,8 @@ def _allowed(site: Store, url: str) -> bool:
 
 
 def _sample(jobs: list[ImageJob], count: int) -> list[ImageJob]:
-    """`count` of the jobs, evenly spread over all of them."""
+    """`count` of the jobs, evenly spread over all of them in the order of their URLs."""
+    jobs = sorted(jobs, key=lambda job: job.url)
     count = max(0, min(count, len(jobs)))
     return [jobs[(2 * index + 1) * len(jobs) // (2 * count)] for index in range(count)]
 

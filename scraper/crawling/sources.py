@@ -17,7 +17,7 @@ from scraper.crawling.session import CrawlSource, Session
 from scraper.http.fetcher import Fetcher
 from scraper.http.rate_limiter import HostHistory
 from scraper.http.transport import HostOverrides
-from scraper.params import MISSING, CrawlParams, DemoParams, FolderParams, StoreParams, default_params
+from scraper.params import CrawlParams, DemoParams, FolderParams, StoreParams, default_params
 from scraper.stores.config import FolderSite, HtmlSite, LinksSite, Site
 from scraper.stores.image_folder import Folder
 from scraper.stores.link_list import read_links
@@ -54,7 +54,7 @@ def choose_source(project: Project, site: Site, params: CrawlParams | None) -> C
             path = project.path(params.folder)
             if not path.exists():
                 raise MissingData(site.name, f"crawl.{site.name}.folder", path, site.source)
-            return FolderSource(site, path, params.missing)
+            return FolderSource(site, path)
         case HtmlSite(), DemoParams():
             return DemoSource(site, params, project.cache)
         case HtmlSite(), StoreParams():
@@ -177,9 +177,10 @@ class FolderSource:
 
     notes: Sequence[str] = ()
     attempts = 1
+    tolerated = 1.0  # a file that cannot be read today will not be read tomorrow
 
-    def __init__(self, site: FolderSite, path: Path, tolerated: float = MISSING):
-        self.site, self.tolerated = site, tolerated
+    def __init__(self, site: FolderSite, path: Path):
+        self.site = site
         self.client = Folder(path, site.limits.max_image_bytes)
         self._links = self.client.links()  # raises before anything is written
 

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
@@ -29,8 +30,8 @@ _MAX_REFUSALS = 6
 #: Failures in a row after which the host's last good URL is requested, to learn whether the host is down.
 _CHECK_AFTER = 3
 
-#: Failures in a row after which a host is down that serves nothing but its robots.txt.
-_FRUITLESS = 50
+#: So many failed pages, or images, without a good one between them, end the work on a host for now.
+_FRUITLESS = 200
 
 #: A first try may take this many times as long as other answers did, and at least so many seconds.
 _SLOWER, _SHORTEST_SECONDS = 15, 1.0
@@ -77,12 +78,13 @@ class Host:
         self._sleep = sleep
         self._robots: Robots | None = None
         self._robots_lock = threading.Lock()
-        #: The last good response to a page and to an image, and robots.txt, without their bodies.
-        self._last_good: dict[str, Response] = {}
+        #: The last good page, the last good image and robots.txt, without their bodies; and who fetched each.
+        self._last_good: dict[str, tuple[Response, Transport]] = {}
         self._symptoms = Symptoms()
         #: Of each refused URL: its last symptom, how often it was refused, and the successes until then.
         self._refused: dict[str, _Refusals] = {}
-        self._successes = self._failures_in_a_row = self._fruitless = self._slow = 0
+        self._successes = self._failures_in_a_row = self._slow = 0
+        self._fruitless: Counter[str] = Counter()
         self._state = threading.Lock()
         self._check = threading.Lock()
         self._checked_at, self._gives = float("-inf"), False
@@ -179,10 +181,10 @@ class Host:
                 self._slow += refusals.reason.kind == ReasonKind.TIMEOUT
             # A host that blocks us, or whose store is down, may still serve its robots.txt.
             if _is_robots(url):
-                self._last_good["robots"] = _without_body(response)
+                self._last_good["robots"] = _without_body(response), transport
             elif good:
-                self._last_good[transport.content] = _without_body(response)
-                self._fruitless = 0
+                self._last_good[transport.content] = _without_body(response), transport
+                self._fruitless[transport.content] = 0
         return response
 
     def _refusal(
@@ -197,18 +199,15 @@ class Host:
         self.limiter.record_rejection(answer.started, reason, answer.retry_after)
         if known is not None and known.successes == successes:
             # Nothing but this URL is left to request: does the host serve others at this rate?
-            self._last_good_is_served(transport)
+            self._serves_others(transport.content, "page", "image")
         return Postponed(reason)
 
     def _rejection(self, answer: _Answer, reason: Reason, transport: Transport) -> FetchError | Postponed:
         """The host forbids a URL, or asks for a human: is it about this URL alone?"""
-        good = self._last_good.get(transport.content)
-        if good is None and reason.kind != ReasonKind.CHALLENGE:
-            good = self._last_good.get("page") or self._last_good.get("image")
-        if good is not None and self._still_serves(good, transport):
-            if reason.kind == ReasonKind.CHALLENGE:
-                return FetchError(ImageStatus.FAILED, reason)
-            return FetchError(ImageStatus.REFUSED, reason)
+        challenge = reason.kind == ReasonKind.CHALLENGE
+        others = [transport.content] if challenge else [transport.content, "page", "image"]
+        if self._serves_others(*others):
+            return FetchError(ImageStatus.FAILED if challenge else ImageStatus.REFUSED, reason)
         self.limiter.record_rejection(answer.started, reason, answer.retry_after)
         return Postponed(reason)
 
@@ -222,18 +221,18 @@ class Host:
             self._failures_in_a_row += 1
             check = self._failures_in_a_row >= _CHECK_AFTER
         # Failures in a row that ask us to wait are the host's.
-        if check and (answer.retry_after is not None or not self._still_gives(answer, transport)):
+        if check and (answer.retry_after is not None or not self._still_gives(answer, transport.content)):
             self.limiter.record_failure(answer.started, reason, answer.retry_after)
             return Postponed(reason)
         with self._state:
             self.limiter.counters.failures += 1
             self._remember(url, reason)
-            self._fruitless += 1
-            if self._fruitless > _FRUITLESS and self._last_good.keys() <= {"robots"}:
+            self._fruitless[transport.content] += 1
+            if self._fruitless[transport.content] > _FRUITLESS:
                 raise Blocked(self.name, time.time() + DOWN_SECONDS, reason)
         return TransientError(reason, answer.retry_after)
 
-    def _still_gives(self, answer: _Answer, transport: Transport) -> bool:
+    def _still_gives(self, answer: _Answer, content: str) -> bool:
         """Whether the host still serves the last URL that it served.
 
         Threads that fail at the same time ask once.
@@ -241,13 +240,14 @@ class Host:
         with self._check:
             if self._checked_at <= answer.started:
                 self._checked_at = time.monotonic()
-                self._gives = self._last_good_is_served(transport)
+                self._gives = self._serves_others(content, "page", "image", "robots")
             return self._gives
 
-    def _last_good_is_served(self, transport: Transport) -> bool:
-        goods = [self._last_good.get(content) for content in (transport.content, "page", "image", "robots")]
+    def _serves_others(self, *contents: str) -> bool:
+        """Whether the host still serves its last good URL of the first of these contents that it served."""
+        goods = (self._last_good.get(content) for content in contents)
         good = next((good for good in goods if good is not None), None)
-        return good is not None and self._still_serves(good, transport)
+        return good is not None and self._still_serves(*good)
 
     def _still_serves(self, good: Response, transport: Transport) -> bool:
         """Whether the host still serves this URL, which it has served."""

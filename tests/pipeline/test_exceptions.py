@@ -73,6 +73,7 @@ ARGUMENTS = {
     "NewerLock": [Path("gemscrape.lock"), "9.0"],
     "NotAProject": [Path("gems")],
     "OutdatedModel": [Path("model.json"), "gemtrain train"],
+    "Postponed": [REASON],
     "TooLarge": [9],
     "TooManyPixels": [20_000, 30_000],
     "TransientError": [REASON, 3.0],

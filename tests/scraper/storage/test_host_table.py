@@ -1,5 +1,6 @@
 """The next crawl uses what earlier ones learnt about a host."""
 
+import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,7 +12,7 @@ from scraper.crawling.crawl import crawl as crawl_site
 from scraper.crawling.session import open_session
 from scraper.crawling.sources import choose_source
 from scraper.http import rate_limiter
-from scraper.http.errors import Stopped
+from scraper.http.errors import Postponed, Stopped
 from scraper.storage.host_table import load_host_histories
 from scraper.stores.config import load_site
 from tests.helpers.crawl_results import crawl, summary
@@ -23,10 +24,16 @@ def test_a_host_that_is_down_ends_the_crawl_and_loses_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rate_limiter, "DOWN_AFTER", 4)
-    with Shop(products=8) as shop:
-        shop.replies = {path: [Reply(500)] for path in shop.images}
-        assert crawl(tmp_path, shop, "concurrency = 1")["ended"] == "blocked"
-        assert sum(shop.image_requests().values()) <= 10
+    with Shop(products=8, rate=50) as shop, ThreadPoolExecutor(1) as pool:
+        crawling = pool.submit(crawl, tmp_path, shop, "concurrency = 1")
+        while shop.image_requests().total() < 3:
+            time.sleep(0.01)
+        shop.replies = {path: [Reply(500)] for path in ["/robots.txt", *shop.counts, *shop.images]}
+        assert crawling.result()["ended"] == "blocked"
+        assert shop.image_requests().total() <= 24
+        shop.replies = {}
+    with sqlite3.connect(tmp_path / ".cache/crawl/shop.sqlite") as database:
+        assert database.execute("SELECT max(attempts) FROM images").fetchone()[0] <= 1
     assert load_host_histories(tmp_path / ".cache/crawl/shop.sqlite")[shop.host].blocked_until is not None
 
 
@@ -37,10 +44,9 @@ def test_a_pause_outlasts_the_crawl(tmp_path: Path) -> None:
         shop.replies[image] = [Reply(429, headers={"Retry-After": "300"})]
         site = load_site(tmp_path / shop.site(tmp_path))
         with open_session(project, choose_source(project, site, None)) as session:
+            with pytest.raises(Postponed):
+                session.client.image(f"http://{shop.host}{image}", {})
             waiting = pool.submit(session.client.image, f"http://{shop.host}{image}", {})
-            while not any(limiter.waiting > 1 for limiter in session.client.rate_limiters):
-                assert not waiting.done(), waiting.exception()
-                time.sleep(0.01)
             session.stop.set()
             with pytest.raises(Stopped):
                 waiting.result()

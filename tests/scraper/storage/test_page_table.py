@@ -21,7 +21,7 @@ def test_a_page_keeps_its_content_and_is_done_only_in_its_run(tmp_path: Path) ->
     assert (row.etag, row.parser, row.content) == ('"x"', "parser", "{}")
     second.mark_unchanged("product", URL, FAILED)
     row = second.get("product", URL)
-    assert row is not None and row.done and (row.status, row.content) == ("failed", "{}")
+    assert row is not None and row.done and (row.outcome, row.content) == (FAILED, "{}")
     assert second.failures() == {FAILED: 1} and second.count() == 1
     assert not second.any_unread(), "its content is known from the first run"
     second.mark_unchanged("product", f"{URL}2", FAILED)

@@ -22,8 +22,16 @@ pytestmark = pytest.mark.usefixtures("short_backoff")
 
 KINDS = {"/img/gp0-1.jpg": "http_status", "/img/gp1-1.jpg": "not_an_image"}
 
+#: The state of this version in the form of version 4.
+TO_VERSION_4 = """
+ALTER TABLE pages DROP COLUMN attempts;
+ALTER TABLE images DROP COLUMN attempts;
+PRAGMA user_version = 4;
+"""
+
 #: The state of this version in the form of version 3.
-TO_VERSION_3 = """
+TO_VERSION_3 = f"""
+{TO_VERSION_4}
 ALTER TABLE images DROP COLUMN first_run;
 ALTER TABLE images DROP COLUMN gone_run;
 PRAGMA user_version = 3;
