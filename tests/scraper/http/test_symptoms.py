@@ -1,0 +1,52 @@
+"""What a host's refusals turn out to mean."""
+
+import pytest
+
+from scraper.http.reason import Reason
+from scraper.http.symptoms import Symptoms
+from scraper.tables import ReasonKind
+
+RESET = Reason(ReasonKind.CONNECTION_CUT, "connection cut off")
+
+
+@pytest.mark.parametrize("status", [420, 429, 430])
+def test_some_statuses_say_too_many_requests(status: int) -> None:
+    assert Symptoms().means_overload(Reason.of_status(status))
+
+
+@pytest.mark.parametrize("status", [503, 509, 529])
+def test_a_status_that_sheds_load_does_so_once_a_url_was_served_the_second_time(status: int) -> None:
+    symptoms, reason = Symptoms(), Reason.of_status(status)
+    assert not symptoms.means_overload(reason)
+    symptoms.record_asked_again(reason, served=False)
+    assert not symptoms.means_overload(reason)
+    symptoms.record_asked_again(reason, served=True)
+    assert symptoms.means_overload(reason)
+
+
+@pytest.mark.parametrize("reason", [Reason.of_status(500), Reason.of_status(403), RESET])
+def test_any_other_symptom_does_so_by_its_share(reason: Reason) -> None:
+    rare, frequent = Symptoms(), Symptoms()
+    for _ in range(10):
+        for symptoms, successes in ((rare, 19), (frequent, 3)):
+            symptoms.record_asked_again(reason, served=True)
+            for _ in range(successes):
+                symptoms.record_success()
+    assert not rare.means_overload(reason) and frequent.means_overload(reason)
+    for _ in range(20):
+        frequent.record_success()
+    assert not frequent.means_overload(reason), "it is forgotten once the host serves all again"
+
+
+def test_broken_urls_are_not_asked_again_at_once_for_ever() -> None:
+    symptoms, broken, other = Symptoms(), Reason.of_status(500), Reason.of_status(503)
+    for _ in range(3):
+        assert symptoms.worth_asking_again(broken)
+        symptoms.record_asked_again(broken, served=False)
+    assert not symptoms.worth_asking_again(broken) and symptoms.worth_asking_again(other)
+    symptoms.record_asked_again(broken, served=True)
+    assert symptoms.worth_asking_again(broken)
+
+
+def test_what_takes_long_is_not_asked_again_at_once() -> None:
+    assert not Symptoms().worth_asking_again(Reason(ReasonKind.TIMEOUT, "timeout"))
