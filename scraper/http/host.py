@@ -35,7 +35,7 @@ class Host:
     """A host by name (with its port). Thread-safe; when `stop` is set, waiting threads raise Stopped."""
 
     def __init__(self, name: str, limits: Limits, history: HostHistory, stop: threading.Event):
-        self.name = name
+        self.name, self._timeout = name, limits.timeout_seconds
         self.limiter = HostRateLimiter(
             name,
             _controller(limits, history),
@@ -98,10 +98,9 @@ class Host:
     def _send(self, url: str, transport: Transport, headers: Mapping[str, str]) -> tuple[float, Response]:
         with self.limiter.acquire() as started:
             try:
-                return started, transport.get(url, headers)
-            except TransientError as error:
-                if error.reason.kind != ReasonKind.MALFORMED:
-                    self.limiter.record_failure(started, _NO_ANSWER, None)
+                return started, transport.get(url, headers, self._timeout)
+            except TransientError:
+                self.limiter.record_failure(started, _NO_ANSWER, None)
                 raise
 
     def _rejection(self, url: str, transport: Transport, response: Response) -> Reason | None:
