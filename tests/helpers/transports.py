@@ -14,7 +14,7 @@ from scraper.http.wire.wire import HostOverrides, Wire
 from scraper.tables import ReasonKind
 from tests.helpers.fault_responses import http
 
-#: The longest body in bytes, and the longest wait in seconds.
+#: The longest body in bytes, and the longest time for an answer in seconds.
 CAP, TIMEOUT = 20_000, 0.5
 
 Outcome = tuple[int, dict[str, str], bytes] | tuple[type[Exception], ReasonKind, str]
@@ -41,11 +41,11 @@ def transports(
     ]
 
 
-def outcome(transport: Transport, url: str) -> Outcome:
+def outcome(transport: Transport, url: str, patience: float | None = None) -> Outcome:
     """Status, headers and body, or the exception with the kind and the text of its reason."""
     start = time.monotonic()
     try:
-        response = transport.get(url, {}, TIMEOUT)
+        response = transport.get(url, {}, TIMEOUT, patience)
     except (TransientError, FetchError, TooLarge) as error:
         return type(error), error.reason.kind, error.reason.text
     finally:

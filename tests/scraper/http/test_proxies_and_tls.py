@@ -38,7 +38,9 @@ def test_only_http_proxies_are_used(monkeypatch: pytest.MonkeyPatch, name: str) 
         check_proxies()
 
 
-@pytest.mark.parametrize("fault", ["fine", "no-colon", "chunk-size-sign", "early-hints", "multipart"])
+@pytest.mark.parametrize(
+    "fault", ["fine", "no-colon", "lengths-differ", "chunk-size-sign", "early-hints", "multipart"]
+)
 def test_a_proxy_changes_nothing(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
     response, expected = FAULTS.get(fault, ([http(b"ok")], (200, b"ok")))
     with recording(b"".join(step for step in response if isinstance(step, bytes))) as (port, lines):
@@ -97,7 +99,9 @@ def test_a_certificate_that_is_not_accepted_unless_it_is_named(
     host.server_close()
 
 
-@pytest.mark.parametrize("fault", ["fine", "no-colon", "chunk-size-sign", "body-cut", "early-hints"])
+@pytest.mark.parametrize(
+    "fault", ["fine", "no-colon", "lengths-differ", "chunk-size-sign", "body-cut", "early-hints"]
+)
 def test_a_tunnel_through_a_proxy_changes_nothing(
     fault: str, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
