@@ -77,7 +77,10 @@ def _is_zlib(body: bytes) -> bool:
 
 
 def _decompressed(body: bytes, bits: int, max_bytes: int, truncate: bool) -> bytes:
-    """Raises zlib.error, also if the end is missing; what follows the end is disregarded."""
+    """Raises zlib.error, also if the end is missing; what follows the end is disregarded.
+
+    gzip files that follow one another are one body (RFC 1952 2.2).
+    """
     content = bytearray()
     position = members = 0
     unpack = zlib.decompressobj(bits)
@@ -91,8 +94,10 @@ def _decompressed(body: bytes, bits: int, max_bytes: int, truncate: bool) -> byt
         position += len(chunk) - len(unpack.unused_data)
         if unpack.eof:
             members += 1
-            if bits != _GZIP_BITS or members == _MAX_MEMBERS or not body.startswith(_GZIP_MAGIC, position):
+            if bits != _GZIP_BITS or not body.startswith(_GZIP_MAGIC, position):
                 break
+            if members == _MAX_MEMBERS:
+                raise zlib.error
             unpack = zlib.decompressobj(bits)
     if not unpack.eof and not truncate:
         raise zlib.error

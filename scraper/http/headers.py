@@ -8,9 +8,6 @@ Lines = Iterable[tuple[bytes, bytes]]
 #: These have one value; a second line is a mistake of the server's, and browsers disregard it.
 _SINGLE = {"content-type", "etag", "last-modified", "location", "retry-after"}
 
-#: Cookies that are kept of a response, and the length of each in bytes: what browsers accept (RFC 6265 6.1).
-_MAX_COOKIES, _MAX_COOKIE = 50, 4_096
-
 _COOKIE = b"set-cookie"
 
 
@@ -30,9 +27,8 @@ def joined(lines: Lines) -> dict[str, str]:
 
 
 def cookies(lines: Lines) -> tuple[str, ...]:
-    """The values of the `Set-Cookie` headers; those that browsers find too long or too many are left out."""
-    values = (value for name, value in lines if name.lower() == _COOKIE)
-    return tuple(_decode(value) for value in values if len(value) <= _MAX_COOKIE)[:_MAX_COOKIES]
+    """The values of the `Set-Cookie` headers, which commas cannot join."""
+    return tuple(_decode(value) for name, value in lines if name.lower() == _COOKIE)
 
 
 def _decode(value: bytes) -> str:

@@ -47,7 +47,7 @@ def conditional_headers(etag: str | None, last_modified: str | None) -> dict[str
 
 @dataclass(frozen=True)
 class Response:
-    """A response with its whole body (empty unless the status is 2xx); header names are lower-cased.
+    """A response with its body, empty unless the transport wants it; header names are lower-cased.
 
     `cookies` are the values of its `Set-Cookie` headers, which are not in `headers`.
     """
@@ -71,7 +71,7 @@ class RawResponse(NamedTuple):
 class Transport(ABC):
     """Sends single requests over a wire, from any number of threads; redirects are not followed.
 
-    `max_bytes` limits the body: a longer one is refused, or cut there if `truncate` is set.
+    `max_bytes` limits the body.
     """
 
     content: ClassVar[Literal["page", "image"]]
@@ -80,7 +80,6 @@ class Transport(ABC):
     user_agent: str
     max_bytes: int
     wire: Wire
-    truncate: bool = False
 
     @property
     def _headers(self) -> dict[str, str]:
@@ -97,13 +96,15 @@ class Transport(ABC):
         deadline = Deadline(timeout, patience)
         try:
             with self._send(_sent_form(url), headers, deadline) as raw:
-                found, body = joined(raw.lines), b""
-                if 200 <= raw.status < 300:
-                    encoding = found.get("content-encoding", "")
-                    body = read_body(raw.chunks, encoding, self.max_bytes, self.truncate)
+                found = joined(raw.lines)
+                body = self._read_body(raw, found.get("content-encoding", ""))
                 return Response(url, raw.status, found, body, cookies(raw.lines))
         except _UNSENDABLE:
             raise invalid_url() from None
+
+    def _read_body(self, raw: RawResponse, encoding: str) -> bytes:
+        """The whole body of a response with status 200."""
+        return read_body(raw.chunks, encoding, self.max_bytes) if raw.status == 200 else b""
 
     @abstractmethod
     def _send(
@@ -158,6 +159,17 @@ class PageTransport(Transport):
         for scheme in ("http://", "https://"):
             session.mount(scheme, WireAdapter(self.wire))
         return session
+
+
+@dataclass(eq=False)
+class RobotsTransport(PageTransport):
+    """Fetches robots.txt files: the first `max_bytes` of the body of any 2xx response."""
+
+    _accept: ClassVar = {"Accept": "text/plain,*/*;q=0.5", "Accept-Encoding": "gzip, deflate"}
+
+    def _read_body(self, raw: RawResponse, encoding: str) -> bytes:
+        wanted = 200 <= raw.status < 300
+        return read_body(raw.chunks, encoding, self.max_bytes, truncate=True) if wanted else b""
 
 
 class _Session(requests.Session):

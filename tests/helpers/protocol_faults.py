@@ -267,7 +267,7 @@ def _other_statuses() -> dict[str, tuple[Response, Outcome]]:
         "redirect": ([moved("/x")], (302, b"")),
         "redirect-to-nothing": ([moved("http://[::1/x")], (302, b"")),
         "redirect-to-a-script": ([moved("javascript:alert(1)")], (302, b"")),
-        "created": ([http(b"ok", 201)], (201, b"ok")),
+        "created": ([http(b"ok", 201)], (201, b"")),
         "redirect-in-latin-1": ([moved("/\xfc")], (302, b"")),
         "redirect-in-utf-8": ([moved("/ü".encode().decode("latin-1"))], (302, b"")),
         "redirect-hangs": ([http(b"x", 302, Location="/x", Content_Length="9"), 2.0], (302, b"")),

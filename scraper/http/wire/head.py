@@ -89,11 +89,13 @@ def _read_lines(lines: _Lines, head: Head) -> None:
         if folded and continued:
             name, value = head.lines.pop()
             head.lines.append((name, b" ".join([value, line.translate(_WITHOUT_CONTROLS).strip()]).strip()))
+            head.odd = True
+        elif field := _field(line):
+            head.lines.append(field)
+            head.odd |= not line.startswith(field[0] + b":") or not line.endswith(b"\r\n")
+            continued = True
         else:
-            field = _field(line)
-            continued = field is not None
-            head.lines += [field] if field else []
-        head.odd |= folded or not continued or not line.endswith(b"\r\n")
+            head.odd, continued = True, False
 
 
 def _field(line: bytes) -> tuple[bytes, bytes] | None:

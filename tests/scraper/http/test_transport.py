@@ -1,6 +1,8 @@
 """Pages and images are fetched by two libraries that accept the same responses, and fail in the same ways."""
 
 import contextlib
+import gzip
+import random
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,12 +12,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scraper.http.errors import TransientError
-from scraper.http.transport import Response
+from scraper.http.transport import Response, RobotsTransport
+from scraper.http.wire.wire import Wire
 from scraper.tables import ReasonKind
 from tests.helpers.fault_responses import http, images, pages, robots
 from tests.helpers.fault_server import Host
 from tests.helpers.protocol_faults import protocol_faults
-from tests.helpers.transports import CAP, TIMEOUT, Outcome, listening, outcome, recording, transports
+from tests.helpers.transports import (
+    CAP,
+    TIMEOUT,
+    TLS,
+    AnyHost,
+    Outcome,
+    listening,
+    outcome,
+    recording,
+    transports,
+)
 
 pytestmark = pytest.mark.heavy
 
@@ -230,3 +243,20 @@ def test_a_transport_serves_on_after_a_failure(host: Host) -> None:
             outcome(transport, f"http://127.0.0.1:{host.port}/{fault}")
             response = transport.get(f"http://127.0.0.1:{host.port}/fine", {}, TIMEOUT)
             assert response.body == b"/fine"
+
+
+@pytest.mark.parametrize("status", [200, 203])
+@pytest.mark.parametrize("encoding", ["", "gzip"])
+def test_the_rest_of_a_long_robots_txt_is_not_waited_for(status: int, encoding: str) -> None:
+    long = bytes(random.Random(0).choices(b"abc", k=4 * CAP))
+    body = gzip.compress(long) if encoding else long
+
+    def answer(connection: socket.socket) -> None:
+        connection.recv(4096)
+        connection.sendall(http(body, status, Content_Length="99000000", Content_Encoding=encoding))
+        connection.recv(4096)  # until the client hangs up
+
+    with listening(answer) as port:
+        transport = RobotsTransport("test", CAP // 2, Wire(TLS, AnyHost(), {}))
+        response = transport.get(f"http://127.0.0.1:{port}/robots.txt", {}, TIMEOUT)
+    assert (response.status, response.body) == (status, long[: CAP // 2])
