@@ -4,6 +4,7 @@ from typing import NamedTuple
 from urllib.request import getproxies
 
 from requests.utils import get_auth_from_url, get_environ_proxies, select_proxy
+from urllib3.exceptions import LocationParseError
 from urllib3.util import make_headers, parse_url
 
 from gemkit.errors import UserError
@@ -23,7 +24,14 @@ def check_proxies() -> None:
     proxies = getproxies()
     for name in ("http", "https", "all"):
         if proxy := proxies.get(name, ""):
-            scheme = parse_url(_with_scheme(proxy)).scheme
+            try:
+                parts = parse_url(_with_scheme(proxy))
+            except LocationParseError:
+                raise UserError(
+                    f"{name}_proxy names no address; name one like 'http://proxy.example:3128', "
+                    "or unset that environment variable."
+                ) from None
+            scheme = parts.scheme
             if scheme not in ("http", "https"):
                 raise UserError(
                     f"{name}_proxy names a proxy of the kind '{scheme}'; name one that starts with "

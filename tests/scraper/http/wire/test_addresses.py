@@ -173,7 +173,7 @@ def test_a_slow_address_leaves_time_for_the_next(monkeypatch: pytest.MonkeyPatch
 
 
 def slow(host: str, port: int, *arguments: Any, **options: Any) -> list[Any]:
-    threading.Event().wait(4 * TIMEOUT)
+    threading.Event().wait(20 * TIMEOUT)
     raise socket.gaierror
 
 
@@ -200,7 +200,7 @@ def test_names_that_do_not_resolve(
     for transport in transports(private=()):
         start = time.monotonic()
         assert outcome(transport, "http://shop.test/")[:2] == (TransientError, kind)
-        assert time.monotonic() - start < 3 * TIMEOUT
+        assert time.monotonic() - start < 10 * TIMEOUT
 
 
 def test_a_proxy_resolves_for_itself_but_is_given_no_private_address(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,14 +2,17 @@
 
 import contextlib
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from scraper.http.wire import wire
 from tests.helpers.fault_responses import chunked, http
+from tests.helpers.fault_server import Host, certify
 from tests.helpers.transports import TIMEOUT, listening, outcome, transports
 
 _STALE = http(b"stale")
@@ -80,6 +83,29 @@ def test_after_a_plain_response_the_connection_is_used_again(name: str) -> None:
             outcome(transport, url)
             assert outcome(transport, url)[2] == b"second"
             assert requests == [2]
+
+
+def test_a_connection_with_tls_is_used_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What TLS itself sends behind a handshake is nothing of an earlier response."""
+    served = Host(lambda path: [[http(b"ok" * 20_000)]])
+    certificate = tmp_path / "certificate.pem"
+    certificate.write_bytes(certify(served))
+    accepted: list[object] = []
+    accept = served.get_request
+
+    def counted() -> tuple[socket.socket, object]:
+        accepted.append(None)
+        return accept()
+
+    monkeypatch.setattr(served, "get_request", counted)
+    served.start()
+    for transport in transports(cap=100_000, tls=ssl.create_default_context(cafile=certificate)):
+        accepted.clear()
+        for _ in range(4):
+            assert outcome(transport, f"https://127.0.0.1:{served.port}/", timeout=10)[0] == 200
+        assert len(accepted) == 1
+    served.shutdown()
+    served.server_close()
 
 
 def test_a_connection_that_the_host_has_closed_is_replaced() -> None:
