@@ -52,7 +52,7 @@ class ReasonKind(StrEnum):
     MALFORMED = "malformed"
     INVALID_URL = "invalid_url"
     CONTENT_ENCODING = "content_encoding"
-    UNUSABLE_RESPONSE = "unusable_response"
+    UNUSABLE_RESPONSE = "unusable_response"  # only in tables of earlier versions
     NO_ANSWER = "no_answer"
     # The body
     TOO_LARGE = "too_large"

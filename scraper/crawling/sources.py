@@ -16,7 +16,7 @@ from scraper.crawling.retry_policy import RetryPolicy
 from scraper.crawling.session import CrawlSource, Session
 from scraper.http.fetcher import Fetcher
 from scraper.http.rate_limiter import HostHistory
-from scraper.http.transport import HostOverrides
+from scraper.http.wire.wire import HostOverrides
 from scraper.params import CrawlParams, DemoParams, FolderParams, StoreParams, default_params
 from scraper.stores.config import FolderSite, HtmlSite, LinksSite, Site
 from scraper.stores.image_folder import Folder

@@ -22,8 +22,9 @@ from scraper.http.rate_limiter import HostHistory, HostRateLimiter
 from scraper.http.reason import Reason
 from scraper.http.retries import retry
 from scraper.http.robots import PRODUCT, Robots
-from scraper.http.transport import HostOverrides, ImageTransport, PageTransport, Response, Transport
+from scraper.http.transport import ImageTransport, PageTransport, Response, Transport
 from scraper.http.urls import host_of, url_key
+from scraper.http.wire.wire import HostOverrides, Wire
 from scraper.tables import ImageStatus, ReasonKind
 
 MAX_REDIRECTS = 5
@@ -63,14 +64,15 @@ class Fetcher:
         self._page_hosts, self._image_hosts = page_hosts, image_hosts
         self._respect_x_robots_tag = respect_x_robots_tag
         self._respect_content_signal = respect_content_signal
-        self._hosts = Hosts(limits, histories, host_overrides, stop)
+        self._hosts = Hosts(limits, histories, stop)
         self._limits, self._stop = limits, stop
         if not host_overrides:  # they are reached without a proxy
             check_proxies()
-        sender = (f"{PRODUCT}/{version(DISTRIBUTION)} (+{contact})", limits.timeout_seconds)
-        connect = (host_overrides, tls_context())
-        self._pages = PageTransport(*sender, limits.max_page_bytes, *connect)
-        self._images = ImageTransport(*sender, limits.max_image_bytes, *connect)
+        user_agent = f"{PRODUCT}/{version(DISTRIBUTION)} (+{contact})"
+        # A host that the site itself names may have a private address.
+        wire = Wire(tls_context(), {*page_hosts, *image_hosts}, host_overrides)
+        self._pages = PageTransport(user_agent, limits.max_page_bytes, wire)
+        self._images = ImageTransport(user_agent, limits.max_image_bytes, wire)
 
     def page(self, url: str, validators: Mapping[str, str], first_try: bool = False) -> Response:
         """A page: 200 with its body, or 304 to `validators`.
@@ -142,6 +144,8 @@ class Fetcher:
             try:
                 response = retry(request, limits.attempts, limits.longest_wait_seconds, self._stop)
             except (TransientError, Postponed, TooLarge, FetchError) as error:
+                if error.reason.kind == ReasonKind.PRIVATE_ADDRESS:
+                    raise
                 return Robots.unreachable(error.reason.text)
             if response.status not in _REDIRECTS:
                 return Robots.from_response(response, self._respect_content_signal)

@@ -1,35 +1,34 @@
-"""Which headers of a response are accepted, whichever library received them."""
+"""The headers of a response as text."""
 
 import re
 from collections.abc import Iterable
 
-from scraper.http.failures import malformed
+Lines = Iterable[tuple[bytes, bytes]]
 
-#: Header lines and their bytes; http.client accepts no more lines than this.
-_MAX_LINES, _MAX_BYTES = 99, 65_000
+#: These have one value; a second line is a mistake of the server's, and browsers disregard it.
+_SINGLE = {"content-type", "etag", "last-modified", "location", "retry-after"}
 
-_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_FOLD = re.compile(rb"\r?\n[ \t]+")
-_FORBIDDEN = re.compile(rb"[\x00\n\v\f\r]")
+_COOKIE = b"set-cookie"
 
 
-def accept_headers(lines: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """The headers by lower-cased name; the values of repeated headers are joined by commas (RFC 9110 5.3).
+def joined(lines: Lines) -> dict[str, str]:
+    """The headers by lower-cased name; different values are joined by commas (RFC 9110 5.3), but not cookies.
 
-    Values are UTF-8 or else Latin-1. Raises FetchError for headers that are malformed, too many or too
-    long, or that leave open where the body ends: a rule of the store's might be lost with them.
+    Values are UTF-8 or else Latin-1; of a `Location`, bytes that are not UTF-8 are percent-encoded.
     """
-    headers: dict[str, str] = {}
-    count = size = 0
+    headers: dict[str, list[str]] = {}
     for name, value in lines:
-        count, size = count + 1, size + len(name) + len(value)
-        value = _FOLD.sub(b" ", value).strip(b" \t")
-        if count > _MAX_LINES or size > _MAX_BYTES or not _NAME.fullmatch(name) or _FORBIDDEN.search(value):
-            raise malformed()
-        key, text = name.decode("ascii").lower(), _decode(value)
-        headers[key] = f"{headers[key]}, {text}" if key in headers else text
-    _check_framing(headers)
-    return headers
+        key = name.decode("latin-1").lower()
+        values, text = headers.setdefault(key, []), _location(value) if key == "location" else _decode(value)
+        if text not in values and not (values and key in _SINGLE):
+            values.append(text)
+    headers.pop(_COOKIE.decode(), None)
+    return {key: ", ".join(values) for key, values in headers.items()}
+
+
+def cookies(lines: Lines) -> tuple[str, ...]:
+    """The values of the `Set-Cookie` headers, which commas cannot join."""
+    return tuple(_decode(value) for name, value in lines if name.lower() == _COOKIE)
 
 
 def _decode(value: bytes) -> str:
@@ -39,14 +38,8 @@ def _decode(value: bytes) -> str:
         return value.decode("latin-1")
 
 
-def _check_framing(headers: dict[str, str]) -> None:
-    """See RFC 9112 6.3."""
-    if (coding := headers.get("transfer-encoding")) is not None:
-        if coding.lower() != "chunked":
-            raise malformed()
-        headers["transfer-encoding"] = "chunked"
-    if (repeated := headers.get("content-length")) is not None:
-        length, *others = {length.strip() for length in repeated.split(",")}
-        if others or not re.fullmatch("[0-9]{1,20}", length):
-            raise malformed()
-        headers["content-length"] = length
+def _location(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:  # as browsers do: the server knows its own bytes
+        return re.sub(rb"[\x80-\xff]", lambda byte: b"%%%02X" % ord(byte[0]), value).decode("ascii")

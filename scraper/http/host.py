@@ -2,9 +2,10 @@
 
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from statistics import median
 from urllib.parse import urlsplit
 
 from scraper.http.challenge import is_challenge
@@ -33,11 +34,12 @@ _CHECK_AFTER = 3
 #: So many failed pages, or images, without a good one between them, end the work on a host for now.
 _FRUITLESS = 200
 
-#: A first try may take this many times as long as other answers did, and at least so many seconds.
+#: A first try may take this many times as long as the median answer, and at least so many seconds.
 _SLOWER, _SHORTEST_SECONDS = 15, 1.0
 
-#: So many URLs that were served only with more time show that the host needs it.
-_SLOW_ANSWERS = 3
+#: The median is of the last answers, and is known after so many of them. If more of the last first tries than
+#: this took too long, the host itself is slow.
+_RECENT, _KNOWN_AFTER, _TOO_LONG = 20, 5, 8
 
 _FORBIDDEN = {401, 403}
 
@@ -83,8 +85,11 @@ class Host:
         self._symptoms = Symptoms()
         #: Of each refused URL: its last symptom, how often it was refused, and the successes until then.
         self._refused: dict[str, _Refusals] = {}
-        self._successes = self._failures_in_a_row = self._slow = 0
+        self._successes = self._failures_in_a_row = 0
         self._fruitless: Counter[str] = Counter()
+        #: Seconds of the last pages and images, and whether the last first tries took too long.
+        self._seconds: dict[str, deque[float]] = defaultdict(lambda: deque(maxlen=_RECENT))
+        self._too_long: deque[bool] = deque(maxlen=_RECENT)
         self._state = threading.Lock()
         self._check = threading.Lock()
         self._checked_at, self._gives = float("-inf"), False
@@ -119,9 +124,11 @@ class Host:
         failure concerns this URL alone; Blocked, and Stopped.
         """
         if first_try:
-            timeout = min(timeout, self._first_timeout())
+            timeout = min(timeout, self._first_timeout(transport.content))
         answer = self._send(url, transport, headers, timeout)
         reason = _trouble(answer, transport)
+        if first_try:
+            self._too_long.append(reason is not None and reason.kind == ReasonKind.TIMEOUT)
         if reason is None:
             return self._accept(url, transport, answer)
         if self._means_overload(reason):
@@ -143,12 +150,13 @@ class Host:
             raise Postponed(reason) from error  # it gets all the time there is when it is asked for again
         raise error
 
-    def _first_timeout(self) -> float:
-        """How long the first request of a URL may take, seconds."""
-        typical = self.limiter.typical_seconds
-        if typical is None or self._slow >= _SLOW_ANSWERS:
-            return self._timeout
-        return max(_SHORTEST_SECONDS, _SLOWER * typical)
+    def _first_timeout(self, content: str) -> float:
+        """How long the first request of a page or an image may take, seconds."""
+        with self._state:
+            seconds = self._seconds[content]
+            if len(seconds) < _KNOWN_AFTER or self._too_long.count(True) > _TOO_LONG:
+                return self._timeout
+            return max(_SHORTEST_SECONDS, _SLOWER * median(seconds))
 
     def _means_overload(self, reason: Reason) -> bool:
         with self._state:
@@ -178,13 +186,13 @@ class Host:
             refusals = self._refused.pop(url, None)
             if refusals is not None:
                 self._symptoms.record_asked_again(refusals.reason, served=True)
-                self._slow += refusals.reason.kind == ReasonKind.TIMEOUT
             # A host that blocks us, or whose store is down, may still serve its robots.txt.
             if _is_robots(url):
                 self._last_good["robots"] = _without_body(response), transport
             elif good:
                 self._last_good[transport.content] = _without_body(response), transport
                 self._fruitless[transport.content] = 0
+                self._seconds[transport.content].append(response.seconds)
         return response
 
     def _refusal(

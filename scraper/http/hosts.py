@@ -3,30 +3,21 @@
 import threading
 from collections.abc import Mapping
 
-from scraper.http.errors import FetchError, TransientError
-from scraper.http.failures import NO_CONNECTION
+from scraper.http.errors import FetchError
 from scraper.http.host import Host
 from scraper.http.limits import Limits, host_matches
 from scraper.http.rate_limiter import HostHistory
 from scraper.http.reason import Reason
 from scraper.http.sleep_watch import SleepWatch
-from scraper.http.transport import HostOverrides
-from scraper.http.urls import is_private
 from scraper.tables import ImageStatus, ReasonKind
 
 
 class Hosts:
     """The hosts contacted so far, one object each; `histories` are those of earlier crawls."""
 
-    def __init__(
-        self,
-        limits: Limits,
-        histories: Mapping[str, HostHistory],
-        host_overrides: HostOverrides,
-        stop: threading.Event,
-    ):
+    def __init__(self, limits: Limits, histories: Mapping[str, HostHistory], stop: threading.Event):
         self._limits, self._histories = limits, histories
-        self._host_overrides, self._stop, self._sleep = host_overrides, stop, SleepWatch(stop)
+        self._stop, self._sleep = stop, SleepWatch(stop)
         self._hosts: dict[str, Host] = {}
         self._lock = threading.Lock()
 
@@ -36,17 +27,10 @@ class Hosts:
             return list(self._hosts.values())
 
     def allowed(self, name: str, patterns: list[str]) -> Host:
-        """The host of that name. Raises FetchError if it must not be contacted, and TransientError."""
+        """The host of that name. Raises FetchError if it must not be contacted."""
         if not host_matches(name, patterns):
-            raise _refused(ReasonKind.HOST_NOT_ALLOWED, f"host {name} is not allowed")
-        # A host that the site itself names may have a private address.
-        if name not in self._host_overrides and name not in patterns:
-            try:
-                private = is_private(name)
-            except OSError:
-                raise TransientError(NO_CONNECTION) from None
-            if private:
-                raise _refused(ReasonKind.PRIVATE_ADDRESS, f"host {name} has a private address")
+            reason = Reason(ReasonKind.HOST_NOT_ALLOWED, f"host {name} is not allowed")
+            raise FetchError(ImageStatus.REFUSED, reason)
         return self.get(name)
 
     def get(self, name: str) -> Host:
@@ -56,7 +40,3 @@ class Hosts:
                 history = self._histories.get(name, HostHistory())
                 self._hosts[name] = Host(name, self._limits, history, self._stop, self._sleep)
             return self._hosts[name]
-
-
-def _refused(kind: ReasonKind, text: str) -> FetchError:
-    return FetchError(ImageStatus.REFUSED, Reason(kind, text))

@@ -1,11 +1,9 @@
-"""HTTP requests: pages with requests, images with httpx. What both accept is decided here, once."""
+"""HTTP requests: pages with requests, images with httpx, both over the same wire."""
 
 import re
-import ssl
 import threading
-import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,16 +11,24 @@ from typing import ClassVar, Literal, NamedTuple
 
 import httpx
 import requests
+import urllib3
 from urllib3.util import parse_url
 
-from scraper.http.body import CHUNK, read_body
-from scraper.http.failures import LIBRARY_ERRORS, failure, invalid_url, malformed
-from scraper.http.headers import accept_headers
-from scraper.http.strict_adapter import StrictAdapter
+from scraper.http.body import read_body
+from scraper.http.failures import invalid_url
+from scraper.http.headers import cookies, joined
+from scraper.http.wire.adapters import WireAdapter, WireTransport
+from scraper.http.wire.deadline import Deadline
+from scraper.http.wire.wire import CHUNK, Wire
 
-#: Virtual host → the address to connect to instead (like curl's --connect-to).
-HostOverrides = Mapping[str, tuple[str, int]]
-
+#: What the libraries raise for a request that they cannot send; the wire raises errors of its own.
+_UNSENDABLE = (
+    requests.RequestException,
+    urllib3.exceptions.HTTPError,
+    httpx.HTTPError,
+    httpx.InvalidURL,
+    UnicodeError,
+)
 
 #: Most URLs are in the form that is sent; recognising them takes a fraction of the time of parsing them.
 _PLAIN_URL = re.compile(
@@ -41,15 +47,17 @@ def conditional_headers(etag: str | None, last_modified: str | None) -> dict[str
 
 @dataclass(frozen=True)
 class Response:
-    """A response with its whole body (empty unless the status is 200); header names are lower-cased.
+    """A response with its body, empty unless the transport wants it; header names are lower-cased.
 
-    `seconds` passed from the request to its end.
+    `cookies` are the values of its `Set-Cookie` headers, which are not in `headers`. `seconds` passed until
+    it was complete.
     """
 
     url: str
     status: int
     headers: dict[str, str] = field(repr=False)
     body: bytes = field(default=b"", repr=False)
+    cookies: tuple[str, ...] = field(default=(), repr=False)
     seconds: float = field(default=0.0, compare=False)
 
 
@@ -57,67 +65,64 @@ class RawResponse(NamedTuple):
     """A response as a library received it; `chunks` of the body are as they were sent, often compressed."""
 
     status: int
-    headers: Sequence[tuple[bytes, bytes]]
-    chunks: Iterator[bytes]
+    lines: Sequence[tuple[bytes, bytes]]
+    chunks: Iterable[bytes]
 
 
 @dataclass(eq=False)
 class Transport(ABC):
-    """Sends single requests, from any number of threads; redirects are not followed.
+    """Sends single requests over a wire, from any number of threads; redirects are not followed.
 
-    `timeout` in seconds limits the whole body and each wait before it. `max_bytes` limits the body.
-    `tls` says which certificates are accepted.
+    `max_bytes` limits the body.
     """
 
     content: ClassVar[Literal["page", "image"]]
     _accept: ClassVar[dict[str, str]]
 
     user_agent: str
-    timeout: float
     max_bytes: int
-    host_overrides: HostOverrides
-    tls: ssl.SSLContext
+    wire: Wire
 
     @property
     def _headers(self) -> dict[str, str]:
         return {"User-Agent": self.user_agent, **self._accept}
 
     def get(self, url: str, headers: Mapping[str, str], timeout: float) -> Response:
-        """One request. Raises TransientError, TooLarge, and FetchError if it concerns this URL alone."""
-        deadline = time.monotonic() + timeout
-        try:
-            with self._send(*self._located(url, headers)) as raw:
-                if raw.status < 200:  # a switch to another protocol
-                    raise malformed()
-                accepted = accept_headers(raw.headers)
-                body = b""
-                if raw.status == 200:
-                    encoding = accepted.get("content-encoding", "")
-                    body = read_body(raw.chunks, encoding, self.max_bytes, deadline)
-                return Response(url, raw.status, accepted, body)
-        except LIBRARY_ERRORS as error:
-            raise failure(error) from error
+        """One request. Raises TransientError, TooLarge, and FetchError if it concerns this URL alone.
 
-    def _located(self, url: str, headers: Mapping[str, str]) -> tuple[str, dict[str, str]]:
-        """The URL to connect to, in a form that both libraries send unchanged, and the headers.
-
-        Escapes stay escaped, in upper case; characters that need it are escaped, dot segments resolved.
+        `timeout` in seconds limits the whole answer, from the host's name to the end of the body.
         """
-        if not self.host_overrides and _PLAIN_URL.fullmatch(url):
-            return url, dict(headers)
-        parts = parse_url(url)
-        if parts.scheme not in ("http", "https") or not parts.host:
-            raise invalid_url()
-        parts = parts._replace(auth=None, path=parts.path or "/", query=parts.query or None, fragment=None)
-        host = parts.netloc or ""
-        if host not in self.host_overrides:
-            return parts.url, dict(headers)
-        address, port = self.host_overrides[host]
-        return parts._replace(host=address, port=port).url, {"Host": host, **headers}
+        deadline = Deadline(timeout)
+        try:
+            with self._send(_sent_form(url), headers, deadline) as raw:
+                found = joined(raw.lines)
+                body = self._read_body(raw, found.get("content-encoding", ""))
+                return Response(url, raw.status, found, body, cookies(raw.lines))
+        except _UNSENDABLE:
+            raise invalid_url() from None
+
+    def _read_body(self, raw: RawResponse, encoding: str) -> bytes:
+        """The whole body of a response with status 200."""
+        return read_body(raw.chunks, encoding, self.max_bytes) if raw.status == 200 else b""
 
     @abstractmethod
-    def _send(self, url: str, headers: dict[str, str]) -> AbstractContextManager[RawResponse]:
-        """Send a request; raises `LIBRARY_ERRORS`, also while the chunks are read."""
+    def _send(
+        self, url: str, headers: Mapping[str, str], deadline: Deadline
+    ) -> AbstractContextManager[RawResponse]:
+        """Send a request."""
+
+
+def _sent_form(url: str) -> str:
+    """The URL in a form that both libraries send unchanged.
+
+    Escapes stay escaped, in upper case; characters that need it are escaped, dot segments resolved.
+    """
+    if _PLAIN_URL.fullmatch(url):
+        return url
+    parts = parse_url(url)
+    if parts.scheme not in ("http", "https") or not parts.host:
+        raise invalid_url()
+    return parts._replace(auth=None, path=parts.path or "/", query=parts.query or None, fragment=None).url
 
 
 @dataclass(eq=False)
@@ -125,19 +130,19 @@ class PageTransport(Transport):
     """Fetches pages through one requests session a thread: a session is not thread-safe."""
 
     content = "page"
-    _accept: ClassVar = {"Accept": "text/html,*/*;q=0.5"}
+    _accept: ClassVar = {"Accept": "text/html,*/*;q=0.5", "Accept-Encoding": "gzip, deflate"}
 
     _local: threading.local = field(default_factory=threading.local, init=False, repr=False)
 
     @contextmanager
-    def _send(self, url: str, headers: dict[str, str]) -> Iterator[RawResponse]:
-        with self._session().get(
-            url, headers=headers, stream=True, timeout=self.timeout, allow_redirects=False
-        ) as response:
+    def _send(self, url: str, headers: Mapping[str, str], deadline: Deadline) -> Iterator[RawResponse]:
+        session = self._session()
+        request = session.prepare_request(requests.Request("GET", url, headers))
+        with session.send(request, stream=True, allow_redirects=False, deadline=deadline) as response:
             raw = response.raw
-            lines = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in raw.headers.items()]
-            # read1 returns what has arrived: waiting for a whole chunk could miss the deadline.
-            chunks = iter(partial(raw.read1, CHUNK, decode_content=False), b"")
+            fields = raw.headers.iteritems()
+            lines = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in fields]
+            chunks = iter(partial(raw.read, CHUNK, decode_content=False), b"")
             yield RawResponse(response.status_code, lines, chunks)
 
     def _session(self) -> requests.Session:
@@ -149,11 +154,21 @@ class PageTransport(Transport):
     def _new_session(self) -> requests.Session:
         session = _Session()
         session.headers.update(self._headers)
-        session.auth = _no_auth
-        session.trust_env = not self.host_overrides
+        session.trust_env = False  # the wire knows the proxies, and no password is sent
         for scheme in ("http://", "https://"):
-            session.mount(scheme, StrictAdapter(self.tls))
+            session.mount(scheme, WireAdapter(self.wire))
         return session
+
+
+@dataclass(eq=False)
+class RobotsTransport(PageTransport):
+    """Fetches robots.txt files: the first `max_bytes` of the body of any 2xx response."""
+
+    _accept: ClassVar = {"Accept": "text/plain,*/*;q=0.5", "Accept-Encoding": "gzip, deflate"}
+
+    def _read_body(self, raw: RawResponse, encoding: str) -> bytes:
+        wanted = 200 <= raw.status < 300
+        return read_body(raw.chunks, encoding, self.max_bytes, truncate=True) if wanted else b""
 
 
 class _Session(requests.Session):
@@ -167,70 +182,22 @@ class _Session(requests.Session):
         """None: requests would read the body of a redirect, however long it is, without following it."""
 
 
-def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Send no password: requests would look for one in ~/.netrc."""
-    return request
-
-
-class _Trust(threading.local):
-    """Whether this thread may use an `idle` connection, on which the rest of a response might arrive."""
-
-    idle = True
-
-
 @dataclass(eq=False)
 class ImageTransport(Transport):
-    """Fetches images; bodies are requested without compression.
-
-    There is one httpx client per concurrent request: a single client spends much of its time searching its
-    connection pool.
-    """
+    """Fetches images through one httpx client; bodies are requested without compression."""
 
     content = "image"
     _accept: ClassVar = {"Accept": "image/*,*/*;q=0.5", "Accept-Encoding": "identity"}
 
-    _idle: list[httpx.Client] = field(default_factory=list, init=False, repr=False)
-    _trust: _Trust = field(default_factory=_Trust, init=False, repr=False)
+    _client: httpx.Client = field(init=False, repr=False)
 
-    @contextmanager
-    def _send(self, url: str, headers: dict[str, str]) -> Iterator[RawResponse]:
-        with (
-            self._client() as client,
-            client.stream("GET", url, headers=headers, follow_redirects=False) as response,
-        ):
-            if not response.http_version.startswith("HTTP/1."):
-                raise httpx.RemoteProtocolError(f"Unknown protocol {response.http_version}")
-            yield RawResponse(response.status_code, response.extensions["lines"], response.iter_raw())
-
-    @contextmanager
-    def _client(self) -> Iterator[httpx.Client]:
-        client = self._take_idle() if self._trust.idle else None
-        reused, self._trust.idle = client is not None, True
-        client = client or self._new_client()
-        try:
-            yield client
-        except httpx.RemoteProtocolError as error:
-            self._trust.idle = not reused  # else the next attempt gets a new connection
-            raise failure(error, reused) from error
-        self._idle.append(client)
-
-    def _take_idle(self) -> httpx.Client | None:
-        try:
-            return self._idle.pop()
-        except IndexError:
-            return None
-
-    def _new_client(self) -> httpx.Client:
-        return httpx.Client(
-            headers=self._headers,
-            timeout=self.timeout,
-            trust_env=not self.host_overrides,
-            verify=self.tls,
-            event_hooks={"response": [_hide_redirect]},
+    def __post_init__(self) -> None:
+        self._client = httpx.Client(
+            headers=self._headers, trust_env=False, transport=WireTransport(self.wire)
         )
 
-
-def _hide_redirect(response: httpx.Response) -> None:
-    """Keep the headers, but without the target of a redirect: httpx would parse it, and may refuse to."""
-    response.extensions["lines"] = response.headers.raw
-    response.headers.pop("location", None)
+    @contextmanager
+    def _send(self, url: str, headers: Mapping[str, str], deadline: Deadline) -> Iterator[RawResponse]:
+        extensions = {"deadline": deadline}
+        with self._client.stream("GET", url, headers=headers, extensions=extensions) as response:
+            yield RawResponse(response.status_code, response.extensions["lines"], response.iter_raw())

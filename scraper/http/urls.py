@@ -1,8 +1,6 @@
-"""A canonical form for each URL, and which addresses a redirect may lead to."""
+"""A canonical form for each URL."""
 
-import ipaddress
 import re
-import socket
 from functools import lru_cache
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -63,17 +61,3 @@ def host_of(url: str) -> str:
 def file_name(url: str) -> str:
     """Last part of a URL's path, decoded. Untrusted text: for the tables, never for a path."""
     return unquote(urlsplit(url).path.rpartition("/")[2])
-
-
-@lru_cache(maxsize=1024)
-def is_private(host: str) -> bool:
-    """Whether a host name resolves to an address outside the public internet.
-
-    Raises OSError if it does not resolve for now.
-    """
-    name = urlsplit(f"//{host}").hostname or ""
-    try:
-        addresses = {entry[4][0] for entry in socket.getaddrinfo(name, None)}
-    except UnicodeError:
-        return True
-    return not all(ipaddress.ip_address(str(address).partition("%")[0]).is_global for address in addresses)

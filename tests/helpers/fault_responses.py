@@ -69,11 +69,11 @@ def chunked(*chunks: bytes, end: bytes = b"0\r\n\r\n") -> bytes:
     return http(Content_Length="", Transfer_Encoding="chunked") + parts + end
 
 
-def drip(content: bytes) -> Response:
-    """Byte by byte from the 200th on, each before a read times out."""
+def drip(content: bytes, start: int = 200) -> Response:
+    """Byte by byte from `start` on, each before a read times out."""
     pause = 0.1
-    steps: Response = [content[:200]]
-    for n in range(200, 200 + round(DRIP_SECONDS / pause)):
+    steps: Response = [content[:start]]
+    for n in range(start, start + round(DRIP_SECONDS / pause)):
         steps += [pause, content[n : n + 1]]
     return [*steps, CUT]
 
@@ -109,6 +109,7 @@ def images() -> Responses:
     responses: dict[str, Response] = {
         "slow-first-byte": [TOO_LATE, http(good)],
         "slow-drip": drip(http(good)),
+        "slow-head": drip(http(good, X_Long="x" * 400), start=20),
         "reset-before": [RESET],
         "reset-in-body": [http(good)[:-300], RESET],
         "cut-before": [CUT],

@@ -5,15 +5,16 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 
 from scraper.http.certificates import tls_context
 from scraper.http.errors import FetchError, TooLarge, TransientError
-from scraper.http.transport import HostOverrides, ImageTransport, PageTransport, Transport
+from scraper.http.transport import ImageTransport, PageTransport, Transport
+from scraper.http.wire.wire import HostOverrides, Wire
 from scraper.tables import ReasonKind
 from tests.helpers.fault_responses import http
 
-#: The longest body in bytes, and the longest wait in seconds.
+#: The longest body in bytes, and the longest time for an answer in seconds.
 CAP, TIMEOUT = 20_000, 0.5
 
 Outcome = tuple[int, dict[str, str], bytes] | tuple[type[Exception], ReasonKind, str]
@@ -21,22 +22,34 @@ Outcome = tuple[int, dict[str, str], bytes] | tuple[type[Exception], ReasonKind,
 TLS = tls_context()
 
 
+class AnyHost(Container[str]):
+    """All hosts: each of them may have a private address."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+
 def transports(
-    cap: int = CAP, overrides: HostOverrides | None = None, tls: ssl.SSLContext = TLS
+    cap: int = CAP,
+    overrides: HostOverrides | None = None,
+    tls: ssl.SSLContext = TLS,
+    private: Container[str] = AnyHost(),
 ) -> list[Transport]:
-    """One of pages, one of images."""
-    return [kind("test", TIMEOUT, cap, overrides or {}, tls) for kind in (PageTransport, ImageTransport)]
+    """One of pages, one of images, each with a wire of its own."""
+    return [
+        kind("test", cap, Wire(tls, private, overrides or {})) for kind in (PageTransport, ImageTransport)
+    ]
 
 
-def outcome(transport: Transport, url: str) -> Outcome:
+def outcome(transport: Transport, url: str, timeout: float = TIMEOUT) -> Outcome:
     """Status, headers and body, or the exception with the kind and the text of its reason."""
     start = time.monotonic()
     try:
-        response = transport.get(url, {})
+        response = transport.get(url, {}, timeout)
     except (TransientError, FetchError, TooLarge) as error:
         return type(error), error.reason.kind, error.reason.text
     finally:
-        assert time.monotonic() - start < 20 * TIMEOUT
+        assert time.monotonic() - start < 20 * max(timeout, TIMEOUT)
     return response.status, response.headers, response.body
 
 

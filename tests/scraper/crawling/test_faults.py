@@ -35,6 +35,7 @@ FORBIDDEN = ("refused", "robots.txt")
 IMAGE_FAULTS: dict[str, End] = {
     "slow-first-byte": TIMEOUT,
     "slow-drip": TIMEOUT,
+    "slow-head": TIMEOUT,
     "reset-before": CUT_OFF,
     "reset-in-body": CUT_OFF,
     "reset-once": OK,

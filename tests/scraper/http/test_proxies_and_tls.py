@@ -1,20 +1,24 @@
 """Proxies and certificates: the same for pages and for images."""
 
+import base64
 import contextlib
 import hashlib
 import os
 import socket
+import ssl
 import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 from cryptography import x509
 
 from gemkit.errors import UserError
 from scraper.http.certificates import VARIABLES, tls_context
+from scraper.http.errors import TransientError
 from scraper.http.proxies import check_proxies
 from scraper.tables import ReasonKind
 from tests.helpers.fault_responses import http
@@ -33,12 +37,18 @@ def test_only_http_proxies_are_used(monkeypatch: pytest.MonkeyPatch, name: str) 
     with pytest.raises(UserError, match=f"^{name} .*'socks5'") as caught:
         check_proxies()
     assert "secret" not in str(caught.value)
+    monkeypatch.setenv(name, "http://me:secret@shop.test:none")
+    with pytest.raises(UserError, match=f"^{name} names no address") as caught:
+        check_proxies()
+    assert "secret" not in str(caught.value)
     for proxy in ("http://127.0.0.1:1", "HTTPS://127.0.0.1:1", "127.0.0.1:1", "user:secret@host:1", ""):
         monkeypatch.setenv(name, proxy)
         check_proxies()
 
 
-@pytest.mark.parametrize("fault", ["fine", "no-colon", "chunk-size-sign", "early-hints", "multipart"])
+@pytest.mark.parametrize(
+    "fault", ["fine", "no-colon", "lengths-differ", "chunk-size-sign", "early-hints", "multipart"]
+)
 def test_a_proxy_changes_nothing(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
     response, expected = FAULTS.get(fault, ([http(b"ok")], (200, b"ok")))
     with recording(b"".join(step for step in response if isinstance(step, bytes))) as (port, lines):
@@ -49,6 +59,26 @@ def test_a_proxy_changes_nothing(fault: str, monkeypatch: pytest.MonkeyPatch) ->
     assert lines == [b"GET http://shop.test/a%7Eb HTTP/1.1"] * 2
     assert page == image
     assert (page[1] if isinstance(expected, ReasonKind) else (page[0], page[2])) == expected
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_is_told_the_password_in_its_address(monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
+    seen: list[bytes] = []
+
+    def answer(connection: socket.socket) -> None:
+        seen.append(connection.recv(4096).lower())
+        connection.sendall(http(status=407))
+
+    with listening(answer) as port:
+        monkeypatch.setenv(f"{scheme}_proxy", f"http://me:s%40cret@127.0.0.1:{port}")
+        monkeypatch.setenv("no_proxy", "")
+        page, image = (outcome(transport, f"{scheme}://shop.test/") for transport in transports())
+    assert page == image
+    assert page[:2] == (
+        (407, {"content-length": "0"}) if scheme == "http" else (TransientError, ReasonKind.NO_CONNECTION)
+    )
+    password = base64.b64encode(b"me:s@cret").lower()
+    assert len(seen) == 2 and all(b"proxy-authorization: basic " + password in request for request in seen)
 
 
 def reset(connection: socket.socket) -> None:
@@ -97,9 +127,10 @@ def test_a_certificate_that_is_not_accepted_unless_it_is_named(
     host.server_close()
 
 
-@pytest.mark.parametrize("fault", ["fine", "no-colon", "chunk-size-sign", "body-cut", "early-hints"])
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("fault", ["fine", "no-colon", "lengths-differ", "body-cut", "early-hints"])
 def test_a_tunnel_through_a_proxy_changes_nothing(
-    fault: str, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+    fault: str, scheme: str, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     response, expected = FAULTS.get(fault, ([http(b"ok")], (200, b"ok")))
     host = Host(lambda path: [response])
@@ -107,8 +138,11 @@ def test_a_tunnel_through_a_proxy_changes_nothing(
     certificate.write_bytes(certify(host))
     host.start()
     asked: list[bytes] = []
+    context = cast(ssl.SSLSocket, host.socket).context
 
     def tunnel(connection: socket.socket) -> None:
+        if scheme == "https":
+            connection = context.wrap_socket(connection, server_side=True)
         asked.append(connection.recv(4096).partition(b" HTTP/")[0])
         connection.sendall(b"HTTP/1.1 200 Connection established\r\nVia: x\r\n\r\n")
         with socket.create_connection(("127.0.0.1", host.port)) as other:
@@ -116,7 +150,7 @@ def test_a_tunnel_through_a_proxy_changes_nothing(
             copy_bytes(other, connection)
 
     with listening(tunnel) as port, only_setting(monkeypatch, "SSL_CERT_FILE", certificate):
-        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{port}")
+        monkeypatch.setenv("https_proxy", f"{scheme}://127.0.0.1:{port}")
         monkeypatch.delenv("NO_PROXY", raising=False)
         monkeypatch.setenv("no_proxy", "")
         url = f"https://127.0.0.1:{host.port}/"

@@ -1,6 +1,8 @@
 """Pages and images are fetched by two libraries that accept the same responses, and fail in the same ways."""
 
 import contextlib
+import gzip
+import random
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,12 +12,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scraper.http.errors import TransientError
-from scraper.http.transport import Response
+from scraper.http.transport import Response, RobotsTransport
+from scraper.http.wire.wire import Wire
 from scraper.tables import ReasonKind
 from tests.helpers.fault_responses import http, images, pages, robots
 from tests.helpers.fault_server import Host
 from tests.helpers.protocol_faults import protocol_faults
-from tests.helpers.transports import CAP, Outcome, listening, outcome, recording, transports
+from tests.helpers.transports import (
+    CAP,
+    TIMEOUT,
+    TLS,
+    AnyHost,
+    Outcome,
+    listening,
+    outcome,
+    recording,
+    transports,
+)
 
 pytestmark = pytest.mark.heavy
 
@@ -85,7 +98,7 @@ def test_the_faults_of_crawls_have_the_same_outcome(
 
 def headers(host: Host, fault: str) -> list[dict[str, str]]:
     url = f"http://127.0.0.1:{host.port}/{fault}"
-    return [transport.get(url, {}).headers for transport in transports()]
+    return [transport.get(url, {}, TIMEOUT).headers for transport in transports()]
 
 
 @pytest.mark.parametrize(
@@ -98,6 +111,21 @@ def headers(host: Host, fault: str) -> list[dict[str, str]]:
         ("spaces", "foo", "a"),
         ("length-list", "content-length", "2"),
         ("redirect-to-a-script", "location", "javascript:alert(1)"),
+        ("redirect-in-latin-1", "location", "/%FC"),
+        ("redirect-in-utf-8", "location", "/ü"),
+        ("rule-before-a-space", "x-robots-tag", "noai"),
+        ("rule-in-latin-1", "x-robots-tag", "noai, ü"),
+        ("rule-after-a-line-without-colon", "x-robots-tag", "noai"),
+        ("rule-folded", "x-robots-tag", "nofollow, noai"),
+        ("rule-before-a-folded-line-without-colon", "x-robots-tag", "noai"),
+        ("rule-with-a-zero-byte", "x-robots-tag", "noai"),
+        ("rule-in-the-first-line-folded", "x-robots-tag", "noai"),
+        ("rules-in-two-lines", "x-robots-tag", "nofollow, noai"),
+        ("pause-before-a-space", "retry-after", "7"),
+        ("pause-twice", "retry-after", "7"),
+        ("type-twice", "content-type", "image/png"),
+        ("chunks-and-length", "transfer-encoding", "chunked"),
+        ("charset", "content-type", "text/html; charset=windows-1251"),
     ],
 )
 def test_headers_are_read_the_same(host: Host, fault: str, name: str, value: str) -> None:
@@ -119,7 +147,7 @@ ADDRESSES = st.lists(
 def test_urls_are_sent_the_same(address: str) -> None:
     with recording() as (port, lines):
         for transport in SHARED:
-            assert transport.get(f"http://127.0.0.1:{port}/{address}", {}).body == b"ok"
+            assert transport.get(f"http://127.0.0.1:{port}/{address}", {}, TIMEOUT).body == b"ok"
     assert len(lines) == 2 and lines[0] == lines[1]
 
 
@@ -140,7 +168,7 @@ def test_urls_are_sent_the_same(address: str) -> None:
 def test_the_stores_own_spelling_of_a_url_is_kept(address: str, sent: bytes) -> None:
     with recording() as (port, lines):
         for transport in SHARED:
-            transport.get(f"http://127.0.0.1:{port}{address}", {})
+            transport.get(f"http://127.0.0.1:{port}{address}", {}, TIMEOUT)
     assert lines == [b"GET %b HTTP/1.1" % sent] * 2
 
 
@@ -176,7 +204,7 @@ def test_a_virtual_host_is_served_by_another_address() -> None:
         overrides = {"shop.test": ("127.0.0.1", port), "shop.test:81": ("127.0.0.1", port)}
         for name in overrides:
             for transport in transports(overrides=overrides):
-                response = transport.get(f"http://{name}/a%20b?c=d", {"If-None-Match": '"x"'})
+                response = transport.get(f"http://{name}/a%20b?c=d", {"If-None-Match": '"x"'}, TIMEOUT)
                 assert response == Response(f"http://{name}/a%20b?c=d", 200, {"content-length": "2"}, b"ok")
                 request = seen.pop()
                 assert request.startswith("GET /a%20b?c=d HTTP/1.1\r\n")
@@ -197,21 +225,38 @@ def test_no_password_is_sent(
 
     with listening(answer) as port:
         for transport in transports():
-            assert transport.get(f"http://127.0.0.1:{port}/", {}).status == 200
+            assert transport.get(f"http://127.0.0.1:{port}/", {}, TIMEOUT).status == 200
     assert len(seen) == 2 and not any("authorization" in request for request in seen)
 
 
 def test_the_rest_of_an_earlier_response_is_not_the_fault_of_the_next_url(host: Host) -> None:
     for transport in transports():
-        transport.get(f"http://127.0.0.1:{host.port}/leftover", {})
+        transport.get(f"http://127.0.0.1:{host.port}/leftover", {}, TIMEOUT)
         with contextlib.suppress(TransientError):  # may be requested again
-            transport.get(f"http://127.0.0.1:{host.port}/fine", {})
-        assert transport.get(f"http://127.0.0.1:{host.port}/fine", {}).body == b"/fine"
+            transport.get(f"http://127.0.0.1:{host.port}/fine", {}, TIMEOUT)
+        assert transport.get(f"http://127.0.0.1:{host.port}/fine", {}, TIMEOUT).body == b"/fine"
 
 
 def test_a_transport_serves_on_after_a_failure(host: Host) -> None:
     for transport in transports():
         for fault in ("chunk-too-long", "body-cut", "redirect-hangs", "body-over-the-cap"):
             outcome(transport, f"http://127.0.0.1:{host.port}/{fault}")
-            response = transport.get(f"http://127.0.0.1:{host.port}/fine", {})
+            response = transport.get(f"http://127.0.0.1:{host.port}/fine", {}, TIMEOUT)
             assert response.body == b"/fine"
+
+
+@pytest.mark.parametrize("status", [200, 203])
+@pytest.mark.parametrize("encoding", ["", "gzip"])
+def test_the_rest_of_a_long_robots_txt_is_not_waited_for(status: int, encoding: str) -> None:
+    long = bytes(random.Random(0).choices(b"abc", k=4 * CAP))
+    body = gzip.compress(long) if encoding else long
+
+    def answer(connection: socket.socket) -> None:
+        connection.recv(4096)
+        connection.sendall(http(body, status, Content_Length="99000000", Content_Encoding=encoding))
+        connection.recv(4096)  # until the client hangs up
+
+    with listening(answer) as port:
+        transport = RobotsTransport("test", CAP // 2, Wire(TLS, AnyHost(), {}))
+        response = transport.get(f"http://127.0.0.1:{port}/robots.txt", {}, TIMEOUT)
+    assert (response.status, response.body) == (status, long[: CAP // 2])

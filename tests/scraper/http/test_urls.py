@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scraper.http.urls import file_name, is_private, url_key
+from scraper.http.urls import file_name, url_key
 
 BASE = "http://shop.test/a/b"
 
@@ -81,17 +81,3 @@ def test_a_file_name_is_text(name: str) -> None:
     key = url_key("/" + name, BASE)
     if key is not None:
         file_name(key).encode()
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost:80", "10.1.2.3", "169.254.169.254", "[::1]"])
-def test_private_addresses(host: str) -> None:
-    assert is_private(host)
-
-
-def test_an_unresolvable_host_raises() -> None:
-    with pytest.raises(OSError):
-        is_private("no-such.invalid")
-
-
-def test_a_public_address() -> None:
-    assert not is_private("1.1.1.1")
