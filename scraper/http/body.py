@@ -26,15 +26,23 @@ def read_body(chunks: Iterator[bytes], encoding: str, max_bytes: int, deadline: 
     `max_bytes` limits the decompressed body. Raises TooLarge, and TransientError after the `deadline`
     (`time.monotonic`) or if the body cannot be decompressed.
     """
+    body = read_start(chunks, encoding, max_bytes + 1, deadline)
+    if len(body) > max_bytes:
+        raise TooLarge(max_bytes)
+    return body
+
+
+def read_start(chunks: Iterator[bytes], encoding: str, max_bytes: int, deadline: float) -> bytes:
+    """The first `max_bytes` of a body, like `read_body`; no more than that is received."""
     parts, size = [], 0
     for chunk in _decompressed(chunks, encoding):
         parts.append(chunk)
         size += len(chunk)
-        if size > max_bytes:
-            raise TooLarge(max_bytes)
+        if size >= max_bytes:
+            break
         if time.monotonic() > deadline:
             raise timeout()
-    return b"".join(parts)
+    return b"".join(parts)[:max_bytes]
 
 
 def _decompressed(chunks: Iterator[bytes], encoding: str) -> Iterable[bytes]:

@@ -21,7 +21,15 @@ from scraper.http.rate_limiter import HostHistory, HostRateLimiter
 from scraper.http.reason import Reason
 from scraper.http.retries import Retries
 from scraper.http.robots import PRODUCT, Robots
-from scraper.http.transport import HostOverrides, ImageTransport, PageTransport, Response, Transport
+from scraper.http.robots_text import READ_BYTES
+from scraper.http.transport import (
+    HostOverrides,
+    ImageTransport,
+    PageTransport,
+    Response,
+    RobotsTransport,
+    Transport,
+)
 from scraper.http.urls import host_of, url_key
 from scraper.tables import ImageStatus, ReasonKind
 
@@ -69,6 +77,7 @@ class Fetcher:
         sender = (f"{PRODUCT}/{version(DISTRIBUTION)} (+{contact})", limits.timeout_seconds)
         connect = (host_overrides, tls_context())
         self._pages = PageTransport(*sender, limits.max_page_bytes, *connect)
+        self._robots = RobotsTransport(*sender, READ_BYTES, *connect)
         self._images = ImageTransport(*sender, limits.max_image_bytes, *connect)
 
     def page(self, url: str, validators: Mapping[str, str]) -> Response:
@@ -133,8 +142,8 @@ class Fetcher:
         allowed = [*self._page_hosts, *self._image_hosts]
         for _ in range(MAX_REDIRECTS + 1):
             try:
-                response = self._retries.call(host.request, url, self._pages, {})
-            except (TransientError, TooLarge, FetchError) as error:
+                response = self._retries.call(host.request, url, self._robots, {})
+            except (TransientError, FetchError) as error:
                 return Robots.unreachable(error.reason.text)
             if response.status not in _REDIRECTS:
                 return Robots.from_response(response, self._respect_content_signal)

@@ -15,7 +15,7 @@ import httpx
 import requests
 from urllib3.util import parse_url
 
-from scraper.http.body import CHUNK, read_body
+from scraper.http.body import CHUNK, read_body, read_start
 from scraper.http.failures import LIBRARY_ERRORS, failure, invalid_url, malformed
 from scraper.http.headers import accept_headers
 from scraper.http.strict_adapter import StrictAdapter
@@ -41,7 +41,7 @@ def conditional_headers(etag: str | None, last_modified: str | None) -> dict[str
 
 @dataclass(frozen=True)
 class Response:
-    """A response with its whole body (empty unless the status is 200); header names are lower-cased."""
+    """A response with its body, empty unless the transport wants it; header names are lower-cased."""
 
     url: str
     status: int
@@ -86,13 +86,14 @@ class Transport(ABC):
                 if raw.status < 200:  # a switch to another protocol
                     raise malformed()
                 accepted = accept_headers(raw.headers)
-                body = b""
-                if raw.status == 200:
-                    encoding = accepted.get("content-encoding", "")
-                    body = read_body(raw.chunks, encoding, self.max_bytes, deadline)
+                body = self._read_body(raw, accepted.get("content-encoding", ""), deadline)
                 return Response(url, raw.status, accepted, body)
         except LIBRARY_ERRORS as error:
             raise failure(error) from error
+
+    def _read_body(self, raw: RawResponse, encoding: str, deadline: float) -> bytes:
+        """The whole body of a response with status 200."""
+        return read_body(raw.chunks, encoding, self.max_bytes, deadline) if raw.status == 200 else b""
 
     def _located(self, url: str, headers: Mapping[str, str]) -> tuple[str, dict[str, str]]:
         """The URL to connect to, in a form that both libraries send unchanged, and the headers.
@@ -150,6 +151,17 @@ class PageTransport(Transport):
         for scheme in ("http://", "https://"):
             session.mount(scheme, StrictAdapter(self.tls))
         return session
+
+
+@dataclass(eq=False)
+class RobotsTransport(PageTransport):
+    """Fetches robots.txt files: the first `max_bytes` of the body of any 2xx response."""
+
+    _accept: ClassVar = {"Accept": "text/plain,*/*;q=0.5"}
+
+    def _read_body(self, raw: RawResponse, encoding: str, deadline: float) -> bytes:
+        wanted = 200 <= raw.status < 300
+        return read_start(raw.chunks, encoding, self.max_bytes, deadline) if wanted else b""
 
 
 class _Session(requests.Session):

@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scraper.http.errors import TransientError
-from scraper.http.transport import Response
+from scraper.http.transport import Response, RobotsTransport
 from scraper.tables import ReasonKind
 from tests.helpers.fault_responses import http, images, pages, robots
 from tests.helpers.fault_server import Host
 from tests.helpers.protocol_faults import protocol_faults
-from tests.helpers.transports import CAP, Outcome, listening, outcome, recording, transports
+from tests.helpers.transports import CAP, TLS, Outcome, listening, outcome, recording, transports
 
 pytestmark = pytest.mark.heavy
 
@@ -215,3 +215,14 @@ def test_a_transport_serves_on_after_a_failure(host: Host) -> None:
             outcome(transport, f"http://127.0.0.1:{host.port}/{fault}")
             response = transport.get(f"http://127.0.0.1:{host.port}/fine", {})
             assert response.body == b"/fine"
+
+
+def test_the_rest_of_a_long_robots_txt_is_not_waited_for() -> None:
+    def answer(connection: socket.socket) -> None:
+        connection.recv(4096)
+        connection.sendall(http(b"x" * CAP, Content_Length="99000000"))
+        connection.recv(4096)  # until the client hangs up
+
+    with listening(answer) as port:
+        response = RobotsTransport("test", 5.0, CAP, {}, TLS).get(f"http://127.0.0.1:{port}/robots.txt", {})
+    assert response.body == b"x" * CAP
