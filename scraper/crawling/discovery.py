@@ -3,7 +3,9 @@
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from w3lib.encoding import http_content_type_encoding
 
 from gemkit.errors import UserError
 from scraper.crawling.frontier import Frontier, PageJob
@@ -12,6 +14,7 @@ from scraper.crawling.thread_pool import map_unordered
 from scraper.http.errors import FetchError
 from scraper.http.fetcher import Fetcher
 from scraper.http.reason import OK, Outcome, Reason
+from scraper.http.urls import LinkFault
 from scraper.storage.jobs import PageRow, validators
 from scraper.storage.listing_table import ShownProduct
 from scraper.stores.config import HtmlSite
@@ -34,8 +37,12 @@ def save_list(session: Session, listed: LinkList) -> list[Link]:
 
 @dataclass(frozen=True)
 class _Result:
-    """A page was parsed (`content`), has not changed (no field is set), or could not be read (`failure`)."""
+    """A page was parsed (`content`), has not changed (neither is set), or could not be read (`failure`).
 
+    `url` is where it was read.
+    """
+
+    url: str
     content: PageContent | None = None
     headers: dict[str, str] | None = None
     failure: Outcome | None = None
@@ -49,10 +56,12 @@ class PageReader:
         self.state, self.summary = session.state, session.summary
         self.fetcher = fetcher
         self.frontier = Frontier(site)
+        self._left_out: Counter[LinkFault] = Counter()
         settings = site.model_dump_json(
             include={"kind", "categories", "pagination", "products", "product", "images"}, by_alias=True
         )
-        self._parser = hashlib.sha256(f"{VERSION} {settings}".encode()).hexdigest()[:16]
+        settings = f"{VERSION} {fetcher.respect_x_robots_tag} {settings}"
+        self._parser = hashlib.sha256(settings.encode()).hexdigest()[:16]
 
     def discover(self) -> Iterable[Link]:
         """See CrawlSource."""
@@ -75,7 +84,7 @@ class PageReader:
                     row = self.state.pages.get(job.role, job.url)
                     if row is None or not self._is_done(row):
                         return job, row
-                    frontier.follow(job, _stored_content(row))
+                    self._follow(job, _stored_content(row))
                 return None
 
             for (job, _), result in map_unordered(
@@ -86,41 +95,61 @@ class PageReader:
                 session.stop,
                 lambda: update(0, frontier.count),
             ):
-                frontier.follow(job, self._record(job, result))
+                self._follow(job, self._record(job, result))
                 update(1, frontier.count)
         self.summary.pages_by_reason = Counter(self.state.pages.failures())
-        self.summary.notes += [
-            f"stopped at {self.site.limits.max_category_pages} pages of {url}" for url in frontier.endless
-        ]
+        self.summary.notes += self._notes()
+
+    def _follow(self, job: PageJob, content: PageContent) -> None:
+        self._left_out.update(content.left_out)
+        self.frontier.follow(job, content)
+
+    def _notes(self) -> Iterator[str]:
+        for url in self.frontier.endless:
+            yield f"stopped at {self.site.limits.max_category_pages} pages of {url}"
+        for url, number in self.frontier.circular.items():
+            yield f"page {number} of {url} leads back to a page already read"
+        for fault, count in self._left_out.items():
+            yield f"{count} {'link' if count == 1 else 'links'} left out: {fault.text}"
 
     def _is_done(self, row: PageRow) -> bool:
         return row.done and (row.content is None or row.parser == self._parser)
 
+    def _holds(self, row: PageRow) -> bool:
+        """Whether the stored content is what the page would yield if it has not changed."""
+        return row.content is not None and row.parser == self._parser and not row.lists_nothing
+
     def _read(self, task: tuple[PageJob, PageRow | None]) -> _Result:
         job, row = task
-        known = row is not None and row.content is not None and row.parser == self._parser
         try:
-            response = self.fetcher.page(job.url, validators(row) if row and known else {})
+            response = self.fetcher.page(job.url, validators(row) if row and self._holds(row) else {})
         except FetchError as error:
-            return _Result(failure=error.outcome)
+            return _Result(job.url, failure=error.outcome)
         if response.status == 304:
-            return _Result()
+            return _Result(response.url)
         try:
-            document = Document(response.url, response.body)
+            charset = http_content_type_encoding(response.headers.get("content-type"))
+            document = Document(response.url, response.body, charset)
+            self.fetcher.check_meta(document.meta)
             content = PARSERS[self.site.kind](self.site, job.role, document)
+        except FetchError as error:
+            return _Result(job.url, failure=error.outcome)
         except Exception:  # one untrusted page that breaks the parser must not end a night's crawl
-            return _Result(failure=Outcome(ImageStatus.INVALID, _NOT_UNDERSTOOD))
-        return _Result(content, response.headers)
+            return _Result(job.url, failure=Outcome(ImageStatus.INVALID, _NOT_UNDERSTOOD))
+        return _Result(response.url, content, response.headers)
 
     def _record(self, job: PageJob, result: _Result) -> PageContent:
         pages = self.state.pages
+        if (elsewhere := self.frontier.left_for(job, result.url)) is not None:
+            reason = Reason(ReasonKind.REDIRECTED_AWAY, f"redirected to {elsewhere}")
+            pages.mark_unchanged(job.role, job.url, Outcome(ImageStatus.GONE, reason))
+            return PageContent()
         if result.content is not None:
-            self._check_start(job, result.content)
+            content = replace(result.content, moved_to=result.url if result.url != job.url else None)
+            self._check_start(job, content)
             self.summary.pages += 1
-            pages.mark_fetched(
-                job.role, job.url, result.headers or {}, self._parser, result.content.to_json()
-            )
-            return result.content
+            pages.mark_fetched(job.role, job.url, result.headers or {}, self._parser, content.to_json())
+            return content
         if result.failure is None:
             self.summary.pages_unchanged += 1
             pages.mark_unchanged(job.role, job.url, OK)
@@ -170,7 +199,7 @@ class PageReader:
 
 
 def _stored_content(row: PageRow | None) -> PageContent:
-    """The content of a page when it was last read; nothing once it is gone."""
-    if row is None or row.content is None or row.status == ImageStatus.GONE:
+    """The content of a page when it was last read; nothing once it is gone or opts out."""
+    if row is None or row.content is None or row.lists_nothing:
         return PageContent()
     return PageContent.from_json(row.content)

@@ -4,7 +4,7 @@ A `Host` is polite and notices blocks, `Retries` repeat what failed, `Hosts` say
 """
 
 import threading
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from functools import partial
 from importlib.metadata import version
 from urllib.parse import urljoin
@@ -15,7 +15,12 @@ from scraper.http.errors import FetchError, TooLarge, TransientError
 from scraper.http.host import Host
 from scraper.http.hosts import Hosts
 from scraper.http.limits import Limits
-from scraper.http.opt_out import OPT_OUT_DIRECTIVES, PAGE_OPT_OUT_DIRECTIVES, disallowed_by_x_robots_tag
+from scraper.http.opt_out import (
+    OPT_OUT_DIRECTIVES,
+    PAGE_OPT_OUT_DIRECTIVES,
+    disallowed_by_meta_robots,
+    disallowed_by_x_robots_tag,
+)
 from scraper.http.proxies import check_proxies
 from scraper.http.rate_limiter import HostHistory, HostRateLimiter
 from scraper.http.reason import Reason
@@ -68,7 +73,7 @@ class Fetcher:
         respect_content_signal: bool = True,
     ):
         self._page_hosts, self._image_hosts = page_hosts, image_hosts
-        self._respect_x_robots_tag = respect_x_robots_tag
+        self.respect_x_robots_tag = respect_x_robots_tag
         self._respect_content_signal = respect_content_signal
         self._hosts = Hosts(limits, histories, host_overrides, stop)
         self._retries = Retries(limits.attempts, limits.longest_wait_seconds, stop)
@@ -92,6 +97,11 @@ class Fetcher:
         self._check_x_robots_tag(response, OPT_OUT_DIRECTIVES)
         return response
 
+    def check_meta(self, meta: Iterable[tuple[str, str]]) -> None:
+        """Raise FetchError if a page's `<meta>` elements, by name and content, opt out of what we do."""
+        if self.respect_x_robots_tag and (reason := disallowed_by_meta_robots(meta, PRODUCT)):
+            raise FetchError(ImageStatus.REFUSED, reason)
+
     @property
     def retrying(self) -> int:
         """Threads that wait before they retry."""
@@ -108,7 +118,7 @@ class Fetcher:
 
     def _check_x_robots_tag(self, response: Response, directives: Set[str]) -> None:
         tag = response.headers.get("x-robots-tag", "")
-        if self._respect_x_robots_tag and (reason := disallowed_by_x_robots_tag(tag, PRODUCT, directives)):
+        if self.respect_x_robots_tag and (reason := disallowed_by_x_robots_tag(tag, PRODUCT, directives)):
             raise FetchError(ImageStatus.REFUSED, reason)
 
     def _fetch(

@@ -4,7 +4,10 @@ from dataclasses import dataclass
 
 from scraper.http.reason import OK, Outcome, Reason
 from scraper.http.transport import conditional_headers
-from scraper.tables import ImageStatus
+from scraper.tables import ImageStatus, ReasonKind
+
+#: A page that ends so lists nothing any more, whatever it listed before.
+_OPT_OUTS = {ReasonKind.X_ROBOTS_TAG, ReasonKind.META_ROBOTS}
 
 
 @dataclass(frozen=True)
@@ -16,10 +19,16 @@ class PageRow:
 
     done: bool
     status: ImageStatus
+    reason_kind: str | None
     etag: str | None
     last_modified: str | None
     parser: str
     content: str | None
+
+    @property
+    def lists_nothing(self) -> bool:
+        """Whether the page is gone or opts out, so that its earlier content no longer holds."""
+        return self.status == ImageStatus.GONE or self.reason_kind in _OPT_OUTS
 
 
 @dataclass(frozen=True)

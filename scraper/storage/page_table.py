@@ -19,7 +19,7 @@ class PageTable:
     def get(self, role: Role, url: str) -> PageRow | None:
         """The row of a page, or None."""
         row = self._database.execute(
-            "SELECT run = ?, status, etag, last_modified, parser, content FROM pages "
+            "SELECT run = ?, status, reason_kind, etag, last_modified, parser, content FROM pages "
             "WHERE role = ? AND url = ?",
             [self._run, role, url],
         ).fetchone()
