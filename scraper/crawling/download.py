@@ -58,7 +58,7 @@ def _interleave_hosts(pending: list[ImageJob]) -> Iterator[ImageJob]:
 
 def _fetch(session: Session, job: ImageJob) -> _Result:
     try:
-        response = session.client.image(job.url, validators(job))
+        response = session.client.image(job.url, validators(job), referer=job.page_url)
     except FetchError as error:
         return _Result(failure=error.outcome)
     if response.status == 304:

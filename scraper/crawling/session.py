@@ -46,8 +46,11 @@ class ImageClient(Protocol):
     @property
     def rate_limiters(self) -> Sequence[HostRateLimiter]: ...
 
-    def image(self, url: str, validators: Mapping[str, str]) -> Response:
-        """An image: 200 with its body, or 304 to `validators`. Raises FetchError, Blocked, Stopped."""
+    def image(self, url: str, validators: Mapping[str, str], referer: str | None = None) -> Response:
+        """An image, which the page `referer` shows: 200 with its body, or 304 to `validators`.
+
+        Raises FetchError, Blocked, Stopped.
+        """
 
     def describe(self) -> str:
         """The rate of each host contacted so far."""

@@ -5,12 +5,14 @@ A `Host` is polite and notices blocks, `Retries` repeat what failed, `Hosts` say
 
 import threading
 from collections.abc import Iterable, Mapping, Set
+from contextlib import suppress
 from functools import partial
 from importlib.metadata import version
 from urllib.parse import urljoin
 
 from gemkit.extras import DISTRIBUTION
 from scraper.http.certificates import tls_context
+from scraper.http.cookies import Cookies
 from scraper.http.errors import FetchError, TooLarge, TransientError
 from scraper.http.host import Host
 from scraper.http.hosts import Hosts
@@ -56,8 +58,9 @@ class Fetcher:
     """Fetches pages and images from allowed hosts, from any number of threads.
 
     When `stop` is set, waiting threads raise Stopped. `respect_x_robots_tag` and `respect_content_signal`:
-    whether the store's opt-outs for its images are obeyed. Raises UserError if the certificate authorities
-    or the proxies that the environment names cannot be used.
+    whether the store's opt-outs for its images are obeyed. `send_referer`: requests of images name the page
+    that shows them. `keep_cookies`: what pages and images set is sent back. Raises UserError if the
+    certificate authorities or the proxies that the environment names cannot be used.
     """
 
     def __init__(
@@ -71,6 +74,8 @@ class Fetcher:
         histories: Mapping[str, HostHistory],
         respect_x_robots_tag: bool = True,
         respect_content_signal: bool = True,
+        send_referer: bool = False,
+        keep_cookies: bool = False,
     ):
         self._page_hosts, self._image_hosts = page_hosts, image_hosts
         self.respect_x_robots_tag = respect_x_robots_tag
@@ -81,21 +86,36 @@ class Fetcher:
             check_proxies()
         sender = (f"{PRODUCT}/{version(DISTRIBUTION)} (+{contact})", limits.timeout_seconds)
         connect = (host_overrides, tls_context())
-        self._pages = PageTransport(*sender, limits.max_page_bytes, *connect)
+        self._send_referer = send_referer
+        self._cookies = Cookies() if keep_cookies else None
+        self._visited, self._visit_lock = not keep_cookies, threading.Lock()
+        self._pages = PageTransport(*sender, limits.max_page_bytes, *connect, self._cookies)
         self._robots = RobotsTransport(*sender, READ_BYTES, *connect)
-        self._images = ImageTransport(*sender, limits.max_image_bytes, *connect)
+        self._images = ImageTransport(*sender, limits.max_image_bytes, *connect, self._cookies)
 
     def page(self, url: str, validators: Mapping[str, str]) -> Response:
         """A page: 200 with its body, or 304 to `validators`. Raises FetchError, Blocked, Stopped."""
         response = self._fetch(url, self._pages, self._page_hosts, validators)
+        self._visited = True
         self._check_x_robots_tag(response, PAGE_OPT_OUT_DIRECTIVES)
         return response
 
-    def image(self, url: str, validators: Mapping[str, str]) -> Response:
-        """An image; returns and raises the same as `page`."""
-        response = self._fetch(url, self._images, self._image_hosts, validators)
+    def image(self, url: str, validators: Mapping[str, str], referer: str | None = None) -> Response:
+        """An image, and the page that shows it; returns and raises the same as `page`."""
+        if referer is not None:
+            self._visit(referer)
+        transport = self._images.for_page(referer if self._send_referer else None)
+        response = self._fetch(url, transport, self._image_hosts, validators)
         self._check_x_robots_tag(response, OPT_OUT_DIRECTIVES)
         return response
+
+    def _visit(self, page: str) -> None:
+        """Fetch a page for its cookies if none was fetched yet: a resumed crawl may have read them all."""
+        with self._visit_lock:
+            if not self._visited:
+                self._visited = True
+                with suppress(FetchError):
+                    self.page(page, {})
 
     def check_meta(self, meta: Iterable[tuple[str, str]]) -> None:
         """Raise FetchError if a page's `<meta>` elements, by name and content, opt out of what we do."""

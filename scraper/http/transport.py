@@ -7,17 +7,21 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from copy import copy
 from dataclasses import dataclass, field
 from functools import partial
-from typing import ClassVar, Literal, NamedTuple
+from http.cookiejar import DefaultCookiePolicy
+from typing import ClassVar, Literal, NamedTuple, Self
 
 import httpx
 import requests
 from urllib3.util import parse_url
 
 from scraper.http.body import CHUNK, read_body, read_start
+from scraper.http.cookies import Cookies
 from scraper.http.failures import LIBRARY_ERRORS, failure, invalid_url, malformed
-from scraper.http.headers import accept_headers
+from scraper.http.headers import accept_headers, cookies
+from scraper.http.referer import referer_header
 from scraper.http.strict_adapter import StrictAdapter
 
 #: Virtual host → the address to connect to instead (like curl's --connect-to).
@@ -32,6 +36,9 @@ _PLAIN_URL = re.compile(
     re.ASCII,
 )
 
+#: The libraries keep no cookies: each of their clients would have its own.
+_NO_COOKIES = DefaultCookiePolicy(allowed_domains=[])
+
 
 def conditional_headers(etag: str | None, last_modified: str | None) -> dict[str, str]:
     """Headers that make a request conditional; empty if no validator is known."""
@@ -41,12 +48,16 @@ def conditional_headers(etag: str | None, last_modified: str | None) -> dict[str
 
 @dataclass(frozen=True)
 class Response:
-    """A response with its body, empty unless the transport wants it; header names are lower-cased."""
+    """A response with its body, empty unless the transport wants it; header names are lower-cased.
+
+    `cookies` are the values of its `Set-Cookie` headers, which are not in `headers`.
+    """
 
     url: str
     status: int
     headers: dict[str, str] = field(repr=False)
     body: bytes = field(default=b"", repr=False)
+    cookies: tuple[str, ...] = field(default=(), repr=False)
 
 
 class RawResponse(NamedTuple):
@@ -62,7 +73,7 @@ class Transport(ABC):
     """Sends single requests, from any number of threads; redirects are not followed.
 
     `timeout` in seconds limits the whole body and each wait before it. `max_bytes` limits the body.
-    `tls` says which certificates are accepted.
+    `tls` says which certificates are accepted. With `cookies`, those of earlier responses are sent back.
     """
 
     content: ClassVar[Literal["page", "image"]]
@@ -73,6 +84,14 @@ class Transport(ABC):
     max_bytes: int
     host_overrides: HostOverrides
     tls: ssl.SSLContext
+    cookies: Cookies | None = None
+    _page: str | None = field(default=None, init=False)
+
+    def for_page(self, page: str | None) -> Self:
+        """The same transport, for what a page shows: the page is sent as the Referer."""
+        transport = copy(self)
+        transport._page = page
+        return transport
 
     @property
     def _headers(self) -> dict[str, str]:
@@ -82,14 +101,22 @@ class Transport(ABC):
         """One request. Raises TransientError, TooLarge, and FetchError if it concerns this URL alone."""
         deadline = time.monotonic() + self.timeout
         try:
-            with self._send(*self._located(url, headers)) as raw:
+            with self._send(*self._located(url, {**self._context(url), **headers})) as raw:
                 if raw.status < 200:  # a switch to another protocol
                     raise malformed()
                 accepted = accept_headers(raw.headers)
                 body = self._read_body(raw, accepted.get("content-encoding", ""), deadline)
-                return Response(url, raw.status, accepted, body)
+                response = Response(url, raw.status, accepted, body, cookies(raw.headers))
         except LIBRARY_ERRORS as error:
             raise failure(error) from error
+        if self.cookies is not None:
+            self.cookies.store(url, response.cookies)
+        return response
+
+    def _context(self, url: str) -> dict[str, str]:
+        """The headers that depend on what was requested before."""
+        sent_back = self.cookies.header(url) if self.cookies is not None else {}
+        return {**sent_back, **(referer_header(self._page, url) if self._page is not None else {})}
 
     def _read_body(self, raw: RawResponse, encoding: str, deadline: float) -> bytes:
         """The whole body of a response with status 200."""
@@ -147,6 +174,7 @@ class PageTransport(Transport):
         session = _Session()
         session.headers.update(self._headers)
         session.auth = _no_auth
+        session.cookies.set_policy(_NO_COOKIES)
         session.trust_env = not self.host_overrides
         for scheme in ("http://", "https://"):
             session.mount(scheme, StrictAdapter(self.tls))
@@ -229,13 +257,15 @@ class ImageTransport(Transport):
             return None
 
     def _new_client(self) -> httpx.Client:
-        return httpx.Client(
+        client = httpx.Client(
             headers=self._headers,
             timeout=self.timeout,
             trust_env=not self.host_overrides,
             verify=self.tls,
             event_hooks={"response": [_hide_redirect]},
         )
+        client.cookies.jar.set_policy(_NO_COOKIES)
+        return client
 
 
 def _hide_redirect(response: httpx.Response) -> None:

@@ -99,13 +99,15 @@ class ImageTable:
     def pending(self) -> list[ImageJob]:
         """Listed images that this run has not finished, in order of their URL."""
         rows = self._database.execute(
-            "SELECT image_url, etag, last_modified, sha256, status, reason_kind, reason FROM images "
-            "WHERE run < ? AND listed = ? ORDER BY image_url",
+            "SELECT image_url, etag, last_modified, sha256, status, reason_kind, reason, "
+            "json_extract(page_urls, '$[0]') FROM images WHERE run < ? AND listed = ? ORDER BY image_url",
             [self._run, self._run],
         )
         return [
-            ImageJob(url, etag, modified, sha256, status and ImageStatus(status), Reason.stored(kind, text))
-            for url, etag, modified, sha256, status, kind, text in rows
+            ImageJob(
+                url, etag, modified, sha256, status and ImageStatus(status), Reason.stored(kind, text), page
+            )
+            for url, etag, modified, sha256, status, kind, text, page in rows
         ]
 
     # How they ended

@@ -33,7 +33,10 @@ class PageRow:
 
 @dataclass(frozen=True)
 class ImageJob:
-    """An image to fetch, and what the last run knew of it: `sha256` is set if its file exists."""
+    """An image to fetch, and what the last run knew of it: `sha256` is set if its file exists.
+
+    `page_url` is the first of the pages that show it; a link list has none.
+    """
 
     url: str
     etag: str | None
@@ -41,6 +44,7 @@ class ImageJob:
     sha256: str | None
     status: ImageStatus | None
     reason: Reason | None
+    page_url: str | None = None
 
     @property
     def needs_request(self) -> bool:

@@ -69,7 +69,7 @@ class Folder:
         ]
         return LinkList(links, notes)
 
-    def image(self, url: str, validators: Mapping[str, str]) -> Response:
+    def image(self, url: str, validators: Mapping[str, str], referer: str | None = None) -> Response:
         """An image's bytes as a response: 200, or 304 if it has not changed. Raises FetchError."""
         name = unquote(url.removeprefix(_SCHEME), errors="surrogateescape")
         tag, size = self._version(name)
