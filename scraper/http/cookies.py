@@ -30,7 +30,7 @@ class Cookies:
         with self._lock:
             for value in values:  # one by one: of several, the jar would forget expired ones first
                 if len(value) <= _MAX_BYTES and _is_sendable(value):
-                    self._jar.extract_cookies(_Answer(value), Request(url))  # type: ignore[arg-type]  # see there
+                    self._jar.extract_cookies(_Answer(value), Request(url))  # type: ignore[arg-type]  # it reads no more
             self._forget_oldest()
 
     def _forget_oldest(self) -> None:

@@ -1,18 +1,21 @@
 """Which link leads to the next page of a category, when a selector matches more than that one."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import IntEnum
 from typing import NamedTuple
 
-from bs4 import Tag
+from bs4.element import NavigableString, PageElement, Tag
 
 from scraper.http.urls import url_key
 from scraper.stores.document import Document
-from scraper.stores.page_links import MAX_LINKS, PageLinks
+from scraper.stores.page_links import PageLinks
 
-#: Of each text and attribute, so many characters are read, and of so many elements inside a link.
-_READ, _INSIDE = 200, 10
+#: Matches of the selector that are looked at: the longest rows of page numbers have some hundreds.
+_MAX_MATCHES = 1_000
+
+#: Of each attribute, so many characters are read, and of each link so many elements and texts.
+_READ, _INSIDE = 200, 30
 
 #: How links name the previous and the next page, in several languages.
 _PREVIOUS = re.compile(
@@ -52,7 +55,7 @@ def next_pages(document: Document, selector: str, links: PageLinks) -> NextPages
         for element in document.soup.select('a[rel~="next" i], link[rel~="next" i]')
     }
     ranks: dict[str, _Rank] = {}
-    for element in document.soup.select(selector, limit=MAX_LINKS):
+    for element in document.soup.select(selector, limit=_MAX_MATCHES):
         url = links.key(str(element.get("href") or ""))
         if url is not None and url != document.url:
             rank = _Rank.DECLARED if url in marked else _rank(element)
@@ -67,8 +70,10 @@ def _rank(element: Tag) -> _Rank:
         return _Rank.DECLARED
     if relations & {"prev", "previous"}:
         return _Rank.PREVIOUS
-    text = element.get_text(" ")[:_READ]
-    words = " ".join([text, *_names(element)]).lower()
+    nodes = _first_nodes(element)
+    text = " ".join(str(node)[:_READ] for node in nodes if type(node) is NavigableString)
+    tags = [node for node in nodes if isinstance(node, Tag)]
+    words = " ".join([text, *_names([*_around(element), *tags])]).lower()
     to_previous = _PREVIOUS.search(words) is not None or _is_arrow(text, _TO_PREVIOUS)
     to_next = _NEXT.search(words) is not None or _is_arrow(text, _TO_NEXT)
     if to_previous == to_next:
@@ -81,15 +86,28 @@ def _is_arrow(text: str, arrows: set[str]) -> bool:
     return bool(characters) and characters <= arrows
 
 
-def _names(element: Tag) -> Iterator[str]:
-    """What the attributes of a link, of the elements in it and of one that contains only it call it."""
-    parent = element.parent
-    alone = parent is not None and len(parent.find_all("a", limit=2)) == 1
-    for tag in [
-        *([parent] if parent is not None and alone else []),
-        element,
-        *element.find_all(limit=_INSIDE),
-    ]:
+def _first_nodes(element: Tag) -> list[PageElement]:
+    """The element, and the first elements and texts in it."""
+    nodes: list[PageElement] = []
+    ahead: list[PageElement] = [element]
+    while ahead and len(nodes) <= _INSIDE:
+        node = ahead.pop()
+        nodes.append(node)
+        if isinstance(node, Tag):
+            ahead.extend(reversed(node.contents[:_INSIDE]))
+    return nodes
+
+
+def _around(element: Tag) -> Iterator[Tag]:
+    """The element that contains only this link, as the items of many lists do."""
+    name, parent = element.name, element.parent
+    others = element.find_previous_sibling(name) or element.find_next_sibling(name)
+    if others is None and parent is not None:
+        yield parent
+
+
+def _names(tags: Iterable[Tag]) -> Iterator[str]:
+    for tag in tags:
         for attribute in ("class", "id", "title", "alt", "aria-label"):
             yield " ".join(_values(tag, attribute))[:_READ]
 

@@ -79,3 +79,9 @@ def test_numbers_keep_their_order_and_the_page_itself_is_left_out() -> None:
 def test_the_selector_alone_decides_which_links_count() -> None:
     assert found('<a rel="next" href="3">Next</a>') == ([], False)
     assert found('<link rel="next" href="3">', "link[rel=next]") == (["3"], True)
+
+
+@pytest.mark.parametrize("opening", ['<a class="page" href="/{}">', '<div class="page" href="/{}">', "<i>"])
+def test_a_page_full_of_matches(opening: str) -> None:
+    html = "".join(opening.format(n) for n in range(5_000)) + '<a class="page" href="3" rel="next">x</a>'
+    assert len(found(html, ".page")[0]) <= 1_000
