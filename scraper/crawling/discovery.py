@@ -129,7 +129,7 @@ class PageReader:
             return _Result(response.url)
         try:
             charset = http_content_type_encoding(response.headers.get("content-type"))
-            document = Document(response.url, response.body, charset)
+            document = Document(response.url, response.body, charset, response.headers.get("link", ""))
             self.fetcher.check_meta(document.meta)
             content = PARSERS[self.site.kind](self.site, job.role, document)
         except FetchError as error:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from bs4 import BeautifulSoup, MarkupResemblesLocatorWarning, XMLParsedAsHTMLWarning
+from requests.utils import parse_header_links
 
 from scraper.stores.charset import decode_html
 
@@ -15,11 +16,14 @@ warnings.filterwarnings("ignore", category=XMLParsedAsHTMLWarning)
 
 
 class Document:
-    """The page at `url`; `content` is its body, `charset` the label in its Content-Type header, if any."""
+    """The page at `url`; `content` is its body.
 
-    def __init__(self, url: str, content: bytes, charset: str | None = None):
+    `charset` is the label in its Content-Type header, and `link` its Link header, if any.
+    """
+
+    def __init__(self, url: str, content: bytes, charset: str | None = None, link: str = ""):
         self.url = url
-        self._content, self._charset = content, charset
+        self._content, self._charset, self._link = content, charset, link
 
     @cached_property
     def soup(self) -> BeautifulSoup:
@@ -34,6 +38,15 @@ class Document:
             for element in self.soup.find_all("meta")
             for value in (element.get(name) for name in ("name", "property", "http-equiv"))
             if value
+        ]
+
+    @cached_property
+    def next_links(self) -> list[str]:
+        """What `rel=next` marks: in links, in `<link>` elements, and in the Link header (RFC 8288)."""
+        elements = self.soup.select('a[rel~="next" i], link[rel~="next" i]')
+        headers = parse_header_links(self._link)
+        return [str(element.get("href") or "") for element in elements] + [
+            header["url"] for header in headers if "next" in header.get("rel", "").lower().split()
         ]
 
     @cached_property

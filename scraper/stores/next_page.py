@@ -47,13 +47,9 @@ class NextPages(NamedTuple):
 def next_pages(document: Document, selector: str, links: PageLinks) -> NextPages:
     """The links that match the selector and do not lead to the page itself or to the previous one.
 
-    Those that `rel=next` marks come first, on the link or on another one to the same page; then those that
-    say "next".
+    Those that the page marks with `rel=next`, wherever it does so, come first, then those that say "next".
     """
-    marked = {
-        url_key(str(element.get("href") or ""), document.url)
-        for element in document.soup.select('a[rel~="next" i], link[rel~="next" i]')
-    }
+    marked = {url_key(link, document.url) for link in document.next_links}
     ranks: dict[str, _Rank] = {}
     for element in document.soup.select(selector, limit=_MAX_MATCHES):
         url = links.key(str(element.get("href") or ""))

@@ -1,6 +1,8 @@
 """Which link of a category page leads to the next one."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from scraper.stores.document import Document
 from scraper.stores.next_page import next_pages
@@ -10,8 +12,8 @@ SHOP = "http://shop.test"
 BASE = f"{SHOP}/ruby/2"
 
 
-def found(html: str, selector: str = "a.page") -> tuple[list[str], bool]:
-    document = Document(BASE, f"<meta charset=utf-8>{html}".encode())
+def found(html: str, selector: str = "a.page", link: str = "") -> tuple[list[str], bool]:
+    document = Document(BASE, f"<meta charset=utf-8>{html}".encode(), link=link)
     pages = next_pages(document, selector, PageLinks(BASE))
     return [url.removeprefix(f"{SHOP}/ruby/") for url in pages.urls], pages.declared
 
@@ -85,3 +87,21 @@ def test_the_selector_alone_decides_which_links_count() -> None:
 def test_a_page_full_of_matches(opening: str) -> None:
     html = "".join(opening.format(n) for n in range(5_000)) + '<a class="page" href="3" rel="next">x</a>'
     assert len(found(html, ".page")[0]) <= 1_000
+
+
+@pytest.mark.parametrize(
+    ("link", "first"),
+    [
+        ('</ruby/3>; rel="next"', "3"),
+        ('<1>; rel=prev, <http://shop.test/ruby/3>; title="x"; rel="last NEXT"', "3"),
+        ("</style.css>; rel=preload; as=style", "1"),
+        (",;<<>>rel=next=;", "1"),
+    ],
+)
+def test_the_link_header(link: str, first: str) -> None:
+    assert found('<a class="page" href="1">x</a><a class="page" href="3">x</a>', link=link)[0][0] == first
+
+
+@given(st.text(alphabet='<>;,=" relnxtp/3', max_size=60))
+def test_any_link_header_is_survived(link: str) -> None:
+    found('<a class="page" href="3">x</a>', link=link)
