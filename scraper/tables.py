@@ -32,12 +32,14 @@ class ReasonKind(StrEnum):
     # The store's answer
     HTTP_STATUS = "http_status"
     REDIRECT = "redirect"
+    REDIRECTED_AWAY = "redirected_away"
     CHALLENGE = "challenge"
     NO_LONGER_LISTED = "no_longer_listed"
     # The store's rules, and the site's own limits
     ROBOTS = "robots"
     ROBOTS_UNREADABLE = "robots_unreadable"
     X_ROBOTS_TAG = "x_robots_tag"
+    META_ROBOTS = "meta_robots"
     CONTENT_SIGNAL = "content_signal"
     CRAWL_DELAY = "crawl_delay"
     PAUSE = "pause"

@@ -3,7 +3,9 @@
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from w3lib.encoding import http_content_type_encoding
 
 from gemkit.errors import EXIT_INCOMPLETE, UserError
 from scraper.crawling.frontier import Frontier, PageJob
@@ -14,7 +16,7 @@ from scraper.crawling.thread_pool import map_unordered
 from scraper.http.errors import FetchError, Postponed, TransientError
 from scraper.http.fetcher import Fetcher
 from scraper.http.reason import OK, Outcome, Reason
-from scraper.http.urls import host_of
+from scraper.http.urls import LinkFault, host_of
 from scraper.monitoring.missing import UnreadPage
 from scraper.monitoring.summary import format_counts
 from scraper.storage.jobs import PageRow, validators
@@ -48,9 +50,10 @@ class StoreUnreadable(UserError):
 class _Result:
     """A page was parsed (`content`), has not changed (no field is set), or could not be read (`failure`).
 
-    `error`: the page is to be requested again.
+    `url` is where it was read. `error`: the page is to be requested again.
     """
 
+    url: str
     content: PageContent | None = None
     headers: dict[str, str] | None = None
     failure: Outcome | None = None
@@ -65,13 +68,15 @@ class PageReader:
         self.state, self.summary = session.state, session.summary
         self.fetcher = fetcher
         self.frontier = Frontier(site)
+        self._left_out: Counter[LinkFault] = Counter()
         settings = site.model_dump_json(
             include={"kind", "categories", "pagination", "products", "product", "images"}, by_alias=True
         )
         #: What the state knew of the pages that are read now.
         self._rows: dict[PageJob, PageRow] = {}
         self._unread: list[tuple[PageJob, Outcome]] = []
-        self._parser = hashlib.sha256(f"{VERSION} {settings}".encode()).hexdigest()[:16]
+        settings = f"{VERSION} {fetcher.respect_x_robots_tag} {settings}"
+        self._parser = hashlib.sha256(settings.encode()).hexdigest()[:16]
 
     def discover(self) -> Iterable[Link]:
         """See CrawlSource."""
@@ -106,13 +111,23 @@ class PageReader:
                     queue.put_back(job, seconds)
                     update(0, frontier.count)
                 else:
-                    frontier.follow(job, self._record(job, result))
+                    self._follow(job, self._record(job, result))
                     self._enqueue(queue)
                     update(1, frontier.count)
         self.summary.pages_by_reason = Counter(self.state.pages.failures())
-        self.summary.notes += [
-            f"stopped at {self.site.limits.max_category_pages} pages of {url}" for url in frontier.endless
-        ]
+        self.summary.notes += self._notes()
+
+    def _follow(self, job: PageJob, content: PageContent) -> None:
+        self._left_out.update(content.left_out)
+        self.frontier.follow(job, content)
+
+    def _notes(self) -> Iterator[str]:
+        for url in self.frontier.endless:
+            yield f"stopped at {self.site.limits.max_category_pages} pages of {url}"
+        for url, number in self.frontier.circular.items():
+            yield f"page {number} of {url} leads back to a page already read"
+        for fault, count in self._left_out.items():
+            yield f"{count} {'link' if count == 1 else 'links'} left out: {fault.text}"
 
     def _enqueue(self, queue: JobQueue[PageJob]) -> None:
         """Add the pages to read that the frontier knows; a page that this run has read leads to more."""
@@ -120,7 +135,7 @@ class PageReader:
             row = self.state.pages.get(job.role, job.url)
             if row is not None and self._is_done(row):
                 self._note_unread(job, row)
-                self.frontier.follow(job, _stored_content(row))
+                self._follow(job, _stored_content(row))
             else:
                 if row is not None:
                     self._rows[job] = row
@@ -130,24 +145,32 @@ class PageReader:
         known = row.content is None or row.parser == self._parser
         return row.done and not row.outcome.is_temporary and known
 
+    def _holds(self, row: PageRow) -> bool:
+        """Whether the stored content is what the page would yield if it has not changed."""
+        return row.content is not None and row.parser == self._parser and not row.lists_nothing
+
     def _read(self, job: PageJob, row: PageRow | None, first_try: bool) -> _Result:
-        known = row is not None and row.content is not None and row.parser == self._parser
+        known = validators(row) if row is not None and self._holds(row) else {}
         try:
-            response = self.fetcher.page(job.url, validators(row) if row and known else {}, first_try)
+            response = self.fetcher.page(job.url, known, first_try)
         except FetchError as error:
-            return _Result(failure=error.outcome)
+            return _Result(job.url, failure=error.outcome)
         except TransientError as error:
-            return _Result(failure=Outcome(ImageStatus.FAILED, error.reason), error=error)
+            return _Result(job.url, failure=Outcome(ImageStatus.FAILED, error.reason), error=error)
         except Postponed as error:
-            return _Result(error=error)
+            return _Result(job.url, error=error)
         if response.status == 304:
-            return _Result()
+            return _Result(response.url)
         try:
-            document = Document(response.url, response.body)
+            charset = http_content_type_encoding(response.headers.get("content-type"))
+            document = Document(response.url, response.body, charset, response.headers.get("link", ""))
+            self.fetcher.check_meta(document.meta)
             content = PARSERS[self.site.kind](self.site, job.role, document)
+        except FetchError as error:
+            return _Result(job.url, failure=error.outcome)
         except Exception:  # one untrusted page that breaks the parser must not end a night's crawl
-            return _Result(failure=Outcome(ImageStatus.INVALID, _NOT_UNDERSTOOD))
-        return _Result(content, response.headers)
+            return _Result(job.url, failure=Outcome(ImageStatus.INVALID, _NOT_UNDERSTOOD))
+        return _Result(response.url, content, response.headers)
 
     def _wait(self, retries: RetryPolicy, job: PageJob, result: _Result) -> float | None:
         """Seconds until the page is requested again; None if its result is final."""
@@ -164,13 +187,16 @@ class PageReader:
 
     def _record(self, job: PageJob, result: _Result) -> PageContent:
         pages = self.state.pages
+        if (elsewhere := self.frontier.left_for(job, result.url)) is not None:
+            reason = Reason(ReasonKind.REDIRECTED_AWAY, f"redirected to {elsewhere}")
+            pages.mark_unchanged(job.role, job.url, Outcome(ImageStatus.GONE, reason))
+            return PageContent()
         if result.content is not None:
-            self._check_start(job, result.content)
+            content = replace(result.content, moved_to=result.url if result.url != job.url else None)
+            self._check_start(job, content)
             self.summary.pages += 1
-            pages.mark_fetched(
-                job.role, job.url, result.headers or {}, self._parser, result.content.to_json()
-            )
-            return result.content
+            pages.mark_fetched(job.role, job.url, result.headers or {}, self._parser, content.to_json())
+            return content
         if result.failure is None:
             self.summary.pages_unchanged += 1
         elif job.role == "start":
@@ -233,7 +259,7 @@ class PageReader:
 
 
 def _stored_content(row: PageRow | None) -> PageContent:
-    """The content of a page when it was last read; nothing once it is gone."""
-    if row is None or row.content is None or row.outcome.status == ImageStatus.GONE:
+    """The content of a page when it was last read; nothing once it is gone or opts out."""
+    if row is None or row.content is None or row.lists_nothing:
         return PageContent()
     return PageContent.from_json(row.content)

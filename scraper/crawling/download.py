@@ -64,7 +64,7 @@ def download(session: Session, pending: list[ImageJob]) -> None:
 
 def _fetch(session: Session, job: ImageJob, first_try: bool) -> _Result:
     try:
-        response = session.client.image(job.url, validators(job), first_try)
+        response = session.client.image(job.url, validators(job), first_try, job.page_url)
     except FetchError as error:
         return _Result(failure=error.outcome)
     except TransientError as error:

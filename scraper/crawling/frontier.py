@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from scraper.http.urls import url_key
 from scraper.stores.config import HtmlSite
+from scraper.stores.landing import is_home, is_search
 from scraper.stores.records import PageContent, Role
 
 
@@ -21,13 +22,21 @@ class PageJob:
 
 @dataclass
 class _Category:
+    """`pages` were read, `latest` was the last of them; `candidates` are those that it may lead to."""
+
     names: list[str] = field(default_factory=list)
     products: set[str] = field(default_factory=set)
     last: int = 1
+    pages: set[str] = field(default_factory=set)
+    latest: str = ""
+    candidates: deque[str] = field(default_factory=deque)
 
 
 class Frontier:
-    """The pages yet to be read, and which categories list which product."""
+    """The pages yet to be read, and which categories list which product.
+
+    `endless` are categories with too many pages; `circular` have a page, with this number, that leads back.
+    """
 
     def __init__(self, site: HtmlSite):
         self._site = site
@@ -36,6 +45,9 @@ class Frontier:
         self._categories: dict[str, _Category] = {}
         self.product_categories: dict[str, list[str]] = {}
         self.endless: list[str] = []
+        self.circular: dict[str, int] = {}
+        self._listing_pages: set[str] = set()
+        self._start_pages: set[str] = set()
         self._add([PageJob("start", url_key(site.start_url) or site.start_url)])
 
     def take(self) -> PageJob | None:
@@ -49,6 +61,9 @@ class Frontier:
 
     def follow(self, job: PageJob, content: PageContent) -> None:
         """Add the pages that a page links to."""
+        if job.role != "product":
+            known = self._start_pages if job.role == "start" else self._listing_pages
+            known |= {job.url, content.moved_to or job.url}
         if job.role == "start":
             for name, url in content.categories:
                 category = self._categories.setdefault(url, _Category())
@@ -57,6 +72,16 @@ class Frontier:
                 self._add([PageJob("category", url, url)])
         elif job.role != "product":
             self._follow_category(job, content)
+
+    def left_for(self, job: PageJob, url: str) -> str | None:
+        """To which other kind of page a product or a category was redirected, which is then gone, or None."""
+        if url == job.url or job.role == "start":
+            return None
+        if url in self._start_pages or is_home(url):
+            return "the home page"
+        if is_search(url) and not is_search(job.url):
+            return "a search"
+        return "a category" if job.role == "product" and url in self._listing_pages else None
 
     def classes(self, page_url: str) -> list[str]:
         """Names of the categories that list the product of a page."""
@@ -77,10 +102,12 @@ class Frontier:
             self.product_categories.setdefault(url, []).append(job.category)
         if self._site.products is not None:
             self._add(PageJob("product", url) for url in new)
+        category.pages.add(job.url)
         # Many stores repeat the last page for every page number beyond it, so a page without new products
-        # ends the category.
-        if content.next and new:
-            self._add_page(PageJob("category", content.next, job.category, job.number + 1))
+        # leads no further; another link of the page before it may.
+        if new:
+            self._find_candidates(job, content, category)
+        self._try_candidates(job, category)
         pagination = self._site.pagination
         if pagination is None or pagination.page is None:
             return
@@ -89,6 +116,23 @@ class Frontier:
         for number in range(category.last + 1, min(content.last or 0, self._max_pages + 1) + 1):
             category.last = number
             self._add_page(PageJob("category", self._numbered(job.category, number), job.category, number))
+
+    def _find_candidates(self, job: PageJob, content: PageContent, category: _Category) -> None:
+        others = [url for url in content.next if url != job.url]
+        category.candidates = deque(url for url in others if url not in category.pages)
+        # A single link to the page before, without a word, is the only one on the last page of many stores.
+        leads_on = content.next_declared or (len(others) == 1 and others[0] != category.latest)
+        if leads_on and not category.candidates:
+            self.circular.setdefault(job.category, job.number)
+        category.latest = job.url
+
+    def _try_candidates(self, job: PageJob, category: _Category) -> None:
+        added = False
+        while category.candidates and not added:
+            url = category.candidates.popleft()
+            if url not in category.pages:
+                category.pages.add(url)
+                added = self._add_page(PageJob("category", url, job.category, job.number + 1))
 
     def _numbered(self, category: str, number: int) -> str:
         assert self._site.pagination is not None and self._site.pagination.page is not None
@@ -99,14 +143,19 @@ class Frontier:
     def _max_pages(self) -> int:
         return self._site.limits.max_category_pages
 
-    def _add_page(self, job: PageJob) -> None:
+    def _add_page(self, job: PageJob) -> bool:
+        """Whether the page was not known; a page beyond the limit ends the category."""
         if job.number <= self._max_pages:
-            self._add([job])
-        elif job.category not in self.endless:
+            return self._add([job])
+        self._categories[job.category].candidates.clear()
+        if job.category not in self.endless:
             self.endless.append(job.category)
+        return False
 
-    def _add(self, jobs: Iterable[PageJob]) -> None:
+    def _add(self, jobs: Iterable[PageJob]) -> bool:
+        known = len(self._seen)
         for job in jobs:
             if (job.role, job.url) not in self._seen:
                 self._seen.add((job.role, job.url))
                 self._jobs.append(job)
+        return len(self._seen) > known

@@ -42,8 +42,17 @@ class ImageClient(Protocol):
     @property
     def rate_limiters(self) -> Sequence[HostRateLimiter]: ...
 
-    def image(self, url: str, validators: Mapping[str, str], first_try: bool = False) -> Response:
-        """An image: 200 with its body, or 304 to `validators`. Raises the same as `Fetcher.image`."""
+    def image(
+        self,
+        url: str,
+        validators: Mapping[str, str],
+        first_try: bool = False,
+        referer: str | None = None,
+    ) -> Response:
+        """An image, which the page `referer` shows: 200 with its body, or 304 to `validators`.
+
+        Raises the same as `Fetcher.image`.
+        """
 
     def pause(self, host: str) -> float:
         """Seconds for which a host, by its name with its port, is not to be contacted."""

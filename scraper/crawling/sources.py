@@ -122,6 +122,8 @@ class _NetworkSource(Generic[_Site]):
             histories,
             self._params.respect_x_robots_tag,
             self._params.respect_content_signal,
+            send_referer=self.site.referer == "page",
+            keep_cookies=self.site.cookies,
         )
 
 

@@ -4,25 +4,33 @@ A `Host` is polite and tells a URL's trouble from its own, `Hosts` say who may b
 """
 
 import threading
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Set
+from contextlib import suppress
 from functools import partial
 from importlib.metadata import version
 from urllib.parse import urljoin
 
 from gemkit.extras import DISTRIBUTION
 from scraper.http.certificates import tls_context
+from scraper.http.cookies import Cookies
 from scraper.http.errors import FetchError, Postponed, TooLarge, TransientError
 from scraper.http.failures import TIMEOUT
 from scraper.http.host import Host
 from scraper.http.hosts import Hosts
 from scraper.http.limits import Limits
-from scraper.http.opt_out import OPT_OUT_DIRECTIVES, PAGE_OPT_OUT_DIRECTIVES, disallowed_by_x_robots_tag
+from scraper.http.opt_out import (
+    OPT_OUT_DIRECTIVES,
+    PAGE_OPT_OUT_DIRECTIVES,
+    disallowed_by_meta_robots,
+    disallowed_by_x_robots_tag,
+)
 from scraper.http.proxies import check_proxies
 from scraper.http.rate_limiter import HostHistory, HostRateLimiter
 from scraper.http.reason import Reason
 from scraper.http.retries import retry
 from scraper.http.robots import PRODUCT, Robots
-from scraper.http.transport import ImageTransport, PageTransport, Response, Transport
+from scraper.http.robots_text import READ_BYTES
+from scraper.http.transport import ImageTransport, PageTransport, Response, RobotsTransport, Transport
 from scraper.http.urls import host_of, url_key
 from scraper.http.wire.wire import HostOverrides, Wire
 from scraper.tables import ImageStatus, ReasonKind
@@ -45,8 +53,9 @@ class Fetcher:
     """Fetches pages and images from allowed hosts, from any number of threads.
 
     When `stop` is set, waiting threads raise Stopped. `respect_x_robots_tag` and `respect_content_signal`:
-    whether the store's opt-outs for its images are obeyed. Raises UserError if the certificate authorities
-    or the proxies that the environment names cannot be used.
+    whether the store's opt-outs for its images are obeyed. `send_referer`: requests of images name the page
+    that shows them. `keep_cookies`: what pages and images set is sent back. Raises UserError if the
+    certificate authorities or the proxies that the environment names cannot be used.
     """
 
     def __init__(
@@ -60,9 +69,11 @@ class Fetcher:
         histories: Mapping[str, HostHistory],
         respect_x_robots_tag: bool = True,
         respect_content_signal: bool = True,
+        send_referer: bool = False,
+        keep_cookies: bool = False,
     ):
         self._page_hosts, self._image_hosts = page_hosts, image_hosts
-        self._respect_x_robots_tag = respect_x_robots_tag
+        self.respect_x_robots_tag = respect_x_robots_tag
         self._respect_content_signal = respect_content_signal
         self._hosts = Hosts(limits, histories, stop)
         self._limits, self._stop = limits, stop
@@ -71,8 +82,12 @@ class Fetcher:
         user_agent = f"{PRODUCT}/{version(DISTRIBUTION)} (+{contact})"
         # A host that the site itself names may have a private address.
         wire = Wire(tls_context(), {*page_hosts, *image_hosts}, host_overrides)
-        self._pages = PageTransport(user_agent, limits.max_page_bytes, wire)
-        self._images = ImageTransport(user_agent, limits.max_image_bytes, wire)
+        self._send_referer = send_referer
+        cookies = Cookies() if keep_cookies else None
+        self._visited, self._visit_lock = not keep_cookies, threading.Lock()
+        self._pages = PageTransport(user_agent, limits.max_page_bytes, wire, cookies)
+        self._robots = RobotsTransport(user_agent, READ_BYTES, wire)
+        self._images = ImageTransport(user_agent, limits.max_image_bytes, wire, cookies)
 
     def page(self, url: str, validators: Mapping[str, str], first_try: bool = False) -> Response:
         """A page: 200 with its body, or 304 to `validators`.
@@ -81,14 +96,37 @@ class Fetcher:
         TransientError or Postponed if it may be requested again; Blocked, and Stopped.
         """
         response = self._fetch(url, self._pages, self._page_hosts, validators, first_try)
+        self._visited = True
         self._check_x_robots_tag(response, PAGE_OPT_OUT_DIRECTIVES)
         return response
 
-    def image(self, url: str, validators: Mapping[str, str], first_try: bool = False) -> Response:
-        """An image; returns and raises the same as `page`."""
-        response = self._fetch(url, self._images, self._image_hosts, validators, first_try)
+    def image(
+        self,
+        url: str,
+        validators: Mapping[str, str],
+        first_try: bool = False,
+        referer: str | None = None,
+    ) -> Response:
+        """An image, and the page that shows it; returns and raises the same as `page`."""
+        if referer is not None:
+            self._visit(referer)
+        transport = self._images.for_page(referer if self._send_referer else None)
+        response = self._fetch(url, transport, self._image_hosts, validators, first_try)
         self._check_x_robots_tag(response, OPT_OUT_DIRECTIVES)
         return response
+
+    def _visit(self, page: str) -> None:
+        """Fetch a page for its cookies if none was fetched yet: a resumed crawl may have read them all."""
+        with self._visit_lock:
+            if not self._visited:
+                self._visited = True
+                with suppress(FetchError, TransientError, Postponed):
+                    self.page(page, {})
+
+    def check_meta(self, meta: Iterable[tuple[str, str]]) -> None:
+        """Raise FetchError if a page's `<meta>` elements, by name and content, opt out of what we do."""
+        if self.respect_x_robots_tag and (reason := disallowed_by_meta_robots(meta, PRODUCT)):
+            raise FetchError(ImageStatus.REFUSED, reason)
 
     def pause(self, host: str) -> float:
         """Seconds for which a host, by its name with its port, is not to be contacted."""
@@ -105,7 +143,7 @@ class Fetcher:
 
     def _check_x_robots_tag(self, response: Response, directives: Set[str]) -> None:
         tag = response.headers.get("x-robots-tag", "")
-        if self._respect_x_robots_tag and (reason := disallowed_by_x_robots_tag(tag, PRODUCT, directives)):
+        if self.respect_x_robots_tag and (reason := disallowed_by_x_robots_tag(tag, PRODUCT, directives)):
             raise FetchError(ImageStatus.REFUSED, reason)
 
     def _fetch(
@@ -140,10 +178,10 @@ class Fetcher:
     def _load_robots(self, host: Host, url: str) -> Robots:
         allowed, limits = [*self._page_hosts, *self._image_hosts], self._limits
         for _ in range(MAX_REDIRECTS + 1):
-            request = partial(host.request, url, self._pages, {}, limits.timeout_seconds)
+            request = partial(host.request, url, self._robots, {}, limits.timeout_seconds)
             try:
                 response = retry(request, limits.attempts, limits.longest_wait_seconds, self._stop)
-            except (TransientError, Postponed, TooLarge, FetchError) as error:
+            except (TransientError, Postponed, FetchError) as error:
                 if error.reason.kind == ReasonKind.PRIVATE_ADDRESS:
                     raise
                 return Robots.unreachable(error.reason.text)

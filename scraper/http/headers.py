@@ -28,7 +28,7 @@ def joined(lines: Lines) -> dict[str, str]:
 
 def cookies(lines: Lines) -> tuple[str, ...]:
     """The values of the `Set-Cookie` headers, which commas cannot join."""
-    return tuple(_decode(value) for name, value in lines if name.lower() == _COOKIE)
+    return tuple(_decode(value.strip()) for name, value in lines if name.lower() == _COOKIE)
 
 
 def _decode(value: bytes) -> str:

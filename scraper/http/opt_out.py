@@ -1,15 +1,16 @@
 """A store's statements about the use of its images, next to robots.txt's Allow and Disallow."""
 
-from collections.abc import Set
+import re
+from collections.abc import Iterable, Set
 
 from scraper.http.reason import Reason
 from scraper.tables import ReasonKind
 
 #: X-Robots-Tag directives by which a store keeps an image out of collections like this one.
-OPT_OUT_DIRECTIVES = {"noai", "noimageai", "noindex", "noimageindex", "none"}
+OPT_OUT_DIRECTIVES = {"noai", "noimageai", "noml", "noindex", "noimageindex", "none"}
 
 #: Those that apply to the images of a page when set on the page (`noindex` there is about the page itself).
-PAGE_OPT_OUT_DIRECTIVES = {"noai", "noimageai", "noimageindex"}
+PAGE_OPT_OUT_DIRECTIVES = {"noai", "noimageai", "noml", "noimageindex"}
 
 #: X-Robots-Tag directives with a value after a colon; before any other colon comes a crawler's name.
 _WITH_VALUE = {"unavailable_after", "max-snippet", "max-image-preview", "max-video-preview"}
@@ -30,6 +31,26 @@ def disallowed_by_x_robots_tag(
         if directive in directives:
             return Reason(ReasonKind.X_ROBOTS_TAG, f"X-Robots-Tag: {directive}")
     return None
+
+
+def disallowed_by_meta_robots(
+    meta: Iterable[tuple[str, str]], agent: str, directives: Set[str] = PAGE_OPT_OUT_DIRECTIVES
+) -> Reason | None:
+    """Which of `directives` a page's `<meta>` elements, given by name and content, set for `agent`, or None.
+
+    Unlike header lines they are apart from each other, so any separator between directives will do.
+    """
+    for name, content in meta:
+        if {"robots", "x-robots-tag", agent}.isdisjoint(_words(name)):
+            continue
+        for word in _words(content):
+            if word in directives:
+                return Reason(ReasonKind.META_ROBOTS, f"meta robots: {word}")
+    return None
+
+
+def _words(text: str) -> list[str]:
+    return re.split(r"[\s,;|]+", text.lower())
 
 
 def disallowed_by_content_signal(robots: str, agent: str) -> Reason | None:

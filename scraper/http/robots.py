@@ -6,6 +6,7 @@ from protego import Protego
 
 from scraper.http.opt_out import disallowed_by_content_signal
 from scraper.http.reason import Reason
+from scraper.http.robots_text import read_robots
 from scraper.http.transport import Response
 from scraper.tables import ReasonKind
 
@@ -14,9 +15,6 @@ PRODUCT = "gemscrape"
 
 #: RFC 9309 2.4: a cached copy should not be used for longer than a day.
 _FRESH_SECONDS = 86400.0
-
-#: RFC 9309 2.5: at least 500 kibibytes are parsed.
-_PARSED_BYTES = 512_000
 
 
 class Robots:
@@ -29,8 +27,8 @@ class Robots:
     @classmethod
     def from_response(cls, response: Response, respect_content_signal: bool) -> "Robots":
         """2xx: the rules in the body. 4xx: no rules, everything is allowed. Otherwise nothing is."""
-        if response.status == 200:
-            text = response.body[:_PARSED_BYTES].decode("utf-8-sig", "ignore")
+        if 200 <= response.status < 300:
+            text = read_robots(response.body, PRODUCT)
             return cls(
                 Protego.parse(text),
                 disallowed_by_content_signal(text, PRODUCT) if respect_content_signal else None,

@@ -5,9 +5,11 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from copy import copy
 from dataclasses import dataclass, field
 from functools import partial
-from typing import ClassVar, Literal, NamedTuple
+from http.cookiejar import DefaultCookiePolicy
+from typing import ClassVar, Literal, NamedTuple, Self
 
 import httpx
 import requests
@@ -15,8 +17,10 @@ import urllib3
 from urllib3.util import parse_url
 
 from scraper.http.body import read_body
+from scraper.http.cookies import Cookies
 from scraper.http.failures import invalid_url
 from scraper.http.headers import cookies, joined
+from scraper.http.referer import referer_header
 from scraper.http.wire.adapters import WireAdapter, WireTransport
 from scraper.http.wire.deadline import Deadline
 from scraper.http.wire.wire import CHUNK, Wire
@@ -37,6 +41,9 @@ _PLAIN_URL = re.compile(
     r"(?:\?(?:[\w.~!$&'()*+,;=:@/?-]|%[0-9A-F]{2})+)?",
     re.ASCII,
 )
+
+#: The libraries keep no cookies: each of their clients would have its own.
+_NO_COOKIES = DefaultCookiePolicy(allowed_domains=[])
 
 
 def conditional_headers(etag: str | None, last_modified: str | None) -> dict[str, str]:
@@ -73,7 +80,7 @@ class RawResponse(NamedTuple):
 class Transport(ABC):
     """Sends single requests over a wire, from any number of threads; redirects are not followed.
 
-    `max_bytes` limits the body.
+    `max_bytes` limits the body. With `cookies`, those of earlier responses are sent back.
     """
 
     content: ClassVar[Literal["page", "image"]]
@@ -82,6 +89,14 @@ class Transport(ABC):
     user_agent: str
     max_bytes: int
     wire: Wire
+    cookies: Cookies | None = None
+    _page: str | None = field(default=None, init=False)
+
+    def for_page(self, page: str | None) -> Self:
+        """The same transport, for what a page shows: the page is sent as the Referer."""
+        transport = copy(self)
+        transport._page = page
+        return transport
 
     @property
     def _headers(self) -> dict[str, str]:
@@ -94,12 +109,20 @@ class Transport(ABC):
         """
         deadline = Deadline(timeout)
         try:
-            with self._send(_sent_form(url), headers, deadline) as raw:
+            with self._send(_sent_form(url), {**self._context(url), **headers}, deadline) as raw:
                 found = joined(raw.lines)
                 body = self._read_body(raw, found.get("content-encoding", ""))
-                return Response(url, raw.status, found, body, cookies(raw.lines))
+                response = Response(url, raw.status, found, body, cookies(raw.lines))
         except _UNSENDABLE:
             raise invalid_url() from None
+        if self.cookies is not None:
+            self.cookies.store(url, response.cookies)
+        return response
+
+    def _context(self, url: str) -> dict[str, str]:
+        """The headers that depend on what was requested before."""
+        sent_back = self.cookies.header(url) if self.cookies is not None else {}
+        return {**sent_back, **(referer_header(self._page, url) if self._page is not None else {})}
 
     def _read_body(self, raw: RawResponse, encoding: str) -> bytes:
         """The whole body of a response with status 200."""
@@ -154,6 +177,7 @@ class PageTransport(Transport):
     def _new_session(self) -> requests.Session:
         session = _Session()
         session.headers.update(self._headers)
+        session.cookies.set_policy(_NO_COOKIES)
         session.trust_env = False  # the wire knows the proxies, and no password is sent
         for scheme in ("http://", "https://"):
             session.mount(scheme, WireAdapter(self.wire))
@@ -195,6 +219,7 @@ class ImageTransport(Transport):
         self._client = httpx.Client(
             headers=self._headers, trust_env=False, transport=WireTransport(self.wire)
         )
+        self._client.cookies.jar.set_policy(_NO_COOKIES)
 
     @contextmanager
     def _send(self, url: str, headers: Mapping[str, str], deadline: Deadline) -> Iterator[RawResponse]:

@@ -108,15 +108,16 @@ class ImageTable:
         have similar ones.
         """
         rows = self._database.execute(
-            "SELECT image_url, etag, last_modified, sha256, status, reason_kind, reason, attempts "
-            f"FROM images WHERE listed = :run AND (run < :run OR {_TEMPORARY})",
+            "SELECT image_url, etag, last_modified, sha256, status, reason_kind, reason, attempts, "
+            "json_extract(page_urls, '$[0]') FROM images "
+            f"WHERE listed = :run AND (run < :run OR {_TEMPORARY})",
             {"run": self._run, **_TEMPORARY_VALUES},
         )
         jobs = [
             ImageJob(
-                url, etag, modified, sha256, status and ImageStatus(status), Reason.stored(kind, text), tries
+                url, etag, modified, sha256, status and ImageStatus(status), Reason.stored(kind, text), *rest
             )
-            for url, etag, modified, sha256, status, kind, text, tries in rows
+            for url, etag, modified, sha256, status, kind, text, *rest in rows
         ]
         return sorted(jobs, key=lambda job: (job.attempts, crc32(job.url.encode())))
 

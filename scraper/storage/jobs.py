@@ -4,7 +4,10 @@ from dataclasses import dataclass
 
 from scraper.http.reason import OK, Outcome, Reason
 from scraper.http.transport import conditional_headers
-from scraper.tables import ImageStatus
+from scraper.tables import ImageStatus, ReasonKind
+
+#: A page that ends so lists nothing any more, whatever it listed before.
+_OPT_OUTS = {ReasonKind.X_ROBOTS_TAG, ReasonKind.META_ROBOTS}
 
 
 @dataclass(frozen=True)
@@ -23,12 +26,19 @@ class PageRow:
     parser: str
     content: str | None
 
+    @property
+    def lists_nothing(self) -> bool:
+        """Whether the page is gone or opts out, so that its earlier content no longer holds."""
+        reason = self.outcome.reason
+        return self.outcome.status == ImageStatus.GONE or (reason is not None and reason.kind in _OPT_OUTS)
+
 
 @dataclass(frozen=True)
 class ImageJob:
     """An image to fetch, and what the last run knew of it: `sha256` is set if its file exists.
 
-    `attempts` failed since the image was last fetched.
+    `attempts` failed since the image was last fetched. `page_url` is the first of the pages that show it; a
+    link list has none.
     """
 
     url: str
@@ -37,7 +47,8 @@ class ImageJob:
     sha256: str | None
     status: ImageStatus | None
     reason: Reason | None
-    attempts: int
+    attempts: int = 0
+    page_url: str | None = None
 
     @property
     def needs_request(self) -> bool:

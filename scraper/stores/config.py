@@ -142,7 +142,8 @@ class _RemoteSite(_SiteBase):
 class HtmlSite(_RemoteSite):
     """A store whose pages are read. `name` is the file's name; `server` marks the demo store, which we serve.
 
-    Without `products`, each category page is read as the page of one product.
+    Without `products`, each category page is read as the page of one product. `referer`: a request of an
+    image names the page that shows it. `cookies`: those that pages and images set are sent back.
     """
 
     kind: Literal["html"] = "html"
@@ -154,6 +155,8 @@ class HtmlSite(_RemoteSite):
     products: Products | None = None
     product: Product = Product()
     images: Annotated[list[Images], Field(min_length=1)]
+    referer: Literal["page"] | None = None
+    cookies: bool = False
 
     @model_validator(mode="after")
     def _start_on_a_page_host(self) -> "HtmlSite":
@@ -188,6 +191,8 @@ class LinksSite(_RemoteSite, _LocalData, LinkFile):
     """
 
     page_hosts: ClassVar[list[str]] = []
+    referer: ClassVar[None] = None
+    cookies: ClassVar[bool] = False
     kind: Literal["links"]
 
     @field_validator("links")

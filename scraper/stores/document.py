@@ -1,23 +1,53 @@
 """A fetched page: its HTML and its JSON-LD, each parsed once and only when needed."""
 
 import json
+import warnings
 from collections.abc import Iterator
 from functools import cached_property
 
-from bs4 import BeautifulSoup
+from bs4 import BeautifulSoup, MarkupResemblesLocatorWarning, XMLParsedAsHTMLWarning
+from requests.utils import parse_header_links
+
+from scraper.stores.charset import decode_html
+
+# What a store sends is read as HTML, whatever it looks like.
+warnings.filterwarnings("ignore", category=MarkupResemblesLocatorWarning)
+warnings.filterwarnings("ignore", category=XMLParsedAsHTMLWarning)
 
 
 class Document:
-    """The page at `url`; `content` is its body, in whatever encoding it declares."""
+    """The page at `url`; `content` is its body.
 
-    def __init__(self, url: str, content: bytes):
+    `charset` is the label in its Content-Type header, and `link` its Link header, if any.
+    """
+
+    def __init__(self, url: str, content: bytes, charset: str | None = None, link: str = ""):
         self.url = url
-        self._content = content
+        self._content, self._charset, self._link = content, charset, link
 
     @cached_property
     def soup(self) -> BeautifulSoup:
         """The parsed HTML."""
-        return BeautifulSoup(self._content, "lxml")
+        return BeautifulSoup(decode_html(self._content, self._charset), "lxml")
+
+    @cached_property
+    def meta(self) -> list[tuple[str, str]]:
+        """Name and content of each `<meta>`, wherever it stands."""
+        return [
+            (str(value), str(element.get("content") or ""))
+            for element in self.soup.find_all("meta")
+            for value in (element.get(name) for name in ("name", "property", "http-equiv"))
+            if value
+        ]
+
+    @cached_property
+    def next_links(self) -> list[str]:
+        """What `rel=next` marks: in links, in `<link>` elements, and in the Link header (RFC 8288)."""
+        elements = self.soup.select('a[rel~="next" i], link[rel~="next" i]')
+        headers = parse_header_links(self._link)
+        return [str(element.get("href") or "") for element in elements] + [
+            header["url"] for header in headers if "next" in header.get("rel", "").lower().split()
+        ]
 
     @cached_property
     def products(self) -> list[dict[str, object]]:
@@ -26,19 +56,20 @@ class Document:
         for script in self.soup.select('script[type="application/ld+json"]'):
             try:
                 found.extend(_products(json.loads(script.get_text(), strict=False)))
-            except (ValueError, RecursionError):
+            except (ValueError, RecursionError):  # also JSON that is nested too deeply
                 continue
         return found
 
 
-def _products(node: object) -> Iterator[dict[str, object]]:
-    if isinstance(node, list):
-        for item in node:
-            yield from _products(item)
-    elif isinstance(node, dict):
-        kinds = node.get("@type")
-        kinds = kinds if isinstance(kinds, list) else [kinds]
-        if "Product" in kinds or "ProductGroup" in kinds:
-            yield node
-        for key in ("@graph", "hasVariant", "mainEntity"):
-            yield from _products(node.get(key))
+def _products(content: object) -> Iterator[dict[str, object]]:
+    nodes = [content]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, list):
+            nodes.extend(reversed(node))
+        elif isinstance(node, dict):
+            kinds = node.get("@type")
+            kinds = kinds if isinstance(kinds, list) else [kinds]
+            if "Product" in kinds or "ProductGroup" in kinds:
+                yield node
+            nodes.extend(node.get(key) for key in ("mainEntity", "hasVariant", "@graph"))

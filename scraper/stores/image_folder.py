@@ -72,7 +72,13 @@ class Folder:
         """A folder is always ready."""
         return 0.0
 
-    def image(self, url: str, validators: Mapping[str, str], first_try: bool = False) -> Response:
+    def image(
+        self,
+        url: str,
+        validators: Mapping[str, str],
+        first_try: bool = False,
+        referer: str | None = None,
+    ) -> Response:
         """An image's bytes as a response: 200, or 304 if it has not changed. Raises FetchError."""
         name = unquote(url.removeprefix(_SCHEME), errors="surrogateescape")
         tag, size = self._version(name)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from gemkit.errors import UserError
-from scraper.http.urls import url_key
+from scraper.http.urls import LONGEST_URL, url_key
 from scraper.stores.config import LinkFile
 from scraper.stores.records import Link, LinkList, tidy
 
@@ -70,6 +70,8 @@ def _problem(cells: list[str], width: int, class_at: int, image_at: int) -> str 
         return "without a class"
     if not url.strip():
         return "without an image URL"
+    if len(url) > LONGEST_URL:
+        return f"whose URL is longer than {LONGEST_URL:,} characters"
     return None if _is_text(name) and _is_text(url) else "not in UTF-8"
 
 

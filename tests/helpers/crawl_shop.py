@@ -61,6 +61,8 @@ class Shop:
         }
         self.extra: dict[str, list[str]] = {}  # product → further image URLs
         self.gallery = True
+        self.next = "a[rel=next]"  # the selector of the link to the next page
+        self.settings = ""  # further keys of the site file
         self._lock = threading.Lock()
 
     def __enter__(self) -> "Shop":
@@ -96,7 +98,7 @@ start_url = "http://{self.host}/gems"
 page_hosts = ["{self.host}"]
 image_hosts = ["{self.host}"]
 contact = "me@example.org"
-
+{self.settings}
 [limits]
 requests_per_second = {self.rate}
 timeout_seconds = 2
@@ -105,7 +107,7 @@ attempts = 3
 [categories]
 card = "a.class"
 [pagination]
-next = "a[rel=next]"
+next = "{self.next}"
 [products]
 link = "a.product"
 [product]

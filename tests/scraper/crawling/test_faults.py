@@ -95,17 +95,15 @@ def unreadable(reason: str) -> tuple[End, End]:
 
 #: By the state of robots.txt: the ends of an image that its rules (if any) allow, and of one they forbid.
 ROBOTS_FAULTS: dict[str, tuple[End, End]] = {
-    **dict.fromkeys(("rules", "moved", "byte-order-mark", "latin-1", "huge"), (OK, FORBIDDEN)),
+    **dict.fromkeys(("rules", "moved", "byte-order-mark", "latin-1", "huge", "too-large"), (OK, FORBIDDEN)),
     **dict.fromkeys(("delay", "delay-garbage", "503-once", "429-once"), (OK, FORBIDDEN)),
-    **dict.fromkeys(("empty", "html", "401", "403", "404"), (OK, OK)),
+    **dict.fromkeys(("empty", "html", "gzip-bomb", "401", "403", "404"), (OK, OK)),
     "500": unreadable("HTTP 500"),
     "503": unreadable("HTTP 503"),
     "503-for-long": unreadable("HTTP 503"),
     "slow": unreadable("timeout"),
     "drip": unreadable("timeout"),
     "reset": unreadable("connection cut off"),
-    "too-large": unreadable("more than 1000000 bytes"),
-    "gzip-bomb": unreadable("more than 1000000 bytes"),
     "loop": unreadable("too many redirects"),
     "off-site": unreadable("HTTP 302 to another host"),
     "to-private": unreadable("HTTP 302 to another host"),

@@ -2,10 +2,12 @@
 
 import pytest
 
+from scraper.http.urls import LinkFault
 from scraper.stores.config import load_site
 from scraper.stores.document import Document
 from scraper.stores.html_store import PARSERS
-from scraper.stores.records import PageContent
+from scraper.stores.page_links import MAX_LINKS
+from scraper.stores.records import LONGEST_TEXT, PageContent
 
 
 def parse(site: str, role: str, url: str, html: str) -> PageContent:
@@ -63,3 +65,67 @@ def test_content_survives_json() -> None:
     found = PARSERS["html"](store, "product", Document("http://www.gemdemo.test/p", html))
     assert PageContent.from_json(found.to_json()) == found
     assert found.product is not None and (found.product.title or "").encode()
+
+
+def test_the_header_s_charset_without_a_meta() -> None:
+    index = '<ul class="stonesCategoryProduct"><a href="/c"><span class="productNameH2">Рубин</span></a></ul>'
+    document = Document("https://www.gempundit.com/", index.encode("cp1251"), "windows-1251")
+    categories = PARSERS["html"](load_site("gempundit"), "start", document).categories
+    assert categories == [("Рубин", "https://www.gempundit.com/c")]
+
+
+def product_page(images: str, more: str = "") -> PageContent:
+    html = (
+        f'<div class="product-view" data-product-id="7">{more}<div class="item product_thumb">{images}</div>'
+    )
+    return parse("demo", "product", "http://www.gemdemo.test/p", html)
+
+
+def test_links_that_are_left_out_are_counted() -> None:
+    links = ["data:image/gif;base64,R0lGOD", "http://user:x@shop.test/a.jpg", "http://[::1/", "", " "]
+    links += [
+        "javascript:void(0)",
+        "/a.jpg?" + "x=1&" * 1_000_000,
+        "data:image/png;base64," + "A" * 4_000_000,
+    ]
+    found = product_page("".join(f'<img src="{link}">' for link in [*links, "/good.jpg"]))
+    assert found.product is not None and found.product.images == ["http://www.gemdemo.test/good.jpg"]
+    assert found.left_out == {
+        LinkFault.NO_HTTP: 3, LinkFault.USER_NAME: 1, LinkFault.INVALID: 1, LinkFault.TOO_LONG: 1,
+    }  # fmt: skip
+    assert PageContent.from_json(found.to_json()) == found
+
+
+def test_a_page_with_more_links_than_any_shop_has() -> None:
+    found = product_page("".join(f'<img src="/{n}.jpg">' for n in range(MAX_LINKS + 5)))
+    assert found.product is not None and len(found.product.images) == MAX_LINKS
+    assert found.left_out == {LinkFault.TOO_MANY: 5}
+
+
+def test_texts_of_any_length_are_cut() -> None:
+    long = "very long " * 400_000
+    row = f"<table class='product-attributes'><tr><th>{long}<td>{long}</table>"
+    found = product_page('<img src="/a.jpg">', f'<h1 class="product-name">{long}</h1>{row}')
+    assert found.product is not None and len(found.product.title or "") <= LONGEST_TEXT
+    assert len(found.to_json()) < 4 * LONGEST_TEXT
+    rows = "".join(f"<tr><th>{n}<td>{n}" for n in range(5_000))
+    found = product_page("", f"<table class='product-attributes'>{rows}</table>")
+    assert found.product is not None and len(found.product.attributes) == 1_000
+
+
+@pytest.mark.parametrize("depth", [100, 100_000])
+def test_json_ld_of_any_depth(depth: int) -> None:
+    inner = '{"@type": "Product", "image": "/a.jpg"}'
+    nested = '{"@graph": [' * depth + inner + "]}" * depth
+    scripts = (f'<script type="application/ld+json">{text}</script>' for text in (nested, inner))
+    found = parse("demo", "product", "http://www.gemdemo.test/p", "".join(scripts))
+    assert found.product is not None and found.product.images == ["http://www.gemdemo.test/a.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("stored", "pages"), [("null", []), ('"http://shop.test/2"', ["http://shop.test/2"])]
+)
+def test_what_earlier_versions_stored_is_read(stored: str, pages: list[str]) -> None:
+    others = '"categories": [], "products": [], "last": 7, "product": null'
+    content = PageContent.from_json(f'{{{others}, "next": {stored}}}')
+    assert (content.last, content.next) == (7, pages)
