@@ -15,6 +15,8 @@ from tests.helpers.fault_responses import chunked, http
 from tests.helpers.fault_server import Host, certify
 from tests.helpers.transports import TIMEOUT, listening, outcome, transports
 
+pytestmark = pytest.mark.heavy
+
 _STALE = http(b"stale")
 
 #: What a host sends in answer to a first request: the parts follow one another after a short pause.
