@@ -231,6 +231,14 @@ def _encodings() -> dict[str, tuple[Response, Outcome]]:
         "x-gzip": (_encoded("x-gzip", packed), long),
         "identity-gzip": (_encoded("identity, gzip", packed), long),
         "gzip-twice": (_encoded("gzip, gzip", gzip.compress(packed)), long),
+        "gzip-in-two-lines": (
+            [
+                http(gzip.compress(packed), Content_Encoding="gzip").replace(
+                    b"\r\n", b"\r\nContent-Encoding: gzip\r\n", 1
+                )
+            ],
+            long,
+        ),
         "gzip-members": (_encoded("gzip", packed + packed), (200, _LONG * 2)),
         "gzip-bytewise": ([bytewise.replace(b"\r\n", b"\r\nContent-Encoding: gzip\r\n", 1)], long),
         "gzip-of-nothing": (_encoded("gzip", b""), (200, b"")),

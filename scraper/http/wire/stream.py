@@ -15,10 +15,11 @@ _RECEIVED = 65_536
 class Stream:
     """A connection to read from and to write to. Raises TransientError if it ends early or is too slow.
 
-    `deadline` is that of the exchange for which it is in use.
+    `deadline` is that of the exchange for which it is in use; `reused` if it was in use for more than one.
     """
 
     deadline: Deadline
+    reused = False
 
     def __init__(self, connection: socket.socket, deadline: Deadline):
         self._connection, self.deadline = connection, deadline
@@ -35,14 +36,13 @@ class Stream:
         """Seconds since bytes last arrived."""
         return time.monotonic() - self._last_used
 
-    @property
-    def is_silent(self) -> bool:
-        """Whether the connection is open and nothing has arrived on it."""
+    def is_silent(self, seconds: float = 0.0) -> bool:
+        """Whether the connection is open and nothing has arrived on it for so long, which is waited for."""
         if self._arrived or self._connection.fileno() < 0 or self._decrypted:
             return False
         poll = select.poll()
         poll.register(self._connection, select.POLLIN)
-        return not poll.poll(0)
+        return not poll.poll(1000 * max(0.0, seconds - self.idle_seconds))
 
     @property
     def _decrypted(self) -> bool:

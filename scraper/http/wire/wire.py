@@ -27,6 +27,9 @@ CHUNK = 65_536
 #: Seconds after which a host may close a connection just when the next request is sent: most wait for five.
 _MAY_CLOSE = 4.0
 
+#: Seconds after a response in which its end shows if a host closes each connection without saying so.
+_MAY_FOLLOW = 0.05
+
 _UNSENDABLE = frozenset(b"\x00\r\n")
 
 
@@ -77,7 +80,7 @@ class Answer:
         rest = self._body.rest
         if rest and rest <= self._stream.arrived:
             self._body.read(rest)
-        if self._reusable and self._body.complete and self._stream.is_silent:
+        if self._reusable and self._body.complete and self._stream.is_silent():
             self._wire.keep(self._origin, self._stream)
         else:
             self._stream.close()
@@ -132,8 +135,8 @@ class Wire:
 
     def _take(self, origin: Origin, deadline: Deadline) -> Stream | None:
         while stream := self._pop(origin):
-            if stream.is_silent:
-                stream.deadline = deadline
+            if stream.is_silent(0.0 if stream.reused else _MAY_FOLLOW):
+                stream.deadline, stream.reused = deadline, True
                 return stream
             stream.close()
         return None

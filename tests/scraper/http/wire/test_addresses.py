@@ -16,6 +16,8 @@ from scraper.tables import ReasonKind
 from tests.helpers.fault_responses import http
 from tests.helpers.transports import TIMEOUT, listening, outcome, recording, transports
 
+pytestmark = pytest.mark.heavy
+
 PUBLIC = "93.184.215.14"
 
 #: Answers of a name server; the last one is repeated.

@@ -4,6 +4,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from scraper.tables import ReasonKind
 from tests.helpers.fault_responses import http
 from tests.helpers.fault_server import Host, certify
-from tests.helpers.transports import TIMEOUT, listening, outcome, transports
+from tests.helpers.transports import TIMEOUT, TLS, listening, outcome, transports
 
 pytestmark = pytest.mark.heavy
 
@@ -53,13 +54,19 @@ STALLS = {
 }
 
 
+def check(url: str, timeout: float = TIMEOUT, tls: ssl.SSLContext = TLS) -> None:
+    """A page and an image, fetched at the same time, both end with a timeout, and soon."""
+    start = time.monotonic()
+    with ThreadPoolExecutor(2) as threads:
+        found = threads.map(lambda transport: outcome(transport, url, timeout), transports(tls=tls))
+        assert [end[1] for end in found] == [ReasonKind.TIMEOUT] * 2
+    assert time.monotonic() - start < _LATE - TIMEOUT
+
+
 @pytest.mark.parametrize("stall", STALLS)
 def test_a_server_that_stalls(stall: str) -> None:
     with listening(STALLS[stall]) as port:
-        for transport in transports():
-            start = time.monotonic()
-            assert outcome(transport, f"http://127.0.0.1:{port}/")[1] == ReasonKind.TIMEOUT
-            assert time.monotonic() - start < _LATE - TIMEOUT
+        check(f"http://127.0.0.1:{port}/")
 
 
 @pytest.mark.parametrize("stall", ["nothing is sent", "a handshake of single bytes"])
@@ -67,10 +74,7 @@ def test_a_tls_handshake_that_stalls(stall: str) -> None:
     # The header of a TLS record that will be long.
     handshake = slowly(b"\x16\x03\x03\x40\x00" + b"\x02" + bytes(99))
     with listening(handshake if "bytes" in stall else silent) as port:
-        for transport in transports():
-            start = time.monotonic()
-            assert outcome(transport, f"https://127.0.0.1:{port}/")[1] == ReasonKind.TIMEOUT
-            assert time.monotonic() - start < _LATE - TIMEOUT
+        check(f"https://127.0.0.1:{port}/")
 
 
 def test_a_body_in_tls_that_stalls(tmp_path: Path) -> None:
@@ -78,8 +82,7 @@ def test_a_body_in_tls_that_stalls(tmp_path: Path) -> None:
     certificate = tmp_path / "certificate.pem"
     certificate.write_bytes(certify(host))
     host.start()
-    for transport in transports(tls=ssl.create_default_context(cafile=certificate)):
-        assert outcome(transport, f"https://127.0.0.1:{host.port}/")[1] == ReasonKind.TIMEOUT
+    check(f"https://127.0.0.1:{host.port}/", tls=ssl.create_default_context(cafile=certificate))
     host.shutdown()
     host.server_close()
 
@@ -89,7 +92,4 @@ def test_a_proxy_that_stalls(monkeypatch: pytest.MonkeyPatch, scheme: str) -> No
     with listening(slowly(b"HTTP/1.1 200 OK\r\n" + b"Foo: bar\r\n" * 99, 20)) as port:
         monkeypatch.setenv(f"{scheme}_proxy", f"http://127.0.0.1:{port}")
         monkeypatch.setenv("no_proxy", "")
-        for transport in transports():
-            start = time.monotonic()
-            assert outcome(transport, f"{scheme}://shop.invalid/")[1] == ReasonKind.TIMEOUT
-            assert time.monotonic() - start < _LATE - TIMEOUT
+        check(f"{scheme}://shop.invalid/")

@@ -15,6 +15,8 @@ from tests.helpers.fault_responses import chunked, http
 from tests.helpers.fault_server import Host, certify
 from tests.helpers.transports import TIMEOUT, listening, outcome, transports
 
+pytestmark = pytest.mark.heavy
+
 _STALE = http(b"stale")
 
 #: What a host sends in answer to a first request: the parts follow one another after a short pause.
@@ -108,16 +110,17 @@ def test_a_connection_with_tls_is_used_again(tmp_path: Path, monkeypatch: pytest
     served.server_close()
 
 
-def test_a_connection_that_the_host_has_closed_is_replaced() -> None:
+@pytest.mark.parametrize("pause", [0.0, 0.01])
+def test_a_host_that_closes_each_connection_without_saying_so(pause: float) -> None:
     def answer(connection: socket.socket) -> None:
         connection.recv(4096)
         connection.sendall(http(b"ok"))
+        time.sleep(pause)
 
     with listening(answer) as port:
         for transport in transports():
-            for _ in range(3):
+            for _ in range(9):
                 assert outcome(transport, f"http://127.0.0.1:{port}/")[0] == 200
-                time.sleep(0.02)
 
 
 def test_a_connection_that_the_host_closes_meanwhile_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
