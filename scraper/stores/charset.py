@@ -1,9 +1,8 @@
 """The text of an HTML page in the encoding that a browser would read it in."""
 
-import codecs
 from collections.abc import Iterator
 
-from bs4.dammit import UnicodeDammit
+from bs4.dammit import EncodingDetector
 from w3lib.encoding import html_body_declared_encoding, read_bom, resolve_encoding, to_unicode
 
 #: The encoding of a page that declares none is guessed from so many bytes.
@@ -31,7 +30,7 @@ def decode_html(content: bytes, charset: str | None) -> str:
             return content.decode(encoding)
         except UnicodeError:
             continue
-    return to_unicode(content, declared[0] if declared else _guess(content))
+    return to_unicode(content, declared[0]) if declared else _guessed(content)
 
 
 def _declared(content: bytes, charset: str | None) -> Iterator[str]:
@@ -42,6 +41,10 @@ def _declared(content: bytes, charset: str | None) -> Iterator[str]:
             yield encoding
 
 
-def _guess(content: bytes) -> str:
-    guessed = UnicodeDammit(content[:_GUESSED_BYTES], is_html=True).original_encoding
-    return codecs.lookup(guessed).name if guessed else "cp1252"
+def _guessed(content: bytes) -> str:
+    for encoding in EncodingDetector(content[:_GUESSED_BYTES], is_html=True).encodings:
+        try:
+            return content.decode(encoding)
+        except (LookupError, UnicodeError):
+            continue
+    return to_unicode(content, "cp1252")

@@ -179,7 +179,7 @@ def test_an_opt_out_is_obeyed_from_the_crawl_that_sees_it_and_can_be_switched_of
 def test_links_that_are_left_out_are_said(tmp_path: Path) -> None:
     with Shop(products=2) as shop:
         placeholder = "data:image/gif;base64,R0lGOD"
-        shop.extra = {"gp0": [placeholder, placeholder], "gp1": [placeholder, "/" + "a" * 9_000]}
+        shop.extra = {"gp0": [placeholder, placeholder], "gp1": [placeholder, "/" + "a" * 17_000]}
         for notes in (crawl(tmp_path, shop)["notes"], crawl(tmp_path, shop)["notes"]):
             assert "3 links left out: no http address" in notes
-            assert "1 link left out: longer than 8,000 characters" in notes
+            assert "1 link left out: longer than 16,000 characters" in notes

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scraper.http.urls import file_name, url_key
+from scraper.http.urls import LONGEST_URL, LinkFault, file_name, resolve, url_key
 
 BASE = "http://shop.test/a/b"
 
@@ -38,6 +38,33 @@ def test_canonical_form(link: str, key: str | None) -> None:
 
 def test_a_query_may_be_stripped() -> None:
     assert url_key("/p.jpg?w=500", BASE, strip_query=True) == "http://shop.test/p.jpg"
+
+
+@pytest.mark.parametrize(
+    ("link", "fault"),
+    [
+        ("data:image/png;base64,AAAA", LinkFault.NO_HTTP),
+        (" DATA:image/png;base64," + "A" * 1_000_000, LinkFault.NO_HTTP),
+        ("javascript:void(0)", LinkFault.NO_HTTP),
+        ("http://user@shop.test/", LinkFault.USER_NAME),
+        ("//user:secret@shop.test/x", LinkFault.USER_NAME),
+        ("http://[::1/", LinkFault.INVALID),
+        ("http://a b/", LinkFault.INVALID),
+        ("/" + "a" * 4_000_000, LinkFault.TOO_LONG),
+        ("http://shop.test/" + "a" * LONGEST_URL, LinkFault.TOO_LONG),
+        ("/" + "é" * (LONGEST_URL // 4), LinkFault.TOO_LONG),
+    ],
+    ids=range(10),
+)
+def test_why_a_link_is_left_out(link: str, fault: LinkFault) -> None:
+    assert resolve(link, BASE) is fault and url_key(link, BASE) is None
+
+
+def test_the_longest_url() -> None:
+    start = "http://shop.test/"
+    longest = start + "a" * (LONGEST_URL - len(start))
+    assert url_key(longest) == longest and url_key(longest.removeprefix(start), start) == longest
+    assert resolve(longest + "a") is LinkFault.TOO_LONG
 
 
 @given(st.text(max_size=60))

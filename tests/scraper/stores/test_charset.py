@@ -59,6 +59,7 @@ def test_a_page_with_damage_stays_readable() -> None:
     assert "Größen" in guessed
 
 
+@pytest.mark.filterwarnings("ignore::bs4.XMLParsedAsHTMLWarning")
 @pytest.mark.parametrize("declared", ["utf-8", "windows-1251", "utf-16", "nonsense"])
 def test_the_parser_obeys_the_encoding_that_was_found(declared: str) -> None:
     page = f'<?xml version="1.0" encoding="{declared}"?><meta charset="{declared}"><h1>Рубин</h1>'
