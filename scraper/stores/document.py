@@ -5,6 +5,9 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from bs4 import BeautifulSoup
+from w3lib.encoding import html_to_unicode
+
+from scraper.stores.page_tree import parse_tree
 
 
 class Document:
@@ -17,7 +20,7 @@ class Document:
     @cached_property
     def soup(self) -> BeautifulSoup:
         """The parsed HTML."""
-        return BeautifulSoup(self._content, "lxml")
+        return parse_tree(html_to_unicode(None, self._content)[1])
 
     @cached_property
     def products(self) -> list[dict[str, object]]:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from scraper.http.urls import url_key
 from scraper.stores.config import HtmlSite
 from scraper.stores.document import Document
+from scraper.stores.element_text import text_of
 from scraper.stores.records import PageContent, Product, Role, tidy
 
 #: Raise it when a parser extracts other things from the same page: pages are then fetched again in full.
@@ -41,9 +42,7 @@ def _categories(site: HtmlSite, document: Document) -> list[tuple[str, str]]:
         named = card.select_one(rules.name) if rules.name else card
         if link is None or named is None:
             continue
-        name = tidy(
-            str(named.get(rules.name_attribute) or "") if rules.name_attribute else named.get_text(" ")
-        )
+        name = tidy(str(named.get(rules.name_attribute) or "") if rules.name_attribute else text_of(named))
         url = url_key(str(link.get("href") or ""), document.url)
         if name and url and link.get("href"):
             found[name, url] = None
@@ -63,7 +62,7 @@ def _last(document: Document, selector: str) -> int | None:
     numbers = [
         int(number)
         for element in document.soup.select(selector)
-        for number in re.findall(r"\d{1,9}", element.get_text(" "))
+        for number in re.findall(r"\d{1,9}", text_of(element))
     ]
     return max(numbers, default=None)
 
@@ -77,7 +76,7 @@ def _product(site: HtmlSite, document: Document) -> Product:
         for row in document.soup.select(rules.attributes.row):
             name, value = row.select_one(rules.attributes.name), row.select_one(rules.attributes.value)
             if name is not None and value is not None:
-                attributes[tidy(name.get_text(" "))] = tidy(value.get_text(" "))
+                attributes[tidy(text_of(name))] = tidy(text_of(value))
     title = titles[0] if titles else None
     return Product(ids[0] if ids else document.url, title, attributes, _images(site, document))
 
