@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gemkit.cli import new_app
-from gemkit.errors import UserError, needs_extra, run_command
+from gemkit.errors import UserError, needs_extra, run_command, sigterm_as_interrupt
 from gemkit.project import PARAMS, Project, current_project
 
 if TYPE_CHECKING:
@@ -48,7 +48,8 @@ def crawl(
 
     project = current_project(params)
     store = load_site(site, project)
-    summary = crawl(project, store, crawl_params(params, store))
+    with sigterm_as_interrupt():
+        summary = crawl(project, store, crawl_params(params, store))
     print("\n".join(summary.lines()), flush=True)
     _check_block(summary)
 
