@@ -10,8 +10,7 @@ from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 
 from gemkit.arrays import Array, Bytes
 from gemkit.errors import GemscrapeError
-from gemkit.image_formats import FORMATS
-from gemkit.untrusted_image import open_image
+from gemkit.image_formats import FORMATS, open_image
 
 #: Larger images are rejected before any pixel is decoded (the largest phone photos have 50 million pixels).
 MAX_PIXELS = 64_000_000

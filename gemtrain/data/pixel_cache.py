@@ -14,7 +14,6 @@ from PIL import Image, UnidentifiedImageError
 from gemkit.arrays import Bytes
 from gemkit.errors import GemscrapeError, UserError
 from gemkit.executor.base import worker_count
-from gemkit.image_metadata import without_bombs
 from gemkit.memo import Memo
 from gemkit.progress import Progress
 from gemkit.project import Project
@@ -156,7 +155,7 @@ def _undecodable(image: tuple[str, bytes]) -> UndecodableImage | None:
     """Why the content at a location is not a complete image; None if it is one."""
     location, content = image
     try:
-        with Image.open(io.BytesIO(without_bombs(content))) as opened:
+        with Image.open(io.BytesIO(content)) as opened:
             opened.draft("RGB", (1, 1))  # reads all bytes of a JPEG, but computes few pixels
             opened.load()
     except UnidentifiedImageError:  # its message contains a memory address
@@ -168,7 +167,7 @@ def _undecodable(image: tuple[str, bytes]) -> UndecodableImage | None:
 
 def decode_one(content: bytes, size: int, channels: int) -> Bytes:
     """An image as in `Images.pixels`, [size, size, channels]. Raises MissingBand and Pillow's errors."""
-    with Image.open(io.BytesIO(without_bombs(content))) as image:
+    with Image.open(io.BytesIO(content)) as image:
         image.draft("RGB", (size, size))
         if channels == 4:
             if image.mode != "RGBA":

@@ -10,7 +10,7 @@ from PIL import Image
 
 from gemkit.arrays import Bytes
 from gemkit.image_codec import ImageError, decode
-from gemkit.image_metadata import without_bombs
+from gemkit.image_formats import without_bombs
 from gemtrain.importers.tiff import four_bands
 
 #: Widely supported formats (MPO is a JPEG with further images appended); others become PNG.
@@ -64,7 +64,7 @@ def normalise(content: Path | bytes | Bytes) -> NormalisedImage | Undecodable:
         else:
             pixels = decode(content).pixels
             compared, is_plain = _before_profile(content, pixels)
-            encoded = content if is_plain else _png(pixels)
+            encoded = without_bombs(content) if is_plain else _png(pixels)
     except (ImageError, OSError) as error:
         return Undecodable.of(error)
     return NormalisedImage(encoded, hashlib.sha256(content).hexdigest(), _hash(compared))

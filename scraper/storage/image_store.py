@@ -11,8 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 from gemkit.errors import GemscrapeError
-from gemkit.image_formats import FORMATS
-from gemkit.untrusted_image import open_image
+from gemkit.image_formats import FORMATS, open_image
 from scraper.http.errors import Stopped
 from scraper.http.reason import Reason
 from scraper.storage.jpeg_scans import has_gap, with_more_data

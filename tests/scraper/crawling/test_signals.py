@@ -2,6 +2,7 @@
 
 import signal
 import time
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,12 @@ HOSTILE_PAGES = [
     b"<script type='application/ld+json'>" + b"[" + b'{"@type": "Product"},' * 450_000 + b"0]</script>",
     b"<title>" + b" " * 9_000_000,
 ]
+
+
+@cache
+def large_picture() -> bytes:
+    """It takes seconds to decode."""
+    return encoded(Image.new("RGB", (7000, 7000)), "JPEG", progressive=True)
 
 
 def ends_soon(shop: Shop, folder: Path, path: str, number: signal.Signals) -> None:
@@ -56,8 +63,7 @@ def test_while_pages_are_parsed_and_one_never_arrives(tmp_path: Path, number: si
 def test_while_large_pictures_are_decoded_and_one_never_arrives(
     tmp_path: Path, number: signal.Signals
 ) -> None:
-    picture = encoded(Image.new("RGB", (7000, 7000)), "JPEG", progressive=True)
     with Shop(products=6) as shop:
-        shop.replies |= {path: [Reply(body=picture)] for path in shop.images}
+        shop.replies |= {path: [Reply(body=large_picture())] for path in shop.images}
         shop.replies["/img/gp2-1.jpg"] = [Reply(delay=60)]
         ends_soon(shop, tmp_path, "/img/gp1-1.jpg", number)
