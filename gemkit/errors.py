@@ -121,6 +121,16 @@ def run_command(app: Callable[[], object]) -> NoReturn:
     sys.exit(0)
 
 
+@contextmanager
+def sigterm_as_interrupt() -> Iterator[None]:
+    """Let SIGTERM end the work as Ctrl-C does. It also ends a container's first process then."""
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
 def _fail_interrupted() -> NoReturn:
     _fail("Interrupted; finished work is kept. Run the same command to continue.", EXIT_INTERRUPTED)
 

@@ -10,7 +10,7 @@ from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 
 from gemkit.arrays import Array, Bytes
 from gemkit.errors import GemscrapeError
-from gemkit.image_formats import FORMATS
+from gemkit.image_formats import FORMATS, open_image
 
 #: Larger images are rejected before any pixel is decoded (the largest phone photos have 50 million pixels).
 MAX_PIXELS = 64_000_000
@@ -115,7 +115,7 @@ def decode(content: bytes, at_least: int | None = None) -> Decoded:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(content), formats=tuple(FORMATS)) as image:
+            with open_image(content) as image:
                 if image.width * image.height > MAX_PIXELS:
                     raise TooManyPixels(image.width, image.height)
                 # Phones append images to a JPEG, which makes it an MPO file.

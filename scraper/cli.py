@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gemkit.cli import new_app
-from gemkit.errors import EXIT_BLOCKED, EXIT_INCOMPLETE, UserError, needs_extra, run_command
+from gemkit.errors import (
+    EXIT_BLOCKED,
+    EXIT_INCOMPLETE,
+    UserError,
+    needs_extra,
+    run_command,
+    sigterm_as_interrupt,
+)
 from gemkit.project import PARAMS, Project, current_project
 
 if TYPE_CHECKING:
@@ -55,7 +62,8 @@ def crawl(
 
     project = current_project(params)
     store = load_site(site, project)
-    summary = crawl(project, store, crawl_params(params, store))
+    with sigterm_as_interrupt():
+        summary = crawl(project, store, crawl_params(params, store))
     _report(summary)
 
 

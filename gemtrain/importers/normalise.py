@@ -10,6 +10,7 @@ from PIL import Image
 
 from gemkit.arrays import Bytes
 from gemkit.image_codec import ImageError, decode
+from gemkit.image_formats import without_bombs
 from gemtrain.importers.tiff import four_bands
 
 #: Widely supported formats (MPO is a JPEG with further images appended); others become PNG.
@@ -63,7 +64,7 @@ def normalise(content: Path | bytes | Bytes) -> NormalisedImage | Undecodable:
         else:
             pixels = decode(content).pixels
             compared, is_plain = _before_profile(content, pixels)
-            encoded = content if is_plain else _png(pixels)
+            encoded = without_bombs(content) if is_plain else _png(pixels)
     except (ImageError, OSError) as error:
         return Undecodable.of(error)
     return NormalisedImage(encoded, hashlib.sha256(content).hexdigest(), _hash(compared))
@@ -82,7 +83,7 @@ def _before_profile(content: bytes, pixels: Bytes) -> tuple[Bytes, bool]:
 
     The former are `pixels` themselves if more than a profile and a rotation was applied.
     """
-    with Image.open(io.BytesIO(content)) as image:
+    with Image.open(io.BytesIO(without_bombs(content))) as image:
         if image.mode not in ("L", "RGB") or image.has_transparency_data:
             return pixels, False
         plain = np.asarray(image.convert("RGB"))

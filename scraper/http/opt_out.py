@@ -59,21 +59,23 @@ def disallowed_by_content_signal(robots: str, agent: str) -> Reason | None:
     See https://contentsignals.org. The groups that name the agent apply; without any, those for `*`.
     """
     signals: dict[str, dict[str, str]] = {}
-    agents: list[str] = []
-    in_rules = False
+    agents: set[str] = {"*"}  # those of the group that concern us: a group may have a myriad of names
+    in_rules = True
     for line in robots.splitlines():
         key, _, value = (part.strip().lower() for part in line.partition("#")[0].partition(":"))
         if key == "user-agent":
-            agents = [value] if in_rules else [*agents, value]
+            if in_rules:
+                agents = set()
             in_rules = False
-            for name in agents:
-                signals.setdefault(name, {})
+            if value in (agent, "*"):
+                agents.add(value)
+                signals.setdefault(value, {})
         elif key:
             in_rules = True
             if key == "content-signal":
                 pairs = (pair.partition("=") for pair in value.replace(",", " ").split())
                 group = {name: setting for name, _, setting in pairs}
-                for name in agents or ["*"]:
+                for name in agents:
                     signals.setdefault(name, {}).update(group)
     applicable = signals.get(agent, signals.get("*", {}))
     if applicable.get("ai-train") != "no":

@@ -6,16 +6,19 @@ import shutil
 import threading
 import warnings
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
 from PIL import Image
 
 from gemkit.errors import GemscrapeError
-from gemkit.image_formats import FORMATS
+from gemkit.image_formats import FORMATS, open_image
 from scraper.http.errors import Stopped
 from scraper.http.reason import Reason
+from scraper.storage.jpeg_scans import has_gap, with_more_data
 from scraper.tables import ReasonKind
+
+#: What decoders make of blocks of which they have no data, also in inverted CMYK.
+_UNKNOWN = (127, 128)
 
 _TYPES = {"JPEG": "image/jpeg", "BMP": "image/bmp", "TIFF": "image/tiff"}
 
@@ -121,7 +124,7 @@ def check_image(content: bytes, max_pixels: int) -> tuple[str, int, int]:
     if not content:
         raise InvalidImage(ReasonKind.EMPTY, "empty")
     try:
-        image = Image.open(BytesIO(content), formats=list(FORMATS))
+        image = open_image(content)
     except Image.DecompressionBombError:
         raise InvalidImage(ReasonKind.TOO_MANY_PIXELS, "too many pixels") from None
     except Exception:
@@ -136,12 +139,32 @@ def check_image(content: bytes, max_pixels: int) -> tuple[str, int, int]:
         if width * height > max_pixels:
             raise InvalidImage(ReasonKind.TOO_MANY_PIXELS, "too many pixels")
         try:
-            # Decoding a JPEG at an eighth of its size still reads all its data, in a fraction of the time.
-            image.draft(image.mode, (max(1, width // 8), max(1, height // 8)))
-            image.load()
+            _load_draft(image, width, height)
         except Exception as error:  # decoders raise all kinds of errors on untrusted files
             # Pillow tells a truncated file from a damaged one only in its message.
             if isinstance(error, OSError | EOFError) and "truncated" in str(error):
                 raise InvalidImage(ReasonKind.TRUNCATED, "truncated") from None
             raise InvalidImage(ReasonKind.UNDECODABLE, "does not decode") from None
+        if kind == "JPEG" and _lacks_data(content, image):
+            raise InvalidImage(ReasonKind.TRUNCATED, "truncated")
     return kind, width, height
+
+
+def _load_draft(image: Image.Image, width: int, height: int) -> None:
+    """Decode a JPEG at an eighth of its size: all its data is read, in a fraction of the time."""
+    image.draft(image.mode, (max(1, width // 8), max(1, height // 8)))
+    image.load()
+
+
+def _lacks_data(content: bytes, image: Image.Image) -> bool:
+    """Whether a part of a decoded JPEG's data is missing: its decoder makes up for it in silence."""
+    if has_gap(content):
+        return True
+    last = image.getpixel((image.width - 1, image.height - 1))
+    values = last if isinstance(last, tuple) else (last,)
+    if not all(value in _UNKNOWN for value in values):
+        return False
+    # The picture ends in grey, or its data ended before: then it looks different with more data.
+    with open_image(with_more_data(content)) as longer:
+        _load_draft(longer, *longer.size)
+        return longer.tobytes() != image.tobytes()

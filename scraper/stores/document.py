@@ -9,6 +9,7 @@ from bs4 import BeautifulSoup, MarkupResemblesLocatorWarning, XMLParsedAsHTMLWar
 from requests.utils import parse_header_links
 
 from scraper.stores.charset import decode_html
+from scraper.stores.page_tree import parse_tree
 
 # What a store sends is read as HTML, whatever it looks like.
 warnings.filterwarnings("ignore", category=MarkupResemblesLocatorWarning)
@@ -28,7 +29,7 @@ class Document:
     @cached_property
     def soup(self) -> BeautifulSoup:
         """The parsed HTML."""
-        return BeautifulSoup(decode_html(self._content, self._charset), "lxml")
+        return parse_tree(decode_html(self._content, self._charset))
 
     @cached_property
     def meta(self) -> list[tuple[str, str]]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field, field_validator
 
 from gemkit.strict_model import StrictModel
+from scraper.stores.element_text import text_of
 
 if TYPE_CHECKING:
     from scraper.stores.document import Document
@@ -39,7 +40,7 @@ class Css(StrictModel):
         """All values on the page, in document order; may be empty."""
         elements = document.soup.select(self.selector)
         if self.attribute is None:
-            return [text for element in elements if (text := element.get_text(" ").strip())]
+            return [text for element in elements if (text := text_of(element).strip())]
         return [str(value) for element in elements if (value := element.get(self.attribute))]
 
 

@@ -11,6 +11,7 @@ from bs4 import Tag
 
 from scraper.stores.config import HtmlSite
 from scraper.stores.document import Document
+from scraper.stores.element_text import text_of
 from scraper.stores.next_page import NextPages, next_pages
 from scraper.stores.page_links import MAX_LINKS, PageLinks
 from scraper.stores.records import PageContent, Product, Role, tidy
@@ -52,9 +53,7 @@ def _categories(site: HtmlSite, document: Document, links: PageLinks) -> list[tu
         named = card.select_one(rules.name) if rules.name else card
         if link is None or named is None:
             continue
-        name = tidy(
-            str(named.get(rules.name_attribute) or "") if rules.name_attribute else named.get_text(" ")
-        )
+        name = tidy(str(named.get(rules.name_attribute) or "") if rules.name_attribute else text_of(named))
         url = links.key(str(link.get("href") or "")) if name else None
         if url is not None:
             found[name, url] = None
@@ -69,7 +68,7 @@ def _last(document: Document, selector: str) -> int | None:
     numbers = [
         int(number)
         for element in document.soup.select(selector)
-        for number in re.findall(r"\d{1,9}", element.get_text(" "))
+        for number in re.findall(r"\d{1,9}", text_of(element))
     ]
     return max(numbers, default=None)
 
@@ -83,7 +82,7 @@ def _product(site: HtmlSite, document: Document, links: PageLinks) -> Product:
         for row in document.soup.select(rules.attributes.row, limit=_MAX_ATTRIBUTES):
             name, value = row.select_one(rules.attributes.name), row.select_one(rules.attributes.value)
             if name is not None and value is not None:
-                attributes[tidy(name.get_text(" "))] = tidy(value.get_text(" "))
+                attributes[tidy(text_of(name))] = tidy(text_of(value))
     title = tidy(titles[0]) if titles else None
     return Product(tidy(ids[0]) if ids else document.url, title, attributes, _images(site, document, links))
 
