@@ -13,10 +13,10 @@ from scraper.http.rate_limiter import (
     DOWN_SECONDS,
     HostHistory,
     HostRateLimiter,
-    parse_retry_after,
 )
 from scraper.http.reason import Reason
-from scraper.http.request_rate import AdaptiveRate, FixedRate, RateController
+from scraper.http.request_rate import RequestRate
+from scraper.http.retry_after import parse_retry_after
 from scraper.http.robots import Robots
 from scraper.http.transport import Response, Transport, conditional_headers
 from scraper.tables import ImageStatus, ReasonKind
@@ -38,7 +38,7 @@ class Host:
         self.name = name
         self.limiter = HostRateLimiter(
             name,
-            _controller(limits, history),
+            _request_rate(limits, history),
             limits.concurrency,
             stop,
             limits.longest_wait_seconds,
@@ -89,7 +89,7 @@ class Host:
             reason = Reason.of_status(response.status)
             self.limiter.record_failure(started, reason, retry_after)
             raise TransientError(reason, retry_after)
-        self.limiter.record_success()
+        self.limiter.record_success(time.monotonic() - started)
         # A host that blocks us may still serve its robots.txt.
         if response.status in (200, 304) and not _is_robots(response.url):
             self._last_good[transport.content] = Response(response.url, response.status, response.headers)
@@ -133,10 +133,10 @@ class Host:
         return response.status in (200, 304) and not is_challenge(response, instead_of_image=False)
 
 
-def _controller(limits: Limits, history: HostHistory) -> RateController:
+def _request_rate(limits: Limits, history: HostHistory) -> RequestRate:
     if limits.requests_per_second is not None:
-        return FixedRate(limits.requests_per_second)
-    return AdaptiveRate() if history.rate is None else AdaptiveRate(history.rate, history.converged)
+        return RequestRate.known(limits.requests_per_second, history.rate)
+    return RequestRate.unknown(limits.max_requests_per_second, history.rate, history.converged)
 
 
 def _is_robots(url: str) -> bool:
