@@ -14,7 +14,7 @@ from scraper.http.request_rate import RequestRate
 CATCH_UP, CATCH_UP_SECONDS = 2, 0.05
 
 #: Each wait after refusals in a row is so many times as long as the one before, and at most so long, seconds.
-_REFUSAL_GROWTH, _LONGEST_BACKOFF_SECONDS = 3, 60.0
+_REFUSAL_GROWTH, _LONGEST_BACKOFF_SECONDS = 4, 60.0
 
 
 class Pace:

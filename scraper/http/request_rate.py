@@ -23,8 +23,8 @@ _SEARCH_GROWTH, _CONVERGED_GROWTH = 2e-3, 1e-4
 #: Factor on the rate at which the host first refused a search; the smallest one after any later refusal.
 _FIRST_DECREASE, _DECREASE = 0.75, 0.5
 
-#: The rate returns to just below a refused rate, in seconds (the time constant of an exponential).
-_JUST_BELOW, _RETURN_SECONDS = 0.97, 10.0
+#: The rate returns to just below a refused rate; the time constant is in seconds, for fast hosts in requests.
+_JUST_BELOW, _RETURN_SECONDS, _RETURN_REQUESTS = 0.97, 10.0, 200
 
 #: The time over which the rate that gets through is measured, seconds; for slow hosts, so many requests.
 _WINDOW_SECONDS, _WINDOW_REQUESTS = 15.0, 30
@@ -111,7 +111,7 @@ class RequestRate:
         missing = max(0.0, min(self._target, self.ceiling) - self.rate)
         growth = (_CONVERGED_GROWTH if self.converged else _SEARCH_GROWTH) * min(self.rate, 1.0)
         grown = self.rate * (1 + growth * seconds) if self.refused else self.rate
-        return grown + missing * -math.expm1(-seconds / _RETURN_SECONDS)
+        return grown + missing * -math.expm1(-seconds / min(_RETURN_SECONDS, _RETURN_REQUESTS / self.rate))
 
     @property
     def _climbs(self) -> bool:

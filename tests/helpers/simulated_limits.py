@@ -108,7 +108,7 @@ def crawl(
     seconds: float,
     network: Network | None = None,
     seed: int = 1,
-    base: float = 1.5,
+    base: float = 0.5,
     retry_after: float = 0.0,
 ) -> Log:
     """Send requests for so long. A refusal asks for `retry_after`; the first wait is up to `base` seconds."""
