@@ -54,7 +54,8 @@ class Pace:
 
     def succeeded(self, now: float, seconds: float) -> None:
         """A usable answer arrived, `seconds` after its request was sent."""
-        self.refusals = 0
+        if now - seconds >= self._last_refusal:
+            self.refusals = 0
         self.rate.on_success(now, seconds)
 
     def refused(self, now: float, started: float, base: float) -> None:

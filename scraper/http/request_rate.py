@@ -35,8 +35,8 @@ _REFILL_SECONDS = 2.0
 #: The search has converged when the refused rate is within this factor of the rate that got through.
 _CLOSE = 1.15
 
-#: A converged rate falls by the share of refused requests times this; the least and the largest decrease.
-_PER_REFUSED_SHARE, _LEAST_DECREASE, _LARGEST_DECREASE = 3.0, 0.005, 0.1
+#: A converged rate falls by the share of refused requests times this, and at least by this share.
+_PER_REFUSED_SHARE, _LEAST_DECREASE = 3.0, 0.005
 
 #: Requests from which the rate that got through, and the share of refused requests, can be told.
 _FEW, _ENOUGH = 50, 300
@@ -60,10 +60,14 @@ class RequestRate:
         self.rate, self.ceiling, self.converged = min(rate, ceiling), ceiling, converged
         self.refused = False
         self._known = known
+        self._climbs = not converged
         self._slowdown = SlowdownTest()
-        self._target = self.rate if converged else math.inf
+        self._target = self.rate
         self._sent_at: float | None = None
-        self._row = (0.0, 0.0)  # the first and the last of the last refusals without an answer between them
+        self._row = (
+            0.0,
+            0.0,
+        )  # the first and the last refusal of the last ones without an answer between them
         self._since = 0.0
         self._served: deque[float] = deque()
         self._count = 0
@@ -72,7 +76,7 @@ class RequestRate:
     def known(cls, allowed: float, found: float | None = None) -> "RequestRate":
         """The rate of a site's file. `found`: one that got through in an earlier crawl, tried first."""
         rate = cls(found or allowed, allowed, converged=True, known=True)
-        rate._target = allowed
+        rate._target, rate.refused = allowed, rate.rate < allowed
         return rate
 
     @classmethod
@@ -113,10 +117,6 @@ class RequestRate:
         grown = self.rate * (1 + growth * seconds) if self.refused else self.rate
         return grown + missing * -math.expm1(-seconds / min(_RETURN_SECONDS, _RETURN_REQUESTS / self.rate))
 
-    @property
-    def _climbs(self) -> bool:
-        return not self.refused and not self.converged
-
     def on_success(self, now: float, seconds: float) -> None:
         """The host sent a usable answer, which took that long."""
         if now - seconds < self._row[1]:
@@ -129,28 +129,28 @@ class RequestRate:
             self._slowdown.add(seconds)
             if self._slowdown.slowed:
                 self.rate *= _STEP_BACK
-                self.converged, self._target = True, self.rate
+                self.converged, self._climbs, self._target = True, False, self.rate
 
     def on_rejected(self, now: float) -> None:
         """The host refused us; the caller reports a burst of refusals once.
 
         Further ones without an answer between them say that the pause was too short, not the rate too high.
         """
-        first, ends_climb, self.refused = not self.refused, self._climbs, True
+        first = self._count > 0 or not self.refused
+        self.refused = True
         if self._count:
-            self._decrease(self._let_through(now) / RATE_SHARE, ends_climb)
-            self._row, self._count = (now, now), 0
-            self._served.clear()
-        else:
-            self._row = (now if first else self._row[0], now)
+            self._decrease(self._let_through(now) / RATE_SHARE)
+        self._row = (now if first else self._row[0], now)
+        self._count = 0
+        self._served.clear()
 
-    def _decrease(self, let_through: float, ends_climb: bool) -> None:
+    def _decrease(self, let_through: float) -> None:
         refused = self.rate
         close = refused <= let_through * _CLOSE
-        if ends_climb:
-            self.rate, self._target = refused * _FIRST_DECREASE, refused * _JUST_BELOW
+        if self._climbs:
+            self.rate, self._target, self._climbs = refused * _FIRST_DECREASE, refused * _JUST_BELOW, False
         elif close and self._count >= _ENOUGH:
-            decrease = min(max(_PER_REFUSED_SHARE / self._count, _LEAST_DECREASE), _LARGEST_DECREASE)
+            decrease = max(_PER_REFUSED_SHARE / self._count, _LEAST_DECREASE)
             self.rate = self._target = refused * (1 - decrease)
             self.converged = True
         else:

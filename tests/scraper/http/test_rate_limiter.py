@@ -125,6 +125,18 @@ def test_answers_of_the_same_burst_do_not_count(monkeypatch: pytest.MonkeyPatch)
     assert limiter.controller.rate == slower
 
 
+def test_an_answer_that_was_on_its_way_does_not_end_a_row_of_rejections(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_REJECTION_SECONDS", 0.0)
+    limiter = make()
+    early = time.monotonic()
+    with pytest.raises(Blocked):
+        for _ in range(module.BLOCK_AFTER):
+            limiter.record_rejection(time.monotonic(), Reason.of_status(503), None)
+            limiter.record_success(time.monotonic() - early)
+
+
 def test_requests_are_spaced_evenly_once_the_host_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_REJECTION_SECONDS", 0.0)
     limiter = make(50)

@@ -143,6 +143,13 @@ def test_a_crawl_delay_caps_the_search() -> None:
     assert rate.rate == 0.5
 
 
+def test_a_first_request_that_is_refused_does_not_end_the_climb() -> None:
+    """The host may still be angry about somebody else."""
+    closed_until, bucket = 5.0, TokenBucket(RATE, RATE)
+    log = crawl(RequestRate.unknown(100.0), lambda now: now > closed_until and bucket(now), 120, NEAR)
+    assert log.refused[0] < 1 and log.held(60, 120) >= 0.85 * RATE
+
+
 def climb(answer: Callable[[float, int], float], seconds: float = 60.0) -> RequestRate:
     """Search for the rate of a host that takes `answer(rate, number)` seconds for each answer."""
     rate, now, number = RequestRate.unknown(100.0), 0.0, 0
