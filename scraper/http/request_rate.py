@@ -18,7 +18,7 @@ RATE_SHARE = 0.98
 _FIRST_STEP, _FIRST_GROWTH = 0.5, 0.1
 
 #: Growth each second, or each request of a slow host, as a share of the rate: after a refusal, and converged.
-_SEARCH_GROWTH, _CONVERGED_GROWTH = 2e-3, 1e-4
+_SEARCH_GROWTH, _CONVERGED_GROWTH = 2e-3, 2e-4
 
 #: Factor on the rate at which the host first refused a search; the smallest one after any later refusal.
 _FIRST_DECREASE, _DECREASE = 0.75, 0.5
@@ -39,7 +39,10 @@ _CLOSE = 1.15
 _PER_REFUSED_SHARE, _LEAST_DECREASE = 3.0, 0.005
 
 #: Requests from which the rate that got through, and the share of refused requests, can be told.
-_FEW, _ENOUGH = 50, 300
+_FEW, _ENOUGH = 50, 200
+
+#: A converged rate returns to this share of the highest of so many refused ones.
+_RETURN_SHARE, _REMEMBERED = 0.99, 5
 
 #: Factor on a rate that makes the host slow.
 _STEP_BACK = 0.85
@@ -70,6 +73,7 @@ class RequestRate:
         )  # the first and the last refusal of the last ones without an answer between them
         self._since = 0.0
         self._served: deque[float] = deque()
+        self._refused_rates: deque[float] = deque(maxlen=_REMEMBERED)
         self._count = 0
 
     @classmethod
@@ -151,9 +155,12 @@ class RequestRate:
             self.rate, self._target, self._climbs = refused * _FIRST_DECREASE, refused * _JUST_BELOW, False
         elif close and self._count >= _ENOUGH:
             decrease = max(_PER_REFUSED_SHARE / self._count, _LEAST_DECREASE)
-            self.rate = self._target = refused * (1 - decrease)
+            self._refused_rates.append(refused)
+            self.rate = refused * (1 - decrease)
+            self._target = max(self._refused_rates) * _RETURN_SHARE
             self.converged = True
         else:
+            self._refused_rates.clear()
             self.rate = min(max(let_through, refused * _DECREASE), refused * _JUST_BELOW)
             measured = (self.rate + refused) / 2 if self._count >= _FEW else refused * _JUST_BELOW
             self._target = self.rate if close else measured

@@ -94,12 +94,16 @@ class Log:
 
 @dataclass
 class Network:
-    """Means in seconds: `latency` of an answer, `jitter` of the way there, `wake` of the client's threads."""
+    """Means in seconds: `latency` of an answer, `jitter` of the way there, `wake` of the client's threads.
+
+    `stall`: the share of requests that come 5 to 30 ms late.
+    """
 
     latency: float = 0.02
     jitter: float = 0.001
     wake: float = 0.001
     concurrency: int = 4
+    stall: float = 0.0
 
 
 def crawl(
@@ -130,7 +134,8 @@ def crawl(
             continue
         now = send
         pace.sent(now)
-        arrival = now + network.latency / 2 + noise.expovariate(1 / network.jitter)
+        stalled = noise.uniform(0.005, 0.03) if noise.random() < network.stall else 0.0
+        arrival = now + network.latency / 2 + noise.expovariate(1 / network.jitter) + stalled
         served = limiter(arrival)
         (log.served if served else log.refused).append(now)
         heapq.heappush(answers, (arrival + network.latency / 2, now, served))

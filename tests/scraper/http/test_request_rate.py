@@ -63,6 +63,13 @@ def test_a_right_rate_loses_little_to_a_limiter_without_burst() -> None:
     assert log.held(0, 600) >= 0.93 * RATE and log.refused_share(0, 600) <= 0.002
 
 
+def test_requests_that_stall_do_not_wear_the_rate_down() -> None:
+    """One of 300 requests comes so late that the next one is refused, whatever the rate."""
+    rate = RequestRate.known(RATE)
+    log = crawl(rate, LeakyBucket(RATE, 0), 1800, Network(0.02, 0.0005, 0.0005, stall=1 / 300))
+    assert log.held(1200, 1800) >= 0.85 * RATE and log.refused_share(0, 1800) <= 0.005
+
+
 def test_a_right_rate_is_used_up() -> None:
     log = crawl(RequestRate.known(RATE), TokenBucket(RATE, RATE), 120, NEAR)
     assert not log.refused and log.held(0, 120) >= 0.97 * RATE
