@@ -5,9 +5,9 @@ import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from statistics import median
 from urllib.parse import urlsplit
 
+from scraper.http.answer_times import AnswerTimes
 from scraper.http.challenge import is_challenge
 from scraper.http.errors import Blocked, FetchError, Postponed, TooLarge, TransientError
 from scraper.http.limits import Limits
@@ -15,10 +15,10 @@ from scraper.http.rate_limiter import (
     DOWN_SECONDS,
     HostHistory,
     HostRateLimiter,
-    parse_retry_after,
 )
 from scraper.http.reason import Reason
-from scraper.http.request_rate import AdaptiveRate, FixedRate, RateController
+from scraper.http.request_rate import RequestRate
+from scraper.http.retry_after import parse_retry_after
 from scraper.http.robots import Robots
 from scraper.http.sleep_watch import SleepWatch
 from scraper.http.symptoms import TOO_MANY, Symptoms
@@ -37,9 +37,8 @@ _FRUITLESS = 200
 #: A first try may take this many times as long as the median answer, and at least so many seconds.
 _SLOWER, _SHORTEST_SECONDS = 15, 1.0
 
-#: The median is of the last answers, and is known after so many of them. If more of the last first tries than
-#: this took too long, the host itself is slow.
-_RECENT, _KNOWN_AFTER, _TOO_LONG = 20, 5, 8
+#: If more of the last first tries than this took too long, the host itself is slow.
+_RECENT, _TOO_LONG = 20, 8
 
 _FORBIDDEN = {401, 403}
 
@@ -70,7 +69,7 @@ class Host:
         self.name = name
         self.limiter = HostRateLimiter(
             name,
-            _controller(limits, history),
+            _request_rate(limits, history),
             limits.concurrency,
             stop,
             limits.longest_wait_seconds,
@@ -87,8 +86,8 @@ class Host:
         self._refused: dict[str, _Refusals] = {}
         self._successes = self._failures_in_a_row = 0
         self._fruitless: Counter[str] = Counter()
-        #: Seconds of the last pages and images, and whether the last first tries took too long.
-        self._seconds: dict[str, deque[float]] = defaultdict(lambda: deque(maxlen=_RECENT))
+        #: The times of pages and of images, and whether the last first tries took too long.
+        self._times: dict[str, AnswerTimes] = defaultdict(AnswerTimes)
         self._too_long: deque[bool] = deque(maxlen=_RECENT)
         self._state = threading.Lock()
         self._check = threading.Lock()
@@ -153,10 +152,10 @@ class Host:
     def _first_timeout(self, content: str) -> float:
         """How long the first request of a page or an image may take, seconds."""
         with self._state:
-            seconds = self._seconds[content]
-            if len(seconds) < _KNOWN_AFTER or self._too_long.count(True) > _TOO_LONG:
+            typical = self._times[content].typical
+            if typical is None or self._too_long.count(True) > _TOO_LONG:
                 return self._timeout
-            return max(_SHORTEST_SECONDS, _SLOWER * median(seconds))
+            return max(_SHORTEST_SECONDS, _SLOWER * typical)
 
     def _means_overload(self, reason: Reason) -> bool:
         with self._state:
@@ -192,7 +191,7 @@ class Host:
             elif good:
                 self._last_good[transport.content] = _without_body(response), transport
                 self._fruitless[transport.content] = 0
-                self._seconds[transport.content].append(response.seconds)
+                self._times[transport.content].add(response.seconds)
         return response
 
     def _refusal(
@@ -293,10 +292,10 @@ class _Refusals:
     successes: int
 
 
-def _controller(limits: Limits, history: HostHistory) -> RateController:
+def _request_rate(limits: Limits, history: HostHistory) -> RequestRate:
     if limits.requests_per_second is not None:
-        return FixedRate(limits.requests_per_second)
-    return AdaptiveRate() if history.rate is None else AdaptiveRate(history.rate, history.converged)
+        return RequestRate.known(limits.requests_per_second, history.rate)
+    return RequestRate.unknown(limits.max_requests_per_second, history.rate, history.converged)
 
 
 def _trouble(answer: _Answer, transport: Transport) -> Reason | None:

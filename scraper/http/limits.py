@@ -21,10 +21,12 @@ class ImageLimits(StrictModel):
 class Limits(ImageLimits):
     """The limits of the store, and of the crawler. They hold for each of its hosts.
 
-    Without `requests_per_second` the rate is unknown, and the crawler finds it by probing.
+    Without `requests_per_second` the rate is unknown, and the crawler finds it by probing; it never exceeds
+    `max_requests_per_second` then.
     """
 
     requests_per_second: PositiveFloat | None = None
+    max_requests_per_second: PositiveFloat = 5.0
     concurrency: Annotated[int, Field(ge=1, le=64)] = 4
     timeout_seconds: PositiveFloat = 30.0
     attempts: PositiveInt = 5

@@ -17,5 +17,5 @@ def shop() -> Iterator[Shop]:
 @pytest.fixture
 def short_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rejections and failures hardly delay the next request."""
-    monkeypatch.setattr(rate_limiter, "_REJECTION_SECONDS", 0.01)
+    monkeypatch.setattr(rate_limiter, "_REJECTION_SECONDS", 0.002)
     monkeypatch.setattr(rate_limiter, "_FAILURE_SECONDS", 0.01)

@@ -43,7 +43,7 @@ def test_a_block_ends_the_crawl_and_the_next_crawl_waits_for_its_end(tmp_path: P
 def test_a_store_that_forbids_everything_blocks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, robots: Reply
 ) -> None:
-    monkeypatch.setattr(rate_limiter, "_REJECTION_SECONDS", 0.02)
+    monkeypatch.setattr(rate_limiter, "_REJECTION_SECONDS", 0.002)
     with Shop() as shop:
         shop.replies = {"/robots.txt": [robots], "/gems": [Reply(403)]}
         summary = crawl_site(Project(tmp_path), load_site(tmp_path / shop.site(tmp_path)))

@@ -2,25 +2,21 @@
 
 import threading
 import time
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
+from scraper.http import pace
 from scraper.http import rate_limiter as module
 from scraper.http.errors import Blocked, Stopped
-from scraper.http.rate_limiter import HostRateLimiter, parse_retry_after
+from scraper.http.pace import CATCH_UP
+from scraper.http.rate_limiter import HostRateLimiter
 from scraper.http.reason import Reason
-from scraper.http.request_rate import FixedRate
-
-NOW = datetime(2024, 5, 1, 12, 0, 0, tzinfo=UTC)
+from scraper.http.request_rate import RequestRate
 
 
 def make(rate: float = 1000.0, concurrency: int = 4, **options: float) -> HostRateLimiter:
-    return HostRateLimiter("shop.test", FixedRate(rate), concurrency, threading.Event(), **options)  # type: ignore[arg-type]
+    return HostRateLimiter("shop.test", RequestRate.known(rate), concurrency, threading.Event(), **options)  # type: ignore[arg-type]
 
 
 def send(limiter: HostRateLimiter, requests: int, threads: int = 1, work: float = 0.0) -> list[float]:
@@ -48,7 +44,7 @@ def test_the_rate_is_reached_and_never_exceeded(rate: float, requests: int) -> N
     assert 0.95 * rate <= held <= rate * (1 + 2 / requests)
     # A limiter that counts in windows of a second sees at most its limit, plus the requests that catch up.
     window = max(sum(1 for at in times if start <= at < start + 1) for start in times)
-    assert window <= rate + module.CATCH_UP
+    assert window <= rate + CATCH_UP
 
 
 def test_a_slow_host_gets_no_burst() -> None:
@@ -113,20 +109,52 @@ def test_a_success_resets_the_count(monkeypatch: pytest.MonkeyPatch) -> None:
     limiter = make()
     for _ in range(3 * module.BLOCK_AFTER):
         limiter.record_rejection(time.monotonic(), Reason.of_status(429), None)
-        limiter.record_success(0.1)
+        limiter.record_success(0.0)
 
 
-def test_rejections_slow_down_and_successes_speed_up_again(
+def test_answers_of_the_same_burst_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_REJECTION_SECONDS", 0.0)
+    limiter = make(100)
+    started = time.monotonic()
+    limiter.record_success(0.0)
+    for _ in range(4):
+        limiter.record_rejection(started, Reason.of_status(503), None)
+    slower = limiter.controller.rate
+    assert 50 <= slower < 100
+    limiter.record_rejection(started, Reason.of_status(503), None)
+    assert limiter.controller.rate == slower
+
+
+def test_an_answer_that_was_on_its_way_does_not_end_a_row_of_rejections(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(module, "_REJECTION_SECONDS", 0.0)
-    limiter = make(100)
-    limiter.record_rejection(time.monotonic(), Reason.of_status(429), None)
-    slow = send(limiter, 6)
-    assert 5 / (slow[-1] - slow[0]) < 75
-    for _ in range(200):
-        limiter.record_success(0.1)
-    assert limiter.controller.rate == 100
+    limiter = make()
+    early = time.monotonic()
+    with pytest.raises(Blocked):
+        for _ in range(module.BLOCK_AFTER):
+            limiter.record_rejection(time.monotonic(), Reason.of_status(503), None)
+            limiter.record_success(time.monotonic() - early)
+
+
+def test_requests_are_spaced_evenly_once_the_host_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_REJECTION_SECONDS", 0.0)
+    limiter = make(50)
+    time.sleep(0.1)
+    hasty = send(limiter, 3)
+    assert hasty[-1] - hasty[0] < 0.03, "the schedule catches up"
+    limiter.record_rejection(time.monotonic(), Reason.of_status(503), None)
+    send(limiter, 1)
+    time.sleep(0.1)
+    even = send(limiter, 3)
+    assert all(later - earlier >= 0.02 for earlier, later in pairwise(even))
+
+
+def test_an_unknown_host_is_asked_evenly() -> None:
+    limiter = HostRateLimiter("shop.test", RequestRate.unknown(50, 50.0), 4, threading.Event())
+    time.sleep(0.1)
+    times = send(limiter, 3)
+    assert all(later - earlier >= 0.02 for earlier, later in pairwise(times))
 
 
 def test_too_long_a_retry_after_is_a_block_until_then() -> None:
@@ -141,8 +169,8 @@ def test_the_block_of_an_earlier_run_is_waited_for() -> None:
     assert send(make(blocked_until=time.time() + 0.4), 1)[0] >= start + 0.39
 
 
-def test_a_host_in_trouble_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module.random, "uniform", lambda low, high: high)
+def test_a_single_failure_delays_nothing_but_several_in_a_row_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pace.random, "uniform", lambda low, high: high)
     limiter = make()
     start = time.monotonic()
     limiter.record_failure(time.monotonic(), Reason.of_status(503), 0.6)
@@ -157,30 +185,3 @@ def test_waiting_threads_stop_when_the_crawl_ends() -> None:
     with pytest.raises(Stopped), limiter.acquire():
         pass
     assert time.monotonic() - start < 2
-
-
-@pytest.mark.parametrize(
-    ("value", "seconds"),
-    [
-        ("120", 120), (" 7 ", 7), ("0", None), ("", None), (None, None),
-        ("-5", None), ("soon", None), ("1.5", None),
-        ("Wed, 01 May 2024 12:01:00 GMT", 60),
-        ("Wednesday, 01-May-24 12:01:00 GMT", 60),
-        ("Wed, 01 May 2024 11:59:00 GMT", None), ("Wed May  1 12:00:30 2024", 30), ("٣", None),
-        ("9" * 400, 10 * 365 * 86400.0), ("Wed, 99 May 2024 12:00:00 GMT", None),
-    ],
-)  # fmt: skip
-def test_retry_after(value: str | None, seconds: float | None) -> None:
-    assert parse_retry_after(value, NOW) == seconds
-
-
-@given(st.integers(1, 10**6))
-def test_retry_after_as_seconds_and_as_a_date_agree(seconds: int) -> None:
-    date = format_datetime(NOW + timedelta(seconds=seconds), usegmt=True)
-    assert parse_retry_after(str(seconds), NOW) == parse_retry_after(date, NOW) == seconds
-
-
-@given(st.text(max_size=40))
-def test_any_retry_after_is_parsed_or_ignored(value: str) -> None:
-    seconds = parse_retry_after(value, NOW)
-    assert seconds is None or 0 < seconds <= 10 * 365 * 86400
