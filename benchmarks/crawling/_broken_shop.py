@@ -1,15 +1,19 @@
 """A shop some of whose images, product pages or category pages are broken, each in the same way."""
 
 import gzip
+import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
+
+import pyarrow.parquet as pq
 
 from benchmarks._unique_jpegs import template, with_comment
-from benchmarks.crawling._faulty_host import CUT, RESET, Answer, Host, http
+from benchmarks.crawling._faulty_host import CUT, RESET, Answer, Host, Request, http
 
 Level = Literal["image", "product", "category"]
 Position = Literal["first", "last", "spread"]
@@ -72,7 +76,7 @@ class Damage:
 
 @dataclass
 class BrokenShop:
-    """A shop of `units` images; pages and images have a host each.
+    """A shop of `units` images, which are on the hosts `cdns` in turn; the pages have a host of their own.
 
     With damage to images, a product has six of them and a category nine products; with damage to product
     pages, each product has one image; with damage to category pages, each category has one product.
@@ -80,7 +84,7 @@ class BrokenShop:
 
     units: int
     damage: Damage = field(default_factory=Damage)
-    cdn: str = field(default="", init=False)
+    cdns: list[str] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
         self.broken = self.damage.numbers(self.units)
@@ -89,9 +93,9 @@ class BrokenShop:
         self.images = [f"/img/{number:04}.jpg" for number in range(self.units)]
         self.good = {path for number, path in enumerate(self.images) if number not in self.broken}
 
-    def image(self, path: str) -> bytes:
-        """The bytes of an image."""
-        return with_comment(template(40), path)
+    def url(self, path: str) -> str:
+        """The URL of an image."""
+        return f"http://{self.cdns[int(path[5:9]) % len(self.cdns)]}{path}"
 
     def answer(self, path: str) -> Answer:
         """The answer of either host."""
@@ -108,11 +112,11 @@ class BrokenShop:
         products = -(-self.units // self.per_product)
         match kind:
             case "img":
-                return self.image(path)
+                return with_comment(template(40), path)
             case "p":
                 first = number * self.per_product
                 shown = self.images[first : first + self.per_product]
-                return "".join(f'<img src="http://{self.cdn}{url}">' for url in shown).encode()
+                return "".join(f'<img src="{self.url(image)}">' for image in shown).encode()
             case "c":
                 first = number * self.per_category
                 listed = range(first, min(first + self.per_category, products))
@@ -125,47 +129,56 @@ class BrokenShop:
 
 @dataclass(frozen=True)
 class Served:
-    """A shop while its two hosts run."""
+    """A shop while its hosts run."""
 
     shop: BrokenShop
     pages: Host
-    cdn: Host
+    cdns: list[Host]
+
+    @property
+    def cdn(self) -> Host:
+        """The first host of images."""
+        return self.cdns[0]
 
     def site(self, folder: Path, form: Form, limits: str) -> str:
         """Write the site file into a project, and the list of links that it may use; returns its name."""
         text = _HTML if form == "html" else _LINKS
         (folder / "shop.toml").write_text(
-            text.format(pages=self.pages.name, cdn=self.cdn.name, closed=_CLOSED)
+            text.format(pages=self.pages.name, images=json.dumps([*self.shop.cdns, _CLOSED]), closed=_CLOSED)
             + f"[limits]\nmax_image_bytes = {MAX_IMAGE_BYTES}\nmax_page_bytes = {MAX_IMAGE_BYTES}\n{limits}\n"
         )
-        lines = "".join(f"Ruby,http://{self.cdn.name}{path}\n" for path in self.shop.images)
+        lines = "".join(f"Ruby,{self.shop.url(path)}\n" for path in self.shop.images)
         (folder / "links.csv").write_text(f"class,image_url\n{lines}")
         return "shop.toml"
 
-    def last_good(self) -> float:
-        """When the last good image was sent (time.monotonic)."""
-        return max(
-            (request.at for request in self.cdn.log if request.path in self.shop.good), default=float("nan")
-        )
-
-    def requests(self) -> int:
-        """All requests so far."""
-        return len(self.pages.log) + len(self.cdn.log)
+    def log(self) -> list[Request]:
+        """All requests so far, in order."""
+        return sorted(request for host in (self.pages, *self.cdns) for request in host.log)
 
 
 @contextmanager
-def serve(shop: BrokenShop) -> Iterator[Served]:
-    """Serve the shop until the block ends."""
-    with Host(shop.answer) as cdn, Host(shop.answer) as pages:
-        shop.cdn = cdn.name
-        yield Served(shop, pages, cdn)
+def serve(shop: BrokenShop, cdns: int = 1) -> Iterator[Served]:
+    """Serve the shop until the block ends, its images from so many hosts."""
+    with ExitStack() as stack:
+        pages, *images = (stack.enter_context(Host(shop.answer)) for _ in range(1 + cdns))
+        shop.cdns = [host.name for host in images]
+        yield Served(shop, pages, images)
+
+
+def stored_images(folder: Path) -> set[str]:
+    """The paths of the URLs whose images a project has stored."""
+    file = folder / "data/raw/shop/images.parquet"
+    if not file.is_file():
+        return set()
+    rows = pq.read_table(file, columns=["image_url", "path"]).to_pylist()
+    return {urlsplit(row["image_url"]).path for row in rows if row["path"] is not None}
 
 
 _LINKS = """\
 kind = "links"
 title = "Shop"
 links = "links.csv"
-image_hosts = ["{cdn}", "{closed}"]
+image_hosts = {images}
 contact = "me@example.org"
 """
 
@@ -173,7 +186,7 @@ _HTML = """\
 title = "Shop"
 start_url = "http://{pages}/gems"
 page_hosts = ["{pages}", "{closed}"]
-image_hosts = ["{cdn}", "{closed}"]
+image_hosts = {images}
 contact = "me@example.org"
 [categories]
 card = "a.class"

@@ -14,10 +14,17 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple, get_args
 
-import pyarrow.parquet as pq
-
 from benchmarks._commands import GEMSCRAPE, output_tail, running, table
-from benchmarks.crawling._broken_shop import WAYS, BrokenShop, Damage, Form, Level, Position, serve
+from benchmarks.crawling._broken_shop import (
+    WAYS,
+    BrokenShop,
+    Damage,
+    Form,
+    Level,
+    Position,
+    serve,
+    stored_images,
+)
 
 _LONGEST_SECONDS = 900.0
 
@@ -44,20 +51,10 @@ def crawl(shop: BrokenShop, form: Form, rate: float) -> Crawl:
             while (code := process.poll()) is None and time.monotonic() < deadline:
                 time.sleep(0.02)
             ended = time.monotonic()
-        first = min(request.at for host in (served.pages, served.cdn) for request in host.log)
-        stored = _stored(folder, shop)
-        return Crawl(
-            stored, served.last_good() - first, ended - first, served.requests(), code, output_tail(folder)
-        )
-
-
-def _stored(folder: Path, shop: BrokenShop) -> int:
-    file = folder / "data/raw/shop/images.parquet"
-    if not file.is_file():
-        return 0
-    rows = pq.read_table(file, columns=["image_url", "path"]).to_pylist()
-    paths = {"/" + row["image_url"].split("/", 3)[3] for row in rows if row["path"] is not None}
-    return len(paths & shop.good)
+        log = served.log()
+        last = max((request.at for request in log if request.path in shop.good), default=float("nan"))
+        first, stored = log[0].at, len(stored_images(folder) & shop.good)
+        return Crawl(stored, last - first, ended - first, len(log), code, output_tail(folder))
 
 
 @cache
