@@ -5,8 +5,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import chdir, redirect_stderr, redirect_stdout
+from collections.abc import Callable, Iterator
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from importlib.metadata import entry_points
 from io import StringIO
 from pathlib import Path
@@ -86,6 +86,17 @@ def start(*arguments: str, cwd: Path) -> subprocess.Popen[str]:
         # Shells ignore Ctrl-C in background jobs, and children inherit that.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
+
+
+@contextmanager
+def started(*arguments: str, cwd: Path) -> Iterator[subprocess.Popen[str]]:
+    """Like `start`; the command is killed when the block ends, should it still run or be stopped."""
+    process = start(*arguments, cwd=cwd)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def signal_when(

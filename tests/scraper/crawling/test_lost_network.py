@@ -13,7 +13,7 @@ import pytest
 
 from benchmarks.crawling._broken_shop import BrokenShop, Served, serve
 from tests.helpers.broken_crawls import crawl, stored
-from tests.helpers.commands import start
+from tests.helpers.commands import started
 from tests.helpers.project import empty_project
 
 UNITS = 24
@@ -156,13 +156,13 @@ def test_a_machine_that_slept(tmp_path: Path) -> None:
         served.cdn.answer = lambda path: [0.2, *content(path)]
         empty_project(tmp_path)
         site = served.site(tmp_path, "links", LIMITS.format(5))
-        process = start("gemscrape", "crawl", "--site", site, cwd=tmp_path)
-        when(lambda: len(served.cdn.log) > UNITS // 2, lambda: process.send_signal(signal.SIGSTOP)).join()
-        time.sleep(0.5)
-        served.cdn.go_down()  # connections in flight die meanwhile
-        served.cdn.come_back()
-        time.sleep(2)
-        process.send_signal(signal.SIGCONT)
-        _, errors = process.communicate(timeout=60)
-        assert process.returncode == 0, errors
+        with started("gemscrape", "crawl", "--site", site, cwd=tmp_path) as process:
+            when(lambda: len(served.cdn.log) > UNITS // 2, lambda: process.send_signal(signal.SIGSTOP)).join()
+            time.sleep(0.5)
+            served.cdn.go_down()  # connections in flight die meanwhile
+            served.cdn.come_back()
+            time.sleep(2)
+            process.send_signal(signal.SIGCONT)
+            _, errors = process.communicate(timeout=60)
+            assert process.returncode == 0, errors
         assert stored(tmp_path) == set(served.shop.images)

@@ -1,4 +1,4 @@
-"""Everything at once: a limiter, broken answers, a restart of the shop, and a host that goes down for good."""
+"""Everything at once: a limiter, broken answers, a restart, and a host that goes down for good."""
 
 from pathlib import Path
 
