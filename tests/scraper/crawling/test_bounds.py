@@ -58,7 +58,8 @@ def test_cookies_are_bounded(tmp_path: Path) -> None:
             shop.replies[page] = [Reply(200, shop._page(page) or b"", cookie)]
         crawl(tmp_path, shop, "cookies = true")
         assert stored(tmp_path) == set(shop.images)
-        assert max(len(headers.get("cookie", "")) for _, _, headers in shop.requests) <= 16_384
+        # nginx and Apache refuse a longer line.
+        assert max(len(headers.get("cookie", "")) for _, _, headers in shop.requests) <= 8_190
 
 
 def test_redirects_share_one_deadline(tmp_path: Path) -> None:
