@@ -57,13 +57,11 @@ def test_an_outage_is_waited_for(tmp_path: Path) -> None:
         assert stored(tmp_path) == set(served.shop.images)
 
 
-def test_a_network_that_is_gone_ends_the_crawl(tmp_path: Path) -> None:
+def test_a_network_that_is_gone_ends_the_crawl(tmp_path: Path, short_pauses: None) -> None:
     with serve(BrokenShop(UNITS)) as served:
         thread = when(lambda: len(served.cdn.log) > UNITS // 2, served.cdn.go_down)
-        begin = time.monotonic()
         done = crawl(tmp_path, served, limits=LIMITS.format(2), expect=3)
         thread.join()
-        assert time.monotonic() - begin < 60
         assert served.cdn.name in one_sentence(done.stderr)
         before = stored(tmp_path)
         assert before
@@ -115,7 +113,9 @@ def named(shop: BrokenShop) -> Iterator[Served]:
         yield served
 
 
-def test_names_that_never_resolve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_that_never_resolve(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, short_pauses: None
+) -> None:
     resolve = socket.getaddrinfo
 
     def offline(host: Any, *arguments: Any, **options: Any) -> Any:
@@ -136,7 +136,9 @@ def test_names_that_never_resolve(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         assert stored(tmp_path) == set(served.shop.images)
 
 
-def test_a_proxy_that_does_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_that_does_not_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, short_pauses: None
+) -> None:
     with serve(BrokenShop(8)) as served:
         with monkeypatch.context() as patch:
             patch.setenv("http_proxy", "http://127.0.0.1:1")

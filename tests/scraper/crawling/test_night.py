@@ -10,7 +10,7 @@ from tests.helpers.crawl_results import check_files
 LIMITS = "requests_per_second = 60\ntimeout_seconds = 1\nattempts = 3\nlongest_wait_seconds = 4"
 
 
-def test_a_night_loses_only_what_a_dead_host_had(tmp_path: Path) -> None:
+def test_a_night_loses_only_what_a_dead_host_had(tmp_path: Path, short_pauses: None) -> None:
     with serve(BrokenShop(60), cdns=2) as served:
 
         def run() -> int:
