@@ -38,7 +38,9 @@ def test_a_later_page_of_a_category_that_could_not_be_read(tmp_path: Path, shop:
 
 @pytest.mark.parametrize("status", [403, 500, 503])
 @pytest.mark.parametrize("role", ["start", "category", "product"])
-def test_unread_pages_are_not_blamed_on_the_site_file(tmp_path: Path, role: str, status: int) -> None:
+def test_unread_pages_are_not_blamed_on_the_site_file(
+    tmp_path: Path, role: str, status: int, short_backoff: None
+) -> None:
     with Shop(products=2) as shop:
         paths = {
             "start": ["/gems"],

@@ -9,8 +9,7 @@ from benchmarks.crawling._faulty_host import Answer, Host, LimitReq, http
 from tests.helpers.broken_crawls import crawl, stored
 from tests.helpers.crawl_results import summary
 
-#: One attempt: a refusal that cost one would lose its URL.
-LIMITS = "requests_per_second = {}\ntimeout_seconds = 2\nattempts = 1"
+LIMITS = "requests_per_second = {}\ntimeout_seconds = 2\nattempts = 2"
 
 
 def limit(host: Host, limiter: LimitReq, status: int, **headers: str) -> None:
@@ -32,6 +31,14 @@ def test_a_rate_that_is_too_high_loses_nothing(tmp_path: Path, status: int, burs
         assert stored(tmp_path) == set(served.shop.images)
         if burst == 0:
             assert any(request.status == status for request in served.cdn.log), "it was limited"
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_refusal_costs_no_attempt(tmp_path: Path, status: int) -> None:
+    with serve(BrokenShop(48)) as served:
+        limit(served.cdn, LimitReq(20), status)
+        crawl(tmp_path, served, limits=LIMITS.format(40).replace("attempts = 2", "attempts = 1"), expect=0)
+        assert stored(tmp_path) == set(served.shop.images)
 
 
 @pytest.mark.parametrize("status", [429, 503])
@@ -57,8 +64,8 @@ def test_each_host_has_its_own_limit(tmp_path: Path) -> None:
 def test_a_limited_host_with_broken_urls(tmp_path: Path) -> None:
     shop = BrokenShop(48)
     with serve(shop) as served:
-        whole, shop.good = served.cdn.answer, set(shop.images[12:])
-        served.cdn.answer = lambda path: whole(path) if path in shop.good else [http(status=500)]
+        whole, broken = served.cdn.answer, set(shop.images[:12])
+        served.cdn.answer = lambda path: [http(status=500)] if path in broken else whole(path)
         limit(served.cdn, LimitReq(20), 503)
         crawl(tmp_path, served, limits=LIMITS.format(40), expect=4)
-        assert stored(tmp_path) == shop.good
+        assert stored(tmp_path) == set(shop.images[12:])
