@@ -102,8 +102,7 @@ def main() -> None:
             damage = Damage(way, options.broken, options.level, position)
             cells, output = row(options.units, damage, form, options.rate)
             rows.append(cells)
-            if options.output:
-                print(f"\n{way}, {position}\n{output}", flush=True)
+            print(f"{' '.join(cells)}\n{output if options.output else ''}", end="", flush=True)
     head = ["way", "broken", "stored", "last good s", "crawl s", "without s", "ratio", "crawl", "requests"]
     print(f"{options.broken} of {options.units} {options.level}s broken, {form} site")
     print(table([*head, "exit"], rows))
