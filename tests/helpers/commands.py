@@ -5,8 +5,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import chdir, redirect_stderr, redirect_stdout
+from collections.abc import Callable, Iterator
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from importlib.metadata import entry_points
 from io import StringIO
 from pathlib import Path
@@ -48,8 +48,11 @@ def cpu_seconds() -> float:
     return times.children_user + times.children_system
 
 
-def called(*arguments: str, cwd: Path, expect: int = 0) -> subprocess.CompletedProcess[str]:
-    """Like `command`, but in this process, where the slow imports have been done already."""
+def called(*arguments: str, cwd: Path, expect: int | None = 0) -> subprocess.CompletedProcess[str]:
+    """Like `command`, but in this process, where the slow imports have been done already.
+
+    With None as `expect`, any exit code is right.
+    """
     (script,) = entry_points(group="console_scripts", name=arguments[0])
     stdout, stderr = StringIO(), StringIO()
     on_interrupt = signal.getsignal(signal.SIGINT)
@@ -66,7 +69,7 @@ def called(*arguments: str, cwd: Path, expect: int = 0) -> subprocess.CompletedP
     if "torch" in sys.modules:
         sys.modules["torch"].set_flush_denormal(False)
     done = subprocess.CompletedProcess(arguments, end.value.code or 0, stdout.getvalue(), stderr.getvalue())
-    assert done.returncode == expect, f"{arguments}\n{done.stdout}\n{done.stderr}"
+    assert expect in (None, done.returncode), f"{arguments}\n{done.stdout}\n{done.stderr}"
     return done
 
 
@@ -83,6 +86,17 @@ def start(*arguments: str, cwd: Path) -> subprocess.Popen[str]:
         # Shells ignore Ctrl-C in background jobs, and children inherit that.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
+
+
+@contextmanager
+def started(*arguments: str, cwd: Path) -> Iterator[subprocess.Popen[str]]:
+    """Like `start`; the command is killed when the block ends, should it still run or be stopped."""
+    process = start(*arguments, cwd=cwd)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def signal_when(

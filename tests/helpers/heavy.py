@@ -11,6 +11,7 @@ FIXTURES = {"browser", "clone", "crawled", "gems", "offline", "pipeline", "proje
 
 #: Modules, functions and classes that start a server or a process, train, or may download weights.
 CALLS = {
+    "benchmarks.crawling._broken_shop.serve",
     "curation.cropping.rembg_model.soft_mask",
     "curation.cropping.rembg_weights.fetch",
     "gemtrain.training.train.train",

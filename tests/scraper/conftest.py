@@ -19,3 +19,9 @@ def short_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rejections and failures hardly delay the next request."""
     monkeypatch.setattr(rate_limiter, "_REJECTION_SECONDS", 0.002)
     monkeypatch.setattr(rate_limiter, "_FAILURE_SECONDS", 0.01)
+
+
+@pytest.fixture
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pauses of a host that does not answer stay below a second: it counts as down within seconds."""
+    monkeypatch.setattr(rate_limiter, "_LONGEST_BACKOFF_SECONDS", 1.0)
