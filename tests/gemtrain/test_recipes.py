@@ -92,6 +92,7 @@ _TEXT = st.text("a'\n", max_size=4)
         st.recursive(
             st.none() | st.booleans() | st.integers() | st.floats(allow_subnormal=False) | _TEXT,
             lambda inner: st.lists(inner) | st.dictionaries(_TEXT, inner),
+            max_leaves=9,
         ),
     )
 )
