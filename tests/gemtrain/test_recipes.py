@@ -86,6 +86,7 @@ def test_every_key_is_explained_within_the_width_of_a_terminal() -> None:
 _TEXT = st.text("a'\n", max_size=4)
 
 
+@pytest.mark.heavy
 @given(
     st.dictionaries(
         st.sampled_from(sorted(Recipe.model_fields)),
