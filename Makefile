@@ -9,6 +9,9 @@ QUICK := build/quick
 
 .PHONY: repro repro-quick test test-fast test-slow lint bench
 
+# Tests start many processes, each of which would compile the modules anew.
+test test-fast test-slow: export PYTHONDONTWRITEBYTECODE :=
+
 repro: $(INSTALLED)
 	dvc repro
 	dvc metrics show $$(ls metrics/*/*.json | grep -v -e /dataset.json -e /crawl/)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.helpers.browser import CHROMIUM, FLAGS
-from tests.helpers.commands import command
+from tests.helpers.commands import called, command
 from tests.helpers.heavy import is_heavy
 from tests.helpers.project import CURATION, SCALE, SEED, set_up, share_rendered
 
@@ -111,7 +111,7 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory, crawled: Path) -> Path:
             ("gemtrain", "train", "--dataset", "d1k", "--recipe", "gemnet"),
             ("gemtrain", "evaluate", "--dataset", "d1k", "--recipe", "gemnet"),
         ):
-            command(*stage, cwd=folder)
+            called(*stage, cwd=folder)
 
     return made_once(tmp_path_factory, "pipeline", run)
 

@@ -1,11 +1,13 @@
 """The extras in pyproject.toml cover what each package imports, and a missing library names its extra."""
 
 import ast
+import functools
 import re
 import sys
 import tomllib
 from collections.abc import Mapping
 from importlib.metadata import packages_distributions
+from pathlib import Path
 
 import pytest
 
@@ -47,16 +49,29 @@ def metadata(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.metadata.requires", lambda _: REQUIREMENTS)
 
 
-def libraries(entry: str) -> set[str]:
+@functools.cache
+def libraries(entry: str) -> frozenset[str]:
     """The modules of other distributions that a module and everything it imports import."""
+    found = set().union(*map(top_level_imports, import_closure(entry)))
+    return frozenset(found - sys.stdlib_module_names - {*PACKAGES, "_typeshed"})
+
+
+@functools.cache
+def top_level_imports(file: Path) -> set[str]:
+    """The first parts of the names that a file imports."""
     found = set()
-    for file in import_closure(entry):
-        for node in ast.walk(ast.parse((ROOT / file).read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Import):
-                found |= {alias.name.partition(".")[0] for alias in node.names}
-            elif isinstance(node, ast.ImportFrom):
-                found.add(str(node.module).partition(".")[0])
-    return found - sys.stdlib_module_names - {*PACKAGES, "_typeshed"}
+    for node in ast.walk(ast.parse((ROOT / file).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add(str(node.module).partition(".")[0])
+    return found
+
+
+@pytest.fixture(scope="module")
+def installed() -> Mapping[str, list[str]]:
+    """The distributions of each importable module; to find them takes long."""
+    return packages_distributions()
 
 
 def distribution(requirement: str) -> str:
@@ -65,9 +80,8 @@ def distribution(requirement: str) -> str:
 
 
 @pytest.mark.parametrize("entry", ENTRIES)
-def test_the_extras_install_what_is_imported(entry: str) -> None:
+def test_the_extras_install_what_is_imported(entry: str, installed: Mapping[str, list[str]]) -> None:
     base = {distribution(line) for line in PROJECT["dependencies"]}
-    installed = packages_distributions()
     missing = {
         module
         for module in libraries(entry) - COMPANIONS
@@ -77,8 +91,7 @@ def test_the_extras_install_what_is_imported(entry: str) -> None:
     assert not missing
 
 
-def test_modules_are_found_by_the_names_of_their_distributions() -> None:
-    installed = packages_distributions()
+def test_modules_are_found_by_the_names_of_their_distributions(installed: Mapping[str, list[str]]) -> None:
     for module in set().union(*map(libraries, ENTRIES)):
         for extra in extras_with(module, REQUIREMENTS):
             names = {distribution(line) for line in EXTRAS[extra]}

@@ -86,12 +86,14 @@ def test_every_key_is_explained_within_the_width_of_a_terminal() -> None:
 _TEXT = st.text("a'\n", max_size=4)
 
 
+@pytest.mark.heavy
 @given(
     st.dictionaries(
         st.sampled_from(sorted(Recipe.model_fields)),
         st.recursive(
             st.none() | st.booleans() | st.integers() | st.floats(allow_subnormal=False) | _TEXT,
             lambda inner: st.lists(inner) | st.dictionaries(_TEXT, inner),
+            max_leaves=9,
         ),
     )
 )

@@ -4,6 +4,7 @@ A response is a list of steps: bytes to send (or a function that makes them), se
 connection) or RESET (reset it). A path has a list of responses, sent in turn; the last one is repeated.
 """
 
+import functools
 import gzip
 import io
 import struct
@@ -95,6 +96,7 @@ def png_bomb(side: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT" + zlib.compress(bytes(1_000_000))) + chunk(b"IEND")
 
 
+@functools.cache
 def gzip_bomb(times: int = 1) -> bytes:
     """50 megabytes of zeros, compressed `times` times."""
     content = bytes(50_000_000)

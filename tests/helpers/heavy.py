@@ -12,8 +12,10 @@ FIXTURES = {"browser", "clone", "crawled", "gems", "offline", "pipeline", "proje
 #: Modules, functions and classes that start a server or a process, train, or may download weights.
 CALLS = {
     "benchmarks.crawling._broken_shop.serve",
+    "curation.cropping.crop.crop",
     "curation.cropping.rembg_model.soft_mask",
     "curation.cropping.rembg_weights.fetch",
+    "curation.measurement.measure.measure",
     "gemtrain.training.train.train",
     "http.server.ThreadingHTTPServer",
     "psutil",

@@ -1,6 +1,7 @@
 """The examples of docs/api.md run, one after the other, in an empty folder."""
 
 import re
+import shutil
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -30,12 +31,14 @@ def examples() -> str:
 
 
 @pytest.mark.timeout(600)
-def test_the_examples_run_in_order(tmp_path: Path, rendered: Path) -> None:
+def test_the_examples_run_in_order(tmp_path: Path, rendered: Path, pipeline: Path) -> None:
     script = tmp_path / "examples.txt"
     script.write_text(examples())
     folder = tmp_path / "empty"
     folder.mkdir()
-    share_rendered(rendered, folder / "my-gems")  # they take longer to render than all examples to run
+    # To render and measure the images would take longer than all examples.
+    share_rendered(rendered, folder / "my-gems")
+    shutil.copy(pipeline / ".cache/measure.sqlite", folder / "my-gems/.cache")
     printed = command(sys.executable, "-c", RUN, str(script), cwd=folder).stdout.splitlines()
     shown = re.findall(r"  # prints (.*)", examples())
     assert shown and not [line for line in shown if line not in printed]

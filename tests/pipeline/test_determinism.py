@@ -25,7 +25,7 @@ def test_bytes_depend_neither_on_workers_nor_on_the_cache(project: Path) -> None
         shutil.rmtree(project / folder)
     for memo in ("measure", "crop"):
         with sqlite3.connect(project / f".cache/{memo}.sqlite") as database:
-            database.execute("DELETE FROM memo WHERE rowid % 9 = 0")
+            database.execute("DELETE FROM memo WHERE rowid % 18 = 0")
     for stage in CURATION:
         command(*stage, cwd=project, cores={0})
     after = {name: mark for name, mark in fingerprints(project).items() if "predictions" not in name}

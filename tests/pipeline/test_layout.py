@@ -1,7 +1,7 @@
 """The layout in docs/architecture.md: imports go one way between packages and downwards inside them."""
 
 import ast
-from collections.abc import Iterator
+import functools
 from pathlib import Path
 
 import pytest
@@ -45,12 +45,15 @@ def modules(package: str) -> dict[str, Path]:
     }
 
 
-def imports(package: str) -> Iterator[tuple[str, str]]:
+@functools.cache
+def imports(package: str) -> list[tuple[str, str]]:
     """Pairs (module, imported module), including imports inside functions."""
-    for name, path in modules(package).items():
-        for other in imported_modules(path):
-            if module_file(other) != path:
-                yield name, other
+    return [
+        (name, other)
+        for name, path in modules(package).items()
+        for other in imported_modules(path)
+        if module_file(other) != path
+    ]
 
 
 @pytest.mark.parametrize("package", PACKAGES)

@@ -69,6 +69,7 @@ def copies(images: list[np.ndarray]) -> list[tuple[int, int]]:
     return [tuple(pair) for pair in pairs.tolist()]
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("change", COPIES)
 def test_copies_are_found_and_other_stones_are_not(change: str) -> None:
     images = stones()

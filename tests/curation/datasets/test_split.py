@@ -84,6 +84,7 @@ def test_folds_are_independent_of_the_splits() -> None:
     assert folds == {0, 1, 2, 3, 4}
 
 
+@pytest.mark.heavy
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 10**6))
 def test_one_percent_of_new_products_moves_about_one_percent(start: int) -> None:
@@ -104,6 +105,7 @@ def test_a_new_image_of_a_product_joins_its_split() -> None:
     assert sum(old[key] != new[key] for key in old) <= 2 * 3  # a group at either of the two boundaries
 
 
+@pytest.mark.heavy
 @settings(max_examples=60, deadline=None)
 @given(st.integers(3, 30), st.data())
 def test_merged_groups_take_the_split_of_highest_precedence(groups: int, data: st.DataObject) -> None:

@@ -59,6 +59,7 @@ def spots(**changes: float) -> torch.Tensor:
     return torch.stack([(batch * place).sum((1, 2)) / batch.sum((1, 2)) for place in places], dim=1)
 
 
+@pytest.mark.heavy
 def test_warps_reach_their_limits_but_not_beyond() -> None:
     def close(found: torch.Tensor, expected: float) -> bool:
         return bool((found - expected).abs().max() < 0.3)

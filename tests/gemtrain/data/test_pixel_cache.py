@@ -30,6 +30,7 @@ def test_decoded_pixels_are_the_images(gems: Path) -> None:
     assert next(Path(".cache/pixels").glob("gems-validation-48-*")).stat().st_mtime_ns == stamp
 
 
+@pytest.mark.heavy
 def test_channels() -> None:
     content = normalise(coloured_image(0, 1, bands=4))
     assert isinstance(content, NormalisedImage)

@@ -77,6 +77,7 @@ def test_of_equally_confused_classes_the_lower_label_is_first() -> None:
     assert [row.variety for row in confused_classes(np.array([0, 1]), wrong, ["b", "a"])] == ["b", "a"]
 
 
+@pytest.mark.heavy
 @settings(deadline=None)
 @given(st.integers(2, 6), st.integers(1, 40), st.integers(0, 10_000))
 def test_metrics_are_consistent(classes: int, images: int, seed: int) -> None:

@@ -16,6 +16,7 @@ def examples(count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     return torch.cat([informative, constant], dim=1), labels
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("kind", ["linear", "svm"])
 def test_a_feature_that_does_not_vary_gets_no_weight(kind: str) -> None:
     generator, head = torch.Generator().manual_seed(0), nn.Linear(10, 3)
