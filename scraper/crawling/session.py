@@ -33,6 +33,9 @@ from scraper.tables import ReasonKind
 #: A crawl may run all night: its log has one line a minute.
 _LINE_SECONDS = 60.0
 
+#: A host with these reasons did not say anything.
+_SILENCE = {ReasonKind.NO_CONNECTION, ReasonKind.TIMEOUT, ReasonKind.CONNECTION_CUT}
+
 _PAUSE = Reason(ReasonKind.PAUSE, "it asked us to wait")
 
 
@@ -157,8 +160,9 @@ class Session:
         return self.summary.ended is Ended.INCOMPLETE and left
 
     def save_block(self, block: Blocked) -> None:
-        """A host is not to be contacted until its block ends."""
-        self.state.hosts.save_block(block.host, block.until, block.reason)
+        """A host is not to be contacted until its block ends; if it said nothing, our network may be down."""
+        if block.reason.kind not in _SILENCE:
+            self.state.hosts.save_block(block.host, block.until, block.reason)
 
     def record_block(self, block: Blocked) -> None:
         """A block ended the work: the summary tells until when, and what is left stays pending."""

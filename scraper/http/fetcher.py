@@ -13,8 +13,8 @@ from urllib.parse import urljoin
 from gemkit.extras import DISTRIBUTION
 from scraper.http.certificates import tls_context
 from scraper.http.cookies import Cookies
-from scraper.http.errors import FetchError, Postponed, TooLarge, TransientError
-from scraper.http.failures import TIMEOUT
+from scraper.http.errors import Blocked, FetchError, Postponed, TooLarge, TransientError
+from scraper.http.failures import TIMEOUT, no_connection
 from scraper.http.host import Host
 from scraper.http.hosts import Hosts
 from scraper.http.limits import Limits
@@ -45,6 +45,9 @@ _STATUSES = {
     404: ImageStatus.GONE,
     410: ImageStatus.GONE,
 }
+
+#: A host that a redirect leads to, and that has served nothing yet, is not waited for longer, seconds.
+_SHORT_SECONDS = 1.0
 
 _TOO_MANY_REDIRECTS = Reason(ReasonKind.REDIRECT, "too many redirects")
 
@@ -155,8 +158,11 @@ class Fetcher:
         first_try: bool,
     ) -> Response:
         timeout = self._limits.timeout_seconds
-        for _ in range(MAX_REDIRECTS + 1):
+        for hop in range(MAX_REDIRECTS + 1):
             host = self._hosts.allowed(host_of(url), allowed)
+            leads_nowhere = hop > 0 and not host.has_served
+            if leads_nowhere and host.limiter.waiting > _SHORT_SECONDS:
+                raise no_connection()
             robots = host.robots(partial(self._load_robots, host, urljoin(url, "/robots.txt")))
             if reason := robots.disallowed_by(url):
                 raise FetchError(ImageStatus.REFUSED, reason)
@@ -164,6 +170,14 @@ class Fetcher:
                 response = host.request(url, transport, validators, timeout, first_try)
             except TooLarge as error:
                 raise FetchError(ImageStatus.INVALID, error.reason) from error
+            except Postponed as error:
+                if leads_nowhere:
+                    raise TransientError(error.reason) from error
+                raise
+            except Blocked as block:
+                if hop > 0:
+                    raise TransientError(block.reason) from block
+                raise
             if response.status not in _REDIRECTS:
                 return _usable(response, conditional=bool(validators))
             timeout -= response.seconds

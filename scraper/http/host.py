@@ -42,6 +42,9 @@ _RECENT, _TOO_LONG = 20, 8
 
 _FORBIDDEN = {401, 403}
 
+#: Troubles of the connection: they are never those of one URL.
+_OF_THE_HOST = {ReasonKind.NO_CONNECTION, ReasonKind.TLS, ReasonKind.CERTIFICATE}
+
 _CHALLENGE = Reason(ReasonKind.CHALLENGE, "a challenge page")
 _ROBOTS_UNREADABLE = Reason(ReasonKind.ROBOTS_UNREADABLE, "robots.txt cannot be read")
 
@@ -133,7 +136,7 @@ class Host:
         if self._means_overload(reason):
             raise self._refusal(url, answer, reason, transport)
         if self._asks_again(answer, reason):
-            again = self._send(url, transport, headers, timeout)
+            again = self._send(url, transport, headers, timeout, alone=True)
             still = _trouble(again, transport)
             with self._state:
                 self._symptoms.record_asked_again(reason, served=still is None)
@@ -141,6 +144,10 @@ class Host:
                 if self._means_overload(reason):
                     self.limiter.record_rejection(answer.started, reason, None)
                 return self._accept(url, transport, again)
+            if self._symptoms.may_mean_overload(still) and self._refuses_others(transport.content):
+                with self._state:
+                    self._symptoms.record_overload(still)
+                raise self._refusal(url, again, still, transport)
             answer, reason = again, still
         if _is_rejection(reason):
             raise self._rejection(answer, reason, transport)
@@ -148,6 +155,11 @@ class Host:
         if first_try and reason.kind == ReasonKind.TIMEOUT:
             raise Postponed(reason) from error  # it gets all the time there is when it is asked for again
         raise error
+
+    @property
+    def has_served(self) -> bool:
+        """Whether the host has served a page or an image in this crawl."""
+        return bool(self._last_good.keys() - {"robots"})
 
     def _first_timeout(self, content: str) -> float:
         """How long the first request of a page or an image may take, seconds."""
@@ -165,8 +177,15 @@ class Host:
         with self._state:
             return answer.retry_after is None and self._symptoms.worth_asking_again(reason)
 
-    def _send(self, url: str, transport: Transport, headers: Mapping[str, str], timeout: float) -> _Answer:
-        with self.limiter.acquire() as started:
+    def _send(
+        self,
+        url: str,
+        transport: Transport,
+        headers: Mapping[str, str],
+        timeout: float,
+        alone: bool = False,
+    ) -> _Answer:
+        with self.limiter.acquire_alone() if alone else self.limiter.acquire() as started:
             try:
                 response = transport.get(url, headers, timeout)
             except TransientError as error:
@@ -228,7 +247,9 @@ class Host:
             self._failures_in_a_row += 1
             check = self._failures_in_a_row >= _CHECK_AFTER
         # Failures in a row that ask us to wait are the host's.
-        if check and (answer.retry_after is not None or not self._still_gives(answer, transport.content)):
+        if reason.kind in _OF_THE_HOST or (
+            check and (answer.retry_after is not None or not self._still_gives(answer, transport.content))
+        ):
             self.limiter.record_failure(answer.started, reason, answer.retry_after)
             return Postponed(reason)
         with self._state:
@@ -252,15 +273,23 @@ class Host:
 
     def _serves_others(self, *contents: str) -> bool:
         """Whether the host still serves its last good URL of the first of these contents that it served."""
-        goods = (self._last_good.get(content) for content in contents)
-        good = next((good for good in goods if good is not None), None)
+        good = self._good(*contents)
         return good is not None and self._still_serves(*good)
 
-    def _still_serves(self, good: Response, transport: Transport) -> bool:
+    def _refuses_others(self, content: str) -> bool:
+        """Whether the host refuses its last good URL even when nothing else is requested."""
+        good = self._good(content, "page", "image", "robots")
+        return good is not None and not self._still_serves(*good, alone=True)
+
+    def _good(self, *contents: str) -> tuple[Response, Transport] | None:
+        goods = (self._last_good.get(content) for content in contents)
+        return next((good for good in goods if good is not None), None)
+
+    def _still_serves(self, good: Response, transport: Transport, alone: bool = False) -> bool:
         """Whether the host still serves this URL, which it has served."""
         validators = conditional_headers(good.headers.get("etag"), good.headers.get("last-modified"))
         try:
-            answer = self._send(good.url, transport, validators, self._timeout)
+            answer = self._send(good.url, transport, validators, self._timeout, alone)
         except TooLarge:
             return True
         except FetchError:
@@ -273,6 +302,8 @@ class Host:
             with self._state:
                 self._successes += 1
                 self._failures_in_a_row = 0
+                if not _is_robots(good.url):
+                    self._fruitless[transport.content] = 0
         elif self._means_overload(reason):
             self.limiter.record_rejection(answer.started, reason, answer.retry_after)
         return reason is None

@@ -24,7 +24,15 @@ BLOCK_SECONDS = 3600.0
 DOWN_AFTER, DOWN_SECONDS = 12, 600.0
 
 _RECENT = 51
-_LONGEST_SLEEP_SECONDS = 3600.0
+
+#: The pause before a request that is sent alone: at least so many seconds, and intervals between requests.
+_ALONE_SECONDS, _ALONE_INTERVALS = 0.25, 3
+
+#: How long the other threads wait until they look whether it has been sent, seconds.
+_TURN_SECONDS = 0.02
+
+#: How long a thread waits until it looks whether the host has blocked us meanwhile, seconds.
+_LOOK_SECONDS = 0.5
 
 _REJECTION_SECONDS, _FAILURE_SECONDS = 0.5, 0.125
 
@@ -78,6 +86,8 @@ class HostRateLimiter:
         self._pace = Pace(self.controller, time.monotonic())
         self._failures_since_success = 0
         self._last_failure = float("-inf")
+        self._block: Blocked | None = None
+        self._alone = 0  # threads that send alone
         if self.blocked_until is not None:
             self._pace.pause(time.monotonic() + self.blocked_until - time.time())
 
@@ -94,18 +104,40 @@ class HostRateLimiter:
     def acquire(self) -> Iterator[float]:
         """Wait until a request is due and hold one of the host's slots; yields the time of the request.
 
-        Raises Stopped when the crawl ends first.
+        Raises Stopped when the crawl ends first, and Blocked once the host has blocked us.
         """
         with self._slots:
             with self._queue:  # one thread waits for the next due time, the others wait for that thread
-                started = self._wait()
+                started = self._wait(alone=False)
             yield started
 
-    def _wait(self) -> float:
+    @contextmanager
+    def acquire_alone(self) -> Iterator[float]:
+        """Like `acquire`, for a thread whose request has just ended: nothing else is sent before it.
+
+        The host has had so long a pause then that only a limiter far slower than our rate would refuse.
+        """
+        with self._state:
+            self._alone += 1
+            self._pace.pause(
+                time.monotonic() + max(_ALONE_SECONDS, _ALONE_INTERVALS * self.controller.interval)
+            )
+        try:
+            started = self._wait(alone=True)
+        finally:
+            with self._state:
+                self._alone -= 1
+        yield started
+
+    def _wait(self, alone: bool) -> float:
         while True:
             now = time.monotonic()
             with self._state:
+                if self._block is not None:
+                    raise self._block
                 paused, ready = self._pace.paused_until, self._pace.ready
+                if self._alone and not alone:
+                    ready = max(ready, now) + _TURN_SECONDS
                 if ready <= now and not self.stop.is_set():
                     self._pace.sent(now)
                     counters = self.counters
@@ -114,7 +146,7 @@ class HostRateLimiter:
                     counters.last = now
                     counters.recent.append(now)
                     return now
-            if self.stop.wait(min(max(ready - now, 0), _LONGEST_SLEEP_SECONDS)):
+            if self.stop.wait(min(max(ready - now, 0), _LOOK_SECONDS)):
                 raise Stopped
             if paused > now:
                 self.counters.waited += time.monotonic() - now
@@ -137,12 +169,13 @@ class HostRateLimiter:
                 return
             self._last_failure = time.monotonic()
             self._failures_since_success += 1
-            self._pace.back_off(time.monotonic(), _FAILURE_SECONDS * 2**self._failures_since_success)
+            longest = min(_FAILURE_SECONDS * 2**self._failures_since_success, self.longest_wait)
+            self._pace.back_off(time.monotonic(), longest)
             self._pace.pause(time.monotonic() + (retry_after or 0))
             if reason.is_server_error:
                 self.controller.on_rejected(time.monotonic())
             if (retry_after or 0) > self.longest_wait or self._failures_since_success >= DOWN_AFTER:
-                raise Blocked(self.host, time.time() + max(retry_after or 0, DOWN_SECONDS), reason)
+                raise self._blocked(max(retry_after or 0, DOWN_SECONDS), reason)
 
     def record_rejection(self, started: float, reason: Reason, retry_after: float | None) -> None:
         """The host refused the request sent at `started` because of our speed, or refuses everything.
@@ -159,9 +192,15 @@ class HostRateLimiter:
             if retry_after is not None:
                 self._pace.pause(now + retry_after)
             if (retry_after or 0) > self.longest_wait:
-                raise Blocked(self.host, time.time() + (retry_after or 0), reason)
+                raise self._blocked(retry_after or 0, reason)
             if self._pace.refusals >= BLOCK_AFTER:
-                raise Blocked(self.host, time.time() + max(retry_after or 0, BLOCK_SECONDS), reason)
+                raise self._blocked(max(retry_after or 0, BLOCK_SECONDS), reason)
+
+    def _blocked(self, seconds: float, reason: Reason) -> Blocked:
+        """The block that ends the work on this host, also for the threads that wait for it."""
+        self._block = Blocked(self.host, time.time() + seconds, reason)
+        self._pace.paused_until = 0.0
+        return self._block
 
     @property
     def waiting(self) -> float:

@@ -42,6 +42,14 @@ class Symptoms:
         """Whether to ask for the URL again at once, to learn what the symptom means."""
         return reason.kind not in _NOT_AT_ONCE and self._in_vain.get(_symptom(reason), 0) < _IN_VAIN
 
+    def may_mean_overload(self, reason: Reason) -> bool:
+        """Whether servers shed load with this symptom."""
+        return _symptom(reason) in _OVERLOADED
+
+    def record_overload(self, reason: Reason) -> None:
+        """The host refused everything for a while with this symptom."""
+        self._shedding.add(_symptom(reason))
+
     def record_asked_again(self, reason: Reason, served: bool) -> None:
         """A URL with this symptom was asked for again, and was served or not."""
         symptom = _symptom(reason)

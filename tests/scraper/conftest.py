@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from scraper.http import rate_limiter
+from scraper.http import pace, rate_limiter
 from tests.helpers.crawl_shop import Shop
 
 
@@ -24,4 +24,4 @@ def short_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """The pauses of a host that does not answer stay below a second: it counts as down within seconds."""
-    monkeypatch.setattr(rate_limiter, "_LONGEST_BACKOFF_SECONDS", 1.0)
+    monkeypatch.setattr(pace, "_LONGEST_BACKOFF_SECONDS", 1.0)

@@ -1,5 +1,6 @@
 """Text of strangers is parsed in a time that grows no faster than its length."""
 
+import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -7,12 +8,15 @@ from contextlib import suppress
 import pytest
 
 from scraper.http.challenge import is_challenge
-from scraper.http.headers import accept_headers
+from scraper.http.headers import joined
 from scraper.http.opt_out import disallowed_by_content_signal, disallowed_by_x_robots_tag
-from scraper.http.rate_limiter import parse_retry_after
+from scraper.http.retry_after import parse_retry_after
 from scraper.http.robots import Robots
 from scraper.http.transport import Response
 from scraper.http.urls import file_name, url_key
+from scraper.http.wire.deadline import Deadline
+from scraper.http.wire.head import read_head
+from scraper.http.wire.stream import Stream
 from scraper.stores.config import HtmlSite
 from scraper.stores.document import Document
 from scraper.stores.html_store import parse_html
@@ -102,6 +106,14 @@ def many_agents(text: str) -> object:
     return disallowed_by_content_signal(names + "Content-Signal: ai-train=no\n" * count, "gemscrape")
 
 
+def head(lines: str) -> object:
+    """A head as it arrives at a socket."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(f"HTTP/1.1 200 OK\r\n{lines}\r\n".encode())
+        return joined(read_head(Stream(ours, Deadline(60))).lines)
+
+
 def json_ld(text: str) -> object:
     product = f'{{"@type": "Product", "sku": {text}, "image": "{text}"}}'
     return page("product")(f'<script type="application/ld+json">{product}</script>')
@@ -125,8 +137,8 @@ PARSERS: dict[str, tuple[Callable[[str], object], list[str]]] = {
     "X-Robots-Tag": (lambda text: disallowed_by_x_robots_tag(text, "gemscrape"), MARKS),
     "Retry-After": (parse_retry_after, MARKS),
     "Retry-After date": (lambda text: parse_retry_after(f"Mon, 01 Jan 2024 {text}"), MARKS),
-    "header": (lambda text: accept_headers([(b"x", text.encode()), (text.encode(), b"x")]), MARKS),
-    "length": (lambda text: accept_headers([(b"content-length", text.encode())]), MARKS),
+    "header": (lambda text: head(f"x: {text}\r\n{text}: x\r\n"), MARKS),
+    "length": (lambda text: head(f"Content-Length: {text}\r\n"), MARKS),
     "tidy": (tidy, MARKS),
     "URL path": (lambda text: file_name(url_key(URL + text) or URL), [*MARKS, *URL_PARTS]),
     "URL query": (lambda text: url_key(f"{URL}?{text}"), [*MARKS, *URL_PARTS]),
