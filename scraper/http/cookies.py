@@ -9,6 +9,9 @@ from urllib.request import Request
 #: RFC 6265 6.1: what everyone should be able to keep: bytes of a cookie, cookies of a domain, cookies.
 _MAX_BYTES, _MAX_OF_DOMAIN, _MAX_COOKIES = 4_096, 50, 3_000
 
+#: nginx and Apache refuse a header line of more than 8 KB, and with it the request.
+_MAX_HEADER = 8_000
+
 
 class Cookies:
     """Cookies by RFC 6265, for any number of threads; beyond the bounds the oldest ones are forgotten."""
@@ -22,8 +25,12 @@ class Cookies:
         request = Request(url)
         with self._lock:
             self._jar.add_cookie_header(request)
-        value = request.get_header("Cookie")
-        return {"Cookie": value} if value else {}
+        sent, size = [], 0
+        for cookie in (request.get_header("Cookie") or "").split("; "):
+            size += len(cookie) + 2
+            if cookie and size <= _MAX_HEADER:
+                sent.append(cookie)
+        return {"Cookie": "; ".join(sent)} if sent else {}
 
     def store(self, url: str, values: Iterable[str]) -> None:
         """Store the `Set-Cookie` values of a response from a URL, but for those that cannot be sent back."""
