@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -318,7 +319,9 @@ def test_only_what_may_recover_is_requested_again(crawled: Crawled) -> None:
     # On a busy machine some may time out the first time.
     assert sum(requests[f"/img/{fault}.jpg"] > 1 for fault in final) <= 3
     failed = [fault for fault, (status, _) in IMAGE_FAULTS.items() if status == "failed" and fault != "loop"]
-    assert max(requests[f"/img/{fault}.jpg"] for fault in failed) == ATTEMPTS
+    counts = [requests[f"/img/{fault}.jpg"] for fault in failed]
+    # Some are asked for again at once; a URL that is refused like one of too many is asked six times more.
+    assert ATTEMPTS <= median(counts) <= ATTEMPTS + 1 and max(counts) <= ATTEMPTS + 8
     assert "/img/forbidden.jpg" not in requests
 
 
