@@ -52,7 +52,9 @@ def crawl(shop: BrokenShop, form: Form, rate: float) -> Crawl:
                 time.sleep(0.02)
             ended = time.monotonic()
         log = served.log()
-        last = max((request.at for request in log if request.path in shop.good), default=float("nan"))
+        # Later requests of a good image only ask whether its host is still up.
+        served_first = {request.path: request.at for request in reversed(log) if request.status == 200}
+        last = max((at for path, at in served_first.items() if path in shop.good), default=float("nan"))
         first, stored = log[0].at, len(stored_images(folder) & shop.good)
         return Crawl(stored, last - first, ended - first, len(log), code, output_tail(folder))
 

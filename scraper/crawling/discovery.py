@@ -175,7 +175,7 @@ class PageReader:
     def _wait(self, retries: RetryPolicy, job: PageJob, result: _Result) -> float | None:
         """Seconds until the page is requested again; None if its result is final."""
         if isinstance(result.error, Postponed):
-            return retries.postponed(job.url)
+            return retries.postponed(job.url, result.error.reason)
         if not isinstance(result.error, TransientError):
             retries.record_success()
             return None

@@ -3,6 +3,8 @@
 import random
 
 from scraper.http.errors import TransientError
+from scraper.http.reason import Reason
+from scraper.tables import ReasonKind
 
 #: Every URL gets so many tries, whatever the others need.
 _TRIES = 2
@@ -14,8 +16,8 @@ _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS, _POSTPONED_SECONDS = 1.0, 60.0, 0.1
 class RetryPolicy:
     """The tries of one crawl. A URL has `attempts` in all of its crawls together, then one in each.
 
-    Failed requests may be repeated as often as others succeed, so that broken URLs at most double the time of
-    a crawl. A URL that asks for more than `longest_wait` seconds is left to the next crawl.
+    After its second try, a URL is requested again only while fewer than half as many requests failed as
+    succeeded: so broken URLs at most double the time of a crawl. A URL that asks for more than `longest_wait` seconds is left to the next crawl.
     """
 
     def __init__(self, attempts: int, longest_wait: float):
@@ -31,9 +33,10 @@ class RetryPolicy:
         """A URL was served."""
         self._served += 1
 
-    def postponed(self, url: str) -> float:
+    def postponed(self, url: str, reason: Reason) -> float:
         """Seconds until the URL is requested again, not counted as a try; its host may wait longer."""
-        self._tries.setdefault(url, 0)
+        # Where nothing came in the time of a first try, another try takes long.
+        self._tries.setdefault(url, int(reason.kind == ReasonKind.TIMEOUT))
         return _POSTPONED_SECONDS
 
     def failed(self, url: str, error: TransientError, earlier: int) -> float | None:
@@ -45,7 +48,7 @@ class RetryPolicy:
         self._failed += 1
         if (error.retry_after or 0.0) > self._longest_wait or earlier + tries >= self._attempts:
             return None
-        if tries >= _TRIES and self._failed >= self._served:
+        if tries >= _TRIES and 2 * self._failed >= self._served:
             return None
         longest = min(_FIRST_WAIT_SECONDS * 2 ** (tries - 1), _LONGEST_WAIT_SECONDS)
         return max(random.uniform(0, longest), error.retry_after or 0.0)

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from benchmarks.crawling._broken_shop import BrokenShop, serve
 from benchmarks.crawling.night import Night, lost, through_the_night
 from tests.helpers.broken_crawls import crawl, stored
@@ -10,6 +12,7 @@ from tests.helpers.crawl_results import check_files
 LIMITS = "requests_per_second = 60\ntimeout_seconds = 1\nattempts = 3\nlongest_wait_seconds = 4"
 
 
+@pytest.mark.slow
 def test_a_night_loses_only_what_a_dead_host_had(tmp_path: Path, short_pauses: None) -> None:
     with serve(BrokenShop(60), cdns=2) as served:
 

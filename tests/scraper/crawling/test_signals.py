@@ -50,7 +50,7 @@ def ends_soon(shop: Shop, folder: Path, path: str, number: signal.Signals) -> No
     images(folder)  # the tables are complete
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_while_pages_are_parsed_and_one_never_arrives(tmp_path: Path, number: signal.Signals) -> None:
     with Shop(products=6) as shop:
         for product, body in enumerate(HOSTILE_PAGES):
@@ -59,7 +59,7 @@ def test_while_pages_are_parsed_and_one_never_arrives(tmp_path: Path, number: si
         ends_soon(shop, tmp_path, "/p/gp3", number)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGTERM])
 def test_while_large_pictures_are_decoded_and_one_never_arrives(
     tmp_path: Path, number: signal.Signals
 ) -> None:
