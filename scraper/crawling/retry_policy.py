@@ -17,7 +17,8 @@ class RetryPolicy:
     """The tries of one crawl. A URL has `attempts` in all of its crawls together, then one in each.
 
     After its second try, a URL is requested again only while fewer than half as many requests failed as
-    succeeded: so broken URLs at most double the time of a crawl. A URL that asks for more than `longest_wait` seconds is left to the next crawl.
+    succeeded: so broken URLs at most double the time of a crawl. A URL that asks for more than `longest_wait`
+    seconds is left to the next crawl.
     """
 
     def __init__(self, attempts: int, longest_wait: float):
