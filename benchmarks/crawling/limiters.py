@@ -5,9 +5,9 @@
 Each crawl runs through the fetcher, with four threads, against a server of its own. It implements
 `limit_req rate=10r/s` exactly (ngx_http_limit_req_module.c: a leaky bucket in thousandths of requests and
 whole milliseconds) and answers after 20 ms: with and without a burst and `nodelay`, refusing with status 503
-(the default) or 429. The site file's rate is right, twice as high, or missing. A URL is lost when the fetcher
-gives it up. At 10 requests a second without burst, an answer that comes 2 ms early is refused, so that a busy
-machine lowers the rates.
+(the default) or 429. The site file's rate is right, twice as high, or missing. A URL is lost when all of its
+attempts failed. At 10 requests a second without burst, an answer that comes 2 ms early is refused, so that a
+busy machine lowers the rates.
 """
 
 import argparse
@@ -16,9 +16,9 @@ import multiprocessing
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import count, product
@@ -26,7 +26,7 @@ from multiprocessing.connection import Connection
 
 from benchmarks._commands import table
 from benchmarks._unique_jpegs import template, with_comment
-from scraper.http.errors import FetchError, Stopped
+from scraper.http.errors import Postponed, Stopped, TransientError
 from scraper.http.fetcher import Fetcher
 from scraper.http.limits import Limits
 
@@ -55,6 +55,7 @@ class LimitRequests:
     nodelay: bool
     excess: int = 0
     last: int | None = None
+    refused: int = 0
 
     def check(self, milliseconds: int) -> float | None:
         """The seconds by which a request that arrives now is delayed; None if it is refused."""
@@ -64,24 +65,33 @@ class LimitRequests:
         elapsed = max(milliseconds - self.last, 0)
         excess = max(self.excess - self.rate * elapsed + 1000, 0)
         if excess > self.burst * 1000:
+            self.refused += 1
             return None
         self.excess, self.last = excess, milliseconds
         return 0.0 if self.nodelay else excess / self.rate / 1000
 
 
 @contextmanager
-def serve(limit: LimitRequests, status: int) -> Iterator[str]:
-    """Serve images on loopback, in a separate process, until the block ends; yields host and port."""
+def serve(limit: LimitRequests, status: int) -> Iterator[tuple[str, Callable[[], int]]]:
+    """Serve images on loopback, in a separate process, until the block ends.
+
+    Yields host and port, and a function that counts the refusals.
+    """
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
     process = context.Process(target=_run, args=(there, limit, status), daemon=True)
     process.start()
     there.close()
     try:
-        yield f"127.0.0.1:{here.recv()}"
+        yield f"127.0.0.1:{here.recv()}", partial(_ask, here)
     finally:
         here.close()
         process.join()
+
+
+def _ask(server: Connection) -> int:
+    server.send("refused?")
+    return int(server.recv())
 
 
 def _run(parent: Connection, limit: LimitRequests, status: int) -> None:
@@ -100,7 +110,7 @@ async def _serve(parent: Connection, limit: LimitRequests, status: int) -> None:
         writer.close()
 
     server = await asyncio.start_server(respond, "127.0.0.1", 0)
-    threading.Thread(target=_end_with, args=[parent], daemon=True).start()
+    threading.Thread(target=_answer_until_closed, args=[parent, limit], daemon=True).start()
     parent.send(server.sockets[0].getsockname()[1])
     await server.serve_forever()
 
@@ -117,8 +127,10 @@ def _answer(path: str, image: bytes) -> bytes:
     return f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
 
 
-def _end_with(parent: Connection) -> None:
-    parent.poll(None)
+def _answer_until_closed(parent: Connection, limit: LimitRequests) -> None:
+    with suppress(EOFError):
+        while parent.recv():
+            parent.send(limit.refused)
     os._exit(0)
 
 
@@ -128,7 +140,6 @@ class Crawl:
 
     fetched: list[float]
     requests: int
-    refused: int
     lost: int
 
 
@@ -141,15 +152,21 @@ def crawl(host: str, rate: float | None, seconds: float) -> Crawl:
 
     def work(_: int) -> None:
         while time.monotonic() < start + seconds:
-            number = next(numbers)
-            try:
-                fetcher.image(f"http://{host}/{number}.jpg", {})
-            except FetchError:
-                lost.append(number)
-            except Stopped:
-                return
+            number, failures = next(numbers), 0
+            while failures < limits.attempts:
+                try:
+                    fetcher.image(f"http://{host}/{number}.jpg", {})
+                except Postponed:
+                    continue
+                except TransientError:
+                    failures += 1
+                except Stopped:
+                    return
+                else:
+                    fetched.append(time.monotonic() - start)
+                    break
             else:
-                fetched.append(time.monotonic() - start)
+                lost.append(number)
 
     timer = threading.Timer(seconds, stop.set)
     timer.start()
@@ -157,20 +174,20 @@ def crawl(host: str, rate: float | None, seconds: float) -> Crawl:
         list(pool.map(work, range(THREADS)))
     timer.cancel()
     (limiter,) = fetcher.rate_limiters
-    counters = limiter.counters
-    return Crawl(fetched, counters.requests, counters.rejections, len(lost))
+    return Crawl(fetched, limiter.counters.requests, len(lost))
 
 
 def measure(setting: tuple[int, bool, int, str], seconds: float) -> list[str]:
     """The row of one crawl."""
     burst, nodelay, status, known = setting
-    with serve(LimitRequests(RATE, burst, nodelay), status) as host:
+    with serve(LimitRequests(RATE, burst, nodelay), status) as (host, refused):
         result = crawl(host, KNOWN[known], seconds)
+        share = refused() / result.requests
     late = sum(at >= _SEARCH_SECONDS for at in result.fetched) / (seconds - _SEARCH_SECONDS)
     return [
         f"burst={burst}{' nodelay' if nodelay and burst else ''}, {status}, rate {known}",
         str(result.requests),
-        f"{result.refused / result.requests:.2%}",
+        f"{share:.2%}",
         f"{late / RATE:.1%}",
         str(result.lost),
     ]

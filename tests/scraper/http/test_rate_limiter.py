@@ -185,3 +185,54 @@ def test_waiting_threads_stop_when_the_crawl_ends() -> None:
     with pytest.raises(Stopped), limiter.acquire():
         pass
     assert time.monotonic() - start < 2
+
+
+def test_a_request_that_is_sent_alone_comes_after_a_pause_and_before_all_others() -> None:
+    limiter = make(100)
+    with limiter.acquire():
+        pass
+    others: list[float] = []
+    threads = [threading.Thread(target=lambda: others.extend(send(limiter, 1))) for _ in range(3)]
+    start = time.monotonic()
+    with limiter.acquire_alone() as alone:
+        pass
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert alone - start >= 0.25 and min(others) > alone
+
+
+def test_others_wait_while_a_request_is_sent_alone() -> None:
+    limiter, others = make(100), list[float]()
+    waiting = threading.Thread(target=lambda: others.extend(send(limiter, 5)))
+    threading.Timer(0.1, waiting.start).start()
+    with limiter.acquire_alone() as alone:
+        pass
+    time.sleep(0.2)
+    waiting.join()
+    assert min(others) > alone
+
+
+def test_a_block_ends_the_waiting_of_all_threads() -> None:
+    limiter, ends = make(longest_wait=10), list[BaseException]()
+
+    def run() -> None:
+        try:
+            send_one()
+        except Blocked as block:
+            ends.append(block)
+
+    def send_one() -> None:
+        with limiter.acquire():
+            pass
+
+    limiter.record_rejection(time.monotonic(), Reason.of_status(429), 9)
+    waiting = [threading.Thread(target=run) for _ in range(3)]
+    for thread in waiting:
+        thread.start()
+    with pytest.raises(Blocked) as block:
+        limiter.record_rejection(time.monotonic(), Reason.of_status(429), 100)
+    for thread in waiting:
+        thread.join(5)
+    assert ends == [block.value] * 3
