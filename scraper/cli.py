@@ -203,10 +203,9 @@ def _report(summary: "Summary") -> None:
     print("\n".join(summary.lines()), flush=True)
     _check_block(summary)
     if summary.ended is Ended.INCOMPLETE:
-        missing = summary.missing
         raise CrawlIncomplete(
-            f"{missing.count} of {missing.known} images and {len(missing.missing_classes)} classes are "
-            "missing. What was fetched is kept; run the same command again to ask only for what is missing."
+            f"The crawl is incomplete: {summary.missing.total}. What was fetched is kept; run the same "
+            "command again later."
         )
 
 

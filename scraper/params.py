@@ -13,6 +13,9 @@ from scraper.stores.config import Contact, FolderSite, HtmlSite, Site
 #: The share of a site's images that may be missing from a complete crawl.
 MISSING = 0.01
 
+#: The demo store has images that are none on purpose.
+DEMO_MISSING = 0.1
+
 
 class DemoParams(StrictModel):
     """The demo store: seed and scale of its catalogue, and a factor on its share of bad images.
@@ -23,7 +26,7 @@ class DemoParams(StrictModel):
     seed: Annotated[int, Field(ge=0)] = 1
     scale: Annotated[float, Field(gt=0, le=10)] = 1.0
     dirt: Annotated[float, Field(ge=0, le=10)] = 1.0
-    missing: Share = MISSING
+    missing: Share = DEMO_MISSING
 
 
 class StoreParams(StrictModel):

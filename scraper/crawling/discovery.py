@@ -24,6 +24,7 @@ from scraper.storage.listing_table import ShownProduct
 from scraper.stores.config import HtmlSite
 from scraper.stores.document import Document
 from scraper.stores.html_store import PARSERS, VERSION
+from scraper.stores.landing import is_home
 from scraper.stores.records import Link, LinkList, PageContent, Role
 from scraper.tables import ImageStatus, ReasonKind
 
@@ -187,7 +188,8 @@ class PageReader:
 
     def _record(self, job: PageJob, result: _Result) -> PageContent:
         pages = self.state.pages
-        if (elsewhere := self.frontier.left_for(job, result.url)) is not None:
+        elsewhere = None if self._lists(job, result) else self.frontier.left_for(job, result.url)
+        if elsewhere is not None:
             reason = Reason(ReasonKind.REDIRECTED_AWAY, f"redirected to {elsewhere}")
             pages.mark_unchanged(job.role, job.url, Outcome(ImageStatus.GONE, reason))
             return PageContent()
@@ -207,9 +209,16 @@ class PageReader:
         self._note_unread(job, row)
         return _stored_content(row)
 
+    def _lists(self, job: PageJob, result: _Result) -> bool:
+        """Whether a category leads to a list of products other than the home page's."""
+        listed = job.role != "product" and result.content is not None and bool(result.content.products)
+        return listed and not is_home(result.url)
+
     def _note_unread(self, job: PageJob, row: PageRow) -> None:
         """Note a page that was never read, because of trouble: what it lists is unknown."""
-        troubled = row.outcome.is_temporary or row.outcome.status == ImageStatus.INVALID
+        reason = row.outcome.reason
+        moved = reason is not None and reason.kind == ReasonKind.HOST_NOT_ALLOWED and job.role != "product"
+        troubled = moved or row.outcome.is_temporary or row.outcome.status == ImageStatus.INVALID
         if troubled and row.content is None:
             self._unread.append((job, row.outcome))
 
@@ -228,10 +237,19 @@ class PageReader:
 
     def _products(self) -> Iterator[ShownProduct]:
         role: Role = "category" if self.site.products is None else "product"
-        for url in self.frontier.product_categories:
-            product = _stored_content(self.state.pages.get(role, url)).product
-            if product is not None:
+        pages = self.frontier.product_categories
+        moved = (_stored_content(self.state.pages.get(role, url)).moved_to for url in pages)
+        landings = Counter(landing for landing in moved if landing is not None)
+        for url in pages:
+            content = _stored_content(self.state.pages.get(role, url))
+            product = content.product
+            if product is not None and not (role == "product" and self._leads_away(content, landings)):
                 yield ShownProduct(url, product, self.frontier.classes(url))
+
+    def _leads_away(self, content: PageContent, landings: Counter[str]) -> bool:
+        """Whether a product was redirected to a page that lists products, or to one that others lead to."""
+        landing = content.moved_to
+        return landing is not None and (landings[landing] > 1 or self.frontier.lists_products(landing))
 
     def _counted(self) -> Iterator[ShownProduct]:
         for shown in self._products():

@@ -83,6 +83,10 @@ class Frontier:
             return "a search"
         return "a category" if job.role == "product" and url in self._listing_pages else None
 
+    def lists_products(self, url: str) -> bool:
+        """Whether a page that was read lists products."""
+        return url in self._listing_pages
+
     def classes(self, page_url: str) -> list[str]:
         """Names of the categories that list the product of a page."""
         return sorted(

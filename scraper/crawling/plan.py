@@ -97,7 +97,7 @@ class Plan:
             lines.append(f"pages     {self.pages:,} requested")
         lines += [
             f"images    {distinct:,} distinct; {links - distinct:,} links "
-            f"({(links - distinct) / links:.1%}) are repeats",
+            f"({(links - distinct) / max(links, 1):.1%}) are repeats",
             f"labels    {several:,} images in several classes",
             *(
                 f"          {count:>9,}  {printable(first)} / {printable(second)}"

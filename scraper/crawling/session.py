@@ -168,7 +168,9 @@ class Session:
         """A block ended the work: the summary tells until when, and what is left stays pending."""
         until = datetime.fromtimestamp(block.until).strftime("%Y-%m-%d %H:%M")
         self.summary.ended = Ended.BLOCKED
-        self.summary.block = f"{block.host} blocked us ({block.reason}) and is not contacted until {until}"
+        what = "is down" if block.reason.kind in _SILENCE or block.reason.is_server_error else "blocked us"
+        again = "" if block.reason.kind in _SILENCE else f" and is not contacted until {until}"
+        self.summary.block = f"{block.host} {what} ({block.reason}){again}"
         self.save_block(block)
         self.state.images.mark_blocked(Reason(block.reason.kind, f"{block.host}: {block.reason}"))
 

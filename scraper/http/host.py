@@ -42,6 +42,9 @@ _RECENT, _TOO_LONG = 20, 8
 
 _FORBIDDEN = {401, 403}
 
+#: Errors that a host in order answers with; limiters use almost any other.
+_ORDERLY = {404, 410, 451}
+
 #: Troubles of the connection: they are never those of one URL.
 _OF_THE_HOST = {ReasonKind.NO_CONNECTION, ReasonKind.TLS, ReasonKind.CERTIFICATE}
 
@@ -136,7 +139,7 @@ class Host:
         if self._means_overload(reason):
             raise self._refusal(url, answer, reason, transport)
         if self._asks_again(answer, reason):
-            again = self._send(url, transport, headers, timeout, alone=True)
+            again = self._send(url, transport, headers, timeout, self._patience(reason))
             still = _trouble(again, transport)
             with self._state:
                 self._symptoms.record_asked_again(reason, served=still is None)
@@ -150,7 +153,18 @@ class Host:
                 raise self._refusal(url, again, still, transport)
             answer, reason = again, still
         if _is_rejection(reason):
-            raise self._rejection(answer, reason, transport)
+            if not self._serves_others_than(reason, transport.content):
+                self.limiter.record_rejection(answer.started, reason, answer.retry_after)
+                raise Postponed(reason)
+            if self._asks_again(answer, reason):
+                # The window of a limiter may have opened since.
+                again = self._send(url, transport, headers, timeout)
+                if _trouble(again, transport) is None:
+                    with self._state:
+                        self._symptoms.record_asked_again(reason, served=True)
+                    return self._accept(url, transport, again)
+            challenge = reason.kind == ReasonKind.CHALLENGE
+            raise FetchError(ImageStatus.FAILED if challenge else ImageStatus.REFUSED, reason)
         error = self._failure(url, answer, reason, transport)
         if first_try and reason.kind == ReasonKind.TIMEOUT:
             raise Postponed(reason) from error  # it gets all the time there is when it is asked for again
@@ -171,7 +185,11 @@ class Host:
 
     def _means_overload(self, reason: Reason) -> bool:
         with self._state:
-            return self._symptoms.means_overload(reason)
+            return self._symptoms.means_overload(reason, self.limiter.controller.rate)
+
+    def _patience(self, reason: Reason) -> int:
+        with self._state:
+            return self._symptoms.patience(reason)
 
     def _asks_again(self, answer: _Answer, reason: Reason) -> bool:
         with self._state:
@@ -183,9 +201,10 @@ class Host:
         transport: Transport,
         headers: Mapping[str, str],
         timeout: float,
-        alone: bool = False,
+        alone: int = 0,
     ) -> _Answer:
-        with self.limiter.acquire_alone() if alone else self.limiter.acquire() as started:
+        """Send a request; `alone` is the factor on the pause before one that is sent alone."""
+        with self.limiter.acquire_alone(alone) if alone else self.limiter.acquire() as started:
             try:
                 response = transport.get(url, headers, timeout)
             except TransientError as error:
@@ -220,22 +239,24 @@ class Host:
         with self._state:
             known, successes = self._refused.get(url), self._successes
             refusals = self._remember(url, reason)
+        others = (transport.content, "page", "image")
         if refusals.count > _MAX_REFUSALS:
             return TransientError(reason, answer.retry_after)
-        self.limiter.record_rejection(answer.started, reason, answer.retry_after)
-        if known is not None and known.successes == successes:
-            # Nothing but this URL is left to request: does the host serve others at this rate?
-            self._serves_others(transport.content, "page", "image")
+        if known is None:
+            self.limiter.record_rejection(answer.started, reason, answer.retry_after)
+            if self.limiter.refusals >= _CHECK_AFTER:
+                self._serves_others(*others)
+        else:
+            self.limiter.pause(answer.retry_after)
+            if known.successes == successes and not self._serves_others(*others):
+                self.limiter.record_rejection(answer.started, reason, answer.retry_after)
         return Postponed(reason)
 
-    def _rejection(self, answer: _Answer, reason: Reason, transport: Transport) -> FetchError | Postponed:
-        """The host forbids a URL, or asks for a human: is it about this URL alone?"""
-        challenge = reason.kind == ReasonKind.CHALLENGE
-        others = [transport.content] if challenge else [transport.content, "page", "image"]
-        if self._serves_others(*others):
-            return FetchError(ImageStatus.FAILED if challenge else ImageStatus.REFUSED, reason)
-        self.limiter.record_rejection(answer.started, reason, answer.retry_after)
-        return Postponed(reason)
+    def _serves_others_than(self, reason: Reason, content: str) -> bool:
+        """Whether a URL that is forbidden, or asks for a human, is alone with that."""
+        if reason.kind == ReasonKind.CHALLENGE:
+            return self._serves_others(content)
+        return self._serves_others(content, "page", "image")
 
     def _failure(
         self, url: str, answer: _Answer, reason: Reason, transport: Transport
@@ -246,10 +267,7 @@ class Host:
         with self._state:
             self._failures_in_a_row += 1
             check = self._failures_in_a_row >= _CHECK_AFTER
-        # Failures in a row that ask us to wait are the host's.
-        if reason.kind in _OF_THE_HOST or (
-            check and (answer.retry_after is not None or not self._still_gives(answer, transport.content))
-        ):
+        if reason.kind in _OF_THE_HOST or (check and not self._still_gives(answer, transport.content)):
             self.limiter.record_failure(answer.started, reason, answer.retry_after)
             return Postponed(reason)
         with self._state:
@@ -279,13 +297,13 @@ class Host:
     def _refuses_others(self, content: str) -> bool:
         """Whether the host refuses its last good URL even when nothing else is requested."""
         good = self._good(content, "page", "image", "robots")
-        return good is not None and not self._still_serves(*good, alone=True)
+        return good is not None and not self._still_serves(*good, alone=1)
 
     def _good(self, *contents: str) -> tuple[Response, Transport] | None:
         goods = (self._last_good.get(content) for content in contents)
         return next((good for good in goods if good is not None), None)
 
-    def _still_serves(self, good: Response, transport: Transport, alone: bool = False) -> bool:
+    def _still_serves(self, good: Response, transport: Transport, alone: int = 0) -> bool:
         """Whether the host still serves this URL, which it has served."""
         validators = conditional_headers(good.headers.get("etag"), good.headers.get("last-modified"))
         try:
@@ -337,11 +355,12 @@ def _trouble(answer: _Answer, transport: Transport) -> Reason | None:
         return answer.error.reason
     if is_challenge(response, instead_of_image=transport.content == "image"):
         return _CHALLENGE
-    # RFC 9309 2.3.1.3: a forbidden robots.txt forbids nothing.
-    if response.status in _FORBIDDEN and _is_robots(response.url):
+    if response.status < 400 or response.status in _ORDERLY:
         return None
-    failed = response.status >= 500 or response.status in _FORBIDDEN | {408} | TOO_MANY
-    return Reason.of_status(response.status) if failed else None
+    # RFC 9309 2.3.1.3: a robots.txt that is not available forbids nothing.
+    if response.status < 500 and response.status not in TOO_MANY and _is_robots(response.url):
+        return None
+    return Reason.of_status(response.status)
 
 
 def _is_rejection(reason: Reason) -> bool:

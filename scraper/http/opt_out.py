@@ -24,12 +24,13 @@ def disallowed_by_x_robots_tag(
     When header lines are joined by commas, it is ambiguous how many directives a crawler's name applies to.
     It is taken to apply to the next one only, so that no directive meant for every crawler is missed.
     """
-    for item in value.lower().split(","):
+    for item in value.lower().replace(";", ",").split(","):
         name, colon, directive = (part.strip() for part in item.rpartition(":"))
         if name in _WITH_VALUE or (colon and name != agent):
             continue
-        if directive in directives:
-            return Reason(ReasonKind.X_ROBOTS_TAG, f"X-Robots-Tag: {directive}")
+        for word in directive.split():
+            if word in directives:
+                return Reason(ReasonKind.X_ROBOTS_TAG, f"X-Robots-Tag: {word}")
     return None
 
 

@@ -112,16 +112,16 @@ class HostRateLimiter:
             yield started
 
     @contextmanager
-    def acquire_alone(self) -> Iterator[float]:
+    def acquire_alone(self, patience: int = 1) -> Iterator[float]:
         """Like `acquire`, for a thread whose request has just ended: nothing else is sent before it.
 
-        The host has had so long a pause then that only a limiter far slower than our rate would refuse.
+        The host has had so long a pause then that only a limiter far slower than our rate would refuse;
+        `patience` is a factor on it.
         """
         with self._state:
             self._alone += 1
-            self._pace.pause(
-                time.monotonic() + max(_ALONE_SECONDS, _ALONE_INTERVALS * self.controller.interval)
-            )
+            pause = patience * max(_ALONE_SECONDS, _ALONE_INTERVALS * self.controller.interval)
+            self._pace.pause(time.monotonic() + pause)
         try:
             started = self._wait(alone=True)
         finally:
@@ -201,6 +201,16 @@ class HostRateLimiter:
         self._block = Blocked(self.host, time.time() + seconds, reason)
         self._pace.paused_until = 0.0
         return self._block
+
+    def pause(self, seconds: float | None) -> None:
+        """Send nothing for so long; None for no pause."""
+        with self._state:
+            self._pace.pause(time.monotonic() + (seconds or 0.0))
+
+    @property
+    def refusals(self) -> int:
+        """Rejections in a row, without an answer between them; a burst of them counts once."""
+        return self._pace.refusals
 
     @property
     def waiting(self) -> float:

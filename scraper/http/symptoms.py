@@ -15,11 +15,15 @@ TOO_MANY = {420, 429, 430}
 #: Statuses by which servers shed load: 503 (nginx), 509 (cPanel), 529 (several CDNs).
 _OVERLOADED = {503, 509, 529}
 
-#: Any symptom means overload when so many of the last answers came only when they were asked for again.
-_RECENT, _SERVED_AGAIN = 20, 4
+#: Any symptom means overload when so many of the last answers came only when they were asked for again. If
+#: that is still so at this share of the rate, the host fails at random.
+_RECENT, _SERVED_AGAIN, _IN_VAIN_SHARE = 20, 8, 0.25
 
 #: Requests that in a row were in vain, after which a URL with that symptom is not asked again at once.
 _IN_VAIN = 3
+
+#: How much longer each pause is than the one before that was in vain.
+_GROWTH = 4
 
 #: Failures that take long, or that the same connection would repeat, are not asked again at once.
 _NOT_AT_ONCE = {ReasonKind.TIMEOUT, ReasonKind.NO_CONNECTION, ReasonKind.CERTIFICATE, ReasonKind.TLS}
@@ -32,15 +36,27 @@ class Symptoms:
         self._shedding: set[int | ReasonKind] = set()
         self._in_vain: dict[int | ReasonKind, int] = {}
         self._recent: deque[bool] = deque(maxlen=_RECENT)
+        self._overloaded_at: float | None = None
 
-    def means_overload(self, reason: Reason) -> bool:
-        """Whether the host refuses requests with this symptom because they are too many."""
+    def means_overload(self, reason: Reason, rate: float) -> bool:
+        """Whether the host refuses requests with this symptom because they are too many, at this rate."""
         symptom = _symptom(reason)
-        return symptom in TOO_MANY or symptom in self._shedding or sum(self._recent) >= _SERVED_AGAIN
+        if symptom in TOO_MANY or symptom in self._shedding:
+            return True
+        if sum(self._recent) < _SERVED_AGAIN:
+            return False
+        if self._overloaded_at is None:
+            self._overloaded_at = rate
+        return rate > self._overloaded_at * _IN_VAIN_SHARE
 
     def worth_asking_again(self, reason: Reason) -> bool:
         """Whether to ask for the URL again at once, to learn what the symptom means."""
         return reason.kind not in _NOT_AT_ONCE and self._in_vain.get(_symptom(reason), 0) < _IN_VAIN
+
+    def patience(self, reason: Reason) -> int:
+        """A factor on the pause before asking again: a limiter may be far slower than the pause was."""
+        symptom = _symptom(reason)
+        return _GROWTH ** self._in_vain.get(symptom, 0) if symptom in _OVERLOADED else 1
 
     def may_mean_overload(self, reason: Reason) -> bool:
         """Whether servers shed load with this symptom."""

@@ -78,7 +78,7 @@ class Missing:
         short = {name: counts for name, counts in self.classes.items() if counts.count or counts.list_unread}
         if not short:
             return []
-        lines = [f"missing     {self.count} of {self.known} images, {self.share:.1%}{self._classes()}"]
+        lines = [f"missing     {self.total}"]
         ordered = sorted(short.items(), key=lambda item: (-item[1].is_missing, -item[1].count, item[0]))
         lines += [f"  {printable(name)}: {_counted(counts)}" for name, counts in ordered[:_CLASSES]]
         if len(ordered) > _CLASSES:
@@ -102,9 +102,15 @@ class Missing:
             },
         }
 
-    def _classes(self) -> str:
-        count = len(self.missing_classes)
-        return f"; {count} {'class is' if count == 1 else 'classes are'} missing" if count else ""
+    @property
+    def total(self) -> str:
+        """What is missing, in one phrase."""
+        parts = []
+        if classes := len(self.missing_classes):
+            parts.append(f"{classes} of {len(self.classes)} classes")
+        if self.count:
+            parts.append(f"{self.count} of {self.known} images ({self.share:.1%})")
+        return f"{' and '.join(parts) or 'a part of some classes'} could not be fetched"
 
 
 def _counted(counts: ClassCounts) -> str:

@@ -11,31 +11,31 @@ RESET = Reason(ReasonKind.CONNECTION_CUT, "connection cut off")
 
 @pytest.mark.parametrize("status", [420, 429, 430])
 def test_some_statuses_say_too_many_requests(status: int) -> None:
-    assert Symptoms().means_overload(Reason.of_status(status))
+    assert Symptoms().means_overload(Reason.of_status(status), 5.0)
 
 
 @pytest.mark.parametrize("status", [503, 509, 529])
 def test_a_status_that_sheds_load_does_so_once_a_url_was_served_the_second_time(status: int) -> None:
     symptoms, reason = Symptoms(), Reason.of_status(status)
-    assert not symptoms.means_overload(reason)
+    assert not symptoms.means_overload(reason, 5.0)
     symptoms.record_asked_again(reason, served=False)
-    assert not symptoms.means_overload(reason)
+    assert not symptoms.means_overload(reason, 5.0)
     symptoms.record_asked_again(reason, served=True)
-    assert symptoms.means_overload(reason)
+    assert symptoms.means_overload(reason, 5.0)
 
 
 @pytest.mark.parametrize("reason", [Reason.of_status(500), Reason.of_status(403), RESET])
 def test_any_other_symptom_does_so_by_its_share(reason: Reason) -> None:
     rare, frequent = Symptoms(), Symptoms()
     for _ in range(10):
-        for symptoms, successes in ((rare, 19), (frequent, 3)):
+        for symptoms, successes in ((rare, 19), (frequent, 1)):
             symptoms.record_asked_again(reason, served=True)
             for _ in range(successes):
                 symptoms.record_success()
-    assert not rare.means_overload(reason) and frequent.means_overload(reason)
+    assert not rare.means_overload(reason, 5.0) and frequent.means_overload(reason, 5.0)
     for _ in range(20):
         frequent.record_success()
-    assert not frequent.means_overload(reason), "it is forgotten once the host serves all again"
+    assert not frequent.means_overload(reason, 5.0), "it is forgotten once the host serves all again"
 
 
 def test_broken_urls_are_not_asked_again_at_once_for_ever() -> None:
@@ -50,3 +50,11 @@ def test_broken_urls_are_not_asked_again_at_once_for_ever() -> None:
 
 def test_what_takes_long_is_not_asked_again_at_once() -> None:
     assert not Symptoms().worth_asking_again(Reason(ReasonKind.TIMEOUT, "timeout"))
+
+
+def test_a_host_that_fails_at_random_is_not_slowed_down_for_ever() -> None:
+    symptoms = Symptoms()
+    for _ in range(20):
+        symptoms.record_asked_again(RESET, served=True)
+    assert symptoms.means_overload(RESET, 8.0) and symptoms.means_overload(RESET, 3.0)
+    assert not symptoms.means_overload(RESET, 2.0), "slowing down did not help"

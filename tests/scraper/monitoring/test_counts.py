@@ -62,7 +62,7 @@ def test_an_interrupted_crawl_counts_what_is_known_and_ends_with_the_same_counts
 @pytest.mark.usefixtures("short_backoff")
 def test_a_blocked_crawl_counts_what_is_left_as_blocked(tmp_path: Path) -> None:
     with Shop(products=2) as shop:
-        shop.replies = {path: [Reply(429)] for path in shop.images}
+        shop.replies = {path: [Reply(429, headers={"Retry-After": "5000"})] for path in shop.images}
         crawl(tmp_path, shop)
         reason = f"blocked: {shop.host}: HTTP 429"
     counts = crawl_counts(tmp_path)

@@ -58,7 +58,7 @@ def test_while_it_runs_after_a_kill_and_at_its_end(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("short_backoff")
 def test_a_block_is_shown(tmp_path: Path) -> None:
     with Shop(products=2) as shop:
-        shop.replies = {path: [Reply(429)] for path in shop.images}
+        shop.replies = {path: [Reply(429, headers={"Retry-After": "5000"})] for path in shop.images}
         site = shop.site(tmp_path)
         assert crawl(Project(tmp_path), load_site(tmp_path / site)).ended == "blocked"
         output = status(tmp_path)
