@@ -55,7 +55,7 @@ class ReasonKind(StrEnum):
     INVALID_URL = "invalid_url"
     CONTENT_ENCODING = "content_encoding"
     UNUSABLE_RESPONSE = "unusable_response"  # only in tables of earlier versions
-    NO_ANSWER = "no_answer"
+    NO_ANSWER = "no_answer"  # only in tables of earlier versions
     # The body
     TOO_LARGE = "too_large"
     TOO_MANY_PIXELS = "too_many_pixels"

@@ -237,19 +237,11 @@ class PageReader:
 
     def _products(self) -> Iterator[ShownProduct]:
         role: Role = "category" if self.site.products is None else "product"
-        pages = self.frontier.product_categories
-        moved = (_stored_content(self.state.pages.get(role, url)).moved_to for url in pages)
-        landings = Counter(landing for landing in moved if landing is not None)
-        for url in pages:
+        for url in self.frontier.product_categories:
             content = _stored_content(self.state.pages.get(role, url))
             product = content.product
-            if product is not None and not (role == "product" and self._leads_away(content, landings)):
+            if product is not None and not (role == "product" and self.frontier.leads_away(content)):
                 yield ShownProduct(url, product, self.frontier.classes(url))
-
-    def _leads_away(self, content: PageContent, landings: Counter[str]) -> bool:
-        """Whether a product was redirected to a page that lists products, or to one that others lead to."""
-        landing = content.moved_to
-        return landing is not None and (landings[landing] > 1 or self.frontier.lists_products(landing))
 
     def _counted(self) -> Iterator[ShownProduct]:
         for shown in self._products():

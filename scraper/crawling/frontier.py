@@ -1,6 +1,6 @@
 """The frontier, from the start page to the products: which pages to fetch next, each one once."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -47,6 +47,8 @@ class Frontier:
         self.endless: list[str] = []
         self.circular: dict[str, int] = {}
         self._listing_pages: set[str] = set()
+        #: How many products were redirected to each URL.
+        self._landings: Counter[str] = Counter()
         self._start_pages: set[str] = set()
         self._add([PageJob("start", url_key(site.start_url) or site.start_url)])
 
@@ -64,6 +66,8 @@ class Frontier:
         if job.role != "product":
             known = self._start_pages if job.role == "start" else self._listing_pages
             known |= {job.url, content.moved_to or job.url}
+        elif content.moved_to is not None:
+            self._landings[content.moved_to] += 1
         if job.role == "start":
             for name, url in content.categories:
                 category = self._categories.setdefault(url, _Category())
@@ -83,9 +87,10 @@ class Frontier:
             return "a search"
         return "a category" if job.role == "product" and url in self._listing_pages else None
 
-    def lists_products(self, url: str) -> bool:
-        """Whether a page that was read lists products."""
-        return url in self._listing_pages
+    def leads_away(self, content: PageContent) -> bool:
+        """Whether a product was redirected to a page that lists products, or to one that others lead to."""
+        landing = content.moved_to
+        return landing is not None and (self._landings[landing] > 1 or landing in self._listing_pages)
 
     def classes(self, page_url: str) -> list[str]:
         """Names of the categories that list the product of a page."""

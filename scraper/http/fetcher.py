@@ -111,9 +111,9 @@ class Fetcher:
         referer: str | None = None,
     ) -> Response:
         """An image, and the page that shows it; returns and raises the same as `page`."""
-        if referer is not None:
+        if referer is not None and not self._visited:
             self._visit(referer)
-        transport = self._images.for_page(referer if self._send_referer else None)
+        transport = self._images.for_page(referer) if self._send_referer else self._images
         response = self._fetch(url, transport, self._image_hosts, validators, first_try)
         self._check_x_robots_tag(response, OPT_OUT_DIRECTIVES)
         return response
@@ -121,10 +121,13 @@ class Fetcher:
     def _visit(self, page: str) -> None:
         """Fetch a page for its cookies if none was fetched yet: a resumed crawl may have read them all."""
         with self._visit_lock:
-            if not self._visited:
-                self._visited = True
+            if self._visited:
+                return
+            try:
                 with suppress(FetchError, TransientError, Postponed):
                     self.page(page, {})
+            finally:
+                self._visited = True
 
     def check_meta(self, meta: Iterable[tuple[str, str]]) -> None:
         """Raise FetchError if a page's `<meta>` elements, by name and content, opt out of what we do."""

@@ -153,22 +153,19 @@ class Host:
                 raise self._refusal(url, again, still, transport)
             answer, reason = again, still
         if _is_rejection(reason):
-            if not self._serves_others_than(reason, transport.content):
-                self.limiter.record_rejection(answer.started, reason, answer.retry_after)
-                raise Postponed(reason)
-            if self._asks_again(answer, reason):
+            error = self._rejection(answer, reason, transport.content)
+            if isinstance(error, FetchError) and self._asks_again(answer, reason):
                 # The window of a limiter may have opened since.
                 again = self._send(url, transport, headers, timeout)
                 if _trouble(again, transport) is None:
                     with self._state:
                         self._symptoms.record_asked_again(reason, served=True)
                     return self._accept(url, transport, again)
-            challenge = reason.kind == ReasonKind.CHALLENGE
-            raise FetchError(ImageStatus.FAILED if challenge else ImageStatus.REFUSED, reason)
-        error = self._failure(url, answer, reason, transport)
+            raise error
+        failure = self._failure(url, answer, reason, transport)
         if first_try and reason.kind == ReasonKind.TIMEOUT:
-            raise Postponed(reason) from error  # it gets all the time there is when it is asked for again
-        raise error
+            raise Postponed(reason) from failure  # it gets all the time there is when it is asked for again
+        raise failure
 
     @property
     def has_served(self) -> bool:
@@ -252,11 +249,13 @@ class Host:
                 self.limiter.record_rejection(answer.started, reason, answer.retry_after)
         return Postponed(reason)
 
-    def _serves_others_than(self, reason: Reason, content: str) -> bool:
-        """Whether a URL that is forbidden, or asks for a human, is alone with that."""
-        if reason.kind == ReasonKind.CHALLENGE:
-            return self._serves_others(content)
-        return self._serves_others(content, "page", "image")
+    def _rejection(self, answer: _Answer, reason: Reason, content: str) -> FetchError | Postponed:
+        """The host forbids a URL, or asks for a human: is it about this URL alone?"""
+        challenge = reason.kind == ReasonKind.CHALLENGE
+        if self._serves_others(*([content] if challenge else [content, "page", "image"])):
+            return FetchError(ImageStatus.FAILED if challenge else ImageStatus.REFUSED, reason)
+        self.limiter.record_rejection(answer.started, reason, answer.retry_after)
+        return Postponed(reason)
 
     def _failure(
         self, url: str, answer: _Answer, reason: Reason, transport: Transport
@@ -270,8 +269,8 @@ class Host:
         if reason.kind in _OF_THE_HOST or (check and not self._still_gives(answer, transport.content)):
             self.limiter.record_failure(answer.started, reason, answer.retry_after)
             return Postponed(reason)
+        self.limiter.count_failure()
         with self._state:
-            self.limiter.counters.failures += 1
             self._remember(url, reason)
             self._fruitless[transport.content] += 1
             if self._fruitless[transport.content] > _FRUITLESS:

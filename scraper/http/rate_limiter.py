@@ -157,6 +157,11 @@ class HostRateLimiter:
             self._failures_since_success = 0
             self._pace.succeeded(time.monotonic(), seconds)
 
+    def count_failure(self) -> None:
+        """A URL failed by its own fault."""
+        with self._state:
+            self.counters.failures += 1
+
     def record_failure(self, started: float, reason: Reason, retry_after: float | None) -> None:
         """The host no longer serves what it has served: all threads wait.
 

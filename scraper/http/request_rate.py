@@ -67,10 +67,8 @@ class RequestRate:
         self._slowdown = SlowdownTest()
         self._target = self.rate
         self._sent_at: float | None = None
-        self._row = (
-            0.0,
-            0.0,
-        )  # the first and the last refusal of the last ones without an answer between them
+        #: The first and the last refusal of the last ones without an answer between them.
+        self._row = (0.0, 0.0)
         self._since = 0.0
         self._served: deque[float] = deque()
         self._refused_rates: deque[float] = deque(maxlen=_REMEMBERED)
