@@ -68,7 +68,7 @@ def _fetch(session: Session, job: ImageJob, first_try: bool) -> _Result:
     except FetchError as error:
         return _Result(failure=error.outcome)
     except TransientError as error:
-        return _Result(failure=Outcome(ImageStatus.FAILED, error.reason), error=error)
+        return _Result(failure=Outcome.of_failure(error.reason), error=error)
     except (Postponed, Blocked) as error:
         return _Result(error=error)
     if response.status == 304:
@@ -76,9 +76,12 @@ def _fetch(session: Session, job: ImageJob, first_try: bool) -> _Result:
     try:
         return _Result(session.images.add(response.body), response.headers)
     except InvalidImage as error:
+        failure = Outcome(ImageStatus.INVALID, error.reason)
+        if failure.is_failure:
+            return _Result(failure=failure, error=TransientError(error.reason))
         # Our own limits may be raised later; other invalid bytes stay invalid until they change.
         known = {} if error.reason.kind == ReasonKind.TOO_MANY_PIXELS else response.headers
-        return _Result(headers=known, failure=Outcome(ImageStatus.INVALID, error.reason))
+        return _Result(headers=known, failure=failure)
 
 
 def _wait(session: Session, retries: RetryPolicy, job: ImageJob, result: _Result) -> float | None:

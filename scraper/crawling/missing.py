@@ -1,19 +1,15 @@
 """Count what is missing of a site: images that failed, and pages that could not be read."""
 
 from scraper.crawling.session import Session
-from scraper.http.reason import Outcome
 from scraper.monitoring.missing import Missing
 from scraper.monitoring.summary import Ended
-from scraper.tables import ReasonKind
-
-_NO_ANSWERS = {ReasonKind.EMPTY, ReasonKind.HTML_INSTEAD_OF_IMAGE}
 
 
 def count_missing(session: Session) -> None:
     """Count into the summary what is missing; the crawl is incomplete if that is more than tolerated."""
     summary, missing = session.summary, Missing()
     for classes, outcome, stored in session.state.images.listed():
-        failed = not stored and (outcome.is_temporary or _says_nothing(outcome))
+        failed = not stored and outcome.is_temporary
         _count(missing, failed)
         for counts in map(missing.of_class, classes):
             counts.known += 1
@@ -29,11 +25,6 @@ def count_missing(session: Session) -> None:
     summary.missing = missing
     if missing.exceeds(session.source.tolerated):
         summary.ended = Ended.INCOMPLETE
-
-
-def _says_nothing(outcome: Outcome) -> bool:
-    """Whether a response had nothing of an image: limiters and broken shops answer so with status 200."""
-    return outcome.reason is not None and outcome.reason.kind in _NO_ANSWERS
 
 
 def _count(missing: Missing, failed: bool) -> None:

@@ -27,16 +27,14 @@ from scraper.http.opt_out import (
 from scraper.http.proxies import check_proxies
 from scraper.http.rate_limiter import HostHistory, HostRateLimiter
 from scraper.http.reason import Reason
+from scraper.http.redirects import MAX_REDIRECTS, is_redirect, target
 from scraper.http.retries import retry
 from scraper.http.robots import PRODUCT, Robots
 from scraper.http.robots_text import READ_BYTES
 from scraper.http.transport import ImageTransport, PageTransport, Response, RobotsTransport, Transport
-from scraper.http.urls import host_of, url_key
+from scraper.http.urls import host_of
 from scraper.http.wire.wire import HostOverrides, Wire
 from scraper.tables import ImageStatus, ReasonKind
-
-MAX_REDIRECTS = 5
-_REDIRECTS = {301, 302, 303, 307, 308}
 
 #: How a URL ended whose response has this status; any other one failed.
 _STATUSES = {
@@ -160,8 +158,8 @@ class Fetcher:
         validators: Mapping[str, str],
         first_try: bool,
     ) -> Response:
-        timeout = self._limits.timeout_seconds
-        for hop in range(MAX_REDIRECTS + 1):
+        timeout, hop = self._limits.timeout_seconds, 0
+        while hop <= MAX_REDIRECTS:
             host = self._hosts.allowed(host_of(url), allowed)
             leads_nowhere = hop > 0 and not host.has_served
             if leads_nowhere and host.limiter.waiting > _SHORT_SECONDS:
@@ -181,20 +179,23 @@ class Fetcher:
                 if hop > 0:
                     raise TransientError(block.reason) from block
                 raise
-            if response.status not in _REDIRECTS:
+            if not is_redirect(response):
                 return _usable(response, conditional=bool(validators))
             timeout -= response.seconds
             if timeout <= 0:
                 raise TransientError(TIMEOUT)
-            url = _target(response)
-            if not url:
+            hop += 1 + response.redirects
+            following = target(response)
+            if not following:
                 text = f"HTTP {response.status} to nowhere"
                 raise FetchError(ImageStatus.FAILED, Reason(ReasonKind.REDIRECT, text, response.status))
+            url = following
         raise FetchError(ImageStatus.FAILED, _TOO_MANY_REDIRECTS)
 
     def _load_robots(self, host: Host, url: str) -> Robots:
         allowed, limits = [*self._page_hosts, *self._image_hosts], self._limits
-        for _ in range(MAX_REDIRECTS + 1):
+        hop = 0
+        while hop <= MAX_REDIRECTS:
             request = partial(host.request, url, self._robots, {}, limits.timeout_seconds)
             try:
                 response = retry(request, limits.attempts, limits.longest_wait_seconds, self._stop)
@@ -202,19 +203,15 @@ class Fetcher:
                 if error.reason.kind == ReasonKind.PRIVATE_ADDRESS:
                     raise
                 return Robots.unreachable(error.reason.text)
-            if response.status not in _REDIRECTS:
+            if not is_redirect(response):
                 return Robots.from_response(response, self._respect_content_signal)
-            url = _target(response)
+            hop += 1 + response.redirects
+            url = target(response) or ""
             try:
                 host = self._hosts.allowed(host_of(url), allowed)
             except FetchError:
                 return Robots.unreachable(f"HTTP {response.status} to another host")
         return Robots.unreachable(_TOO_MANY_REDIRECTS.text)
-
-
-def _target(response: Response) -> str:
-    location = response.headers.get("location", "")
-    return (url_key(location, response.url) or "") if location else ""
 
 
 def _usable(response: Response, conditional: bool) -> Response:

@@ -4,12 +4,12 @@ import threading
 import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from urllib.parse import urlsplit
+from dataclasses import replace
 
+from scraper.http.answer import Answer, is_rejection, is_robots, trouble
 from scraper.http.answer_times import AnswerTimes
-from scraper.http.challenge import is_challenge
 from scraper.http.errors import Blocked, FetchError, Postponed, TooLarge, TransientError
+from scraper.http.failures import TIMEOUT
 from scraper.http.limits import Limits
 from scraper.http.rate_limiter import (
     DOWN_SECONDS,
@@ -17,16 +17,24 @@ from scraper.http.rate_limiter import (
     HostRateLimiter,
 )
 from scraper.http.reason import Reason
+from scraper.http.redirects import MAX_REDIRECTS, is_redirect, target
+from scraper.http.refused_urls import RefusedUrls
 from scraper.http.request_rate import RequestRate
-from scraper.http.retry_after import parse_retry_after
 from scraper.http.robots import Robots
 from scraper.http.sleep_watch import SleepWatch
-from scraper.http.symptoms import TOO_MANY, Symptoms
-from scraper.http.transport import Response, Transport, conditional_headers
+from scraper.http.symptoms import Symptoms
+from scraper.http.transport import Response, RobotsTransport, Transport, conditional_headers
+from scraper.http.urls import host_of
 from scraper.tables import ImageStatus, ReasonKind
 
 #: How often a URL is refused as too much, while the host serves others, until the URL itself is to blame.
 _MAX_REFUSALS = 6
+
+#: How often a URL is forbidden, while the host serves others, until it is about that URL.
+_MAX_REJECTIONS = 2
+
+#: A host that sheds load is waited for at once if it asks for no more than this, seconds.
+_SHORT_WAIT_SECONDS = 5.0
 
 #: Failures in a row after which the host's last good URL is requested, to learn whether the host is down.
 _CHECK_AFTER = 3
@@ -35,35 +43,15 @@ _CHECK_AFTER = 3
 _FRUITLESS = 200
 
 #: A first try may take this many times as long as the median answer, and at least so many seconds.
-_SLOWER, _SHORTEST_SECONDS = 15, 1.0
+_SLOWER, _SHORTEST_SECONDS = 15, 0.5
 
 #: If more of the last first tries than this took too long, the host itself is slow.
 _RECENT, _TOO_LONG = 20, 8
 
-_FORBIDDEN = {401, 403}
-
-#: Errors that a host in order answers with; limiters use almost any other.
-_ORDERLY = {404, 410, 451}
-
 #: Troubles of the connection: they are never those of one URL.
 _OF_THE_HOST = {ReasonKind.NO_CONNECTION, ReasonKind.TLS, ReasonKind.CERTIFICATE}
 
-_CHALLENGE = Reason(ReasonKind.CHALLENGE, "a challenge page")
 _ROBOTS_UNREADABLE = Reason(ReasonKind.ROBOTS_UNREADABLE, "robots.txt cannot be read")
-
-
-@dataclass(frozen=True)
-class _Answer:
-    """What came of a request: a response, or an error in its place. Times are of `time.monotonic`."""
-
-    started: float
-    response: Response | None = None
-    error: TransientError | None = None
-
-    @property
-    def retry_after(self) -> float | None:
-        """Seconds for which the host asks us to wait."""
-        return parse_retry_after(self.response.headers.get("retry-after")) if self.response else None
 
 
 class Host:
@@ -87,16 +75,16 @@ class Host:
         self._robots_lock = threading.Lock()
         #: The last good page, the last good image and robots.txt, without their bodies; and who fetched each.
         self._last_good: dict[str, tuple[Response, Transport]] = {}
+        self._known_image, self._has_served = history.image_url, False
         self._symptoms = Symptoms()
-        #: Of each refused URL: its last symptom, how often it was refused, and the successes until then.
-        self._refused: dict[str, _Refusals] = {}
+        self._refused = RefusedUrls()
         self._successes = self._failures_in_a_row = 0
         self._fruitless: Counter[str] = Counter()
         #: The times of pages and of images, and whether the last first tries took too long.
         self._times: dict[str, AnswerTimes] = defaultdict(AnswerTimes)
         self._too_long: deque[bool] = deque(maxlen=_RECENT)
         self._state = threading.Lock()
-        self._check = threading.Lock()
+        self._check, self._asking = threading.Lock(), threading.Lock()
         self._checked_at, self._gives = float("-inf"), False
 
     def robots(self, load: Callable[[], Robots]) -> Robots:
@@ -122,46 +110,35 @@ class Host:
         timeout: float,
         first_try: bool = False,
     ) -> Response:
-        """A response other than a refusal, also a redirect or a 404; it may take `timeout` seconds.
+        """A response other than a refusal, also a 404, or a redirect to another host.
 
-        A `first_try` may take less, so that slow URLs do not hold up the others. Raises Postponed if the host
+        It may take `timeout` seconds; a `first_try` may take less, so that slow URLs do not hold up the
+        others. Raises Postponed if the host
         refuses our speed or is in trouble; TransientError (also for a 5xx), TooLarge, or FetchError if the
         failure concerns this URL alone; Blocked, and Stopped.
         """
         if first_try:
             timeout = min(timeout, self._first_timeout(transport.content))
+        if self._known_image is not None and transport.content == "image":
+            self._last_good.setdefault("image", (Response(self._known_image, 200, {}), transport))
         answer = self._send(url, transport, headers, timeout)
-        reason = _trouble(answer, transport)
+        reason = trouble(url, answer, transport)
         if first_try:
             self._too_long.append(reason is not None and reason.kind == ReasonKind.TIMEOUT)
         if reason is None:
             return self._accept(url, transport, answer)
-        if self._means_overload(reason):
+        if self._is_known_refusal(answer, reason):
             raise self._refusal(url, answer, reason, transport)
-        if self._asks_again(answer, reason):
-            again = self._send(url, transport, headers, timeout, self._patience(reason))
-            still = _trouble(again, transport)
-            with self._state:
-                self._symptoms.record_asked_again(reason, served=still is None)
+        again = self._ask_again(url, transport, headers, timeout, answer, reason)
+        if again is not None:
+            still = trouble(url, again, transport)
             if still is None:
-                if self._means_overload(reason):
-                    self.limiter.record_rejection(answer.started, reason, None)
                 return self._accept(url, transport, again)
-            if self._symptoms.may_mean_overload(still) and self._refuses_others(transport.content):
-                with self._state:
-                    self._symptoms.record_overload(still)
-                raise self._refusal(url, again, still, transport)
             answer, reason = again, still
-        if _is_rejection(reason):
-            error = self._rejection(answer, reason, transport.content)
-            if isinstance(error, FetchError) and self._asks_again(answer, reason):
-                # The window of a limiter may have opened since.
-                again = self._send(url, transport, headers, timeout)
-                if _trouble(again, transport) is None:
-                    with self._state:
-                        self._symptoms.record_asked_again(reason, served=True)
-                    return self._accept(url, transport, again)
-            raise error
+        elif self._means_overload(reason):
+            raise self._postponement(url, answer, reason, _MAX_REJECTIONS)
+        if is_rejection(reason):
+            raise self._rejection(url, answer, reason, transport.content)
         failure = self._failure(url, answer, reason, transport)
         if first_try and reason.kind == ReasonKind.TIMEOUT:
             raise Postponed(reason) from failure  # it gets all the time there is when it is asked for again
@@ -170,7 +147,7 @@ class Host:
     @property
     def has_served(self) -> bool:
         """Whether the host has served a page or an image in this crawl."""
-        return bool(self._last_good.keys() - {"robots"})
+        return self._has_served
 
     def _first_timeout(self, content: str) -> float:
         """How long the first request of a page or an image may take, seconds."""
@@ -184,13 +161,46 @@ class Host:
         with self._state:
             return self._symptoms.means_overload(reason, self.limiter.controller.rate)
 
-    def _patience(self, reason: Reason) -> int:
-        with self._state:
-            return self._symptoms.patience(reason)
+    def _is_known_refusal(self, answer: Answer, reason: Reason) -> bool:
+        """Whether asking again would teach nothing: the host names a time, or has just refused others."""
+        if not self._means_overload(reason):
+            return False
+        by_its_share = not self._symptoms.may_mean_overload(reason)
+        named = answer.retry_after is not None
+        return by_its_share or named or self.limiter.has_refused_since(answer.started)
 
-    def _asks_again(self, answer: _Answer, reason: Reason) -> bool:
-        with self._state:
-            return answer.retry_after is None and self._symptoms.worth_asking_again(reason)
+    def _ask_again(
+        self,
+        url: str,
+        transport: Transport,
+        headers: Mapping[str, str],
+        timeout: float,
+        answer: Answer,
+        reason: Reason,
+    ) -> Answer | None:
+        """The answer to a URL that is asked for again after a pause, when nothing else is; None if it is not.
+
+        Threads whose requests fail at the same time do so one after the other: what the first one learns
+        often spares the others the question. Raises Postponed if the host refuses others, too.
+        """
+        with self._asking:
+            if self._is_known_refusal(answer, reason):
+                raise self._refusal(url, answer, reason, transport)
+            with self._state:
+                wait = answer.retry_after or 0.0
+                if wait > _SHORT_WAIT_SECONDS or not self._symptoms.next_asks_again(reason):
+                    return None
+                patience = self._symptoms.patience(reason)
+            self.limiter.pause(wait)
+            again = self._send(url, transport, headers, timeout, patience)
+            still = trouble(url, again, transport)
+            if still is not None and self._refuses_others(still, transport.content):
+                raise self._refusal(url, again, still, transport)
+            with self._state:
+                self._symptoms.record_asked_again(reason, served=still is None)
+            if still is None and self._means_overload(reason):
+                self.limiter.record_rejection(answer.started, reason, None)
+            return again
 
     def _send(
         self,
@@ -199,46 +209,69 @@ class Host:
         headers: Mapping[str, str],
         timeout: float,
         alone: int = 0,
-    ) -> _Answer:
-        """Send a request; `alone` is the factor on the pause before one that is sent alone."""
-        with self.limiter.acquire_alone(alone) if alone else self.limiter.acquire() as started:
-            try:
-                response = transport.get(url, headers, timeout)
-            except TransientError as error:
-                return _Answer(started, error=error)
-            return _Answer(started, replace(response, seconds=time.monotonic() - started))
+    ) -> Answer:
+        """Send a request, and follow redirects within the host: a limiter may lead to a page of its own.
 
-    def _accept(self, url: str, transport: Transport, answer: _Answer) -> Response:
+        `alone` is the factor on the pause before a request that is sent alone.
+        """
+        seconds = 0.0
+        for redirects in range(MAX_REDIRECTS + 1):
+            with self.limiter.acquire_alone(alone) if alone else self.limiter.acquire() as started:
+                try:
+                    response = transport.get(url, headers, timeout - seconds)
+                except TransientError as error:
+                    return Answer(started, error=error)
+                seconds += time.monotonic() - started
+            answer = Answer(started, replace(response, seconds=seconds, redirects=redirects))
+            following = self._within_host(response, transport)
+            if following is None:
+                break
+            if seconds >= timeout:
+                return Answer(started, error=TransientError(TIMEOUT))
+            url, alone = following, 0
+        return answer
+
+    def _within_host(self, response: Response, transport: Transport) -> str | None:
+        """Where a redirect leads that stays on this host; None for any other response."""
+        url = target(response) if is_redirect(response) else None
+        if not url or host_of(url) != self.name:
+            return None
+        rules = None if isinstance(transport, RobotsTransport) else self._robots
+        return url if rules is None or rules.disallowed_by(url) is None else None
+
+    def _accept(self, url: str, transport: Transport, answer: Answer) -> Response:
         response = answer.response
         assert response is not None
-        self.limiter.record_success(response.seconds)
+        for _ in range(response.redirects + 1):
+            self.limiter.record_success(response.seconds)
         good = response.status in (200, 304)
         with self._state:
             self._symptoms.record_success()
             self._successes += 1
             self._failures_in_a_row = 0
-            refusals = self._refused.pop(url, None)
+            refusals = self._refused.pop(url)
             if refusals is not None:
                 self._symptoms.record_asked_again(refusals.reason, served=True)
             # A host that blocks us, or whose store is down, may still serve its robots.txt.
-            if _is_robots(url):
+            if is_robots(url):
                 self._last_good["robots"] = _without_body(response), transport
             elif good:
+                self._has_served = True
                 self._last_good[transport.content] = _without_body(response), transport
                 self._fruitless[transport.content] = 0
                 self._times[transport.content].add(response.seconds)
         return response
 
     def _refusal(
-        self, url: str, answer: _Answer, reason: Reason, transport: Transport
+        self, url: str, answer: Answer, reason: Reason, transport: Transport
     ) -> Postponed | TransientError:
         """The host refuses our speed; a URL that it refuses again and again is to blame itself."""
         with self._state:
             known, successes = self._refused.get(url), self._successes
-            refusals = self._remember(url, reason)
+        postponement = self._postponement(url, answer, reason, _MAX_REFUSALS)
+        if isinstance(postponement, TransientError):
+            return postponement
         others = (transport.content, "page", "image")
-        if refusals.count > _MAX_REFUSALS:
-            return TransientError(reason, answer.retry_after)
         if known is None:
             self.limiter.record_rejection(answer.started, reason, answer.retry_after)
             if self.limiter.refusals >= _CHECK_AFTER:
@@ -247,18 +280,34 @@ class Host:
             self.limiter.pause(answer.retry_after)
             if known.successes == successes and not self._serves_others(*others):
                 self.limiter.record_rejection(answer.started, reason, answer.retry_after)
+        return postponement
+
+    def _postponement(
+        self, url: str, answer: Answer, reason: Reason, most: int
+    ) -> Postponed | TransientError:
+        """A refused URL is requested later, `most` times until it is to blame itself."""
+        with self._state:
+            count = self._refused.add(url, reason, self._successes)
+        if count > most:
+            return TransientError(reason, answer.retry_after)
         return Postponed(reason)
 
-    def _rejection(self, answer: _Answer, reason: Reason, content: str) -> FetchError | Postponed:
-        """The host forbids a URL, or asks for a human: is it about this URL alone?"""
+    def _rejection(self, url: str, answer: Answer, reason: Reason, content: str) -> FetchError | Postponed:
+        """The host forbids a URL, or asks for a human: is it about this URL alone?
+
+        It is if the host, each time, still serves others: the window of a limiter may just have opened.
+        """
         challenge = reason.kind == ReasonKind.CHALLENGE
-        if self._serves_others(*([content] if challenge else [content, "page", "image"])):
-            return FetchError(ImageStatus.FAILED if challenge else ImageStatus.REFUSED, reason)
-        self.limiter.record_rejection(answer.started, reason, answer.retry_after)
-        return Postponed(reason)
+        if not self._serves_others(*([content] if challenge else [content, "page", "image"])):
+            self.limiter.record_rejection(answer.started, reason, answer.retry_after)
+            return Postponed(reason)
+        with self._state:
+            if self._refused.add(url, reason, self._successes) < _MAX_REJECTIONS:
+                return Postponed(reason)
+        return FetchError(ImageStatus.FAILED if challenge else ImageStatus.REFUSED, reason)
 
     def _failure(
-        self, url: str, answer: _Answer, reason: Reason, transport: Transport
+        self, url: str, answer: Answer, reason: Reason, transport: Transport
     ) -> TransientError | Postponed:
         """A 5xx, or no response: is it the URL, or the host?"""
         if self._sleep.slept_since(answer.started):
@@ -271,13 +320,13 @@ class Host:
             return Postponed(reason)
         self.limiter.count_failure()
         with self._state:
-            self._remember(url, reason)
+            self._refused.add(url, reason, self._successes)
             self._fruitless[transport.content] += 1
             if self._fruitless[transport.content] > _FRUITLESS:
                 raise Blocked(self.name, time.time() + DOWN_SECONDS, reason)
         return TransientError(reason, answer.retry_after)
 
-    def _still_gives(self, answer: _Answer, content: str) -> bool:
+    def _still_gives(self, answer: Answer, content: str) -> bool:
         """Whether the host still serves the last URL that it served.
 
         Threads that fail at the same time ask once.
@@ -293,10 +342,12 @@ class Host:
         good = self._good(*contents)
         return good is not None and self._still_serves(*good)
 
-    def _refuses_others(self, content: str) -> bool:
-        """Whether the host refuses its last good URL even when nothing else is requested."""
-        good = self._good(content, "page", "image", "robots")
-        return good is not None and not self._still_serves(*good, alone=1)
+    def _refuses_others(self, reason: Reason, content: str) -> bool:
+        """Whether the host sheds load: it refuses its last good URL, too, when that is all we request."""
+        if not self._symptoms.may_mean_overload(reason):
+            return False
+        good = self._good(content, "page", "image")
+        return self._means_overload(reason) if good is None else not self._still_serves(*good, alone=1)
 
     def _good(self, *contents: str) -> tuple[Response, Transport] | None:
         goods = (self._last_good.get(content) for content in contents)
@@ -313,31 +364,17 @@ class Host:
             return False
         if answer.response is None:
             return False
-        reason = _trouble(answer, transport)
+        reason = trouble(good.url, answer, transport)
         if reason is None:
             self.limiter.record_success(answer.response.seconds)
             with self._state:
                 self._successes += 1
                 self._failures_in_a_row = 0
-                if not _is_robots(good.url):
+                if not is_robots(good.url):
                     self._fruitless[transport.content] = 0
         elif self._means_overload(reason):
             self.limiter.record_rejection(answer.started, reason, answer.retry_after)
         return reason is None
-
-    def _remember(self, url: str, reason: Reason) -> "_Refusals":
-        """Count a refusal of the URL, if the host has served others since the last one."""
-        known = self._refused.get(url)
-        count = 1 if known is None else known.count + (self._successes > known.successes)
-        self._refused[url] = refusals = _Refusals(reason, count, self._successes)
-        return refusals
-
-
-@dataclass(frozen=True)
-class _Refusals:
-    reason: Reason
-    count: int
-    successes: int
 
 
 def _request_rate(limits: Limits, history: HostHistory) -> RequestRate:
@@ -346,29 +383,5 @@ def _request_rate(limits: Limits, history: HostHistory) -> RequestRate:
     return RequestRate.unknown(limits.max_requests_per_second, history.rate, history.converged)
 
 
-def _trouble(answer: _Answer, transport: Transport) -> Reason | None:
-    """What is wrong with an answer; None also for a redirect or a 404, which a host in order sends."""
-    response = answer.response
-    if response is None:
-        assert answer.error is not None
-        return answer.error.reason
-    if is_challenge(response, instead_of_image=transport.content == "image"):
-        return _CHALLENGE
-    if response.status < 400 or response.status in _ORDERLY:
-        return None
-    # RFC 9309 2.3.1.3: a robots.txt that is not available forbids nothing.
-    if response.status < 500 and response.status not in TOO_MANY and _is_robots(response.url):
-        return None
-    return Reason.of_status(response.status)
-
-
-def _is_rejection(reason: Reason) -> bool:
-    return reason.kind == ReasonKind.CHALLENGE or reason.http_status in _FORBIDDEN
-
-
 def _without_body(response: Response) -> Response:
     return Response(response.url, response.status, response.headers)
-
-
-def _is_robots(url: str) -> bool:
-    return urlsplit(url).path == "/robots.txt"

@@ -20,7 +20,8 @@ _REFUSAL_GROWTH, _LONGEST_BACKOFF_SECONDS = 4, 60.0
 class Pace:
     """The schedule of one host's requests, and its backoff clock.
 
-    `refusals` counts those in a row, without an answer between them; a burst of them counts once.
+    `refusals` counts those in a row: no request that was sent since the first one was served. A burst of them
+    counts once.
     """
 
     def __init__(self, rate: RequestRate, now: float):
@@ -28,7 +29,7 @@ class Pace:
         self.due = now
         self.paused_until = 0.0
         self.refusals = 0
-        self._last_sent = self._last_refusal = float("-inf")
+        self._last_sent = self._last_refusal = self._row_began = float("-inf")
 
     @property
     def ready(self) -> float:
@@ -54,7 +55,7 @@ class Pace:
 
     def succeeded(self, now: float, seconds: float) -> None:
         """A usable answer arrived, `seconds` after its request was sent."""
-        if now - seconds >= self._last_refusal:
+        if now - seconds >= self._row_began:
             self.refusals = 0
         self.rate.on_success(now, seconds)
 
@@ -66,6 +67,7 @@ class Pace:
         """
         if started >= self._last_refusal:
             self._last_refusal = now
+            self._row_began = self._row_began if self.refusals else now
             self.refusals += 1
             self.rate.on_rejected(now)
             self.back_off(now, base * _REFUSAL_GROWTH ** (self.refusals - 1))

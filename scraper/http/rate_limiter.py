@@ -28,6 +28,9 @@ _RECENT = 51
 #: The pause before a request that is sent alone: at least so many seconds, and intervals between requests.
 _ALONE_SECONDS, _ALONE_INTERVALS = 0.25, 3
 
+#: A request that is sent alone waits no longer than this for those in flight to end, seconds.
+_IDLE_SECONDS = 10.0
+
 #: How long the other threads wait until they look whether it has been sent, seconds.
 _TURN_SECONDS = 0.02
 
@@ -87,7 +90,8 @@ class HostRateLimiter:
         self._failures_since_success = 0
         self._last_failure = float("-inf")
         self._block: Blocked | None = None
-        self._alone = 0  # threads that send alone
+        self._alone = False  # a thread waits to send alone
+        self._in_flight = 0
         if self.blocked_until is not None:
             self._pace.pause(time.monotonic() + self.blocked_until - time.time())
 
@@ -108,38 +112,50 @@ class HostRateLimiter:
         """
         with self._slots:
             with self._queue:  # one thread waits for the next due time, the others wait for that thread
-                started = self._wait(alone=False)
-            yield started
+                started = self._wait()
+            with self._flight():
+                yield started
 
     @contextmanager
     def acquire_alone(self, patience: int = 1) -> Iterator[float]:
-        """Like `acquire`, for a thread whose request has just ended: nothing else is sent before it.
+        """Like `acquire`, for one thread at a time, whose request has just ended: it sends to an idle host.
 
         The host has had so long a pause then that only a limiter far slower than our rate would refuse;
         `patience` is a factor on it.
         """
         with self._state:
-            self._alone += 1
+            self._alone = True
             pause = patience * max(_ALONE_SECONDS, _ALONE_INTERVALS * self.controller.interval)
             self._pace.pause(time.monotonic() + pause)
         try:
-            started = self._wait(alone=True)
+            started = self._wait(idle_by=time.monotonic() + pause + _IDLE_SECONDS)
         finally:
             with self._state:
-                self._alone -= 1
-        yield started
+                self._alone = False
+        with self._flight():
+            yield started
 
-    def _wait(self, alone: bool) -> float:
+    @contextmanager
+    def _flight(self) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            with self._state:
+                self._in_flight -= 1
+
+    def _wait(self, idle_by: float | None = None) -> float:
+        """Wait until a request is due; with `idle_by` also until the host is idle, or it is that time."""
         while True:
             now = time.monotonic()
             with self._state:
                 if self._block is not None:
                     raise self._block
                 paused, ready = self._pace.paused_until, self._pace.ready
-                if self._alone and not alone:
+                if self._alone if idle_by is None else self._in_flight and now < idle_by:
                     ready = max(ready, now) + _TURN_SECONDS
                 if ready <= now and not self.stop.is_set():
                     self._pace.sent(now)
+                    self._in_flight += 1
                     counters = self.counters
                     counters.requests += 1
                     counters.first = now if counters.first is None else counters.first
@@ -212,6 +228,11 @@ class HostRateLimiter:
         with self._state:
             self._pace.pause(time.monotonic() + (seconds or 0.0))
 
+    def has_refused_since(self, started: float) -> bool:
+        """Whether a rejection was recorded after that time."""
+        last = self.counters.last_rejection
+        return last is not None and last >= started
+
     @property
     def refusals(self) -> int:
         """Rejections in a row, without an answer between them; a burst of them counts once."""
@@ -232,8 +253,9 @@ class HostRateLimiter:
 
 @dataclass(frozen=True)
 class HostHistory:
-    """A host as earlier crawls knew it: its rate (if it was searched for) and the end of a block."""
+    """A host as earlier crawls knew it: its rate (if it was searched for), the end of a block, one image."""
 
     rate: float | None = None
     converged: bool = False
     blocked_until: float | None = None
+    image_url: str | None = None

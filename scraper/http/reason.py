@@ -46,6 +46,13 @@ class Reason:
         return self.text
 
 
+#: What came in place of an image, or of all of it; hosts in trouble send it too.
+DOUBTFUL = {ReasonKind.EMPTY, ReasonKind.HTML_INSTEAD_OF_IMAGE, ReasonKind.TRUNCATED}
+
+#: Reasons for which the next crawl may have better luck, whatever the status.
+TEMPORARY = {ReasonKind.ROBOTS_UNREADABLE, *DOUBTFUL}
+
+
 @dataclass(frozen=True)
 class Outcome:
     """How an image URL or a page ended; `reason` is None if it is ok."""
@@ -53,11 +60,22 @@ class Outcome:
     status: ImageStatus
     reason: Reason | None = None
 
+    @classmethod
+    def of_failure(cls, reason: Reason) -> "Outcome":
+        """How a URL ended that got no usable response."""
+        return cls(ImageStatus.INVALID if reason.kind in DOUBTFUL else ImageStatus.FAILED, reason)
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether there was no usable response."""
+        kind = None if self.reason is None else self.reason.kind
+        return self.status == ImageStatus.FAILED or kind in DOUBTFUL
+
     @property
     def is_temporary(self) -> bool:
         """Whether the next crawl may have better luck."""
-        unreadable = self.reason is not None and self.reason.kind == ReasonKind.ROBOTS_UNREADABLE
-        return self.status == ImageStatus.FAILED or unreadable
+        kind = None if self.reason is None else self.reason.kind
+        return self.status == ImageStatus.FAILED or kind in TEMPORARY
 
     @property
     def columns(self) -> dict[str, str | None]:

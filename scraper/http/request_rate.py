@@ -69,6 +69,8 @@ class RequestRate:
         self._sent_at: float | None = None
         #: The first and the last refusal of the last ones without an answer between them.
         self._row = (0.0, 0.0)
+        #: The refusal before the last one, if they are of one row and nothing contradicts that.
+        self._before = math.inf
         self._since = 0.0
         self._served: deque[float] = deque()
         self._refused_rates: deque[float] = deque(maxlen=_REMEMBERED)
@@ -121,8 +123,14 @@ class RequestRate:
 
     def on_success(self, now: float, seconds: float) -> None:
         """The host sent a usable answer, which took that long."""
-        if now - seconds < self._row[1]:
-            return  # sent before the refusal arrived
+        sent = now - seconds
+        if sent < self._row[1]:
+            # The host serves some requests while it refuses others: too many are in flight at a time.
+            if sent >= self._before:
+                self._before = math.inf
+                self._climbs = self.converged = False
+                self.rate = self._target = self.rate * _DECREASE
+            return
         self._count += 1
         self._served.append(now)
         while self._served[0] < now - self._window:
@@ -142,6 +150,7 @@ class RequestRate:
         self.refused = True
         if self._count:
             self._decrease(self._let_through(now) / RATE_SHARE)
+        self._before = math.inf if first else self._row[1]
         self._row = (now if first else self._row[0], now)
         self._count = 0
         self._served.clear()

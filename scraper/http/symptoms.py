@@ -4,7 +4,7 @@ A limiter refuses some requests and answers others, whatever status it uses. So 
 served when it is asked for again a moment later was refused for our speed.
 """
 
-from collections import deque
+from collections import Counter, deque
 
 from scraper.http.reason import Reason
 from scraper.tables import ReasonKind
@@ -19,11 +19,12 @@ _OVERLOADED = {503, 509, 529}
 #: that is still so at this share of the rate, the host fails at random.
 _RECENT, _SERVED_AGAIN, _IN_VAIN_SHARE = 20, 8, 0.25
 
-#: Requests that in a row were in vain, after which a URL with that symptom is not asked again at once.
-_IN_VAIN = 3
+#: Requests that in a row were in vain, after which a URL with that symptom is not asked again at once; but
+#: one of so many still is where servers shed load so.
+_IN_VAIN, _NOW_AND_THEN = 3, 10
 
-#: How much longer each pause is than the one before that was in vain.
-_GROWTH = 4
+#: How much longer each pause is than the one before that was in vain; for statuses that shed load.
+_GROWTH, _SHEDDING_GROWTH = 2, 4
 
 #: Failures that take long, or that the same connection would repeat, are not asked again at once.
 _NOT_AT_ONCE = {ReasonKind.TIMEOUT, ReasonKind.NO_CONNECTION, ReasonKind.CERTIFICATE, ReasonKind.TLS}
@@ -34,7 +35,8 @@ class Symptoms:
 
     def __init__(self) -> None:
         self._shedding: set[int | ReasonKind] = set()
-        self._in_vain: dict[int | ReasonKind, int] = {}
+        self._in_vain: Counter[int | ReasonKind] = Counter()
+        self._passed_over: Counter[int | ReasonKind] = Counter()
         self._recent: deque[bool] = deque(maxlen=_RECENT)
         self._overloaded_at: float | None = None
 
@@ -49,27 +51,28 @@ class Symptoms:
             self._overloaded_at = rate
         return rate > self._overloaded_at * _IN_VAIN_SHARE
 
-    def worth_asking_again(self, reason: Reason) -> bool:
-        """Whether to ask for the URL again at once, to learn what the symptom means."""
-        return reason.kind not in _NOT_AT_ONCE and self._in_vain.get(_symptom(reason), 0) < _IN_VAIN
+    def may_mean_overload(self, reason: Reason) -> bool:
+        """Whether servers shed load with this symptom."""
+        return _symptom(reason) in TOO_MANY | _OVERLOADED
+
+    def next_asks_again(self, reason: Reason) -> bool:
+        """Whether to ask for the next URL with this symptom again at once, to learn what it means."""
+        symptom = _symptom(reason)
+        if reason.kind in _NOT_AT_ONCE or self._in_vain[symptom] < _IN_VAIN:
+            return reason.kind not in _NOT_AT_ONCE
+        self._passed_over[symptom] += 1
+        return self.may_mean_overload(reason) and self._passed_over[symptom] % _NOW_AND_THEN == 0
 
     def patience(self, reason: Reason) -> int:
         """A factor on the pause before asking again: a limiter may be far slower than the pause was."""
         symptom = _symptom(reason)
-        return _GROWTH ** self._in_vain.get(symptom, 0) if symptom in _OVERLOADED else 1
-
-    def may_mean_overload(self, reason: Reason) -> bool:
-        """Whether servers shed load with this symptom."""
-        return _symptom(reason) in _OVERLOADED
-
-    def record_overload(self, reason: Reason) -> None:
-        """The host refused everything for a while with this symptom."""
-        self._shedding.add(_symptom(reason))
+        growth = _SHEDDING_GROWTH if symptom in _OVERLOADED else _GROWTH
+        return int(growth ** min(self._in_vain[symptom], _IN_VAIN - 1))
 
     def record_asked_again(self, reason: Reason, served: bool) -> None:
         """A URL with this symptom was asked for again, and was served or not."""
         symptom = _symptom(reason)
-        self._in_vain[symptom] = 0 if served else self._in_vain.get(symptom, 0) + 1
+        self._in_vain[symptom] = 0 if served else self._in_vain[symptom] + 1
         if served:
             self._recent.append(True)
             if symptom in _OVERLOADED:

@@ -57,7 +57,7 @@ class Response:
     """A response with its body, empty unless the transport wants it; header names are lower-cased.
 
     `cookies` are the values of its `Set-Cookie` headers, which are not in `headers`. `seconds` passed until
-    it was complete.
+    it was complete, with those of the `redirects` within its host that led to it.
     """
 
     url: str
@@ -66,6 +66,7 @@ class Response:
     body: bytes = field(default=b"", repr=False)
     cookies: tuple[str, ...] = field(default=(), repr=False)
     seconds: float = field(default=0.0, compare=False)
+    redirects: int = field(default=0, compare=False)
 
 
 class RawResponse(NamedTuple):

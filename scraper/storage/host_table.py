@@ -12,6 +12,14 @@ from scraper.storage.schema import Database, read_only
 #: How long a rate found by probing stays valid, seconds.
 _RATE_SECONDS = 30 * 86400.0
 
+#: Of each host one image that is stored.
+_STORED_IMAGES = """
+SELECT substr(rest, 1, instr(rest || '/', '/') - 1) AS host, min(image_url) FROM (
+    SELECT image_url, substr(image_url, instr(image_url, '://') + 3) AS rest FROM images
+    WHERE sha256 IS NOT NULL
+) GROUP BY host
+"""
+
 
 class HostTable:
     """Hosts by name (with their port); all crawls of a site share them."""
@@ -54,11 +62,14 @@ def load_host_histories(path: Path) -> dict[str, HostHistory]:
 
 def _read_histories(connection: sqlite3.Connection) -> dict[str, HostHistory]:
     now = time.time()
-    histories = {}
+    images: dict[str, str] = dict(connection.execute(_STORED_IMAGES).fetchall())
+    histories = {host: HostHistory(image_url=url) for host, url in images.items()}
     for host, rate, converged, searched, blocked_until in connection.execute(
         "SELECT host, rate, converged, searched, blocked_until FROM hosts"
     ):
         fresh = searched is not None and now - searched < _RATE_SECONDS
         blocked = blocked_until if (blocked_until or 0.0) > now else None
-        histories[host] = HostHistory(rate if fresh else None, fresh and bool(converged), blocked)
+        histories[host] = HostHistory(
+            rate if fresh else None, fresh and bool(converged), blocked, images.get(host)
+        )
     return histories

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from zlib import crc32
 
-from scraper.http.reason import OK, Outcome, Reason
+from scraper.http.reason import OK, TEMPORARY, Outcome, Reason
 from scraper.storage.image_store import StoredImage
 from scraper.storage.jobs import ImageJob
 from scraper.storage.schema import LISTS, Database, Row
@@ -18,8 +18,9 @@ _GONE_NOW = (
 )
 
 #: An image that the next crawl may fetch after all; see `Outcome.is_temporary`.
-_TEMPORARY = "(status = :failed OR reason_kind = :unreadable)"
-_TEMPORARY_VALUES = {"failed": ImageStatus.FAILED, "unreadable": ReasonKind.ROBOTS_UNREADABLE}
+_TEMPORARY = "(status = '{}' OR reason_kind IN ({}))".format(
+    ImageStatus.FAILED, ", ".join(f"'{kind}'" for kind in sorted(TEMPORARY))
+)
 
 _NO_LONGER_LISTED = Reason(ReasonKind.NO_LONGER_LISTED, "no longer listed")
 
@@ -111,7 +112,7 @@ class ImageTable:
             "SELECT image_url, etag, last_modified, sha256, status, reason_kind, reason, attempts, "
             "json_extract(page_urls, '$[0]') FROM images "
             f"WHERE listed = :run AND (run < :run OR {_TEMPORARY})",
-            {"run": self._run, **_TEMPORARY_VALUES},
+            {"run": self._run},
         )
         jobs = [
             ImageJob(
@@ -136,7 +137,7 @@ class ImageTable:
 
         `headers` are those of a body that was not an image: their validators avoid downloading it again.
         """
-        if outcome.status == ImageStatus.FAILED and self._is_stored(url):
+        if outcome.is_failure and self._is_stored(url):
             outcome = OK
         if outcome.is_temporary:
             self.count_attempt(url)
@@ -194,8 +195,8 @@ class ImageTable:
     def any_left(self, attempts: int) -> bool:
         """Whether a listed image failed that has not had so many attempts yet."""
         query = f"SELECT 1 FROM images WHERE listed = :run AND {_TEMPORARY} AND attempts < :most LIMIT 1"
-        values = {"run": self._run, "most": attempts, **_TEMPORARY_VALUES}
-        return self._database.execute(query, values).fetchone() is not None
+        row = self._database.execute(query, {"run": self._run, "most": attempts})
+        return row.fetchone() is not None
 
     def listed(self) -> Iterator[tuple[list[str], Outcome, bool]]:
         """The classes of each listed image, how it ended, and whether its file is stored."""

@@ -41,15 +41,33 @@ def test_any_other_symptom_does_so_by_its_share(reason: Reason) -> None:
 def test_broken_urls_are_not_asked_again_at_once_for_ever() -> None:
     symptoms, broken, other = Symptoms(), Reason.of_status(500), Reason.of_status(503)
     for _ in range(3):
-        assert symptoms.worth_asking_again(broken)
+        assert symptoms.next_asks_again(broken)
         symptoms.record_asked_again(broken, served=False)
-    assert not symptoms.worth_asking_again(broken) and symptoms.worth_asking_again(other)
+    assert not any(symptoms.next_asks_again(broken) for _ in range(50)) and symptoms.next_asks_again(other)
     symptoms.record_asked_again(broken, served=True)
-    assert symptoms.worth_asking_again(broken)
+    assert symptoms.next_asks_again(broken)
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_where_servers_shed_load_so_one_of_several_is_still_asked_again(status: int) -> None:
+    symptoms, reason = Symptoms(), Reason.of_status(status)
+    for _ in range(3):
+        symptoms.record_asked_again(reason, served=False)
+    asked = [symptoms.next_asks_again(reason) for _ in range(40)]
+    assert 2 <= sum(asked) <= 8 and not asked[0]
+
+
+@pytest.mark.parametrize("reason", [Reason.of_status(429), Reason.of_status(503), RESET])
+def test_each_pause_before_asking_again_in_vain_is_longer(reason: Reason) -> None:
+    symptoms, pauses = Symptoms(), []
+    for _ in range(3):
+        pauses.append(symptoms.patience(reason))
+        symptoms.record_asked_again(reason, served=False)
+    assert pauses[0] == 1 < pauses[1] < pauses[2]
 
 
 def test_what_takes_long_is_not_asked_again_at_once() -> None:
-    assert not Symptoms().worth_asking_again(Reason(ReasonKind.TIMEOUT, "timeout"))
+    assert not Symptoms().next_asks_again(Reason(ReasonKind.TIMEOUT, "timeout"))
 
 
 def test_a_host_that_fails_at_random_is_not_slowed_down_for_ever() -> None:
