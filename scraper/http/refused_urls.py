@@ -25,7 +25,7 @@ class RefusedUrls:
         return self._refusals.get(url)
 
     def add(self, url: str, reason: Reason, successes: int) -> int:
-        """A URL is refused, after so many successes of its host: how often it was, others served in between."""
+        """A URL is refused, after so many successes of its host: how often it was, with others between."""
         known = self._refusals.get(url)
         count = 1 if known is None else known.count + (successes > known.successes)
         self._refusals[url] = Refusals(reason, count, successes)

@@ -137,6 +137,19 @@ def test_an_answer_that_was_on_its_way_does_not_end_a_row_of_rejections(
             limiter.record_success(time.monotonic() - early)
 
 
+def test_an_answer_to_a_later_request_ends_a_row_of_rejections(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host that serves one request at a time refuses the others before it has answered that one."""
+    monkeypatch.setattr(module, "_REJECTION_SECONDS", 0.0)
+    limiter = make()
+    limiter.record_rejection(time.monotonic(), Reason.of_status(503), None)
+    for _ in range(2 * module.BLOCK_AFTER):
+        served = time.monotonic()
+        limiter.record_rejection(time.monotonic(), Reason.of_status(503), None)
+        rate = limiter.controller.rate
+        limiter.record_success(time.monotonic() - served)
+        assert limiter.controller.rate < rate, "fewer are in flight then"
+
+
 def test_requests_are_spaced_evenly_once_the_host_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_REJECTION_SECONDS", 0.0)
     limiter = make(50)
@@ -201,6 +214,23 @@ def test_a_request_that_is_sent_alone_comes_after_a_pause_and_before_all_others(
     for thread in threads:
         thread.join()
     assert alone - start >= 0.25 and min(others) > alone
+
+
+def test_a_request_that_is_sent_alone_waits_for_those_in_flight() -> None:
+    limiter, ended = make(), 0.0
+
+    def run() -> None:
+        nonlocal ended
+        with limiter.acquire():
+            time.sleep(0.6)
+            ended = time.monotonic()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    time.sleep(0.05)
+    with limiter.acquire_alone() as started:
+        assert started >= ended > 0.0
+    thread.join()
 
 
 def test_others_wait_while_a_request_is_sent_alone() -> None:
