@@ -3,7 +3,9 @@
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from urllib.parse import urljoin, urlsplit
 
 from w3lib.encoding import http_content_type_encoding
 
@@ -13,9 +15,11 @@ from scraper.crawling.job_queue import JobQueue
 from scraper.crawling.retry_policy import RetryPolicy
 from scraper.crawling.session import Session
 from scraper.crawling.thread_pool import map_unordered
-from scraper.http.errors import FetchError, Postponed, TransientError
+from scraper.crawling.walls import Walls, advice
+from scraper.http.errors import Blocked, FetchError, Postponed, TransientError
 from scraper.http.fetcher import Fetcher
 from scraper.http.reason import OK, Outcome, Reason
+from scraper.http.transport import Response
 from scraper.http.urls import LinkFault, host_of
 from scraper.monitoring.missing import UnreadPage
 from scraper.monitoring.summary import format_counts
@@ -25,8 +29,13 @@ from scraper.stores.config import HtmlSite
 from scraper.stores.document import Document
 from scraper.stores.html_store import PARSERS, VERSION
 from scraper.stores.landing import is_home
+from scraper.stores.page_digest import page_digest
+from scraper.stores.page_tree import TooComplex
 from scraper.stores.records import Link, LinkList, PageContent, Role
 from scraper.tables import ImageStatus, ReasonKind
+
+#: No store has this page.
+_NO_PAGE = "/gemscrape-asks-for-no-page"
 
 _NOT_UNDERSTOOD = Reason(ReasonKind.PARSER, "cannot be understood")
 
@@ -41,7 +50,7 @@ def save_list(session: Session, listed: LinkList) -> list[Link]:
 
 
 class StoreUnreadable(UserError):
-    """The start page could not be read for now, so nothing is known of the store."""
+    """Nothing can be read of the store for now: its start page failed, or a wall stands before its pages."""
 
     kind = "store_unreadable"
     exit_code = EXIT_INCOMPLETE
@@ -51,7 +60,8 @@ class StoreUnreadable(UserError):
 class _Result:
     """A page was parsed (`content`), has not changed (no field is set), or could not be read (`failure`).
 
-    `url` is where it was read. `error`: the page is to be requested again.
+    `url` is where it was read. `error`: the page is to be requested again. `everywhere`: the store answers
+    with this page whatever is requested.
     """
 
     url: str
@@ -59,6 +69,7 @@ class _Result:
     headers: dict[str, str] | None = None
     failure: Outcome | None = None
     error: TransientError | Postponed | None = None
+    everywhere: bool = False
 
 
 class PageReader:
@@ -76,24 +87,42 @@ class PageReader:
         #: What the state knew of the pages that are read now.
         self._rows: dict[PageJob, PageRow] = {}
         self._unread: list[tuple[PageJob, Outcome]] = []
+        self._queued: set[PageJob] = set()
+        self._walls = Walls()
+        #: Pages that list nothing any more, with what the state is to know of them unless they are walled.
+        self._emptied: dict[PageJob, _Result] = {}
         settings = f"{VERSION} {fetcher.respect_x_robots_tag} {settings}"
         self._parser = hashlib.sha256(settings.encode()).hexdigest()[:16]
 
     def discover(self) -> Iterable[Link]:
         """See CrawlSource."""
+        if self.state.renew_pages():
+            self.summary.notes.append("the pages were read long ago, and are read again")
         try:
             self._read_all()
-        except BaseException:
+        except BaseException as error:
             self.state.listings.save_products(self._products(), complete=False)
+            if isinstance(error, Blocked):
+                blocked = Outcome(ImageStatus.BLOCKED, error.reason)
+                self._unread += [(job, blocked) for job in self._queued if job.role != "start"]
+                self._report()
             raise
+        self._mark_walls()
+        self._report()
+        self.state.runs.note_pages_read()
         self.state.listings.save_products(self._counted(), complete=True)
+        self.summary.distinct = self.state.images.count_listed()
+        self._check_listing()
+        return self._links()
+
+    def _report(self) -> None:
+        """Report the pages that could not be read, and how far the others led."""
         self.session.unread.extend(
             UnreadPage(self.frontier.job_classes(job), job.role != "product", outcome)
             for job, outcome in self._unread
         )
-        self.summary.distinct = self.state.images.count_listed()
-        self._check_listing()
-        return self._links()
+        self.summary.pages_by_reason = Counter(self.state.pages.failures())
+        self.summary.notes += self._notes()
 
     def _read_all(self) -> None:
         session, frontier = self.session, self.frontier
@@ -106,6 +135,7 @@ class PageReader:
             return self._read(job, self._rows.get(job), retries.is_first(job.url))
 
         with session.track_progress("discover", "pages") as update:
+            self._visit()
             self._enqueue(queue)
             for job, result in map_unordered(queue, read, session.stop, lambda: update(0, frontier.count)):
                 if (seconds := self._wait(retries, job, result)) is not None:
@@ -115,8 +145,30 @@ class PageReader:
                     self._follow(job, self._record(job, result))
                     self._enqueue(queue)
                     update(1, frontier.count)
-        self.summary.pages_by_reason = Counter(self.state.pages.failures())
-        self.summary.notes += self._notes()
+
+    def _visit(self) -> None:
+        """Get the cookies that a first visit sets, before several pages are requested at a time."""
+        if self.site.cookies:
+            with suppress(FetchError, TransientError, Postponed):
+                self.fetcher.page(self.site.start_url, {})
+
+    def _mark_walls(self) -> None:
+        """Take pages behind a wall for unread, whatever they were taken for."""
+        for wall in self._walls.found():
+            self.summary.notes.append(f"{wall}: {self._advice}")
+            outcome = Outcome(ImageStatus.FAILED, wall.reason)
+            for job in wall.jobs:
+                row = self._rows.get(job)
+                known = row if row is not None and self._holds(row) else None
+                self.state.pages.mark_walled(job.role, job.url, outcome, known)
+                self._unread.append((job, outcome))
+                self._emptied.pop(job, None)
+        for job, result in self._emptied.items():
+            self._store(job, result)
+
+    @property
+    def _advice(self) -> str:
+        return advice(self.site.name, self.site.cookies)
 
     def _follow(self, job: PageJob, content: PageContent) -> None:
         self._left_out.update(content.left_out)
@@ -136,10 +188,13 @@ class PageReader:
             row = self.state.pages.get(job.role, job.url)
             if row is not None and self._is_done(row):
                 self._note_unread(job, row)
+                if not row.outcome.is_temporary and row.content is not None:
+                    self._walls.add(job, PageContent.from_json(row.content))
                 self._follow(job, _stored_content(row))
             else:
                 if row is not None:
                     self._rows[job] = row
+                self._queued.add(job)
                 queue.add(job)
 
     def _is_done(self, row: PageRow) -> bool:
@@ -163,15 +218,25 @@ class PageReader:
         if response.status == 304:
             return _Result(response.url)
         try:
-            charset = http_content_type_encoding(response.headers.get("content-type"))
-            document = Document(response.url, response.body, charset, response.headers.get("link", ""))
+            document = _document(response)
             self.fetcher.check_meta(document.meta)
             content = PARSERS[self.site.kind](self.site, job.role, document)
+            content = replace(content, digest=page_digest(document, job.url))
         except FetchError as error:
             return _Result(job.url, failure=error.outcome)
         except Exception:  # one untrusted page that breaks the parser must not end a night's crawl
             return _Result(job.url, failure=Outcome(ImageStatus.INVALID, _NOT_UNDERSTOOD))
-        return _Result(response.url, content, response.headers)
+        everywhere = job.role == "start" and content.is_empty and self._is_everywhere(content, response.url)
+        return _Result(response.url, content, response.headers, everywhere=everywhere)
+
+    def _is_everywhere(self, content: PageContent, url: str) -> bool:
+        """Whether the host of a page answers with the same one where there is none."""
+        url = urljoin(url, _NO_PAGE)
+        try:
+            response = self.fetcher.page(url, {})
+            return response.url == url and page_digest(_document(response), url) == content.digest
+        except (FetchError, TransientError, Postponed, TooComplex):
+            return False
 
     def _wait(self, retries: RetryPolicy, job: PageJob, result: _Result) -> float | None:
         """Seconds until the page is requested again; None if its result is final."""
@@ -187,17 +252,27 @@ class PageReader:
         return seconds
 
     def _record(self, job: PageJob, result: _Result) -> PageContent:
+        self._queued.discard(job)
         pages = self.state.pages
         elsewhere = None if self._lists(job, result) else self.frontier.left_for(job, result.url)
         if elsewhere is not None:
+            landed = PageContent(moved_to=result.url)
+            self._walls.add(job, landed)
+            self._store(job, _Result(result.url, landed))
             reason = Reason(ReasonKind.REDIRECTED_AWAY, f"redirected to {elsewhere}")
             pages.mark_unchanged(job.role, job.url, Outcome(ImageStatus.GONE, reason))
             return PageContent()
         if result.content is not None:
             content = replace(result.content, moved_to=result.url if result.url != job.url else None)
-            self._check_start(job, content)
+            result = replace(result, content=content)
+            self._check_start(job, content, result.everywhere)
             self.summary.pages += 1
-            pages.mark_fetched(job.role, job.url, result.headers or {}, self._parser, content.to_json())
+            listed = self._listed(job)
+            self._walls.add(job, content, listed)
+            if listed and content.is_empty:
+                self._emptied[job] = result
+            else:
+                self._store(job, result)
             return content
         if result.failure is None:
             self.summary.pages_unchanged += 1
@@ -207,7 +282,21 @@ class PageReader:
         row = pages.get(job.role, job.url)
         assert row is not None
         self._note_unread(job, row)
-        return _stored_content(row)
+        content = _stored_content(row)
+        if not row.outcome.is_temporary:
+            self._walls.add(job, content, not content.is_empty)
+        return content
+
+    def _store(self, job: PageJob, result: _Result) -> None:
+        assert result.content is not None
+        self.state.pages.mark_fetched(
+            job.role, job.url, result.headers or {}, self._parser, result.content.to_json()
+        )
+
+    def _listed(self, job: PageJob) -> bool:
+        """Whether the page led to something when it was read last, by the settings of now."""
+        row = self._rows.get(job)
+        return row is not None and self._holds(row) and not _stored_content(row).is_empty
 
     def _lists(self, job: PageJob, result: _Result) -> bool:
         """Whether a category leads to a list of products other than the home page's."""
@@ -224,16 +313,25 @@ class PageReader:
 
     def _unreadable(self, job: PageJob, failure: Outcome) -> UserError:
         problem = f"The store cannot be crawled: {job.url} could not be read ('{failure.reason}')"
+        if failure.reason is not None and failure.reason.kind == ReasonKind.REDIRECT:
+            return StoreUnreadable(f"{problem}; {self._advice}.")
         if failure.is_temporary:
             return StoreUnreadable(f"{problem}; run the same command again later.")
         return UserError(f"{problem}; correct 'start_url' of the site '{self.site.name}'.")
 
-    def _check_start(self, job: PageJob, content: PageContent) -> None:
-        if job.role == "start" and not content.categories:
-            raise UserError(
-                f"No category was found on {job.url}: the store has changed, correct 'categories' of the "
-                f"site '{self.site.name}'."
-            )
+    def _check_start(self, job: PageJob, content: PageContent, everywhere: bool) -> None:
+        if job.role != "start" or content.categories:
+            return
+        problem = f"No category was found on {job.url}"
+        landing = content.moved_to
+        if landing is not None and urlsplit(landing).path != urlsplit(job.url).path:
+            raise StoreUnreadable(f"{problem}, which leads to {landing}: {self._advice}.")
+        if everywhere or self._listed(job):
+            now = "the store answers so whatever is requested" if everywhere else "earlier there were some"
+            raise StoreUnreadable(f"{problem}: {now}, it may be in maintenance; {self._advice}.")
+        raise UserError(
+            f"{problem}: the store has changed, correct 'categories' of the site '{self.site.name}'."
+        )
 
     def _products(self) -> Iterator[ShownProduct]:
         role: Role = "category" if self.site.products is None else "product"
@@ -255,6 +353,11 @@ class PageReader:
                     yield Link(name, url, shown.product.product_id)
 
     def _check_listing(self) -> None:
+        walled = [outcome.reason for _, outcome in self._unread if _is_wall(outcome)]
+        if self.summary.distinct == 0 and walled:
+            raise StoreUnreadable(
+                f"No image was found, since a page stands before most others ({walled[0]}); {self._advice}."
+            )
         if self.summary.distinct > 0 or self.session.unread:
             return
         self.state.runs.finish()  # the next crawl reads the pages again
@@ -266,6 +369,15 @@ class PageReader:
         else:
             what, key = "image was found on the product pages", "images"
         raise UserError(f"No {what}: the store has changed, correct '{key}' of the site '{self.site.name}'.")
+
+
+def _document(response: Response) -> Document:
+    charset = http_content_type_encoding(response.headers.get("content-type"))
+    return Document(response.url, response.body, charset, response.headers.get("link", ""))
+
+
+def _is_wall(outcome: Outcome) -> bool:
+    return outcome.reason is not None and outcome.reason.kind == ReasonKind.WALL
 
 
 def _stored_content(row: PageRow | None) -> PageContent:

@@ -154,10 +154,10 @@ class Session:
 
     @property
     def is_resumable(self) -> bool:
-        """Whether the crawl is incomplete, and a further one may fetch what failed without reading it all."""
-        attempts, state = self.source.attempts, self.state
+        """Whether the crawl was blocked or is incomplete, and a further one may fetch what is left."""
+        attempts, state, ended = self.source.attempts, self.state, self.summary.ended
         left = state.images.any_left(attempts) or state.pages.any_left(attempts)
-        return self.summary.ended is Ended.INCOMPLETE and left
+        return ended is Ended.BLOCKED or (ended is Ended.INCOMPLETE and left)
 
     def save_block(self, block: Blocked) -> None:
         """A host is not to be contacted until its block ends; if it said nothing, our network may be down."""
@@ -200,28 +200,39 @@ class Session:
 def open_session(project: Project, source: CrawlSource, record: bool = False) -> Iterator[Session]:
     """Work on a source's site into `data/raw/<site>` of the project.
 
-    At the end the tables are written, and with `record` the counts and the summary too. A block ends the work
-    early, without an exception: see the summary. Raises UserError if the site cannot be crawled at all.
+    At the end the tables are written, and with `record` the counts and the summary too; the run then ends,
+    unless a further crawl is to resume it. A block ends the work early, without an exception.
+    Raises UserError if the site cannot be crawled at all.
     """
     with ExitStack() as stack:
         session = _start(project, source, stack)
         summary = session.summary
         try:
-            yield session
-        except Blocked as block:
-            session.record_block(block)
-        except KeyboardInterrupt:
-            summary.ended = Ended.INTERRUPTED
-            raise
-        except BaseException:
-            summary.ended = Ended.FAILED
-            raise
+            with _ending(summary):
+                try:
+                    yield session
+                except Blocked as block:
+                    session.record_block(block)
+                finally:
+                    session.finish()
         finally:
-            try:
-                session.finish()
-            finally:
-                if record:
-                    session.write_record()
+            if record:
+                session.write_record()
+        if record and not session.is_resumable:
+            session.state.runs.finish()
+
+
+@contextmanager
+def _ending(summary: Summary) -> Iterator[None]:
+    """Note in the summary that an exception ended the work."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        summary.ended = Ended.INTERRUPTED
+        raise
+    except BaseException:
+        summary.ended = Ended.FAILED
+        raise
 
 
 def _start(project: Project, source: CrawlSource, stack: ExitStack) -> Session:

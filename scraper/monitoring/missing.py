@@ -55,6 +55,16 @@ class Missing:
     known: int = 0
     count: int = 0
 
+    def add_page(self, page: UnreadPage) -> None:
+        """Count a page; one that shows a product counts as one image."""
+        if not page.lists:
+            self.known += 1
+            self.count += 1
+        for counts in map(self.of_class, page.classes):
+            counts.pages[page.outcome] += 1
+            counts.known += 1
+            counts.list_unread |= page.lists
+
     def of_class(self, name: str) -> ClassCounts:
         """The counts of a class."""
         return self.classes.setdefault(name, ClassCounts())
@@ -75,12 +85,14 @@ class Missing:
 
     def lines(self) -> list[str]:
         """What is missing as lines to print; the names are made printable."""
-        short = {name: counts for name, counts in self.classes.items() if counts.count or counts.list_unread}
-        if not short:
-            return []
-        lines = [f"missing     {self.total}"]
+        by_class = self.lines_by_class()
+        return [f"missing     {self.total}", *by_class] if by_class else []
+
+    def lines_by_class(self) -> list[str]:
+        """What is missing of each class, those first that miss most; the names are made printable."""
+        short = {name: counts for name, counts in self.classes.items() if counts.count}
         ordered = sorted(short.items(), key=lambda item: (-item[1].is_missing, -item[1].count, item[0]))
-        lines += [f"  {printable(name)}: {_counted(counts)}" for name, counts in ordered[:_CLASSES]]
+        lines = [f"  {printable(name)}: {_counted(counts)}" for name, counts in ordered[:_CLASSES]]
         if len(ordered) > _CLASSES:
             lines.append(f"  and {len(ordered) - _CLASSES} more classes")
         return lines

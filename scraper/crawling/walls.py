@@ -1,0 +1,122 @@
+"""Walls: a page stands before most others, for consent, an age, a region, a login, or maintenance.
+
+What is behind a wall is unknown, not gone, and the site file is not to blame.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from dataclasses import dataclass, field
+from urllib.parse import urldefrag
+
+from scraper.crawling.frontier import PageJob
+from scraper.http.reason import Reason
+from scraper.stores.records import PageContent
+from scraper.tables import ReasonKind
+
+
+def advice(site: str, cookies: bool) -> str:
+    """What to do about a wall in front of a site, which may keep `cookies` already."""
+    later = "run the same command again later"
+    return later if cookies else f"set 'cookies = true' in the file of the site '{site}', or {later}"
+
+
+@dataclass(frozen=True)
+class Wall:
+    """`jobs` are hidden, of `total` pages of their kind; `text` says of them what happened."""
+
+    jobs: list[PageJob]
+    total: int
+    reason: Reason
+    text: str
+
+    def __str__(self) -> str:
+        kind = "product" if self.jobs[0].role == "product" else "category"
+        return f"{len(self.jobs)} of {self.total} {kind} pages {self.text}"
+
+
+@dataclass
+class _Pages:
+    """The pages of one kind that were answered: their content, and which of them list nothing any more."""
+
+    contents: dict[PageJob, PageContent] = field(default_factory=dict)
+    emptied: list[PageJob] = field(default_factory=list)
+    listed: int = 0
+
+
+class Walls:
+    """Compares the pages of a crawl with each other, and with what they listed in an earlier crawl."""
+
+    def __init__(self) -> None:
+        self._kinds: dict[str, _Pages] = {"category": _Pages(), "product": _Pages()}
+
+    def add(self, job: PageJob, content: PageContent, listed: bool = False) -> None:
+        """A page was answered; `listed`: an earlier crawl found something on it."""
+        pages = self._kinds.get(job.role)
+        if pages is None or job.number > 1:  # the pages beyond the last one are often alike
+            return
+        pages.contents[job] = content
+        pages.listed += listed
+        if listed and content.is_empty:
+            pages.emptied.append(job)
+
+    def found(self) -> Iterator[Wall]:
+        """The walls; a page is behind one of them at most."""
+        for pages in self._kinds.values():
+            if wall := _landing(pages) or _repeated(pages) or _emptied(pages):
+                yield wall
+
+
+def _landing(pages: _Pages) -> Wall | None:
+    jobs = _most(pages, lambda content: content.moved_to)
+    if not jobs:
+        return None
+    url = pages.contents[jobs[0]].moved_to
+    reason = Reason(ReasonKind.WALL, f"leads to {url} like most pages")
+    return Wall(jobs, len(pages.contents), reason, f"lead to {url}, which may ask for {_QUESTIONS}")
+
+
+def _repeated(pages: _Pages) -> Wall | None:
+    jobs = _most(pages, _saying)
+    if not jobs:
+        return None
+    url = _address(jobs, pages)
+    reason = Reason(ReasonKind.WALL, f"the same page as {url}")
+    text = (
+        f"are the same page as {url}, which may ask for {_QUESTIONS}, or say that the store is in maintenance"
+    )
+    return Wall(jobs, len(pages.contents), reason, text)
+
+
+def _emptied(pages: _Pages) -> Wall | None:
+    if 2 * len(pages.emptied) <= pages.listed:
+        return None
+    reason = Reason(ReasonKind.WALL, "lists nothing any more, like most pages")
+    url = pages.emptied[0].url
+    text = f"list nothing any more, {url} among them: the store may be in maintenance, or have a new design"
+    return Wall(pages.emptied, pages.listed, reason, text)
+
+
+_QUESTIONS = "consent, an age, a region or a login"
+
+
+def _most(pages: _Pages, key: Callable[[PageContent], Hashable | None]) -> list[PageJob]:
+    """More than half of the pages, if these have the same key, and are two at least."""
+    keys = {job: value for job, content in pages.contents.items() if (value := key(content)) is not None}
+    (common, count), *_ = Counter(keys.values()).most_common(1) or [(None, 0)]
+    if count < 2 or 2 * count <= len(pages.contents):
+        return []
+    return [job for job, value in keys.items() if value == common]
+
+
+def _saying(content: PageContent) -> Hashable | None:
+    """What a page says; None if it is unknown, or if the page leads on: stores repeat lists of products."""
+    if not content.digest or content.categories or content.products:
+        return None
+    return content.digest, tuple(content.product.images) if content.product else ()
+
+
+def _address(jobs: Iterable[PageJob], pages: _Pages) -> str:
+    """Where a page is that hides others: where they were redirected, whatever the query, or the first one."""
+    landings = {(pages.contents[job].moved_to or "").partition("?")[0] for job in jobs}
+    (landing, *others) = sorted(landings)
+    return landing if landing and not others else urldefrag(next(iter(jobs)).url).url
