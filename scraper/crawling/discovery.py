@@ -21,6 +21,7 @@ from scraper.http.fetcher import Fetcher
 from scraper.http.reason import OK, Outcome, Reason
 from scraper.http.transport import Response
 from scraper.http.urls import LinkFault, host_of
+from scraper.monitoring.counted import counted
 from scraper.monitoring.missing import UnreadPage
 from scraper.monitoring.summary import format_counts
 from scraper.storage.jobs import PageRow, validators
@@ -180,7 +181,7 @@ class PageReader:
         for url, number in self.frontier.circular.items():
             yield f"page {number} of {url} leads back to a page already read"
         for fault, count in self._left_out.items():
-            yield f"{count} {'link' if count == 1 else 'links'} left out: {fault.text}"
+            yield f"{counted(count, 'link')} left out: {fault.text}"
 
     def _enqueue(self, queue: JobQueue[PageJob]) -> None:
         """Add the pages to read that the frontier knows; a page that this run has read leads to more."""

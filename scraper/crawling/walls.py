@@ -10,6 +10,7 @@ from urllib.parse import urldefrag
 
 from scraper.crawling.frontier import PageJob
 from scraper.http.reason import Reason
+from scraper.monitoring.counted import counted
 from scraper.stores.records import PageContent
 from scraper.tables import ReasonKind
 
@@ -31,7 +32,7 @@ class Wall:
 
     def __str__(self) -> str:
         kind = "product" if self.jobs[0].role == "product" else "category"
-        return f"{len(self.jobs)} of {self.total} {kind} pages {self.text}"
+        return f"Of {counted(self.total, f'{kind} page')}, {len(self.jobs)} {self.text}"
 
 
 @dataclass

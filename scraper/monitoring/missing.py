@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from gemkit.text import printable
 from scraper.http.reason import Outcome
+from scraper.monitoring.counted import counted
 
 #: So many classes are printed, those that miss most.
 _CLASSES = 20
@@ -94,7 +95,7 @@ class Missing:
         ordered = sorted(short.items(), key=lambda item: (-item[1].is_missing, -item[1].count, item[0]))
         lines = [f"  {printable(name)}: {_counted(counts)}" for name, counts in ordered[:_CLASSES]]
         if len(ordered) > _CLASSES:
-            lines.append(f"  and {len(ordered) - _CLASSES} more classes")
+            lines.append(f"  and {counted(len(ordered) - _CLASSES, 'more class', 'more classes')}")
         return lines
 
     def to_json(self) -> dict[str, object]:
@@ -119,9 +120,9 @@ class Missing:
         """What is missing, in one phrase."""
         parts = []
         if classes := len(self.missing_classes):
-            parts.append(f"{classes} of {len(self.classes)} classes")
+            parts.append(f"{classes} of {counted(len(self.classes), 'class', 'classes')}")
         if self.count:
-            parts.append(f"{self.count} of {self.known} images ({self.share:.1%})")
+            parts.append(f"{self.count} of {counted(self.known, 'image')} ({self.share:.1%})")
         return f"{' and '.join(parts) or 'a part of some classes'} could not be fetched"
 
 
@@ -135,4 +136,4 @@ def _phrases(outcomes: Counter[Outcome], noun: str) -> Iterable[str]:
     for outcome, count in outcomes.items():
         texts[outcome.reason.general if outcome.reason else outcome.status] += count
     for text, count in sorted(texts.items()):
-        yield f"{count} {noun}{'' if count == 1 else 's'} ({text})"
+        yield f"{counted(count, noun)} ({text})"
