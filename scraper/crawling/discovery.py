@@ -101,7 +101,7 @@ class PageReader:
             self.summary.notes.append("the pages were read long ago, and are read again")
         try:
             self._read_all()
-        except BaseException as error:
+        except Exception as error:
             self.state.listings.save_products(self._products(), complete=False)
             if isinstance(error, Blocked):
                 blocked = Outcome(ImageStatus.BLOCKED, error.reason)

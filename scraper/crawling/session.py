@@ -36,6 +36,9 @@ _LINE_SECONDS = 60.0
 #: A host with these reasons did not say anything.
 _SILENCE = {ReasonKind.NO_CONNECTION, ReasonKind.TIMEOUT, ReasonKind.CONNECTION_CUT}
 
+#: Rows that are written within a second.
+_ROWS_IN_A_HURRY = 20_000
+
 _PAUSE = Reason(ReasonKind.PAUSE, "it asked us to wait")
 
 
@@ -175,13 +178,19 @@ class Session:
         self.state.images.mark_blocked(Reason(block.reason.kind, f"{block.host}: {block.reason}"))
 
     def finish(self) -> None:
-        """End all waiting, and leave complete tables and counts behind."""
+        """End all waiting, and leave complete tables and counts behind.
+
+        An interrupt must not wait for large tables: those of the crawl before then stay.
+        """
         site, state, summary = self.source.site, self.state, self.summary
         self.stop.set()
         self.images.close(state.images.paths())
         self.save_hosts()
         summary.gone, summary.images = state.images.gone_count(), state.images.statuses()
-        write_tables(site.name, self.project.raw(site.name), state)
+        if summary.ended is Ended.INTERRUPTED and sum(summary.images.values()) > _ROWS_IN_A_HURRY:
+            summary.notes.append("the tables are those of the crawl before: a crawl that ends writes them")
+        else:
+            write_tables(site.name, self.project.raw(site.name), state)
         summary.seconds = round(time.monotonic() - self.started, 3)
         summary.add_host_counters(self.client.rate_limiters, self.started)
 
@@ -208,12 +217,13 @@ def open_session(project: Project, source: CrawlSource, record: bool = False) ->
         session = _start(project, source, stack)
         summary = session.summary
         try:
-            with _ending(summary):
-                try:
+            try:
+                with _ending(summary):
                     yield session
-                except Blocked as block:
-                    session.record_block(block)
-                finally:
+            except Blocked as block:
+                session.record_block(block)
+            finally:
+                with _ending(summary):
                     session.finish()
         finally:
             if record:
