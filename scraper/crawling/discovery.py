@@ -4,14 +4,14 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from urllib.parse import urljoin, urlsplit
-
-from w3lib.encoding import http_content_type_encoding
+from dataclasses import replace
+from functools import cache
+from urllib.parse import urlsplit
 
 from gemkit.errors import EXIT_INCOMPLETE, UserError
 from scraper.crawling.frontier import Frontier, PageJob
 from scraper.crawling.job_queue import JobQueue
+from scraper.crawling.page_request import PageResult, read_page
 from scraper.crawling.retry_policy import RetryPolicy
 from scraper.crawling.session import Session
 from scraper.crawling.thread_pool import map_unordered
@@ -19,7 +19,6 @@ from scraper.crawling.walls import Walls, advice
 from scraper.http.errors import Blocked, FetchError, Postponed, TransientError
 from scraper.http.fetcher import Fetcher
 from scraper.http.reason import OK, Outcome, Reason
-from scraper.http.transport import Response
 from scraper.http.urls import LinkFault, host_of
 from scraper.monitoring.counted import counted
 from scraper.monitoring.missing import UnreadPage
@@ -27,18 +26,10 @@ from scraper.monitoring.summary import format_counts
 from scraper.storage.jobs import PageRow, validators
 from scraper.storage.listing_table import ShownProduct
 from scraper.stores.config import HtmlSite
-from scraper.stores.document import Document
-from scraper.stores.html_store import PARSERS, VERSION
+from scraper.stores.html_store import VERSION
 from scraper.stores.landing import is_home
-from scraper.stores.page_digest import page_digest
-from scraper.stores.page_tree import TooComplex
 from scraper.stores.records import Link, LinkList, PageContent, Role
 from scraper.tables import ImageStatus, ReasonKind
-
-#: No store has this page.
-_NO_PAGE = "/gemscrape-asks-for-no-page"
-
-_NOT_UNDERSTOOD = Reason(ReasonKind.PARSER, "cannot be understood")
 
 
 def save_list(session: Session, listed: LinkList) -> list[Link]:
@@ -55,22 +46,6 @@ class StoreUnreadable(UserError):
 
     kind = "store_unreadable"
     exit_code = EXIT_INCOMPLETE
-
-
-@dataclass(frozen=True)
-class _Result:
-    """A page was parsed (`content`), has not changed (no field is set), or could not be read (`failure`).
-
-    `url` is where it was read. `error`: the page is to be requested again. `everywhere`: the store answers
-    with this page whatever is requested.
-    """
-
-    url: str
-    content: PageContent | None = None
-    headers: dict[str, str] | None = None
-    failure: Outcome | None = None
-    error: TransientError | Postponed | None = None
-    everywhere: bool = False
 
 
 class PageReader:
@@ -91,7 +66,7 @@ class PageReader:
         self._queued: set[PageJob] = set()
         self._walls = Walls()
         #: Pages that list nothing any more, with what the state is to know of them unless they are walled.
-        self._emptied: dict[PageJob, _Result] = {}
+        self._emptied: dict[PageJob, PageResult] = {}
         settings = f"{VERSION} {fetcher.respect_x_robots_tag} {settings}"
         self._parser = hashlib.sha256(settings.encode()).hexdigest()[:16]
 
@@ -101,6 +76,7 @@ class PageReader:
             self.summary.notes.append("the pages were read long ago, and are read again")
         try:
             self._read_all()
+            self._mark_walls()
         except Exception as error:
             self.state.listings.save_products(self._products(), complete=False)
             if isinstance(error, Blocked):
@@ -108,7 +84,6 @@ class PageReader:
                 self._unread += [(job, blocked) for job in self._queued if job.role != "start"]
                 self._report()
             raise
-        self._mark_walls()
         self._report()
         self.state.runs.note_pages_read()
         self.state.listings.save_products(self._counted(), complete=True)
@@ -132,7 +107,7 @@ class PageReader:
             lambda job: host_of(job.url), session.source.concurrency, session.client.pause
         )
 
-        def read(job: PageJob) -> _Result:
+        def read(job: PageJob) -> PageResult:
             return self._read(job, self._rows.get(job), retries.is_first(job.url))
 
         with session.track_progress("discover", "pages") as update:
@@ -155,7 +130,7 @@ class PageReader:
 
     def _mark_walls(self) -> None:
         """Take pages behind a wall for unread, whatever they were taken for."""
-        for wall in self._walls.found():
+        for wall in self._walls.found(cache(self._start_page_now)):
             self.summary.notes.append(f"{wall}: {self._advice}")
             outcome = Outcome(ImageStatus.FAILED, wall.reason)
             for job in wall.jobs:
@@ -166,6 +141,13 @@ class PageReader:
                 self._emptied.pop(job, None)
         for job, result in self._emptied.items():
             self._store(job, result)
+
+    def _start_page_now(self) -> PageContent | None:
+        """What the start page has become since it was read, if it leads to no category any more."""
+        result = self._read(self.frontier.start, None, first_try=True)
+        if result.content is None or result.content.categories:
+            return None
+        return result.landed(self.frontier.start)
 
     @property
     def _advice(self) -> str:
@@ -206,40 +188,11 @@ class PageReader:
         """Whether the stored content is what the page would yield if it has not changed."""
         return row.content is not None and row.parser == self._parser and not row.lists_nothing
 
-    def _read(self, job: PageJob, row: PageRow | None, first_try: bool) -> _Result:
+    def _read(self, job: PageJob, row: PageRow | None, first_try: bool) -> PageResult:
         known = validators(row) if row is not None and self._holds(row) else {}
-        try:
-            response = self.fetcher.page(job.url, known, first_try)
-        except FetchError as error:
-            return _Result(job.url, failure=error.outcome)
-        except TransientError as error:
-            return _Result(job.url, failure=Outcome(ImageStatus.FAILED, error.reason), error=error)
-        except Postponed as error:
-            return _Result(job.url, error=error)
-        if response.status == 304:
-            return _Result(response.url)
-        try:
-            document = _document(response)
-            self.fetcher.check_meta(document.meta)
-            content = PARSERS[self.site.kind](self.site, job.role, document)
-            content = replace(content, digest=page_digest(document, job.url))
-        except FetchError as error:
-            return _Result(job.url, failure=error.outcome)
-        except Exception:  # one untrusted page that breaks the parser must not end a night's crawl
-            return _Result(job.url, failure=Outcome(ImageStatus.INVALID, _NOT_UNDERSTOOD))
-        everywhere = job.role == "start" and content.is_empty and self._is_everywhere(content, response.url)
-        return _Result(response.url, content, response.headers, everywhere=everywhere)
+        return read_page(self.fetcher, self.site, job, known, first_try)
 
-    def _is_everywhere(self, content: PageContent, url: str) -> bool:
-        """Whether the host of a page answers with the same one where there is none."""
-        url = urljoin(url, _NO_PAGE)
-        try:
-            response = self.fetcher.page(url, {})
-            return response.url == url and page_digest(_document(response), url) == content.digest
-        except (FetchError, TransientError, Postponed, TooComplex):
-            return False
-
-    def _wait(self, retries: RetryPolicy, job: PageJob, result: _Result) -> float | None:
+    def _wait(self, retries: RetryPolicy, job: PageJob, result: PageResult) -> float | None:
         """Seconds until the page is requested again; None if its result is final."""
         if isinstance(result.error, Postponed):
             return retries.postponed(job.url, result.error.reason)
@@ -252,19 +205,19 @@ class PageReader:
             self.state.pages.mark_unchanged(job.role, job.url, result.failure)
         return seconds
 
-    def _record(self, job: PageJob, result: _Result) -> PageContent:
+    def _record(self, job: PageJob, result: PageResult) -> PageContent:
         self._queued.discard(job)
         pages = self.state.pages
         elsewhere = None if self._lists(job, result) else self.frontier.left_for(job, result.url)
         if elsewhere is not None:
             landed = PageContent(moved_to=result.url)
             self._walls.add(job, landed)
-            self._store(job, _Result(result.url, landed))
+            self._store(job, PageResult(result.url, landed))
             reason = Reason(ReasonKind.REDIRECTED_AWAY, f"redirected to {elsewhere}")
             pages.mark_unchanged(job.role, job.url, Outcome(ImageStatus.GONE, reason))
             return PageContent()
         if result.content is not None:
-            content = replace(result.content, moved_to=result.url if result.url != job.url else None)
+            content = result.landed(job)
             result = replace(result, content=content)
             self._check_start(job, content, result.everywhere)
             self.summary.pages += 1
@@ -288,7 +241,7 @@ class PageReader:
             self._walls.add(job, content, not content.is_empty)
         return content
 
-    def _store(self, job: PageJob, result: _Result) -> None:
+    def _store(self, job: PageJob, result: PageResult) -> None:
         assert result.content is not None
         self.state.pages.mark_fetched(
             job.role, job.url, result.headers or {}, self._parser, result.content.to_json()
@@ -299,7 +252,7 @@ class PageReader:
         row = self._rows.get(job)
         return row is not None and self._holds(row) and not _stored_content(row).is_empty
 
-    def _lists(self, job: PageJob, result: _Result) -> bool:
+    def _lists(self, job: PageJob, result: PageResult) -> bool:
         """Whether a category leads to a list of products other than the home page's."""
         listed = job.role != "product" and result.content is not None and bool(result.content.products)
         return listed and not is_home(result.url)
@@ -370,11 +323,6 @@ class PageReader:
         else:
             what, key = "image was found on the product pages", "images"
         raise UserError(f"No {what}: the store has changed, correct '{key}' of the site '{self.site.name}'.")
-
-
-def _document(response: Response) -> Document:
-    charset = http_content_type_encoding(response.headers.get("content-type"))
-    return Document(response.url, response.body, charset, response.headers.get("link", ""))
 
 
 def _is_wall(outcome: Outcome) -> bool:

@@ -35,7 +35,8 @@ class _Category:
 class Frontier:
     """The pages yet to be read, and which categories list which product.
 
-    `endless` are categories with too many pages; `circular` have a page, with this number, that leads back.
+    `start` is the first page. `endless` are categories with too many pages; `circular` have a page, with this
+    number, that leads back.
     """
 
     def __init__(self, site: HtmlSite):
@@ -50,7 +51,8 @@ class Frontier:
         #: How many products were redirected to each URL.
         self._landings: Counter[str] = Counter()
         self._start_pages: set[str] = set()
-        self._add([PageJob("start", url_key(site.start_url) or site.start_url)])
+        self.start = PageJob("start", url_key(site.start_url) or site.start_url)
+        self._add([self.start])
 
     def take(self) -> PageJob | None:
         """The next page; None if the pages read so far lead to no other."""

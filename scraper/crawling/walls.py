@@ -21,6 +21,9 @@ def advice(site: str, cookies: bool) -> str:
     return later if cookies else f"set 'cookies = true' in the file of the site '{site}', or {later}"
 
 
+_StartPage = Callable[[], PageContent | None]
+
+
 @dataclass(frozen=True)
 class Wall:
     """`jobs` are hidden, of `total` pages of their kind; `text` says of them what happened."""
@@ -60,24 +63,28 @@ class Walls:
         if listed and content.is_empty:
             pages.emptied.append(job)
 
-    def found(self) -> Iterator[Wall]:
-        """The walls; a page is behind one of them at most."""
+    def found(self, start_page: _StartPage) -> Iterator[Wall]:
+        """The walls; a page is behind one of them at most.
+
+        A wall stands before most pages, or it was put up in the middle of the crawl and now stands before the
+        `start_page` too: what that has become, None if it still leads to categories.
+        """
         for pages in self._kinds.values():
-            if wall := _landing(pages) or _repeated(pages) or _emptied(pages):
+            if wall := _landing(pages, start_page) or _repeated(pages, start_page) or _emptied(pages):
                 yield wall
 
 
-def _landing(pages: _Pages) -> Wall | None:
-    jobs = _most(pages, lambda content: content.moved_to)
+def _landing(pages: _Pages, start_page: _StartPage) -> Wall | None:
+    jobs = _alike(pages, lambda content: content.moved_to, start_page)
     if not jobs:
         return None
     url = pages.contents[jobs[0]].moved_to
-    reason = Reason(ReasonKind.WALL, f"leads to {url} like most pages")
+    reason = Reason(ReasonKind.WALL, f"leads to {url} like others")
     return Wall(jobs, len(pages.contents), reason, f"lead to {url}, which may ask for {_QUESTIONS}")
 
 
-def _repeated(pages: _Pages) -> Wall | None:
-    jobs = _most(pages, _saying)
+def _repeated(pages: _Pages, start_page: _StartPage) -> Wall | None:
+    jobs = _alike(pages, _saying, start_page)
     if not jobs:
         return None
     url = _address(jobs, pages)
@@ -91,7 +98,7 @@ def _repeated(pages: _Pages) -> Wall | None:
 def _emptied(pages: _Pages) -> Wall | None:
     if 2 * len(pages.emptied) <= pages.listed:
         return None
-    reason = Reason(ReasonKind.WALL, "lists nothing any more, like most pages")
+    reason = Reason(ReasonKind.WALL, "lists nothing any more, like others")
     url = pages.emptied[0].url
     text = f"list nothing any more, {url} among them: the store may be in maintenance, or have a new design"
     return Wall(pages.emptied, pages.listed, reason, text)
@@ -100,11 +107,15 @@ def _emptied(pages: _Pages) -> Wall | None:
 _QUESTIONS = "consent, an age, a region or a login"
 
 
-def _most(pages: _Pages, key: Callable[[PageContent], Hashable | None]) -> list[PageJob]:
-    """More than half of the pages, if these have the same key, and are two at least."""
+def _alike(
+    pages: _Pages, key: Callable[[PageContent], Hashable | None], start_page: _StartPage
+) -> list[PageJob]:
+    """Two pages or more with the same key, if they are more than half of all or the start page has it too."""
     keys = {job: value for job, content in pages.contents.items() if (value := key(content)) is not None}
     (common, count), *_ = Counter(keys.values()).most_common(1) or [(None, 0)]
-    if count < 2 or 2 * count <= len(pages.contents):
+    if count < 2:
+        return []
+    if 2 * count <= len(pages.contents) and ((now := start_page()) is None or key(now) != common):
         return []
     return [job for job, value in keys.items() if value == common]
 

@@ -146,6 +146,21 @@ def test_a_store_that_lists_nothing_any_more(tmp_path: Path, hidden: list[str]) 
         assert crawl(tmp_path, shop)["ended"] == "finished"
 
 
+@pytest.mark.parametrize("reply", [redirect, maintenance])
+def test_a_wall_that_is_put_up_in_the_middle_of_a_crawl(tmp_path: Path, reply: Wall) -> None:
+    with WalledShop(reply, []) as shop:
+        run(tmp_path, shop, expect=0)
+        before = images(tmp_path)
+        own = Reply(200, shop._own_reply("/gems").body)
+        shop.hidden, shop.replies["/gems"] = PRODUCTS[:2], [own, reply("/gems", 77)]
+        assert "Of 6 product pages, 2 " in run(tmp_path, shop, expect=4)
+        assert images(tmp_path) == before
+        shop.hidden = []
+        shop.replies.clear()
+        run(tmp_path, shop, expect=0)
+        assert images(tmp_path) == before
+
+
 def test_few_pages_behind_a_page_are_no_wall(tmp_path: Path) -> None:
     """Three of six products are sold out, and look alike."""
     with WalledShop(in_place, []) as shop:
