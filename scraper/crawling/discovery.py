@@ -18,6 +18,7 @@ from scraper.crawling.thread_pool import map_unordered
 from scraper.crawling.walls import Walls, advice
 from scraper.http.errors import Blocked, FetchError, Postponed, TransientError
 from scraper.http.fetcher import Fetcher
+from scraper.http.limits import host_matches
 from scraper.http.reason import OK, Outcome, Reason
 from scraper.http.urls import LinkFault, host_of
 from scraper.monitoring.counted import counted
@@ -62,7 +63,7 @@ class PageReader:
         )
         #: What the state knew of the pages that are read now.
         self._rows: dict[PageJob, PageRow] = {}
-        self._unread: list[tuple[PageJob, Outcome]] = []
+        self._unread: dict[PageJob, Outcome] = {}
         self._queued: set[PageJob] = set()
         self._walls = Walls()
         #: Pages that list nothing any more, with what the state is to know of them unless they are walled.
@@ -81,7 +82,7 @@ class PageReader:
             self.state.listings.save_products(self._products(), complete=False)
             if isinstance(error, Blocked):
                 blocked = Outcome(ImageStatus.BLOCKED, error.reason)
-                self._unread += [(job, blocked) for job in self._queued if job.role != "start"]
+                self._unread |= {job: blocked for job in self._queued if job.role != "start"}
                 self._report()
             raise
         self._report()
@@ -95,7 +96,7 @@ class PageReader:
         """Report the pages that could not be read, and how far the others led."""
         self.session.unread.extend(
             UnreadPage(self.frontier.job_classes(job), job.role != "product", outcome)
-            for job, outcome in self._unread
+            for job, outcome in self._unread.items()
         )
         self.summary.pages_by_reason = Counter(self.state.pages.failures())
         self.summary.notes += self._notes()
@@ -137,7 +138,7 @@ class PageReader:
                 row = self._rows.get(job)
                 known = row if row is not None and self._holds(row) else None
                 self.state.pages.mark_walled(job.role, job.url, outcome, known)
-                self._unread.append((job, outcome))
+                self._unread[job] = outcome
                 self._emptied.pop(job, None)
         for job, result in self._emptied.items():
             self._store(job, result)
@@ -171,8 +172,7 @@ class PageReader:
             row = self.state.pages.get(job.role, job.url)
             if row is not None and self._is_done(row):
                 self._note_unread(job, row)
-                if not row.outcome.is_temporary and row.content is not None:
-                    self._walls.add(job, PageContent.from_json(row.content))
+                self._add_to_walls(job, row, listed=False)
                 self._follow(job, _stored_content(row))
             else:
                 if row is not None:
@@ -237,9 +237,18 @@ class PageReader:
         assert row is not None
         self._note_unread(job, row)
         content = _stored_content(row)
-        if not row.outcome.is_temporary:
-            self._walls.add(job, content, not content.is_empty)
+        self._add_to_walls(job, row, not content.is_empty)
         return content
+
+    def _add_to_walls(self, job: PageJob, row: PageRow, listed: bool) -> None:
+        """Compare a page that was not parsed now with the others."""
+        reason = row.outcome.reason
+        if reason is not None and reason.kind == ReasonKind.HOST_NOT_ALLOWED:
+            if host_matches(host_of(job.url), self.site.page_hosts):
+                self._walls.add_led_away(job, reason)
+        elif not row.outcome.is_temporary:
+            content = PageContent.from_json(row.content) if row.content else PageContent()
+            self._walls.add(job, content, listed)
 
     def _store(self, job: PageJob, result: PageResult) -> None:
         assert result.content is not None
@@ -263,11 +272,14 @@ class PageReader:
         moved = reason is not None and reason.kind == ReasonKind.HOST_NOT_ALLOWED and job.role != "product"
         troubled = moved or row.outcome.is_temporary or row.outcome.status == ImageStatus.INVALID
         if troubled and row.content is None:
-            self._unread.append((job, row.outcome))
+            self._unread[job] = row.outcome
 
     def _unreadable(self, job: PageJob, failure: Outcome) -> UserError:
         problem = f"The store cannot be crawled: {job.url} could not be read ('{failure.reason}')"
-        if failure.reason is not None and failure.reason.kind == ReasonKind.REDIRECT:
+        kind = failure.reason and failure.reason.kind
+        if kind == ReasonKind.HOST_NOT_ALLOWED:
+            return StoreUnreadable(f"{problem}: add that host to 'page_hosts', or {self._advice}.")
+        if kind == ReasonKind.REDIRECT:
             return StoreUnreadable(f"{problem}; {self._advice}.")
         if failure.is_temporary:
             return StoreUnreadable(f"{problem}; run the same command again later.")
@@ -307,7 +319,7 @@ class PageReader:
                     yield Link(name, url, shown.product.product_id)
 
     def _check_listing(self) -> None:
-        walled = [outcome.reason for _, outcome in self._unread if _is_wall(outcome)]
+        walled = [outcome.reason for outcome in self._unread.values() if _is_wall(outcome)]
         if self.summary.distinct == 0 and walled:
             raise StoreUnreadable(
                 f"No image was found, since a page stands before most others ({walled[0]}); {self._advice}."

@@ -40,9 +40,13 @@ class Wall:
 
 @dataclass
 class _Pages:
-    """The pages of one kind that were answered: their content, and which of them list nothing any more."""
+    """The pages of one kind that were answered: their content, and which of them list nothing any more.
+
+    `led_away`: the reason of those that were redirected to a host that is not contacted.
+    """
 
     contents: dict[PageJob, PageContent] = field(default_factory=dict)
+    led_away: dict[PageJob, Reason] = field(default_factory=dict)
     emptied: list[PageJob] = field(default_factory=list)
     listed: int = 0
 
@@ -63,6 +67,12 @@ class Walls:
         if listed and content.is_empty:
             pages.emptied.append(job)
 
+    def add_led_away(self, job: PageJob, reason: Reason) -> None:
+        """A page was redirected to a host that is not contacted."""
+        self.add(job, PageContent())
+        if job.role in self._kinds:
+            self._kinds[job.role].led_away[job] = reason
+
     def found(self, start_page: _StartPage) -> Iterator[Wall]:
         """The walls; a page is behind one of them at most.
 
@@ -70,7 +80,8 @@ class Walls:
         `start_page` too: what that has become, None if it still leads to categories.
         """
         for pages in self._kinds.values():
-            if wall := _landing(pages, start_page) or _repeated(pages, start_page) or _emptied(pages):
+            wall = _landing(pages, start_page) or _repeated(pages, start_page)
+            if wall := wall or _led_away(pages) or _emptied(pages):
                 yield wall
 
 
@@ -95,6 +106,16 @@ def _repeated(pages: _Pages, start_page: _StartPage) -> Wall | None:
     return Wall(jobs, len(pages.contents), reason, text)
 
 
+def _led_away(pages: _Pages) -> Wall | None:
+    texts = Counter(reason.text for reason in pages.led_away.values())
+    (text, count), *_ = texts.most_common(1) or [("", 0)]
+    if count < 2 or 2 * count <= len(pages.contents):
+        return None
+    jobs = [job for job, reason in pages.led_away.items() if reason.text == text]
+    said = f"lead to another host ({text}), which may ask for {_QUESTIONS}, or be the store's new address"
+    return Wall(jobs, len(pages.contents), Reason(ReasonKind.WALL, text), said)
+
+
 def _emptied(pages: _Pages) -> Wall | None:
     if 2 * len(pages.emptied) <= pages.listed:
         return None
@@ -113,11 +134,19 @@ def _alike(
     """Two pages or more with the same key, if they are more than half of all or the start page has it too."""
     keys = {job: value for job, content in pages.contents.items() if (value := key(content)) is not None}
     (common, count), *_ = Counter(keys.values()).most_common(1) or [(None, 0)]
-    if count < 2:
+    jobs = [job for job, value in keys.items() if value == common]
+    if count < 2 or (
+        2 * count <= len(pages.contents) and not _is_same(pages.contents[jobs[0]], start_page())
+    ):
         return []
-    if 2 * count <= len(pages.contents) and ((now := start_page()) is None or key(now) != common):
-        return []
-    return [job for job, value in keys.items() if value == common]
+    return jobs
+
+
+def _is_same(page: PageContent, now: PageContent | None) -> bool:
+    """Whether the start page has become the same as a page."""
+    if now is None:
+        return False
+    return page.digest == now.digest or (page.moved_to is not None and page.moved_to == now.moved_to)
 
 
 def _saying(content: PageContent) -> Hashable | None:
