@@ -15,7 +15,7 @@ from scraper.crawling.page_request import PageResult, read_page
 from scraper.crawling.retry_policy import RetryPolicy
 from scraper.crawling.session import Session
 from scraper.crawling.thread_pool import map_unordered
-from scraper.crawling.walls import Walls, advice
+from scraper.crawling.walls import QUESTIONS, Wall, Walls, advice
 from scraper.http.errors import Blocked, FetchError, Postponed, TransientError
 from scraper.http.fetcher import Fetcher
 from scraper.http.limits import host_matches
@@ -66,6 +66,7 @@ class PageReader:
         self._unread: dict[PageJob, Outcome] = {}
         self._queued: set[PageJob] = set()
         self._walls = Walls()
+        self._found_walls: list[Wall] = []
         #: Pages that list nothing any more, with what the state is to know of them unless they are walled.
         self._emptied: dict[PageJob, PageResult] = {}
         settings = f"{VERSION} {fetcher.respect_x_robots_tag} {settings}"
@@ -132,7 +133,8 @@ class PageReader:
     def _mark_walls(self) -> None:
         """Take pages behind a wall for unread, whatever they were taken for."""
         for wall in self._walls.found(cache(self._start_page_now)):
-            self.summary.notes.append(f"{wall}: {self._advice}")
+            self._found_walls.append(wall)
+            self.summary.notes.append(f"{wall}; {self._advice}")
             outcome = Outcome(ImageStatus.FAILED, wall.reason)
             for job in wall.jobs:
                 row = self._rows.get(job)
@@ -291,7 +293,9 @@ class PageReader:
         problem = f"No category was found on {job.url}"
         landing = content.moved_to
         if landing is not None and urlsplit(landing).path != urlsplit(job.url).path:
-            raise StoreUnreadable(f"{problem}, which leads to {landing}: {self._advice}.")
+            raise StoreUnreadable(
+                f"{problem}, which leads to {landing}: it may ask for {QUESTIONS}; {self._advice}."
+            )
         if everywhere or self._listed(job):
             now = "the store answers so whatever is requested" if everywhere else "earlier there were some"
             raise StoreUnreadable(f"{problem}: {now}, it may be in maintenance; {self._advice}.")
@@ -319,11 +323,8 @@ class PageReader:
                     yield Link(name, url, shown.product.product_id)
 
     def _check_listing(self) -> None:
-        walled = [outcome.reason for outcome in self._unread.values() if _is_wall(outcome)]
-        if self.summary.distinct == 0 and walled:
-            raise StoreUnreadable(
-                f"No image was found, since a page stands before most others ({walled[0]}); {self._advice}."
-            )
+        if self.summary.distinct == 0 and self._found_walls:
+            raise StoreUnreadable(f"No image was found, since {self._found_walls[0]}; {self._advice}.")
         if self.summary.distinct > 0 or self.session.unread:
             return
         self.state.runs.finish()  # the next crawl reads the pages again
@@ -335,10 +336,6 @@ class PageReader:
         else:
             what, key = "image was found on the product pages", "images"
         raise UserError(f"No {what}: the store has changed, correct '{key}' of the site '{self.site.name}'.")
-
-
-def _is_wall(outcome: Outcome) -> bool:
-    return outcome.reason is not None and outcome.reason.kind == ReasonKind.WALL
 
 
 def _stored_content(row: PageRow | None) -> PageContent:

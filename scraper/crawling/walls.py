@@ -21,6 +21,9 @@ def advice(site: str, cookies: bool) -> str:
     return later if cookies else f"set 'cookies = true' in the file of the site '{site}', or {later}"
 
 
+#: What a store may ask for before it shows its pages.
+QUESTIONS = "consent, an age, a region or a login"
+
 _StartPage = Callable[[], PageContent | None]
 
 
@@ -35,7 +38,7 @@ class Wall:
 
     def __str__(self) -> str:
         kind = "product" if self.jobs[0].role == "product" else "category"
-        return f"Of {counted(self.total, f'{kind} page')}, {len(self.jobs)} {self.text}"
+        return f"{len(self.jobs)} of {counted(self.total, f'{kind} page')} {self.text}"
 
 
 @dataclass
@@ -91,7 +94,7 @@ def _landing(pages: _Pages, start_page: _StartPage) -> Wall | None:
         return None
     url = pages.contents[jobs[0]].moved_to
     reason = Reason(ReasonKind.WALL, f"leads to {url} like others")
-    return Wall(jobs, len(pages.contents), reason, f"lead to {url}, which may ask for {_QUESTIONS}")
+    return Wall(jobs, len(pages.contents), reason, f"lead to {url}, which may ask for {QUESTIONS}")
 
 
 def _repeated(pages: _Pages, start_page: _StartPage) -> Wall | None:
@@ -101,7 +104,7 @@ def _repeated(pages: _Pages, start_page: _StartPage) -> Wall | None:
     url = _address(jobs, pages)
     reason = Reason(ReasonKind.WALL, f"the same page as {url}")
     text = (
-        f"are the same page as {url}, which may ask for {_QUESTIONS}, or say that the store is in maintenance"
+        f"are the same page as {url}, which may ask for {QUESTIONS}, or say that the store is in maintenance"
     )
     return Wall(jobs, len(pages.contents), reason, text)
 
@@ -112,7 +115,8 @@ def _led_away(pages: _Pages) -> Wall | None:
     if count < 2 or 2 * count <= len(pages.contents):
         return None
     jobs = [job for job, reason in pages.led_away.items() if reason.text == text]
-    said = f"lead to another host ({text}), which may ask for {_QUESTIONS}, or be the store's new address"
+    new = "or be the store's new one (then add it to 'page_hosts')"
+    said = f"lead to another host ({text}), which may ask for {QUESTIONS}, {new}"
     return Wall(jobs, len(pages.contents), Reason(ReasonKind.WALL, text), said)
 
 
@@ -123,9 +127,6 @@ def _emptied(pages: _Pages) -> Wall | None:
     url = pages.emptied[0].url
     text = f"list nothing any more, {url} among them: the store may be in maintenance, or have a new design"
     return Wall(pages.emptied, pages.listed, reason, text)
-
-
-_QUESTIONS = "consent, an age, a region or a login"
 
 
 def _alike(

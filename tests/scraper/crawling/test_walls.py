@@ -159,7 +159,7 @@ def test_a_wall_that_is_put_up_in_the_middle_of_a_crawl(tmp_path: Path, reply: W
         before = images(tmp_path)
         own = Reply(200, shop._own_reply("/gems").body)
         shop.hidden, shop.replies["/gems"] = PRODUCTS[:2], [own, reply("/gems", 77)]
-        assert "Of 6 product pages, 2 " in run(tmp_path, shop, expect=4)
+        assert "2 of 6 product pages " in run(tmp_path, shop, expect=4)
         assert images(tmp_path) == before
         shop.hidden = []
         shop.replies.clear()
