@@ -83,7 +83,8 @@ class Frontier:
         """To which other kind of page a product or a category was redirected, which is then gone, or None."""
         if url == job.url or job.role == "start":
             return None
-        if url in self._start_pages or is_home(url):
+        # `/no` and `/is` are languages, unless the store lists a product there.
+        if url in self._start_pages or (is_home(url) and ("product", url) not in self._seen):
             return "the home page"
         if is_search(url) and not is_search(job.url):
             return "a search"

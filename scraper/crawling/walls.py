@@ -133,7 +133,15 @@ def _alike(
     pages: _Pages, key: Callable[[PageContent], Hashable | None], start_page: _StartPage
 ) -> list[PageJob]:
     """Two pages or more with the same key, if they are more than half of all or the start page has it too."""
-    keys = {job: value for job, content in pages.contents.items() if (value := key(content)) is not None}
+    contents = pages.contents.items()
+    own = {
+        job.url for job, content in contents if content.moved_to is None
+    }  # a redirect to these is a renaming
+    keys = {
+        job: value
+        for job, content in contents
+        if (value := key(content)) is not None and content.moved_to not in own
+    }
     (common, count), *_ = Counter(keys.values()).most_common(1) or [(None, 0)]
     jobs = [job for job, value in keys.items() if value == common]
     if count < 2 or (
