@@ -83,14 +83,16 @@ def statuses(folder: Path) -> set[str]:
     return {row["status"] for row in images(folder).values()}
 
 
-@pytest.fixture(params=WALLS)
-def wall(request: pytest.FixtureRequest) -> tuple[Wall, str]:
-    return WALLS[request.param]
+#: Each wall before some pages, and two of them before all of a kind.
+BEFORE_SOME = [(name, PRODUCTS[:4]) for name in WALLS]
+BEFORE_ALL = [
+    (name, pages) for name in ("redirect", "in place") for pages in (PRODUCTS, CATEGORIES, ["/gems"])
+]
 
 
-@pytest.mark.parametrize("hidden", [PRODUCTS, PRODUCTS[:4]])
-def test_a_wall_before_product_pages(tmp_path: Path, wall: tuple[Wall, str], hidden: list[str]) -> None:
-    reply, address = wall
+@pytest.mark.parametrize(("name", "hidden"), [*BEFORE_SOME, ("redirect", PRODUCTS), ("in place", PRODUCTS)])
+def test_a_wall_before_product_pages(tmp_path: Path, name: str, hidden: list[str]) -> None:
+    reply, address = WALLS[name]
     with WalledShop(reply, hidden) as shop:
         shop.replies["/en/"] = [Reply(200, b"<h1>Welcome</h1>")]
         output = run(tmp_path, shop, expect=4)
@@ -102,9 +104,9 @@ def test_a_wall_before_product_pages(tmp_path: Path, wall: tuple[Wall, str], hid
         assert set(images(tmp_path)) == set(shop.images) and statuses(tmp_path) == {"ok"}
 
 
-@pytest.mark.parametrize("hidden", [PRODUCTS, CATEGORIES, ["/gems"]])
-def test_a_wall_makes_nothing_gone(tmp_path: Path, wall: tuple[Wall, str], hidden: list[str]) -> None:
-    reply, _ = wall
+@pytest.mark.parametrize(("name", "hidden"), [*BEFORE_SOME, *BEFORE_ALL])
+def test_a_wall_makes_nothing_gone(tmp_path: Path, name: str, hidden: list[str]) -> None:
+    reply, _ = WALLS[name]
     with WalledShop(reply, []) as shop:
         shop.replies["/en/"] = [Reply(200, b"<h1>Welcome</h1>")]
         run(tmp_path, shop, expect=0)
