@@ -35,6 +35,7 @@ class ReasonKind(StrEnum):
     REDIRECTED_AWAY = "redirected_away"
     CHALLENGE = "challenge"
     NO_LONGER_LISTED = "no_longer_listed"
+    WALL = "wall"
     # The store's rules, and the site's own limits
     ROBOTS = "robots"
     ROBOTS_UNREADABLE = "robots_unreadable"

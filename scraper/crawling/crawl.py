@@ -13,6 +13,7 @@ from scraper.crawling.download import download
 from scraper.crawling.missing import count_missing
 from scraper.crawling.session import CrawlSource, open_session
 from scraper.crawling.sources import FolderSource, choose_source
+from scraper.http.errors import Blocked
 from scraper.monitoring.summary import Summary
 from scraper.params import CrawlParams
 from scraper.stores.config import SITES, FolderSite, Site, find_site, known_sites
@@ -54,10 +55,11 @@ def import_images(project: Project, path: Path | str, name: str) -> Summary:
 def _crawl(project: Project, source: CrawlSource) -> Summary:
     with open_session(project, source, record=True) as session:
         session.state.images.forget_lost_files()
-        session.source.discover(session)
-        download(session, session.state.images.pending())
+        try:
+            session.source.discover(session)
+            download(session, session.state.images.pending())
+        except Blocked as block:
+            session.record_block(block)
         count_missing(session)
-        if not session.is_resumable:
-            session.state.runs.finish()
         session.images.keep_only(session.state.images.paths())
     return session.summary

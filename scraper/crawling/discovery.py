@@ -3,32 +3,34 @@
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-
-from w3lib.encoding import http_content_type_encoding
+from contextlib import suppress
+from dataclasses import replace
+from functools import cache
+from urllib.parse import urlsplit
 
 from gemkit.errors import EXIT_INCOMPLETE, UserError
 from scraper.crawling.frontier import Frontier, PageJob
 from scraper.crawling.job_queue import JobQueue
+from scraper.crawling.page_request import PageResult, read_page
 from scraper.crawling.retry_policy import RetryPolicy
 from scraper.crawling.session import Session
 from scraper.crawling.thread_pool import map_unordered
-from scraper.http.errors import FetchError, Postponed, TransientError
+from scraper.crawling.walls import QUESTIONS, Wall, Walls, advice
+from scraper.http.errors import Blocked, FetchError, Postponed, TransientError
 from scraper.http.fetcher import Fetcher
+from scraper.http.limits import host_matches
 from scraper.http.reason import OK, Outcome, Reason
 from scraper.http.urls import LinkFault, host_of
+from scraper.monitoring.counted import counted
 from scraper.monitoring.missing import UnreadPage
 from scraper.monitoring.summary import format_counts
 from scraper.storage.jobs import PageRow, validators
 from scraper.storage.listing_table import ShownProduct
 from scraper.stores.config import HtmlSite
-from scraper.stores.document import Document
-from scraper.stores.html_store import PARSERS, VERSION
+from scraper.stores.html_store import VERSION
 from scraper.stores.landing import is_home
 from scraper.stores.records import Link, LinkList, PageContent, Role
 from scraper.tables import ImageStatus, ReasonKind
-
-_NOT_UNDERSTOOD = Reason(ReasonKind.PARSER, "cannot be understood")
 
 
 def save_list(session: Session, listed: LinkList) -> list[Link]:
@@ -41,24 +43,10 @@ def save_list(session: Session, listed: LinkList) -> list[Link]:
 
 
 class StoreUnreadable(UserError):
-    """The start page could not be read for now, so nothing is known of the store."""
+    """Nothing can be read of the store for now: its start page failed, or a wall stands before its pages."""
 
     kind = "store_unreadable"
     exit_code = EXIT_INCOMPLETE
-
-
-@dataclass(frozen=True)
-class _Result:
-    """A page was parsed (`content`), has not changed (no field is set), or could not be read (`failure`).
-
-    `url` is where it was read. `error`: the page is to be requested again.
-    """
-
-    url: str
-    content: PageContent | None = None
-    headers: dict[str, str] | None = None
-    failure: Outcome | None = None
-    error: TransientError | Postponed | None = None
 
 
 class PageReader:
@@ -75,25 +63,44 @@ class PageReader:
         )
         #: What the state knew of the pages that are read now.
         self._rows: dict[PageJob, PageRow] = {}
-        self._unread: list[tuple[PageJob, Outcome]] = []
+        self._unread: dict[PageJob, Outcome] = {}
+        self._queued: set[PageJob] = set()
+        self._walls = Walls()
+        self._found_walls: list[Wall] = []
+        #: Pages that list nothing any more, with what the state is to know of them unless they are walled.
+        self._emptied: dict[PageJob, PageResult] = {}
         settings = f"{VERSION} {fetcher.respect_x_robots_tag} {settings}"
         self._parser = hashlib.sha256(settings.encode()).hexdigest()[:16]
 
     def discover(self) -> Iterable[Link]:
         """See CrawlSource."""
+        if self.state.renew_pages():
+            self.summary.notes.append("the pages were read long ago, and are read again")
         try:
             self._read_all()
-        except BaseException:
+            self._mark_walls()
+        except Exception as error:
             self.state.listings.save_products(self._products(), complete=False)
+            if isinstance(error, Blocked):
+                blocked = Outcome(ImageStatus.BLOCKED, error.reason)
+                self._unread |= {job: blocked for job in self._queued if job.role != "start"}
+                self._report()
             raise
+        self._report()
+        self.state.runs.note_pages_read()
         self.state.listings.save_products(self._counted(), complete=True)
-        self.session.unread.extend(
-            UnreadPage(self.frontier.job_classes(job), job.role != "product", outcome)
-            for job, outcome in self._unread
-        )
         self.summary.distinct = self.state.images.count_listed()
         self._check_listing()
         return self._links()
+
+    def _report(self) -> None:
+        """Report the pages that could not be read, and how far the others led."""
+        self.session.unread.extend(
+            UnreadPage(self.frontier.job_classes(job), job.role != "product", outcome)
+            for job, outcome in self._unread.items()
+        )
+        self.summary.pages_by_reason = Counter(self.state.pages.failures())
+        self.summary.notes += self._notes()
 
     def _read_all(self) -> None:
         session, frontier = self.session, self.frontier
@@ -102,10 +109,11 @@ class PageReader:
             lambda job: host_of(job.url), session.source.concurrency, session.client.pause
         )
 
-        def read(job: PageJob) -> _Result:
+        def read(job: PageJob) -> PageResult:
             return self._read(job, self._rows.get(job), retries.is_first(job.url))
 
         with session.track_progress("discover", "pages") as update:
+            self._visit()
             self._enqueue(queue)
             for job, result in map_unordered(queue, read, session.stop, lambda: update(0, frontier.count)):
                 if (seconds := self._wait(retries, job, result)) is not None:
@@ -115,8 +123,38 @@ class PageReader:
                     self._follow(job, self._record(job, result))
                     self._enqueue(queue)
                     update(1, frontier.count)
-        self.summary.pages_by_reason = Counter(self.state.pages.failures())
-        self.summary.notes += self._notes()
+
+    def _visit(self) -> None:
+        """Get the cookies that a first visit sets, before several pages are requested at a time."""
+        if self.site.cookies:
+            with suppress(FetchError, TransientError, Postponed):
+                self.fetcher.page(self.site.start_url, {})
+
+    def _mark_walls(self) -> None:
+        """Take pages behind a wall for unread, whatever they were taken for."""
+        for wall in self._walls.found(cache(self._start_page_now)):
+            self._found_walls.append(wall)
+            self.summary.notes.append(f"{wall}; {self._advice}")
+            outcome = Outcome(ImageStatus.FAILED, wall.reason)
+            for job in wall.jobs:
+                row = self._rows.get(job)
+                known = row if row is not None and self._holds(row) else None
+                self.state.pages.mark_walled(job.role, job.url, outcome, known)
+                self._unread[job] = outcome
+                self._emptied.pop(job, None)
+        for job, result in self._emptied.items():
+            self._store(job, result)
+
+    def _start_page_now(self) -> PageContent | None:
+        """What the start page has become since it was read, if it leads to no category any more."""
+        result = self._read(self.frontier.start, None, first_try=True)
+        if result.content is None or result.content.categories:
+            return None
+        return result.landed(self.frontier.start)
+
+    @property
+    def _advice(self) -> str:
+        return advice(self.site.name, self.site.cookies)
 
     def _follow(self, job: PageJob, content: PageContent) -> None:
         self._left_out.update(content.left_out)
@@ -128,7 +166,7 @@ class PageReader:
         for url, number in self.frontier.circular.items():
             yield f"page {number} of {url} leads back to a page already read"
         for fault, count in self._left_out.items():
-            yield f"{count} {'link' if count == 1 else 'links'} left out: {fault.text}"
+            yield f"{counted(count, 'link')} left out: {fault.text}"
 
     def _enqueue(self, queue: JobQueue[PageJob]) -> None:
         """Add the pages to read that the frontier knows; a page that this run has read leads to more."""
@@ -136,10 +174,12 @@ class PageReader:
             row = self.state.pages.get(job.role, job.url)
             if row is not None and self._is_done(row):
                 self._note_unread(job, row)
+                self._add_to_walls(job, row, listed=False)
                 self._follow(job, _stored_content(row))
             else:
                 if row is not None:
                     self._rows[job] = row
+                self._queued.add(job)
                 queue.add(job)
 
     def _is_done(self, row: PageRow) -> bool:
@@ -150,30 +190,11 @@ class PageReader:
         """Whether the stored content is what the page would yield if it has not changed."""
         return row.content is not None and row.parser == self._parser and not row.lists_nothing
 
-    def _read(self, job: PageJob, row: PageRow | None, first_try: bool) -> _Result:
+    def _read(self, job: PageJob, row: PageRow | None, first_try: bool) -> PageResult:
         known = validators(row) if row is not None and self._holds(row) else {}
-        try:
-            response = self.fetcher.page(job.url, known, first_try)
-        except FetchError as error:
-            return _Result(job.url, failure=error.outcome)
-        except TransientError as error:
-            return _Result(job.url, failure=Outcome(ImageStatus.FAILED, error.reason), error=error)
-        except Postponed as error:
-            return _Result(job.url, error=error)
-        if response.status == 304:
-            return _Result(response.url)
-        try:
-            charset = http_content_type_encoding(response.headers.get("content-type"))
-            document = Document(response.url, response.body, charset, response.headers.get("link", ""))
-            self.fetcher.check_meta(document.meta)
-            content = PARSERS[self.site.kind](self.site, job.role, document)
-        except FetchError as error:
-            return _Result(job.url, failure=error.outcome)
-        except Exception:  # one untrusted page that breaks the parser must not end a night's crawl
-            return _Result(job.url, failure=Outcome(ImageStatus.INVALID, _NOT_UNDERSTOOD))
-        return _Result(response.url, content, response.headers)
+        return read_page(self.fetcher, self.site, job, known, first_try)
 
-    def _wait(self, retries: RetryPolicy, job: PageJob, result: _Result) -> float | None:
+    def _wait(self, retries: RetryPolicy, job: PageJob, result: PageResult) -> float | None:
         """Seconds until the page is requested again; None if its result is final."""
         if isinstance(result.error, Postponed):
             return retries.postponed(job.url, result.error.reason)
@@ -186,18 +207,28 @@ class PageReader:
             self.state.pages.mark_unchanged(job.role, job.url, result.failure)
         return seconds
 
-    def _record(self, job: PageJob, result: _Result) -> PageContent:
+    def _record(self, job: PageJob, result: PageResult) -> PageContent:
+        self._queued.discard(job)
         pages = self.state.pages
         elsewhere = None if self._lists(job, result) else self.frontier.left_for(job, result.url)
         if elsewhere is not None:
+            landed = PageContent(moved_to=result.url)
+            self._walls.add(job, landed)
+            self._store(job, PageResult(result.url, landed))
             reason = Reason(ReasonKind.REDIRECTED_AWAY, f"redirected to {elsewhere}")
             pages.mark_unchanged(job.role, job.url, Outcome(ImageStatus.GONE, reason))
             return PageContent()
         if result.content is not None:
-            content = replace(result.content, moved_to=result.url if result.url != job.url else None)
-            self._check_start(job, content)
+            content = result.landed(job)
+            result = replace(result, content=content)
+            self._check_start(job, content, result.everywhere)
             self.summary.pages += 1
-            pages.mark_fetched(job.role, job.url, result.headers or {}, self._parser, content.to_json())
+            listed = self._listed(job)
+            self._walls.add(job, content, listed)
+            if listed and content.is_empty:
+                self._emptied[job] = result
+            else:
+                self._store(job, result)
             return content
         if result.failure is None:
             self.summary.pages_unchanged += 1
@@ -207,9 +238,32 @@ class PageReader:
         row = pages.get(job.role, job.url)
         assert row is not None
         self._note_unread(job, row)
-        return _stored_content(row)
+        content = _stored_content(row)
+        self._add_to_walls(job, row, not content.is_empty)
+        return content
 
-    def _lists(self, job: PageJob, result: _Result) -> bool:
+    def _add_to_walls(self, job: PageJob, row: PageRow, listed: bool) -> None:
+        """Compare a page that was not parsed now with the others."""
+        reason = row.outcome.reason
+        if reason is not None and reason.kind == ReasonKind.HOST_NOT_ALLOWED:
+            if host_matches(host_of(job.url), self.site.page_hosts):
+                self._walls.add_led_away(job, reason)
+        elif not row.outcome.is_temporary:
+            content = PageContent.from_json(row.content) if row.content else PageContent()
+            self._walls.add(job, content, listed)
+
+    def _store(self, job: PageJob, result: PageResult) -> None:
+        assert result.content is not None
+        self.state.pages.mark_fetched(
+            job.role, job.url, result.headers or {}, self._parser, result.content.to_json()
+        )
+
+    def _listed(self, job: PageJob) -> bool:
+        """Whether the page led to something when it was read last, by the settings of now."""
+        row = self._rows.get(job)
+        return row is not None and self._holds(row) and not _stored_content(row).is_empty
+
+    def _lists(self, job: PageJob, result: PageResult) -> bool:
         """Whether a category leads to a list of products other than the home page's."""
         listed = job.role != "product" and result.content is not None and bool(result.content.products)
         return listed and not is_home(result.url)
@@ -220,20 +274,34 @@ class PageReader:
         moved = reason is not None and reason.kind == ReasonKind.HOST_NOT_ALLOWED and job.role != "product"
         troubled = moved or row.outcome.is_temporary or row.outcome.status == ImageStatus.INVALID
         if troubled and row.content is None:
-            self._unread.append((job, row.outcome))
+            self._unread[job] = row.outcome
 
     def _unreadable(self, job: PageJob, failure: Outcome) -> UserError:
         problem = f"The store cannot be crawled: {job.url} could not be read ('{failure.reason}')"
+        kind = failure.reason and failure.reason.kind
+        if kind == ReasonKind.HOST_NOT_ALLOWED:
+            return StoreUnreadable(f"{problem}: add that host to 'page_hosts', or {self._advice}.")
+        if kind == ReasonKind.REDIRECT:
+            return StoreUnreadable(f"{problem}; {self._advice}.")
         if failure.is_temporary:
             return StoreUnreadable(f"{problem}; run the same command again later.")
         return UserError(f"{problem}; correct 'start_url' of the site '{self.site.name}'.")
 
-    def _check_start(self, job: PageJob, content: PageContent) -> None:
-        if job.role == "start" and not content.categories:
-            raise UserError(
-                f"No category was found on {job.url}: the store has changed, correct 'categories' of the "
-                f"site '{self.site.name}'."
+    def _check_start(self, job: PageJob, content: PageContent, everywhere: bool) -> None:
+        if job.role != "start" or content.categories:
+            return
+        problem = f"No category was found on {job.url}"
+        landing = content.moved_to
+        if landing is not None and urlsplit(landing).path != urlsplit(job.url).path:
+            raise StoreUnreadable(
+                f"{problem}, which leads to {landing}: it may ask for {QUESTIONS}; {self._advice}."
             )
+        if everywhere or self._listed(job):
+            now = "the store answers so whatever is requested" if everywhere else "earlier there were some"
+            raise StoreUnreadable(f"{problem}: {now}, it may be in maintenance; {self._advice}.")
+        raise UserError(
+            f"{problem}: the store has changed, correct 'categories' of the site '{self.site.name}'."
+        )
 
     def _products(self) -> Iterator[ShownProduct]:
         role: Role = "category" if self.site.products is None else "product"
@@ -255,6 +323,8 @@ class PageReader:
                     yield Link(name, url, shown.product.product_id)
 
     def _check_listing(self) -> None:
+        if self.summary.distinct == 0 and self._found_walls:
+            raise StoreUnreadable(f"No image was found, since {self._found_walls[0]}; {self._advice}.")
         if self.summary.distinct > 0 or self.session.unread:
             return
         self.state.runs.finish()  # the next crawl reads the pages again

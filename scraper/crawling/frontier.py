@@ -35,7 +35,8 @@ class _Category:
 class Frontier:
     """The pages yet to be read, and which categories list which product.
 
-    `endless` are categories with too many pages; `circular` have a page, with this number, that leads back.
+    `start` is the first page. `endless` are categories with too many pages; `circular` have a page, with this
+    number, that leads back.
     """
 
     def __init__(self, site: HtmlSite):
@@ -50,7 +51,8 @@ class Frontier:
         #: How many products were redirected to each URL.
         self._landings: Counter[str] = Counter()
         self._start_pages: set[str] = set()
-        self._add([PageJob("start", url_key(site.start_url) or site.start_url)])
+        self.start = PageJob("start", url_key(site.start_url) or site.start_url)
+        self._add([self.start])
 
     def take(self) -> PageJob | None:
         """The next page; None if the pages read so far lead to no other."""
@@ -81,7 +83,8 @@ class Frontier:
         """To which other kind of page a product or a category was redirected, which is then gone, or None."""
         if url == job.url or job.role == "start":
             return None
-        if url in self._start_pages or is_home(url):
+        # `/no` and `/is` are languages, unless the store lists a product there.
+        if url in self._start_pages or (is_home(url) and ("product", url) not in self._seen):
             return "the home page"
         if is_search(url) and not is_search(job.url):
             return "a search"

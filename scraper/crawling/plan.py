@@ -6,7 +6,7 @@ Planning a site is the first part of its crawl: what is fetched here is not fetc
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean, stdev
 
@@ -20,6 +20,8 @@ from scraper.crawling.sources import choose_source
 from scraper.http.limits import host_matches
 from scraper.http.rate_limiter import HostHistory
 from scraper.http.urls import host_of
+from scraper.monitoring.counted import counted
+from scraper.monitoring.missing import Missing
 from scraper.monitoring.summary import Summary
 from scraper.params import CrawlParams
 from scraper.storage.crawl_state import state_file
@@ -63,12 +65,16 @@ class Disk:
 
 @dataclass
 class Plan:
-    """The result of planning; for a bare link list, what is stored and its size are unknown (None)."""
+    """The result of planning; for a bare link list, what is stored and its size are unknown (None).
+
+    `unread` counts the pages that could not be read, by class.
+    """
 
     name: str
     statistics: LinkStatistics
     notes: list[str]
     pages: int | None = None
+    unread: Missing = field(default_factory=Missing)
     stored: int | None = None
     fetch: int = 0
     check: int = 0
@@ -92,27 +98,30 @@ class Plan:
         statistics = self.statistics
         links, distinct, several = statistics.links, statistics.distinct, statistics.in_several_classes
         classes = statistics.by_class()
-        lines = [f"{self.name}: {links:,} links in {len(classes):,} classes"]
+        lines = [f"{self.name}: {counted(links, 'link')} in {counted(len(classes), 'class', 'classes')}"]
         if self.pages is not None:
             lines.append(f"pages     {self.pages:,} requested")
+        if self.unread.classes:
+            unread = self.unread.lines_by_class()
+            lines += ["unread    pages of these classes", *(f"        {line}" for line in unread)]
+        repeats = links - distinct
         lines += [
-            f"images    {distinct:,} distinct; {links - distinct:,} links "
-            f"({(links - distinct) / max(links, 1):.1%}) are repeats",
-            f"labels    {several:,} images in several classes",
+            f"images    {distinct:,} distinct; {counted(repeats, 'link')} "
+            f"({repeats / max(links, 1):.1%}) {'is a repeat' if repeats == 1 else 'are repeats'}",
+            f"labels    {counted(several, 'image')} in several classes",
             *(
                 f"          {count:>9,}  {printable(first)} / {printable(second)}"
                 for (first, second), count in statistics.pairs().most_common(_PAIRS)
             ),
         ]
         if statistics.products:
-            lines.append(
-                f"products  {len(statistics.products):,}, with {statistics.images_of_products:,} images"
-            )
+            shown = counted(statistics.images_of_products, "image")
+            lines.append(f"products  {len(statistics.products):,}, with {shown}")
         if self.refused:
             lines.append(f"refused   {self.refused:,}, on hosts that are not in 'image_hosts'")
         if self.stored is not None:
             lines.append(
-                f"stored    {self.stored:,} images; {self.fetch:,} to fetch, "
+                f"stored    {counted(self.stored, 'image')}; {self.fetch:,} to fetch, "
                 f"{self.check:,} to check for changes"
             )
         lines += [f"time      {self._time()}", f"disk      {self._disk()}", *self.notes, ""]
@@ -124,7 +133,7 @@ class Plan:
         return lines
 
     def _time(self) -> str:
-        requests = f"{self.fetch + self.check:,} images"
+        requests = counted(self.fetch + self.check, "image")
         if self.seconds is None:
             return f"unknown for {requests}: the rate is not known yet"
         if self.rate is None:
@@ -140,7 +149,7 @@ class Plan:
         if self.disk is None:
             return "unknown: too few images could be fetched"
         return (
-            f"{size(self.disk.rest)} ± {size(self.disk.error)} for {self.fetch:,} images, from "
+            f"{size(self.disk.rest)} ± {size(self.disk.error)} for {counted(self.fetch, 'image')}, from "
             f"{self.disk.count:,} of {size(self.disk.mean)} on average"
         )
 
@@ -184,6 +193,8 @@ def plan(
         planned.notes += [
             f"pages not read, {outcome}: {count}" for outcome, count in summary.pages_by_reason.items()
         ]
+        for page in session.unread:
+            planned.unread.add_page(page)
         _measure(planned, session, site)
         new = [job for job in _pending(session, site) if job.sha256 is None]
         download(session, _sample(new, SAMPLE - (planned.stored or 0)))

@@ -36,6 +36,9 @@ _LINE_SECONDS = 60.0
 #: A host with these reasons did not say anything.
 _SILENCE = {ReasonKind.NO_CONNECTION, ReasonKind.TIMEOUT, ReasonKind.CONNECTION_CUT}
 
+#: Rows that are written within a second.
+_ROWS_IN_A_HURRY = 20_000
+
 _PAUSE = Reason(ReasonKind.PAUSE, "it asked us to wait")
 
 
@@ -154,10 +157,10 @@ class Session:
 
     @property
     def is_resumable(self) -> bool:
-        """Whether the crawl is incomplete, and a further one may fetch what failed without reading it all."""
-        attempts, state = self.source.attempts, self.state
+        """Whether the crawl was blocked or is incomplete, and a further one may fetch what is left."""
+        attempts, state, ended = self.source.attempts, self.state, self.summary.ended
         left = state.images.any_left(attempts) or state.pages.any_left(attempts)
-        return self.summary.ended is Ended.INCOMPLETE and left
+        return ended is Ended.BLOCKED or (ended is Ended.INCOMPLETE and left)
 
     def save_block(self, block: Blocked) -> None:
         """A host is not to be contacted until its block ends; if it said nothing, our network may be down."""
@@ -175,13 +178,19 @@ class Session:
         self.state.images.mark_blocked(Reason(block.reason.kind, f"{block.host}: {block.reason}"))
 
     def finish(self) -> None:
-        """End all waiting, and leave complete tables and counts behind."""
+        """End all waiting, and leave complete tables and counts behind.
+
+        An interrupt must not wait for large tables: those of the crawl before then stay.
+        """
         site, state, summary = self.source.site, self.state, self.summary
         self.stop.set()
         self.images.close(state.images.paths())
         self.save_hosts()
         summary.gone, summary.images = state.images.gone_count(), state.images.statuses()
-        write_tables(site.name, self.project.raw(site.name), state)
+        if summary.ended is Ended.INTERRUPTED and sum(summary.images.values()) > _ROWS_IN_A_HURRY:
+            summary.notes.append("the tables are those of the crawl before: a crawl that ends writes them")
+        else:
+            write_tables(site.name, self.project.raw(site.name), state)
         summary.seconds = round(time.monotonic() - self.started, 3)
         summary.add_host_counters(self.client.rate_limiters, self.started)
 
@@ -200,28 +209,40 @@ class Session:
 def open_session(project: Project, source: CrawlSource, record: bool = False) -> Iterator[Session]:
     """Work on a source's site into `data/raw/<site>` of the project.
 
-    At the end the tables are written, and with `record` the counts and the summary too. A block ends the work
-    early, without an exception: see the summary. Raises UserError if the site cannot be crawled at all.
+    At the end the tables are written, and with `record` the counts and the summary too; the run then ends,
+    unless a further crawl is to resume it. A block ends the work early, without an exception.
+    Raises UserError if the site cannot be crawled at all.
     """
     with ExitStack() as stack:
         session = _start(project, source, stack)
         summary = session.summary
         try:
-            yield session
-        except Blocked as block:
-            session.record_block(block)
-        except KeyboardInterrupt:
-            summary.ended = Ended.INTERRUPTED
-            raise
-        except BaseException:
-            summary.ended = Ended.FAILED
-            raise
-        finally:
             try:
-                session.finish()
+                with _ending(summary):
+                    yield session
+            except Blocked as block:
+                session.record_block(block)
             finally:
-                if record:
-                    session.write_record()
+                with _ending(summary):
+                    session.finish()
+        finally:
+            if record:
+                session.write_record()
+        if record and not session.is_resumable:
+            session.state.runs.finish()
+
+
+@contextmanager
+def _ending(summary: Summary) -> Iterator[None]:
+    """Note in the summary that an exception ended the work."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        summary.ended = Ended.INTERRUPTED
+        raise
+    except BaseException:
+        summary.ended = Ended.FAILED
+        raise
 
 
 def _start(project: Project, source: CrawlSource, stack: ExitStack) -> Session:

@@ -12,6 +12,9 @@ OPT_OUT_DIRECTIVES = {"noai", "noimageai", "noml", "noindex", "noimageindex", "n
 #: Those that apply to the images of a page when set on the page (`noindex` there is about the page itself).
 PAGE_OPT_OUT_DIRECTIVES = {"noai", "noimageai", "noml", "noimageindex"}
 
+#: The names of `<meta>` elements that are for every crawler; the second one stands in `http-equiv`.
+_EVERY_CRAWLER = {"robots", "x-robots-tag"}
+
 #: X-Robots-Tag directives with a value after a colon; before any other colon comes a crawler's name.
 _WITH_VALUE = {"unavailable_after", "max-snippet", "max-image-preview", "max-video-preview"}
 
@@ -26,7 +29,7 @@ def disallowed_by_x_robots_tag(
     """
     for item in value.lower().replace(";", ",").split(","):
         name, colon, directive = (part.strip() for part in item.rpartition(":"))
-        if name in _WITH_VALUE or (colon and name != agent):
+        if name in _WITH_VALUE or (colon and not _is_name_of(agent, name)):
             continue
         for word in directive.split():
             if word in directives:
@@ -42,12 +45,17 @@ def disallowed_by_meta_robots(
     Unlike header lines they are apart from each other, so any separator between directives will do.
     """
     for name, content in meta:
-        if {"robots", "x-robots-tag", agent}.isdisjoint(_words(name)):
+        if not any(word in _EVERY_CRAWLER or _is_name_of(agent, word) for word in _words(name)):
             continue
         for word in _words(content):
             if word in directives:
                 return Reason(ReasonKind.META_ROBOTS, f"meta robots: {word}")
     return None
+
+
+def _is_name_of(agent: str, name: str) -> bool:
+    """Whether a store means this agent by a name in lower case: also one with a version, `agent/1.0`."""
+    return name.partition("/")[0].rstrip() == agent
 
 
 def _words(text: str) -> list[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from gemkit.text import printable
 from scraper.http.reason import Outcome
+from scraper.monitoring.counted import counted
 
 #: So many classes are printed, those that miss most.
 _CLASSES = 20
@@ -55,6 +56,16 @@ class Missing:
     known: int = 0
     count: int = 0
 
+    def add_page(self, page: UnreadPage) -> None:
+        """Count a page; one that shows a product counts as one image."""
+        if not page.lists:
+            self.known += 1
+            self.count += 1
+        for counts in map(self.of_class, page.classes):
+            counts.pages[page.outcome] += 1
+            counts.known += 1
+            counts.list_unread |= page.lists
+
     def of_class(self, name: str) -> ClassCounts:
         """The counts of a class."""
         return self.classes.setdefault(name, ClassCounts())
@@ -75,14 +86,16 @@ class Missing:
 
     def lines(self) -> list[str]:
         """What is missing as lines to print; the names are made printable."""
-        short = {name: counts for name, counts in self.classes.items() if counts.count or counts.list_unread}
-        if not short:
-            return []
-        lines = [f"missing     {self.total}"]
+        by_class = self.lines_by_class()
+        return [f"missing     {self.total}", *by_class] if by_class else []
+
+    def lines_by_class(self) -> list[str]:
+        """What is missing of each class, those first that miss most; the names are made printable."""
+        short = {name: counts for name, counts in self.classes.items() if counts.count}
         ordered = sorted(short.items(), key=lambda item: (-item[1].is_missing, -item[1].count, item[0]))
-        lines += [f"  {printable(name)}: {_counted(counts)}" for name, counts in ordered[:_CLASSES]]
+        lines = [f"  {printable(name)}: {_counted(counts)}" for name, counts in ordered[:_CLASSES]]
         if len(ordered) > _CLASSES:
-            lines.append(f"  and {len(ordered) - _CLASSES} more classes")
+            lines.append(f"  and {counted(len(ordered) - _CLASSES, 'more class', 'more classes')}")
         return lines
 
     def to_json(self) -> dict[str, object]:
@@ -107,9 +120,9 @@ class Missing:
         """What is missing, in one phrase."""
         parts = []
         if classes := len(self.missing_classes):
-            parts.append(f"{classes} of {len(self.classes)} classes")
+            parts.append(f"{classes} of {counted(len(self.classes), 'class', 'classes')}")
         if self.count:
-            parts.append(f"{self.count} of {self.known} images ({self.share:.1%})")
+            parts.append(f"{self.count} of {counted(self.known, 'image')} ({self.share:.1%})")
         return f"{' and '.join(parts) or 'a part of some classes'} could not be fetched"
 
 
@@ -123,4 +136,4 @@ def _phrases(outcomes: Counter[Outcome], noun: str) -> Iterable[str]:
     for outcome, count in outcomes.items():
         texts[outcome.reason.general if outcome.reason else outcome.status] += count
     for text, count in sorted(texts.items()):
-        yield f"{count} {noun}{'' if count == 1 else 's'} ({text})"
+        yield f"{counted(count, noun)} ({text})"

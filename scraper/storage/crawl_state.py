@@ -1,8 +1,9 @@
 """The state of a crawl, in one SQLite file. Each item is a transaction: a kill loses only what was in flight.
 
 A *run* is one crawl from the start page to the last image. An interrupted crawl resumes the same run: items
-that were finished in the run are not requested again. After a finished crawl the next one is a new run, which
-requests everything again, conditionally.
+that were finished in the run are not requested again. Pages are, once all of them were read the day before: a
+run that is blocked each night still learns what is new. After a finished crawl the next one is a new run,
+which requests everything again, conditionally.
 """
 
 import time
@@ -39,6 +40,18 @@ class CrawlState:
         self.pages = PageTable(database, self.runs.current)
         self.images = ImageTable(database, self.runs.current, folder, clock)
         self.listings = ListingTable(database, self.pages, self.images, self.products)
+
+    def renew_pages(self) -> bool:
+        """Let the run read its pages again if it read them all long ago; returns whether it does.
+
+        Its images stay as they are: stored ones are not requested again.
+        """
+        if not self.runs.pages_are_old():
+            return False
+        with self._database.transaction():
+            self.pages.forget_run()
+            self.runs.forget_pages_read()
+        return True
 
     def close(self) -> None:
         """Close the file."""

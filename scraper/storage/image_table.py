@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from zlib import crc32
 
@@ -23,6 +24,13 @@ _TEMPORARY = "(status = '{}' OR reason_kind IN ({}))".format(
 )
 
 _NO_LONGER_LISTED = Reason(ReasonKind.NO_LONGER_LISTED, "no longer listed")
+
+
+@lru_cache(maxsize=1024)
+def _list(text: str) -> list[str]:
+    """A stored list, not to be changed: neighbours in the table often have the same."""
+    values: list[str] = json.loads(text)
+    return values
 
 
 @dataclass(frozen=True)
@@ -219,7 +227,7 @@ class ImageTable:
         query = f"SELECT {', '.join(names)} FROM images WHERE status IS NOT NULL ORDER BY image_url"
         for row in self._database.execute(query):
             values = dict(zip(names, row, strict=True))
-            yield {**values, **{name: json.loads(values[name]) for name in LISTS}}
+            yield {**values, **{name: _list(values[name]) for name in LISTS}}
 
     def _now(self) -> int:
         """The time in milliseconds, as the tables store it."""

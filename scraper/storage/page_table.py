@@ -55,6 +55,29 @@ class PageTable:
             },
         )
 
+    def mark_walled(self, role: Role, url: str, outcome: Outcome, known: PageRow | None) -> None:
+        """A wall stood before a page: what it yielded earlier, if that is `known`, holds instead."""
+        self._database.write(
+            "INSERT OR REPLACE INTO pages (role, url, run, status, reason, reason_kind, etag, last_modified, "
+            "parser, content, attempts) VALUES (:role, :url, :run, :status, :reason, :reason_kind, :etag, "
+            ":last_modified, :parser, :content, :attempts)",
+            {
+                "role": role,
+                "url": url,
+                "run": self._run,
+                "etag": known and known.etag,
+                "last_modified": known and known.last_modified,
+                "parser": known.parser if known else "",
+                "content": known and known.content,
+                "attempts": known.attempts + 1 if known else 1,
+                **outcome.columns,
+            },
+        )
+
+    def forget_run(self) -> None:
+        """This run has read no page; call it within a transaction."""
+        self._database.execute("UPDATE pages SET run = 0 WHERE run = ?", [self._run])
+
     def count(self) -> int:
         """Pages that this run has requested, including those that could not be read."""
         return int(
@@ -84,13 +107,16 @@ class PageTable:
         return self._database.execute(query, values).fetchone() is not None
 
     def any_unread(self) -> bool:
-        """Whether a page failed in this run that was never read: what it lists is unknown, not gone."""
+        """Whether a page failed in this run that was never read, or that a wall hides.
+
+        What it lists is unknown, not gone.
+        """
         query = (
-            "SELECT 1 FROM pages WHERE run = ? AND content IS NULL AND (status IN (?, ?) OR reason_kind = ?) "
-            "LIMIT 1"
+            "SELECT 1 FROM pages WHERE run = ? AND (reason_kind = ? OR "
+            "content IS NULL AND (status IN (?, ?) OR reason_kind = ?)) LIMIT 1"
         )
         temporary = [ImageStatus.FAILED, ImageStatus.INVALID, ReasonKind.ROBOTS_UNREADABLE]
-        return self._database.execute(query, [self._run, *temporary]).fetchone() is not None
+        return self._database.execute(query, [self._run, ReasonKind.WALL, *temporary]).fetchone() is not None
 
 
 def count_page_failures(connection: sqlite3.Connection, run: int) -> dict[Outcome, int]:

@@ -14,10 +14,10 @@ from gemkit.tables import read_table
 from scraper.tables import IMAGES, PRODUCTS, ReasonKind
 
 #: Raise it when the schema changes, and migrate from the version before.
-VERSION, _OLDEST = 5, 2
+VERSION, _OLDEST = 6, 2
 
 _SCHEMA = """
-CREATE TABLE runs (id INTEGER PRIMARY KEY, started REAL, finished REAL);
+CREATE TABLE runs (id INTEGER PRIMARY KEY, started REAL, finished REAL, pages_read REAL);
 CREATE TABLE pages (
     role TEXT, url TEXT, run INTEGER, status TEXT, reason TEXT, reason_kind TEXT, etag TEXT,
     last_modified TEXT, parser TEXT, content TEXT, attempts INTEGER NOT NULL DEFAULT 0,
@@ -65,6 +65,7 @@ UPDATE images SET
 ALTER TABLE pages ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE images ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0
 """,
+    5: "ALTER TABLE runs ADD COLUMN pages_read REAL",
 }
 
 #: Columns that contain a JSON list.

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from bs4 import BeautifulSoup, MarkupResemblesLocatorWarning, XMLParsedAsHTMLWarning
+from bs4.element import Tag
 from requests.utils import parse_header_links
 
 from scraper.stores.charset import decode_html
@@ -14,6 +15,9 @@ from scraper.stores.page_tree import parse_tree
 # What a store sends is read as HTML, whatever it looks like.
 warnings.filterwarnings("ignore", category=MarkupResemblesLocatorWarning)
 warnings.filterwarnings("ignore", category=XMLParsedAsHTMLWarning)
+
+#: What stands in these elements is not a part of the page.
+_INERT = {"template", "svg", "math", "noscript", "textarea", "iframe", "noframes", "noembed", "xmp"}
 
 
 class Document:
@@ -33,12 +37,14 @@ class Document:
 
     @cached_property
     def meta(self) -> list[tuple[str, str]]:
-        """Name and content of each `<meta>`, wherever it stands."""
+        """Name and content of each `<meta>` of the page, in its head or, as crawlers tolerate, in its body.
+
+        One in a template, in a picture, or in what a browser shows only without scripts is not the page's.
+        """
         return [
-            (str(value), str(element.get("content") or ""))
+            (str(name), str(element.get("content") or ""))
             for element in self.soup.find_all("meta")
-            for value in (element.get(name) for name in ("name", "property", "http-equiv"))
-            if value
+            if (name := _name(element)) and not _is_inert(element)
         ]
 
     @cached_property
@@ -60,6 +66,14 @@ class Document:
             except (ValueError, RecursionError):  # also JSON that is nested too deeply
                 continue
         return found
+
+
+def _name(meta: Tag) -> object:
+    return next((value for key in ("name", "property", "http-equiv") if (value := meta.get(key))), None)
+
+
+def _is_inert(element: Tag) -> bool:
+    return any(parent.name in _INERT for parent in element.parents)
 
 
 def _products(content: object) -> Iterator[dict[str, object]]:

@@ -27,7 +27,7 @@ class PageContent:
 
     `next` are the pages that may be the next one, the best first; `next_declared`: the page calls that one
     the next. `left_out` counts the links that are not followed. `moved_to` is where the page was read instead
-    of at its own URL.
+    of at its own URL. `digest` is the same for pages that say the same.
     """
 
     categories: list[tuple[str, str]] = field(default_factory=list)  # class name, URL
@@ -38,6 +38,12 @@ class PageContent:
     product: Product | None = None
     left_out: dict[LinkFault, int] = field(default_factory=dict)
     moved_to: str | None = None
+    digest: str = ""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the page leads to no category, no product and no image."""
+        return not (self.categories or self.products or (self.product and self.product.images))
 
     def to_json(self) -> str:
         """The form in which the crawl's state stores it."""

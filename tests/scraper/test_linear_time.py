@@ -20,6 +20,7 @@ from scraper.http.wire.stream import Stream
 from scraper.stores.config import HtmlSite
 from scraper.stores.document import Document
 from scraper.stores.html_store import parse_html
+from scraper.stores.page_digest import page_digest
 from scraper.stores.records import Role, tidy
 
 URL = "https://shop.example/"
@@ -128,6 +129,8 @@ PARSERS: dict[str, tuple[Callable[[str], object], list[str]]] = {
     "start page": (page("start"), TAGS),
     "category page": (page("category"), TAGS),
     "product page": (page("product"), [*MARKS, *TAGS]),
+    "meta": (lambda text: Document(URL, text.encode()).meta, TAGS),
+    "digest": (lambda text: page_digest(Document(URL, text.encode()), f"{URL}a/b"), [*MARKS, *TAGS]),
     "JSON-LD": (json_ld, MARKS),
     "attributes": (attributes, MARKS[:10]),
     "challenge": (challenge, [*MARKS, *TAGS]),

@@ -6,13 +6,15 @@ Faults of single images, pages and hosts are in `test_faults`.
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from gemkit.errors import UserError
+from gemkit.errors import EXIT_BAD_INPUT, UserError
 from gemkit.project import Project
 from scraper.crawling.crawl import crawl as crawl_site
+from scraper.crawling.discovery import StoreUnreadable
 from scraper.http import rate_limiter
 from scraper.stores.config import load_site
 from tests.helpers.commands import child_environment, command
@@ -168,16 +170,19 @@ def test_a_changed_store_is_reported_with_the_selector_to_correct(
     tmp_path: Path, page: str, message: str
 ) -> None:
     with Shop(products=1) as shop:
-        for path in (page, page.replace("ruby", "red")):
-            shop.replies[path] = [Reply(200, b"<p>We have a new design!</p>")]
-        with pytest.raises(UserError, match=f"^{message}[^\n]*$"):
+        redesign = {
+            path: [Reply(200, f"<p>{path[1:]}: we have a new design!</p>".encode())]
+            for path in (page, page.replace("ruby", "red"))
+        }
+        shop.replies = redesign.copy()
+        with pytest.raises(UserError, match=f"^{message}[^\n]*$") as error:
             crawl(tmp_path, shop)
+        assert error.value.exit_code == EXIT_BAD_INPUT
         shop.replies.clear()
         crawl(tmp_path, shop)
-        for path in (page, page.replace("ruby", "red")):
-            shop.replies[path] = [Reply(200, b"<p>We have a new design!</p>")]
-        with pytest.raises(UserError):
-            crawl(tmp_path, shop)
+        shop.replies = redesign
+        with suppress(StoreUnreadable):
+            assert crawl(tmp_path, shop)["ended"] == "incomplete"
         assert {row["status"] for row in images(tmp_path).values()} == {"ok"}, "not mistaken for gone"
 
 

@@ -112,6 +112,26 @@ def test_a_product_that_moved_is_read_where_it_is_now(tmp_path: Path) -> None:
         assert images(tmp_path)["/img/gp1-1.jpg"]["status"] == "gone", "the start page has moved there too"
 
 
+@pytest.mark.parametrize(("path", "status"), [("/no", "gone"), ("/gp", "ok")])
+def test_a_short_path_is_a_language_or_a_page(tmp_path: Path, path: str, status: str) -> None:
+    with Shop(products=2) as shop:
+        crawl(tmp_path, shop)
+        shop.replies["/p/gp1"] = [Reply(301, headers={"Location": path})]
+        shop.replies[path] = [Reply(200, b'<img src="/img/gp1-1.jpg"><img src="/img/gp1-2.jpg">')]
+        crawl(tmp_path, shop)
+        assert images(tmp_path)["/img/gp1-1.jpg"]["status"] == status
+
+
+def test_a_short_path_that_the_store_lists_is_a_product(tmp_path: Path) -> None:
+    with Shop(products=2) as shop:
+        listed = b'<a class="product" href="/no">x</a><a class="product" href="/p/gp1">x</a>'
+        shop.replies |= {path: [Reply(200, listed)] for path in ("/c/ruby/1", "/c/red/1")}
+        shop.replies["/p/gp1"] = [Reply(301, headers={"Location": "/no"})]
+        shop.replies["/no"] = [Reply(200, b'<img src="/img/gp1-1.jpg">')]
+        crawl(tmp_path, shop)
+        assert images(tmp_path)["/img/gp1-1.jpg"]["status"] == "ok"
+
+
 def test_a_category_that_leads_home_lends_its_name_to_nothing(tmp_path: Path) -> None:
     with Shop(products=2) as shop:
         shop.replies["/c/red/1"] = [Reply(302, headers={"Location": "/"})]
@@ -127,6 +147,9 @@ def test_a_category_that_leads_home_lends_its_name_to_nothing(tmp_path: Path) ->
         "<META NAME=Robots CONTENT='index,NOIMAGEAI'>",
         '<meta name="gemscrape" content="noimageindex">',
         '<meta name="GemScrape" content="nofollow;noai">',
+        '<meta name="Gemscrape/1.0" content="noai">',
+        '<meta name="googlebot" content="all"><meta name="robots" content="noai">',
+        '<template>x</template><noscript>y</noscript><meta name="robots" content="noai">',
         '<meta name="robots" content="index"><meta content="noarchive noai" name="robots">',
         '<body><p>x<table><meta name="robots" content="noml"></table>',
         '<title>a < b</title><div <p><meta name="robots" content="noai">',
@@ -148,7 +171,16 @@ def test_a_page_that_opts_out_in_its_html(tmp_path: Path, meta: str) -> None:
     [
         '<meta name="robots" content="noindex, nofollow, noarchive">',
         '<meta name="googlebot" content="noai">',
+        '<meta name="googlebot" property="robots" content="noai">',
+        '<meta name="gemscrapebot" content="noai">',
         '<meta name="description" content="noai">',
+        '<head><noscript><meta name="robots" content="noai"></noscript></head>',
+        '<body><template><div><meta name="robots" content="noai"></div></template>',
+        '<body><svg><metadata><meta name="robots" content="noai"/></metadata></svg>',
+        '<textarea><meta name="robots" content="noai"></textarea>',
+        """<script>document.write('<meta name="robots" content="noai">')</script>""",
+        '<script type="text/template"><meta name="robots" content="noai"></script>',
+        '<style>/* <meta name="robots" content="noai"> */</style>',
         '<!-- <meta name="robots" content="noai"> -->',
         '<meta name="robots" content="max-image-preview:none">',
     ],

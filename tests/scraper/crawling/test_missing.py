@@ -7,6 +7,7 @@ import pytest
 from benchmarks.crawling._broken_shop import BrokenShop, Damage, serve
 from tests.helpers.broken_crawls import crawl, stored
 from tests.helpers.commands import called
+from tests.helpers.crawl_results import summary
 from tests.helpers.crawl_shop import Reply, Shop
 
 
@@ -88,3 +89,13 @@ def test_the_share_that_may_be_missing_is_a_parameter(tmp_path: Path) -> None:
 def test_what_the_shop_no_longer_has_is_not_missing(tmp_path: Path, shop: Shop) -> None:
     shop.replies = {path: [Reply(404)] for path in list(shop.images)[:5]}
     run(tmp_path, shop, expect=0)
+
+
+@pytest.mark.parametrize("blocked", ["/img/gp3-1.jpg", "/p/gp3", "/c/red/1"])
+def test_a_blocked_crawl_says_what_is_missing(tmp_path: Path, shop: Shop, blocked: str) -> None:
+    """A block while pages are read, too: what they list is unknown."""
+    shop.replies[blocked] = [Reply(429, headers={"Retry-After": "5000"})]
+    _, output = run(tmp_path, shop, expect=3)
+    report = summary(tmp_path)
+    assert report["ended"] == "blocked" and report["missing"]["images"] > 0
+    assert "Ruby: " in output and "HTTP 429" in str(report["missing"]["classes"])

@@ -144,6 +144,22 @@ def test_a_plan_of_a_links_site(tmp_path: Path, shop: Shop) -> None:
     assert len(shop.image_requests()) == 41 and max(shop.image_requests().values()) == 1
 
 
+def test_a_plan_names_the_classes_that_could_not_be_read(tmp_path: Path) -> None:
+    with Shop(products=1) as shop:
+        shop.replies["/c/red/1"] = [Reply(404)]
+        shop.images.pop("/img/gp0-2.jpg")
+        output = plan(tmp_path, shop.site(tmp_path))
+        assert "shop: 1 link in 1 class\n" in output and "1 images" not in output
+        assert "unread" not in output, "a class that is gone"
+    with Shop() as shop:
+        (tmp_path / ".cache/crawl/shop.sqlite").unlink()
+        shop.replies = {"/c/red/1": [Reply(500)], "/p/gp1": [Reply(500)]}
+        output = plan(tmp_path, shop.site(tmp_path))
+        lines = r"unread .*\n +Red stones: 1 page \(HTTP 500\)\n +Ruby: 1 page \(HTTP 500\)\n"
+        assert re.search(lines, output), output
+        assert "in 1 class\n" in output
+
+
 def test_a_block_ends_a_plan_with_partial_results(tmp_path: Path, shop: Shop) -> None:
     site = shop.site(tmp_path)
     shop.replies = {path: [Reply(429, headers={"Retry-After": "5000"})] for path in shop.images}

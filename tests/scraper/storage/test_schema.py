@@ -22,8 +22,15 @@ pytestmark = pytest.mark.usefixtures("short_backoff")
 
 KINDS = {"/img/gp0-1.jpg": "http_status", "/img/gp1-1.jpg": "not_an_image"}
 
+#: The state of this version in the form of version 5.
+TO_VERSION_5 = """
+ALTER TABLE runs DROP COLUMN pages_read;
+PRAGMA user_version = 5;
+"""
+
 #: The state of this version in the form of version 4.
-TO_VERSION_4 = """
+TO_VERSION_4 = f"""
+{TO_VERSION_5}
 ALTER TABLE pages DROP COLUMN attempts;
 ALTER TABLE images DROP COLUMN attempts;
 PRAGMA user_version = 4;
