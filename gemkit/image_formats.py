@@ -78,25 +78,40 @@ def without_bombs(content: bytes) -> bytes:
 
 
 def _with_end(content: bytes) -> bytes:
-    """A JPEG with an end marker, if that is all that it lacks: decoders ignore data behind the last block."""
+    """A JPEG with an end marker, if that is all that it lacks."""
     if _END in content[-_TAIL:] or content.rfind(_END) > content.rfind(_SCAN):
         return content
-    data = content.rstrip(b"\0") if content.endswith(_UNWRITTEN) else content
+    data = content.removesuffix(_END[:1])
+    written = data.rstrip(b"\0").removesuffix(_END[:1])
     try:
-        with _open(data) as image:
-            if image.width * image.height > MAX_PIXELS:
-                return content
-        same = same_pixels(data + _END, data + _MORE + _END)
-    except Exception:  # that of the content itself says more
+        if _few_pixels(data):
+            if _is_whole(written):
+                return written + _END
+            if _is_whole(data) and not same_pixels(data[: -len(_UNWRITTEN)] + _END, data + _END):
+                return data + _END
+    except Exception:  # that of the image itself says more
         return content
-    return data + _END if same else content
+    return written
 
 
-def same_pixels(one: bytes, other: bytes) -> bool:
-    """Whether two JPEGs have the same size and lightness. Raises what Pillow raises."""
+def _few_pixels(content: bytes) -> bool:
+    with _open(content) as image:
+        return image.width * image.height <= MAX_PIXELS
+
+
+def _is_whole(jpeg: bytes) -> bool:
+    """Whether a JPEG without an end marker has data for all blocks: decoders ignore data behind the last."""
+    return same_pixels(jpeg + _END, jpeg + _MORE + _END)
+
+
+def same_pixels(one: bytes, other: bytes, mode: str | None = None) -> bool:
+    """Whether two JPEGs look the same; with mode "L", which is faster, but for their colour.
+
+    Raises what Pillow raises.
+    """
     with _open(one) as first, _open(other) as second:
         for image in (first, second):
-            image.draft("L", image.size)
+            image.draft(mode, image.size)
             image.load()
         return ImageChops.difference(first, second).getbbox() is None
 

@@ -181,4 +181,4 @@ def _ends_in_grey(image: Image.Image) -> bool:
 
 def _takes_more(content: bytes) -> bool:
     """Whether the picture looks different with more data."""
-    return not same_pixels(content, with_more_data(content))
+    return not same_pixels(content, with_more_data(content), "L")

@@ -9,7 +9,7 @@ _RESTARTS = range(0xD0, 0xD8)
 _ALONE = {0x01, *_RESTARTS, 0xD8}
 #: Frames with Huffman coding, and with arithmetic coding, whose data may end early.
 _HUFFMAN, _ARITHMETIC = {0xC0, 0xC1, 0xC2}, {0xC9, 0xCA}
-_PROGRESSIVE = {0xC2, 0xCA}
+_FRAMES, _PROGRESSIVE = _HUFFMAN | _ARITHMETIC, {0xC2, 0xCA}
 #: What may follow 0xFF without being a marker: a stuffed byte, a fill byte.
 _NO_MARKER = (0x00, 0xFF)
 _SCAN, _END, _INTERVAL = 0xDA, 0xD9, 0xDD
@@ -21,7 +21,7 @@ _BANDS = 64
 _MORE = b"\x55" * 256
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Frame:
     kind: int
     width: int
@@ -44,10 +44,15 @@ class _Frame:
 
 def is_plain(content: bytes) -> bool:
     """Whether all data is in one piece: where it ends too early, the rest of the picture is grey."""
-    scan = next(_scans(content), None)
-    return scan is not None and not (
-        scan.frame.progressive or scan.interval or len(scan.components) < len(scan.frame.sampling)
-    )
+    reader, components = _Reader(content), b""
+    code, data = reader.segment()
+    while code not in (_SCAN, _END):
+        if code in _PROGRESSIVE or (code == _INTERVAL and any(data)):
+            return False
+        if code in _FRAMES:
+            components = data[5:6]
+        code, data = reader.segment()
+    return code == _SCAN and data[:1] == components != b""
 
 
 def has_gap(content: bytes) -> bool:
@@ -96,10 +101,9 @@ class _Reader:
             pass
         if code == _END:
             return code, b""
-        size = int.from_bytes(self.content[self.at : self.at + 2])
-        data = self.content[self.at + 2 : self.at + size]
-        self.at += max(size, 2)
-        return code, data
+        start = self.at
+        self.at += max(int.from_bytes(self.content[start : start + 2]), 2)
+        return code, self.content[start + 2 : self.at]
 
     def restarts(self) -> list[int]:
         """Where the restart markers are in the entropy-coded data that starts here; goes to its end."""
@@ -120,7 +124,7 @@ class _Reader:
         return _END
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Scan:
     reader: _Reader
     frame: _Frame
@@ -145,7 +149,7 @@ def _scans(content: bytes) -> Iterator[_Scan]:
         code, data = reader.segment()
         if code == _END:
             return
-        if code in _HUFFMAN | _ARITHMETIC and len(data) >= 6 and len(data) >= 6 + 3 * data[5]:
+        if code in _FRAMES and len(data) >= 6 and len(data) >= 6 + 3 * data[5]:
             frame = _read_frame(code, data)
         elif code == _INTERVAL:
             interval = int.from_bytes(data[:2])
