@@ -23,7 +23,7 @@ FORMATS = {
 #: Larger images are rejected before any pixel is decoded (the largest phone photos have 50 million pixels).
 MAX_PIXELS = 64_000_000
 #: File name suffixes of these formats, lower-cased.
-SUFFIXES = {".jpeg", ".tiff", *(f".{suffix}" for suffix in FORMATS.values())}
+SUFFIXES = {".jpeg", ".jpe", ".jfif", ".tiff", *(f".{suffix}" for suffix in FORMATS.values())}
 
 _PNG, _GIF, _RIFF, _JPEG = b"\x89PNG\r\n\x1a\n", (b"GIF87a", b"GIF89a"), b"RIFF", b"\xff\xd8\xff"
 

@@ -57,6 +57,8 @@ def _crawl(project: Project, source: CrawlSource) -> Summary:
         session.source.discover(session)
         download(session, session.state.images.pending())
         count_missing(session)
+        if isinstance(source, FolderSource):
+            source.name_unread(session)
         if not session.is_resumable:
             session.state.runs.finish()
         session.images.keep_only(session.state.images.paths())
