@@ -72,9 +72,18 @@ def without_bombs(content: bytes) -> bytes:
     if content.startswith(_PNG):
         return _cut(content, _useless_chunks(content))
     if content.startswith(_RIFF):
-        # Writers disagree on whether a last byte of padding counts.
-        return content + b"\0" * (int.from_bytes(content[4:8], "little") + 8 == len(content) + 1)
+        return _with_size(content)
     return _cut(content, _gif_comments(content)) if content.startswith(_GIF) else content
+
+
+def _with_size(content: bytes) -> bytes:
+    """A WebP whose size is right, if it is wrong by one: writers disagree on whether padding counts."""
+    size = int.from_bytes(content[4:8], "little")
+    more = size - (len(content) - 8)
+    if not (more == 1 or (more in (0, -1) and size % 2)):  # a right size is even
+        return content
+    padded = content + b"\0" * (len(content) % 2)
+    return padded[:4] + (len(padded) - 8).to_bytes(4, "little") + padded[8:]
 
 
 def _with_end(content: bytes) -> bytes:

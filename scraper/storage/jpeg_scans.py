@@ -109,9 +109,15 @@ class _Reader:
         """Where the restart markers are in the entropy-coded data that starts here; goes to its end."""
         found: list[int] = []
         while self._marker() in _RESTARTS:
-            found.append(self.at - 2)
-        self.at = min(self.at - 2, len(self.content))
+            found.append(self._before_fill(self.at - 2))
+        self.at = self._before_fill(min(self.at - 2, len(self.content)))
         return found
+
+    def _before_fill(self, at: int) -> int:
+        """Where the fill bytes start in front of a marker."""
+        while self.content[at - 1] == 0xFF:
+            at -= 1
+        return at
 
     def _marker(self) -> int:
         # Faster than an expression: one byte of 256 is 0xFF, and it is stuffed in entropy-coded data.

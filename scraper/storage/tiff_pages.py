@@ -3,8 +3,8 @@
 import struct
 from collections.abc import Iterator
 
-#: More pages are not looked at.
-_PAGES = 1000
+#: More pages, fields of a page and numbers of a field are not looked at: they may overlap.
+_PAGES, _FIELDS, _NUMBERS = 100, 1000, 10_000
 
 #: The tags of where the parts of a page's pixels are, and of how long they are.
 _STARTS, _LENGTHS = {273, 324}, {279, 325}
@@ -28,10 +28,11 @@ def page_ends(content: bytes) -> Iterator[int]:
 def _fields(content: bytes, order: str, at: int) -> dict[int, tuple[int, ...]]:
     """The numbers of a directory's fields by their tag, of those that say where pixels are."""
     fields = {}
-    for entry in range(at + 2, at + 2 + 12 * _number(content, order, at, "H"), 12):
+    number = min(_number(content, order, at, "H"), _FIELDS)
+    for entry in range(at + 2, at + 2 + 12 * number, 12):
         tag, kind = _number(content, order, entry, "H"), _number(content, order, entry + 2, "H")
         if tag in _STARTS | _LENGTHS and kind in _TYPES:
-            count = min(_number(content, order, entry + 4), len(content))
+            count = min(_number(content, order, entry + 4), _NUMBERS)
             form = f"{order}{count}{_TYPES[kind]}"
             inside = struct.calcsize(form) <= 4
             where = entry + 8 if inside else _number(content, order, entry + 8)
