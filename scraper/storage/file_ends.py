@@ -8,6 +8,8 @@ from scraper.storage.jpeg_scans import is_cut
 from scraper.storage.tiff_pages import page_ends
 
 _GIF_IMAGE, _GIF_EXTENSION, _GIF_TRAILER, _GIF_PADDING = b",", b"!", b";", b"\0"
+#: So much padding is skipped at a time, bytes.
+_AHEAD = 4096
 
 #: The other boxes of an AVIF (ISO/IEC 14496-12); in place of a size, that they have a longer one.
 _BOXES = {b"meta", b"mdat", b"moov", b"moof", b"free", b"skip", b"wide", b"uuid", b"idat"}
@@ -53,7 +55,8 @@ def _gif(content: bytes) -> bool:
         elif block == _GIF_IMAGE:
             at = behind_blocks(content, at + 11 + palette_bytes(content[at + 9 : at + 10]))
         elif block == _GIF_PADDING:
-            at += 1
+            ahead = content[at : at + _AHEAD]
+            at += len(ahead) - len(ahead.lstrip(_GIF_PADDING))
         else:
             return True
     return False
