@@ -10,10 +10,8 @@ from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 
 from gemkit.arrays import Array, Bytes
 from gemkit.errors import GemscrapeError
-from gemkit.image_formats import FORMATS, open_image
+from gemkit.image_formats import FORMATS, MAX_PIXELS, open_image
 
-#: Larger images are rejected before any pixel is decoded (the largest phone photos have 50 million pixels).
-MAX_PIXELS = 64_000_000
 _WIDE_MODES = ("I", "I;16", "I;16B", "I;16L", "F")
 
 #: Other file types that stores serve as images, keyed by a lower-cased marker among their first bytes.

@@ -75,7 +75,7 @@ def import_images(
     """Import images from this machine as if a store had served them; the originals are not changed."""
     from scraper.crawling.crawl import import_images
 
-    _report(import_images(current_project(), path, site))
+    _report(import_images(current_project(), path, site), "mend the files that are listed above, and run")
 
 
 @app.command()
@@ -196,16 +196,16 @@ def upgrade() -> None:
     print("\n".join(upgrade_project(current_project()).lines()))
 
 
-def _report(summary: "Summary") -> None:
-    """Print a crawl's summary, and raise UserError if it is not complete."""
+def _report(summary: "Summary", advice: str = "run") -> None:
+    """Print a crawl's summary, and raise UserError with advice if it is not complete."""
     from scraper.monitoring.summary import Ended
 
     print("\n".join(summary.lines()), flush=True)
     _check_block(summary)
     if summary.ended is Ended.INCOMPLETE:
         raise CrawlIncomplete(
-            f"The crawl is incomplete: {summary.missing.total}. What was fetched is kept; run the same "
-            "command again later."
+            f"The crawl is incomplete: {summary.missing.total}. What was fetched is kept; {advice} "
+            "the same command again later."
         )
 
 

@@ -57,9 +57,13 @@ class StoreParams(StrictModel):
 
 
 class FolderParams(StrictModel):
-    """The path of a folder or zip of images; a relative one starts at the project's folder."""
+    """The path of a folder or zip of images; a relative one starts at the project's folder.
+
+    Its import is complete if at most the share `missing` of the images cannot be read, and no class.
+    """
 
     folder: Path
+    missing: Share = MISSING
 
 
 CrawlParams = DemoParams | StoreParams | FolderParams

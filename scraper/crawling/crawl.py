@@ -61,5 +61,7 @@ def _crawl(project: Project, source: CrawlSource) -> Summary:
         except Blocked as block:
             session.record_block(block)
         count_missing(session)
+        if isinstance(source, FolderSource):
+            source.name_unread(session)
         session.images.keep_only(session.state.images.paths())
     return session.summary

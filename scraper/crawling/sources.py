@@ -5,26 +5,33 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Generic, TypeVar
 
 from gemkit.errors import UserError, needs_extra
 from gemkit.executor.base import worker_count
 from gemkit.project import Project
+from gemkit.text import printable
 from scraper.crawling.discovery import PageReader, save_list
 from scraper.crawling.retry_policy import RetryPolicy
 from scraper.crawling.session import CrawlSource, Session
 from scraper.http.fetcher import Fetcher
 from scraper.http.rate_limiter import HostHistory
+from scraper.http.reason import Outcome, Reason
 from scraper.http.wire.wire import HostOverrides
-from scraper.params import CrawlParams, DemoParams, FolderParams, StoreParams, default_params
+from scraper.monitoring.missing import UnreadPage
+from scraper.params import MISSING, CrawlParams, DemoParams, FolderParams, StoreParams, default_params
 from scraper.stores.config import FolderSite, HtmlSite, LinksSite, Site
-from scraper.stores.image_folder import Folder
+from scraper.stores.image_folder import Folder, file_name
 from scraper.stores.link_list import read_links
 from scraper.stores.records import Link
+from scraper.tables import ImageStatus, ReasonKind
 
 #: The time at the demo store, later than its newest product: two crawls of it write the same tables.
 _DEMO_TIME = datetime(2025, 1, 1, tzinfo=UTC)
+
+#: So many files are named that could not be imported.
+_NAMES = 20
 
 _Site = TypeVar("_Site", HtmlSite, LinksSite)
 
@@ -54,7 +61,7 @@ def choose_source(project: Project, site: Site, params: CrawlParams | None) -> C
             path = project.path(params.folder)
             if not path.exists():
                 raise MissingData(site.name, f"crawl.{site.name}.folder", path, site.source)
-            return FolderSource(site, path)
+            return FolderSource(site, path, params.missing)
         case HtmlSite(), DemoParams():
             return DemoSource(site, params, project.cache)
         case HtmlSite(), StoreParams():
@@ -179,10 +186,9 @@ class FolderSource:
 
     notes: Sequence[str] = ()
     attempts = 1
-    tolerated = 1.0  # a file that cannot be read today will not be read tomorrow
 
-    def __init__(self, site: FolderSite, path: Path):
-        self.site = site
+    def __init__(self, site: FolderSite, path: Path, tolerated: float = MISSING):
+        self.site, self.tolerated = site, tolerated
         self.client = Folder(path, site.limits.max_image_bytes)
         self._links = self.client.links()  # raises before anything is written
 
@@ -206,4 +212,15 @@ class FolderSource:
 
     def discover(self, session: Session) -> Iterable[Link]:
         """See CrawlSource."""
+        for name in self.client.unlisted():
+            unreadable = Outcome(ImageStatus.FAILED, Reason(ReasonKind.FILE_UNREADABLE, "cannot be listed"))
+            session.unread.append(UnreadPage([PurePosixPath(name).name], lists=True, outcome=unreadable))
         return save_list(session, self._links)
+
+    def name_unread(self, session: Session) -> None:
+        """Add to the summary which files could not be imported, and why."""
+        unread = list(session.state.images.not_stored())
+        notes = [f"{printable(file_name(url))}: {outcome.reason}" for url, outcome in unread[:_NAMES]]
+        session.summary.notes += notes
+        if len(unread) > _NAMES:
+            session.summary.notes.append(f"and {len(unread) - _NAMES} more files")

@@ -11,10 +11,11 @@ from pathlib import Path
 from PIL import Image
 
 from gemkit.errors import GemscrapeError
-from gemkit.image_formats import FORMATS, open_image
+from gemkit.image_formats import FORMATS, open_image, same_pixels, without_bombs
 from scraper.http.errors import Stopped
 from scraper.http.reason import Reason
-from scraper.storage.jpeg_scans import has_gap, with_more_data
+from scraper.storage.file_ends import breaks_off, lacks_end
+from scraper.storage.jpeg_scans import has_gap, is_plain, with_more_data
 from scraper.tables import ReasonKind
 
 #: What decoders make of blocks of which they have no data, also in inverted CMYK.
@@ -128,10 +129,7 @@ def check_image(content: bytes, max_pixels: int) -> tuple[str, int, int]:
     except Image.DecompressionBombError:
         raise InvalidImage(ReasonKind.TOO_MANY_PIXELS, "too many pixels") from None
     except Exception:
-        start = content[:512].lstrip().lower()
-        if start.startswith(b"<"):
-            raise InvalidImage(ReasonKind.HTML_INSTEAD_OF_IMAGE, "HTML instead of an image") from None
-        raise InvalidImage(ReasonKind.NOT_AN_IMAGE, "no image") from None
+        raise _not_opened(content) from None
     with image:
         # A JPEG with several images (phones write them) counts as its first image.
         kind = "JPEG" if image.format == "MPO" else image.format or ""
@@ -139,32 +137,48 @@ def check_image(content: bytes, max_pixels: int) -> tuple[str, int, int]:
         if width * height > max_pixels:
             raise InvalidImage(ReasonKind.TOO_MANY_PIXELS, "too many pixels")
         try:
-            _load_draft(image, width, height)
-        except Exception as error:  # decoders raise all kinds of errors on untrusted files
-            # Pillow tells a truncated file from a damaged one only in its message.
-            if isinstance(error, OSError | EOFError) and "truncated" in str(error):
-                raise InvalidImage(ReasonKind.TRUNCATED, "truncated") from None
-            raise InvalidImage(ReasonKind.UNDECODABLE, "does not decode") from None
-        if kind == "JPEG" and _lacks_data(content, image):
+            lacking = (
+                _lacks_data(without_bombs(content), image) if kind == "JPEG" else _breaks_off(content, image)
+            )
+        except Exception:  # decoders raise all kinds of errors on untrusted files
+            raise _truncated_or(content, ReasonKind.UNDECODABLE, "does not decode") from None
+        if lacking:
             raise InvalidImage(ReasonKind.TRUNCATED, "truncated")
     return kind, width, height
 
 
-def _load_draft(image: Image.Image, width: int, height: int) -> None:
-    """Decode a JPEG at an eighth of its size: all its data is read, in a fraction of the time."""
-    image.draft(image.mode, (max(1, width // 8), max(1, height // 8)))
+def _not_opened(content: bytes) -> InvalidImage:
+    if content[:512].lstrip().startswith(b"<"):
+        return InvalidImage(ReasonKind.HTML_INSTEAD_OF_IMAGE, "HTML instead of an image")
+    return _truncated_or(content, ReasonKind.NOT_AN_IMAGE, "no image")
+
+
+def _truncated_or(content: bytes, kind: ReasonKind, text: str) -> InvalidImage:
+    return InvalidImage(ReasonKind.TRUNCATED, "truncated") if lacks_end(content) else InvalidImage(kind, text)
+
+
+def _breaks_off(content: bytes, image: Image.Image) -> bool:
     image.load()
+    return breaks_off(content)
 
 
 def _lacks_data(content: bytes, image: Image.Image) -> bool:
-    """Whether a part of a decoded JPEG's data is missing: its decoder makes up for it in silence."""
-    if has_gap(content):
-        return True
+    """Whether a part of a JPEG's data is missing: its decoder makes up for it in silence."""
+    content = without_bombs(content)
+    if is_plain(content):
+        # At an eighth of its size, all its data is read in a fraction of the time.
+        image.draft(image.mode, (max(1, image.width // 8), max(1, image.height // 8)))
+        image.load()
+        return _ends_in_grey(image) and _takes_more(content)
+    return has_gap(content) or _takes_more(content)
+
+
+def _ends_in_grey(image: Image.Image) -> bool:
     last = image.getpixel((image.width - 1, image.height - 1))
     values = last if isinstance(last, tuple) else (last,)
-    if not all(value in _UNKNOWN for value in values):
-        return False
-    # The picture ends in grey, or its data ended before: then it looks different with more data.
-    with open_image(with_more_data(content)) as longer:
-        _load_draft(longer, *longer.size)
-        return longer.tobytes() != image.tobytes()
+    return all(value in _UNKNOWN for value in values)
+
+
+def _takes_more(content: bytes) -> bool:
+    """Whether the picture looks different with more data."""
+    return not same_pixels(content, with_more_data(content), "L")

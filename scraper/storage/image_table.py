@@ -216,6 +216,15 @@ class ImageTable:
             outcome = Outcome(ImageStatus(status), Reason.stored(kind, text))
             yield json.loads(classes), outcome, bool(stored)
 
+    def not_stored(self) -> Iterator[tuple[str, Outcome]]:
+        """The listed images whose file is not stored, and how each ended."""
+        query = (
+            "SELECT image_url, status, reason_kind, reason FROM images "
+            "WHERE listed = ? AND status IS NOT NULL AND sha256 IS NULL ORDER BY image_url"
+        )
+        for url, status, kind, text in self._database.execute(query, [self._run]):
+            yield url, Outcome(ImageStatus(status), Reason.stored(kind, text))
+
     def gone_count(self) -> int:
         """Images known before this run that the store lost during it."""
         query = "SELECT count(*) FROM images WHERE status = 'gone' AND gone_run = :run AND first_run < :run"

@@ -2,14 +2,20 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from math import ceil
 
 _RESTARTS = range(0xD0, 0xD8)
 _ALONE = {0x01, *_RESTARTS, 0xD8}
-_FRAMES = {0xC0, 0xC1, 0xC2}
+#: Frames with Huffman coding, and with arithmetic coding, whose data may end early.
+_HUFFMAN, _ARITHMETIC = {0xC0, 0xC1, 0xC2}, {0xC9, 0xCA}
+_FRAMES, _PROGRESSIVE = _HUFFMAN | _ARITHMETIC, {0xC2, 0xCA}
 #: What may follow 0xFF without being a marker: a stuffed byte, a fill byte.
 _NO_MARKER = (0x00, 0xFF)
-_PROGRESSIVE, _SCAN, _END, _INTERVAL = 0xC2, 0xDA, 0xD9, 0xDD
+_SCAN, _END, _INTERVAL = 0xDA, 0xD9, 0xDD
+
+#: Coefficients of a block, which a progressive JPEG sends in bands.
+_BANDS = 64
 
 #: More data than any block needs, without a marker in it.
 _MORE = b"\x55" * 256
@@ -17,10 +23,14 @@ _MORE = b"\x55" * 256
 
 @dataclass
 class _Frame:
-    progressive: bool
+    kind: int
     width: int
     height: int
     sampling: dict[int, tuple[int, int]]
+
+    @property
+    def progressive(self) -> bool:
+        return self.kind in _PROGRESSIVE
 
     def units(self, components: list[int]) -> int:
         """Minimum coded units of a scan of these components (A.2)."""
@@ -32,32 +42,51 @@ class _Frame:
         return ceil(ceil(self.width * h / across) / 8) * ceil(ceil(self.height * v / down) / 8)
 
 
-def has_gap(content: bytes) -> bool:
-    """Whether a JPEG that decodes lacks restart markers, or the last bits of a progressive one.
-
-    Without either there is nothing to see, and the data is not searched.
-    """
-    precisions: dict[tuple[int, bool], int] = {}
-    for scan in _scans(content):
-        if not scan.interval and not scan.frame.progressive:
+def is_plain(content: bytes) -> bool:
+    """Whether all data is in one piece: where it ends too early, the rest of the picture is grey."""
+    reader, components = _Reader(content), b""
+    code, data = reader.segment()
+    while code not in (_SCAN, _END):
+        if code in _PROGRESSIVE or (code == _INTERVAL and any(data)):
             return False
-        restarts = scan.skip()
-        expected = ceil(scan.frame.units(scan.components) / scan.interval) - 1 if scan.interval else 0
-        if len(restarts) < expected or restarts != [0xD0 + n % 8 for n in range(len(restarts))]:
+        if code in _FRAMES:
+            components = data[5:6]
+        code, data = reader.segment()
+    return code == _SCAN and data[:1] == components != b""
+
+
+def has_gap(content: bytes) -> bool:
+    """Whether a JPEG that decodes lacks restart markers, or bits of a progressive one."""
+    left: set[tuple[int, int]] = set()
+    for number, scan in enumerate(_scans(content)):
+        if scan.interval and len(scan.restarts()) < ceil(scan.units / scan.interval) - 1:
             return True
-        for component in scan.components if scan.frame.progressive else ():
-            precisions[component, scan.first_band > 0] = scan.missing_bits
-    return any(precisions.values())
+        if scan.frame.progressive:
+            left |= set(product(scan.frame.sampling, range(_BANDS))) if number == 0 else set()
+            sent = set(product(scan.components, scan.bands))
+            left = left | sent if scan.missing_bits else left - sent
+    return bool(left)
 
 
 def with_more_data(content: bytes) -> bytes:
-    """The same JPEG to a decoder, unless it lacks data: there is more of it at the end of each scan."""
+    """The same JPEG to a decoder, unless it lacks data: there is more of it wherever data may end."""
     parts, start = [], 0
     for scan in _scans(content):
-        scan.skip()
-        parts.append(content[start : scan.reader.at])
-        start = scan.reader.at
+        if scan.frame.kind in _ARITHMETIC:
+            return content
+        for end in [*scan.restarts(), scan.reader.at]:
+            parts.append(content[start:end])
+            start = end
     return _MORE.join([*parts, content[start:]])
+
+
+def is_cut(content: bytes) -> bool:
+    """Whether a JPEG ends before its end marker."""
+    reader = _Reader(content)
+    while (code := reader.segment()[0]) != _END:
+        if code == _SCAN:
+            reader.restarts()
+    return reader.at > len(content)
 
 
 class _Reader:
@@ -70,18 +99,25 @@ class _Reader:
         """The next marker and the data of its segment; `_END` also where the content ends."""
         while (code := self._marker()) in _ALONE:
             pass
-        size = int.from_bytes(self.content[self.at : self.at + 2])
-        data = self.content[self.at + 2 : self.at + size]
-        self.at += max(size, 2)
-        return code, data
+        if code == _END:
+            return code, b""
+        start = self.at
+        self.at += max(int.from_bytes(self.content[start : start + 2]), 2)
+        return code, self.content[start + 2 : self.at]
 
-    def skip_scan(self) -> list[int]:
-        """Go to the end of the entropy-coded data that starts here; returns its restart markers."""
-        restarts: list[int] = []
-        while (code := self._marker()) in _RESTARTS:
-            restarts.append(code)
-        self.at -= 2
-        return restarts
+    def restarts(self) -> list[int]:
+        """Where the restart markers are in the entropy-coded data that starts here; goes to its end."""
+        found: list[int] = []
+        while self._marker() in _RESTARTS:
+            found.append(self._before_fill(self.at - 2))
+        self.at = self._before_fill(min(self.at - 2, len(self.content)))
+        return found
+
+    def _before_fill(self, at: int) -> int:
+        """Where the fill bytes start in front of a marker."""
+        while self.content[at - 1] == 0xFF:
+            at -= 1
+        return at
 
     def _marker(self) -> int:
         # Faster than an expression: one byte of 256 is 0xFF, and it is stuffed in entropy-coded data.
@@ -100,16 +136,20 @@ class _Scan:
     frame: _Frame
     interval: int
     components: list[int]
-    first_band: int
+    bands: range
     missing_bits: int
 
-    def skip(self) -> list[int]:
-        """The restart markers of the scan; the reader is at its end then."""
-        return self.reader.skip_scan()
+    @property
+    def units(self) -> int:
+        return self.frame.units(self.components)
+
+    def restarts(self) -> list[int]:
+        """Where the restart markers of the scan are; the reader is at its end then."""
+        return self.reader.restarts()
 
 
 def _scans(content: bytes) -> Iterator[_Scan]:
-    """The scans of the first image, each once the one before has been skipped."""
+    """The scans of the first image; the next one is looked for where the reader is."""
     reader, frame, interval = _Reader(content), None, 0
     while True:
         code, data = reader.segment()
@@ -121,13 +161,14 @@ def _scans(content: bytes) -> Iterator[_Scan]:
             interval = int.from_bytes(data[:2])
         elif code == _SCAN and frame is not None and data and len(data) >= 4 + 2 * data[0]:
             components = list(data[1 : 1 + 2 * data[0] : 2])
-            if not frame.sampling.keys() >= set(components):
+            if not components or not frame.sampling.keys() >= set(components):
                 return
-            yield _Scan(reader, frame, interval, components, data[-3], data[-1] & 15)
+            bands, bits = range(data[-3], min(data[-2], _BANDS - 1) + 1), data[-1] & 15
+            yield _Scan(reader, frame, interval, components, bands, bits)
 
 
 def _read_frame(code: int, data: bytes) -> _Frame:
     height, width = int.from_bytes(data[1:3]), int.from_bytes(data[3:5])
     components = (data[at : at + 2] for at in range(6, 6 + 3 * data[5], 3))
     sampling = {number: (factors >> 4 or 1, factors & 15 or 1) for number, factors in components}
-    return _Frame(code == _PROGRESSIVE, width, height, sampling)
+    return _Frame(code, width, height, sampling)

@@ -1,26 +1,50 @@
 """Images on this machine: a folder or a zip with one folder per class, read like a store."""
 
-import lzma
 import zipfile
-import zlib
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Mapping
+from enum import Enum
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote, unquote
 
 from gemkit.errors import UserError
 from gemkit.image_formats import SUFFIXES
+from gemkit.text import printable
 from scraper.http.errors import FetchError, TooLarge
 from scraper.http.rate_limiter import HostRateLimiter
-from scraper.http.reason import Reason
 from scraper.http.transport import Response
+from scraper.stores.local_files import Entry, FolderFiles, Kind, LocalFiles, ZipFiles
 from scraper.stores.records import Link, LinkList, tidy
-from scraper.tables import ImageStatus, ReasonKind
+from scraper.tables import ImageStatus
 
 _SCHEME = "file:"
 
-_GONE = Reason(ReasonKind.FILE_GONE, "no longer there")
-_UNREADABLE = Reason(ReasonKind.FILE_UNREADABLE, "cannot be read")
+#: Suffixes of images in formats that are not read: of phones, cameras, and programs.
+_OTHER_IMAGES = {
+    *(".heic", ".heif", ".hif", ".jxl", ".jp2", ".jxr", ".svg", ".psd", ".ico", ".tga", ".eps"),
+    *(".raw", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf", ".pef", ".srw", ".x3f"),
+}
+
+#: So many names are printed of the files that were skipped for one reason.
+_NAMES = 5
+
+
+class _Skipped(Enum):
+    """Why an entry is skipped, as text for one and for several."""
+
+    SUFFIX = "file without an image suffix", "files without an image suffix"
+    FORMAT = "image in a format that is not read", "images in formats that are not read"
+    CLASS = "file outside a class folder", "files outside a class folder"
+    FOLDER = "folder named like an image", "folders named like images"
+    LINK = "link to a folder", "links to folders"
+    SPECIAL = "link, pipe, socket or device", "links, pipes, sockets or devices"
+
+    def note(self, names: list[str]) -> str:
+        """The names in one line."""
+        one, several = self.value
+        shown = ", ".join(printable(name) for name in sorted(names)[:_NAMES])
+        more = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
+        return f"{len(names)} {one if len(names) == 1 else several} skipped: {shown}{more}"
 
 
 class Folder:
@@ -33,13 +57,7 @@ class Folder:
 
     def __init__(self, path: Path, max_bytes: int):
         self.path, self._max_bytes = path, max_bytes
-        self._zip: zipfile.ZipFile | None = None
-        if path.is_dir():
-            return
-        try:
-            self._zip = zipfile.ZipFile(path)
-        except (OSError, zipfile.BadZipFile) as error:
-            raise UserError(f"'{path}' is neither a folder nor a readable zip ({error}).") from None
+        self._files = _files(path)
 
     def describe(self) -> str:
         """Empty: there is no rate limit here."""
@@ -47,26 +65,24 @@ class Folder:
 
     def links(self) -> LinkList:
         """All images; the class of each is the name of its folder. Raises UserError if there are none."""
-        links, skipped = [], Counter[str]()
-        for name in sorted(self._names()):
+        links, skipped = [], defaultdict[_Skipped, list[str]](list)
+        for name, kind in sorted(self._visible(), key=lambda entry: entry.name):
             path = PurePosixPath(name.replace("\\", "/"))
-            if any(part.startswith(".") or part == "__MACOSX" for part in path.parts if part != ".."):
-                continue
-            if path.suffix.lower() not in SUFFIXES:
-                skipped["without an image suffix"] += 1
-            elif len(path.parts) < 2:
-                skipped["outside a class folder"] += 1
-            else:
+            if (why := _why_skipped(path, kind)) is not None:
+                skipped[why].append(name)
+            elif kind is Kind.FILE:
                 links.append(Link(tidy(path.parts[-2]), _SCHEME + quote(name, errors="surrogateescape")))
+        notes = [why.note(skipped[why]) for why in _Skipped if why in skipped]
         if not links:
             raise UserError(
-                f"'{self.path}' contains no image in a class folder; it needs files such as 'ruby/1.jpg'."
+                f"'{self.path}' contains no image in a class folder; it needs files such as 'ruby/1.jpg'"
+                + (f" ({'; '.join(notes)})." if notes else ".")
             )
-        notes = [
-            f"{count} {'file' if count == 1 else 'files'} {why} skipped"
-            for why, count in sorted(skipped.items())
-        ]
         return LinkList(links, notes)
+
+    def unlisted(self) -> list[str]:
+        """Names of the folders that cannot be listed: what is in them is unknown."""
+        return sorted(name for name, kind in self._visible() if kind is Kind.UNLISTED)
 
     def pause(self, host: str) -> float:
         """A folder is always ready."""
@@ -80,61 +96,45 @@ class Folder:
         referer: str | None = None,
     ) -> Response:
         """An image's bytes as a response: 200, or 304 if it has not changed. Raises FetchError."""
-        name = unquote(url.removeprefix(_SCHEME), errors="surrogateescape")
-        tag, size = self._version(name)
+        name = file_name(url)
+        tag, size = self._files.version(name)
         if validators.get("If-None-Match") == tag:
             return Response(url, 304, {"etag": tag})
-        if size > self._max_bytes:
+        content = b"" if size > self._max_bytes else self._files.read(name, self._max_bytes + 1)
+        if max(size, len(content)) > self._max_bytes:  # a zip's size may be false
             raise FetchError(ImageStatus.INVALID, TooLarge(self._max_bytes).reason)
-        return Response(url, 200, {"etag": tag}, self._read(name))
+        return Response(url, 200, {"etag": tag}, content)
 
-    def _names(self) -> Iterator[str]:
-        if self._zip is not None:
-            return (info.filename for info in self._zip.infolist() if not info.is_dir())
-        files = (path for path in self.path.rglob("*") if path.is_file())
-        return (path.relative_to(self.path).as_posix() for path in files)
-
-    def _version(self, name: str) -> tuple[str, int]:
-        """A tag that changes when the file does, and the file's size in bytes."""
-        if self._zip is not None:
-            parts = PurePosixPath(name.replace("\\", "/")).parts
-            if name.startswith(("/", "\\")) or ".." in parts or ":" in parts[0]:
-                raise _outside("archive")
-            try:
-                info = self._zip.getinfo(name)
-            except KeyError:
-                raise FetchError(ImageStatus.GONE, _GONE) from None
-            return f'"{info.file_size}-{info.CRC:08x}"', info.file_size
-        path = self.path / name
-        try:
-            if not path.resolve().is_relative_to(self.path.resolve()):
-                raise _outside("folder")
-            status = path.stat()
-        except OSError:
-            raise FetchError(ImageStatus.GONE, _GONE) from None
-        return f'"{status.st_size}-{status.st_mtime_ns}"', status.st_size
-
-    def _read(self, name: str) -> bytes:
-        try:
-            if self._zip is None:
-                return (self.path / name).read_bytes()
-            with self._zip.open(name) as file:
-                content = file.read(self._max_bytes + 1)  # its declared size may be false
-        except (
-            OSError,
-            RuntimeError,
-            NotImplementedError,
-            zipfile.BadZipFile,
-            zlib.error,
-            lzma.LZMAError,
-            EOFError,
-        ):
-            raise FetchError(ImageStatus.FAILED, _UNREADABLE) from None
-        if len(content) > self._max_bytes:
-            raise FetchError(ImageStatus.INVALID, TooLarge(self._max_bytes).reason)
-        return content
+    def _visible(self) -> list[Entry]:
+        return [entry for entry in self._files.entries() if not _is_hidden(entry.name)]
 
 
-def _outside(container: str) -> FetchError:
-    reason = Reason(ReasonKind.FILE_OUTSIDE, f"its path leads out of the {container}")
-    return FetchError(ImageStatus.REFUSED, reason)
+def file_name(url: str) -> str:
+    """The path of an image inside its folder or zip, by its URL."""
+    return unquote(url.removeprefix(_SCHEME), errors="surrogateescape")
+
+
+def _files(path: Path) -> LocalFiles:
+    if path.is_dir():
+        return FolderFiles(path)
+    if not path.is_file():  # opening a pipe would block
+        raise UserError(f"'{path}' is neither a folder nor a zip.")
+    try:
+        return ZipFiles(path)
+    except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile) as error:
+        raise UserError(f"'{path}' is neither a folder nor a readable zip ({error}).") from None
+
+
+def _is_hidden(name: str) -> bool:
+    parts = name.replace("\\", "/").split("/")
+    return any((part.startswith(".") and part != "..") or part == "__MACOSX" for part in parts)
+
+
+def _why_skipped(path: PurePosixPath, kind: Kind) -> _Skipped | None:
+    suffix = path.suffix.lower()
+    if kind is not Kind.FILE:
+        named = {Kind.LINKED_FOLDER: _Skipped.LINK, Kind.SPECIAL: _Skipped.SPECIAL}
+        return _Skipped.FOLDER if kind is Kind.FOLDER and suffix in SUFFIXES else named.get(kind)
+    if suffix in SUFFIXES:
+        return _Skipped.CLASS if len(path.parts) < 2 else None
+    return _Skipped.FORMAT if suffix in _OTHER_IMAGES else _Skipped.SUFFIX

@@ -100,3 +100,59 @@ def metadata_bombs(size: int = 3_000_000) -> dict[str, bytes]:
         "GIF comment": gif[:behind_palette] + b"!\xfe" + blocks + b"\0" + gif[behind_palette:],
         "JPEG profile": several.getvalue(),
     }
+
+
+def animations() -> dict[str, bytes]:
+    """Images with several frames or pages."""
+    first, *others = (photo(seed=seed) for seed in range(3))
+    palettes = [image.convert("P") for image in others]
+    return {
+        "GIF": encoded(first.convert("P"), "GIF", save_all=True, append_images=palettes),
+        "APNG": encoded(first, "PNG", save_all=True, append_images=others),
+        "WebP": encoded(first, "WEBP", save_all=True, append_images=others),
+        "AVIF": encoded(first, "AVIF", save_all=True, append_images=others),
+        "TIFF": encoded(first, "TIFF", save_all=True, append_images=others),
+        "compressed TIFF": encoded(
+            first, "TIFF", save_all=True, append_images=others, compression="tiff_lzw"
+        ),
+    }
+
+
+def odd_pngs() -> dict[str, bytes]:
+    """PNGs that browsers show: a chunk that their pixels do not need is broken, or has a wrong checksum."""
+    png = encoded(photo(), "PNG")
+    wrong = {b"tEXt": b"a\0b", b"iCCP": b"p\0\0" + zlib.compress(b"x"), b"eXIf": b"II*\0", b"tIME": bytes(7)}
+    broken = {
+        **{b"iCCP": b"p\0\5x", b"zTXt": b"a\0\7x", b"gAMA": b"", b"pHYs": b"\0", b"cHRM": b"\0"},
+        **{b"sRGB": b"", b"tRNS": b"\0", b"acTL": b"\0", b"fcTL": b"\0"},
+    }
+    pngs = {}
+    for kind, data in wrong.items():
+        chunk = struct.pack(">I", len(data)) + kind + data + b"\0\0\0\0"
+        pngs[f"wrong sum of {kind.decode()}"] = png[:33] + chunk + png[33:]
+    for kind, data in broken.items():
+        pngs[f"broken {kind.decode()}"] = with_chunks(png, (kind, data))
+    return pngs
+
+
+def with_shifted_restarts(jpeg: bytes) -> bytes:
+    """A JPEG whose restart markers start at RST1 in place of RST0."""
+    shifted, at = bytearray(jpeg), jpeg.find(b"\xff\xda")
+    for place in range(at, len(jpeg) - 1):
+        if jpeg[place] == 0xFF and 0xD0 <= jpeg[place + 1] <= 0xD7:
+            shifted[place + 1] = 0xD0 + (jpeg[place + 1] - 0xD0 + 1) % 8
+    return bytes(shifted)
+
+
+def odd_jpegs(jpeg: bytes) -> dict[str, bytes]:
+    """A JPEG as browsers show it: its end marker is missing, or there are bytes that do not belong to it."""
+    end, start = jpeg.rindex(b"\xff\xd9"), jpeg.index(b"\xff\xdb")
+    return {
+        "no end marker": jpeg[:end],
+        "half an end marker": jpeg[: end + 1],
+        "no end marker, unwritten": jpeg[:end] + bytes(300),
+        "bytes before the end": jpeg[:end] + b"\0\0abc" + jpeg[end:],
+        "fill bytes before the end": jpeg[:end] + b"\xff\xff" + jpeg[end:],
+        "bytes before a marker": jpeg[:start] + b"xyz" + jpeg[start:],
+        "fill bytes before a marker": jpeg[:start] + b"\xff\xff" + jpeg[start:],
+    }

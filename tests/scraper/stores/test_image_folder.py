@@ -1,8 +1,11 @@
 """Images on this machine: folders and zips become raw images like those of a store."""
 
 import hashlib
+import os
 import shutil
+import socket
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,8 @@ from gemkit.errors import UserError
 from gemkit.project import Project
 from gemkit.tables import read_table
 from scraper.crawling.crawl import import_images
+from scraper.http.errors import FetchError
+from scraper.stores.image_folder import Folder
 from scraper.tables import IMAGES
 from tests.helpers.commands import called
 from tests.helpers.crawl_shop import jpeg
@@ -23,7 +28,7 @@ def rows(folder: Path, site: str = "own") -> dict[str, dict[str, Any]]:
     return {row["image_url"].removeprefix("file:"): row for row in table.to_pylist()}
 
 
-def run_import(folder: Path, path: Path, expect: int = 0) -> str:
+def run_import(folder: Path, path: Path, expect: int | None = 0) -> str:
     empty_project(folder)
     done = called("gemscrape", "import", "--site", "own", str(path), cwd=folder, expect=expect)
     return done.stdout + done.stderr
@@ -51,9 +56,10 @@ def zipped(folder: Path) -> Path:
 @pytest.mark.parametrize("packed", [False, True])
 def test_class_folders_become_classes(tmp_path: Path, gems: Path, packed: bool) -> None:
     before = {path: path.read_bytes() for path in gems.rglob("*") if path.is_file()}
-    output = run_import(tmp_path, zipped(gems) if packed else gems)
-    assert "1 file outside a class folder skipped" in output
-    assert "1 file without an image suffix skipped" in output
+    output = run_import(tmp_path, zipped(gems) if packed else gems, expect=4)
+    assert "1 file outside a class folder skipped: loose.jpg" in output
+    assert "1 file without an image suffix skipped: labels.csv" in output
+    assert "train/Ruby/broken.jpg: truncated" in output and "train/Ruby/empty.png: empty" in output
     found = rows(tmp_path)
     classes = {name: row["store_classes"] for name, row in found.items() if row["status"] == "ok"}
     assert classes == {
@@ -71,11 +77,11 @@ def test_class_folders_become_classes(tmp_path: Path, gems: Path, packed: bool) 
 
 
 def test_a_second_import_reads_only_what_changed(tmp_path: Path, gems: Path) -> None:
-    run_import(tmp_path, gems)
+    run_import(tmp_path, gems, expect=4)
     (gems / "train/Ruby/1.jpg").write_bytes(jpeg(50))
     (gems / "train/Ruby/new.jpg").write_bytes(jpeg(51))
     (gems / "test/Ruby/2.jpg").unlink()
-    output = run_import(tmp_path, gems)
+    output = run_import(tmp_path, gems, expect=4)
     assert "downloaded  2 (1 new, 1 changed), 1 unchanged, 1 gone since" in output
     assert rows(tmp_path)["test/Ruby/2.jpg"]["status"] == "gone"
 
@@ -84,7 +90,7 @@ def test_no_path_leads_out(tmp_path: Path, gems: Path) -> None:
     secret = tmp_path / "secret.jpg"
     secret.write_bytes(jpeg(70))
     (gems / "train/Ruby/link.jpg").symlink_to(secret)
-    run_import(tmp_path, gems)
+    run_import(tmp_path, gems, expect=4)
     assert rows(tmp_path)["train/Ruby/link.jpg"]["reason"] == "its path leads out of the folder"
     archive = tmp_path / "evil.zip"
     names = ["../Ruby/1.jpg", "/etc/Ruby/2.jpg", "a/../../Ruby/3.jpg", "..\\Ruby/4.jpg", "Ruby/good.jpg"]
@@ -110,7 +116,7 @@ def test_a_zip_bomb_is_not_unpacked(tmp_path: Path) -> None:
     assert rows(tmp_path)["Ruby/bomb.jpg"]["reason"] == "more than 20000000 bytes"
     lie = (1000).to_bytes(4, "little")
     archive.write_bytes(bytes(content).replace((30_000_000).to_bytes(4, "little"), lie))
-    run_import(tmp_path, archive)
+    run_import(tmp_path, archive, expect=None)
     assert rows(tmp_path)["Ruby/bomb.jpg"]["status"] in ("failed", "invalid")
     assert rows(tmp_path)["Ruby/good.jpg"]["status"] == "ok"
 
@@ -149,8 +155,147 @@ def test_a_folder_without_class_folders(tmp_path: Path) -> None:
 def test_a_folder_is_a_site_of_the_pipeline(tmp_path: Path, gems: Path) -> None:
     set_up(tmp_path, crawl={"mine": {"folder": "gems"}})
     (tmp_path / "mine.toml").write_text('kind = "folder"\ntitle = "My own"\n')
-    done = called("gemscrape", "crawl", "--site", "mine.toml", cwd=tmp_path)
+    done = called("gemscrape", "crawl", "--site", "mine.toml", cwd=tmp_path, expect=4)
     assert "downloaded  3" in done.stdout
     assert len([row for row in rows(tmp_path, "mine").values() if row["status"] == "ok"]) == 3
     called("gemcurate", "measure", "--site", "mine", cwd=tmp_path)
     called("gemscrape", "plan", "--site", "mine.toml", cwd=tmp_path, expect=2)
+
+
+@pytest.fixture
+def eight(tmp_path: Path) -> Path:
+    """A folder of eight images."""
+    folder = tmp_path / "eight" / "Ruby"
+    folder.mkdir(parents=True)
+    for number in range(8):
+        (folder / f"{number}.jpg").write_bytes(jpeg(number))
+    return folder.parent
+
+
+def damaged_zip(folder: Path) -> Path:
+    archive = zipped(folder)
+    content = bytearray(archive.read_bytes())
+    with zipfile.ZipFile(archive) as file:
+        content[file.getinfo("Ruby/3.jpg").header_offset + 200] ^= 0xFF
+    archive.write_bytes(content)
+    return archive
+
+
+def locked_zip(folder: Path) -> Path:
+    archive = zipped(folder)
+    content = bytearray(archive.read_bytes())
+    with zipfile.ZipFile(archive) as file:
+        name = b"Ruby/3.jpg"
+        content[file.getinfo(name.decode()).header_offset + 6] |= 1
+        content[content.rindex(name) - 46 + 8] |= 1
+    archive.write_bytes(content)
+    return archive
+
+
+def dangling(folder: Path) -> Path:
+    (folder / "Ruby/3.jpg").unlink()
+    (folder / "Ruby/3.jpg").symlink_to("nowhere.jpg")
+    return folder
+
+
+def circular(folder: Path) -> Path:
+    (folder / "Ruby/3.jpg").unlink()
+    (folder / "Ruby/3.jpg").symlink_to("3.jpg")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (damaged_zip, "damaged in the zip"),
+        (locked_zip, "locked with a password"),
+        (dangling, "a link that leads nowhere"),
+        (circular, "a link that leads nowhere"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_missing(
+    tmp_path: Path, eight: Path, damage: Callable[[Path], Path], reason: str
+) -> None:
+    output = run_import(tmp_path, damage(eight), expect=4)
+    assert f"Ruby/3.jpg: {reason}" in output
+    assert "1 of 8 images (12.5%)" in output
+    assert [row["reason_kind"] for row in rows(tmp_path).values() if row["status"] != "ok"] == [
+        "file_unreadable"
+    ]
+
+
+def test_the_share_that_may_be_missing_is_a_parameter(tmp_path: Path, eight: Path) -> None:
+    set_up(tmp_path, crawl={"mine": {"folder": "eight", "missing": 0.2}})
+    (tmp_path / "mine.toml").write_text('kind = "folder"\ntitle = "My own"\n')
+    dangling(eight)
+    called("gemscrape", "crawl", "--site", "mine.toml", cwd=tmp_path)
+    (eight / "Ruby/4.jpg").unlink()
+    (eight / "Ruby/4.jpg").symlink_to("nowhere.jpg")
+    (tmp_path / "data/raw/mine").rename(tmp_path / "before")
+    called("gemscrape", "crawl", "--site", "mine.toml", cwd=tmp_path, expect=4)
+
+
+def test_a_folder_that_cannot_be_listed_is_a_missing_class(
+    tmp_path: Path, eight: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (eight / "Opal").mkdir()
+    scandir = os.scandir
+
+    def forbidden(path: object) -> Any:
+        if str(path).endswith("Opal"):
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr("os.scandir", forbidden)
+    output = run_import(tmp_path, eight, expect=4)
+    assert "1 of 2 classes" in output and "Opal: 1 page (cannot be listed)" in output
+
+
+def test_what_is_no_file_is_named_and_never_opened(
+    tmp_path: Path, eight: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.mkfifo(eight / "Ruby/pipe.jpg")
+    (eight / "Ruby/to pipe.jpg").symlink_to("pipe.jpg")
+    with socket.socket(socket.AF_UNIX) as listener:
+        monkeypatch.chdir(eight / "Ruby")  # the path of a socket must be short
+        listener.bind("socket.jpg")
+    (eight / "Ruby/folder.jpg").mkdir()
+    (eight / "Opal").symlink_to(tmp_path)
+    output = run_import(tmp_path, eight)
+    assert (
+        "3 links, pipes, sockets or devices skipped: Ruby/pipe.jpg, Ruby/socket.jpg, Ruby/to pipe" in output
+    )
+    assert "1 folder named like an image skipped: Ruby/folder.jpg" in output
+    assert "1 link to a folder skipped: Opal" in output
+    assert len(rows(tmp_path)) == 8
+
+
+def test_a_pipe_is_no_zip(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "own.zip")
+    assert "neither a folder nor a zip" in run_import(tmp_path, tmp_path / "own.zip", expect=2)
+
+
+def test_a_pipe_in_place_of_a_listed_file_is_not_waited_for(eight: Path) -> None:
+    folder = Folder(eight, 10**6)
+    (link, *_) = folder.links().links
+    (eight / "Ruby/0.jpg").unlink()
+    os.mkfifo(eight / "Ruby/0.jpg")
+    with pytest.raises(FetchError, match="not a regular file"):
+        folder.image(link.image_url, {})
+
+
+def test_formats_that_are_not_read_are_named(tmp_path: Path, eight: Path) -> None:
+    for name in ("a.HEIC", "b.nef", "c.txt"):
+        (eight / "Ruby" / name).write_bytes(b"x")
+    (eight / "Ruby/d.jfif").write_bytes(jpeg(20))
+    output = run_import(tmp_path, eight)
+    assert "2 images in formats that are not read skipped: Ruby/a.HEIC, Ruby/b.nef" in output
+    assert "1 file without an image suffix skipped: Ruby/c.txt" in output
+    assert rows(tmp_path)["Ruby/d.jfif"]["status"] == "ok"
+
+
+def test_many_names_are_cut(tmp_path: Path, eight: Path) -> None:
+    for number in range(9):
+        (eight / "Ruby" / f"{number}.txt").write_bytes(b"x")
+    assert "9 files without an image suffix skipped: Ruby/0.txt" in (output := run_import(tmp_path, eight))
+    assert "Ruby/4.txt and 4 more" in output and "Ruby/5.txt" not in output
