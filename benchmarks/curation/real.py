@@ -82,16 +82,17 @@ def judge(pictures: Sequence[Picture], drawn: Mapping[str, StoneBox], settings: 
 
 def dropping_rules(pictures: Sequence[Picture], settings: Settings) -> dict[str, frozenset[str]]:
     """The rules on the image that drop each picture, by SHA-256, in a project that holds nothing else."""
-    files = {picture.sha256: picture.path for picture in pictures}
     with tempfile.TemporaryDirectory() as folder:
         project = Project(Path(folder))
         raw = project.raw(SITE)
         (raw / "images").mkdir(parents=True)
         rows = []
-        for sha256, path in files.items():
-            stored = f"images/{sha256}{path.suffix}"
-            (raw / stored).symlink_to(path.resolve())
-            rows.append({"site": SITE, "sha256": sha256, "path": stored, "file_name": path.name})
+        for picture in pictures:
+            stored = f"images/{picture.sha256}"
+            if not (raw / stored).is_symlink():
+                (raw / stored).symlink_to(picture.path.resolve())
+            name = picture.path.name
+            rows.append({"site": SITE, "sha256": picture.sha256, "path": stored, "file_name": name})
         write_table(raw / "images.parquet", pa.Table.from_pylist(rows, IMAGES))
         measure(project, SITE, settings.measure, settings.measure_limits)
         clean(project, [SITE], settings.clean)

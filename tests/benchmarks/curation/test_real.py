@@ -154,12 +154,15 @@ def test_crops_are_compared_with_the_drawn_box(tmp_path: Path) -> None:
 def test_a_folder_is_measured_cleaned_and_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = labelled(tmp_path, "a.png,stone,,one,\nb.png,rough,,two,\nwhite.png,nostone,,two,\n")
-    Image.new("RGB", (200, 200), "white").save(tmp_path / "white.png")
+    path = labelled(
+        tmp_path, "a.png,stone,,one,\nb.png,rough,,two,\nwhite.png,nostone,,two,\ncopy.png,nostone,,two,\n"
+    )
+    for name in ("white", "copy"):
+        Image.new("RGB", (200, 200), "white").save(tmp_path / f"{name}.png")
     monkeypatch.setattr(real, "GEMS68", tmp_path / "missing")
     assert run(path, monkeypatch, "--out", str(tmp_path / "out")) == 0
     text = capsys.readouterr().out
-    assert "| nostone | 1 | 1 | 1 | 1.000 [" in text and "| stone | 1 | 1 | 0 | 0.000 [" in text
+    assert "| nostone | 2 | 1 | 2 | 1.000 [" in text and "| stone | 1 | 1 | 0 | 0.000 [" in text
     assert "| all | 2 | 1.000 [" in text and "gems68" in text
     lines = (tmp_path / "out/pictures.csv").read_text(encoding="utf-8").splitlines()
     assert lines[0] == "path,sha256,label,note,source,rules,iou" and "blank" in lines[3]
