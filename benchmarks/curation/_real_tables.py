@@ -123,7 +123,7 @@ def parts(judged: Rows, label: str) -> Iterator[tuple[str, Rows]]:
         return
     yield label, rows
     notes = sorted({row.picture.note for row in rows})
-    if notes != [""]:
+    if len(notes) > 1:
         for note in notes:
             yield f"{label}: {note or 'plain'}", [row for row in rows if row.picture.note == note]
     sources = Counter(row.picture.source for row in rows)
