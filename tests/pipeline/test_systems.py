@@ -19,7 +19,7 @@ from gemtrain.recipe import check_evaluate_section, load_recipe, load_settings, 
 from scraper.params import FolderParams, crawl_params
 from scraper.stores.config import LinksSite, load_site
 from tests.helpers.commands import ROOT, called
-from tests.helpers.project import SCALE, SEED
+from tests.helpers.project import SCALE, SEED, STROKE_DENSITY
 
 #: quick.yaml is for the demo store alone.
 PUBLISHED = sorted(path for path in (ROOT / "params").glob("*.yaml") if path.stem != "quick")
@@ -63,6 +63,7 @@ def on_demo(path: Path) -> dict[str, Any]:
     assert count == 1
     params: dict[str, Any] = yaml.safe_load(text)
     params["crawl"]["demo"] |= {"seed": SEED, "scale": SCALE}
+    params["measure"]["stroke_density"] = STROKE_DENSITY
     params["crop"]["size"] = 64
     if params["crop"]["removal"] == "rembg":  # minutes, and a download
         params["crop"]["removal"] = "classical"

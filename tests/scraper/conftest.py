@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from scraper.crawling import retry_policy
 from scraper.http import pace, rate_limiter
 from tests.helpers.crawl_shop import Shop
 
@@ -12,6 +13,12 @@ from tests.helpers.crawl_shop import Shop
 def shop() -> Iterator[Shop]:
     with Shop() as shop:
         yield shop
+
+
+@pytest.fixture(autouse=True)
+def _short_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In this process, a URL that failed is requested again within a tenth of a second, not within seconds."""
+    monkeypatch.setattr(retry_policy, "_FIRST_WAIT_SECONDS", 0.1)
 
 
 @pytest.fixture

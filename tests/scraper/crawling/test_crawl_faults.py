@@ -15,7 +15,7 @@ from gemkit.project import Project
 from scraper.crawling.crawl import crawl as crawl_site
 from scraper.http import rate_limiter
 from scraper.stores.config import load_site
-from tests.helpers.commands import child_environment, command
+from tests.helpers.commands import called, child_environment
 from tests.helpers.crawl_results import check_files, crawl, crawl_counts, images
 from tests.helpers.crawl_shop import Reply, Shop, jpeg
 
@@ -24,13 +24,13 @@ def test_a_block_ends_the_crawl_and_the_next_crawl_waits_for_its_end(tmp_path: P
     with Shop() as shop:
         shop.replies["/img/gp3-1.jpg"] = [Reply(429, headers={"Retry-After": "5"}), Reply(200, jpeg(31))]
         site = shop.site(tmp_path, limits="longest_wait_seconds = 3\nconcurrency = 1")
-        done = command("gemscrape", "crawl", "--site", site, cwd=tmp_path, expect=3)
+        done = called("gemscrape", "crawl", "--site", site, cwd=tmp_path, expect=3)
         blocked_at = time.monotonic()
         assert "blocked us (HTTP 429)" in done.stderr and "Traceback" not in done.stderr
         statuses = {row["status"] for row in images(tmp_path).values()}
         assert "blocked" in statuses <= {"ok", "blocked"} and len(images(tmp_path)) == 12
         before = len(shop.requests)
-        command("gemscrape", "crawl", "--site", site, cwd=tmp_path)
+        called("gemscrape", "crawl", "--site", site, cwd=tmp_path)
         assert shop.requests[before][0] - blocked_at > 4, "the rerun waits until the block ends"
         assert {row["status"] for row in images(tmp_path).values()} == {"ok"}
         assert (
@@ -184,7 +184,7 @@ def test_a_changed_store_is_reported_with_the_selector_to_correct(
 def test_an_unreachable_store(tmp_path: Path) -> None:
     with Shop() as shop:
         site = shop.site(tmp_path)
-    done = command("gemscrape", "crawl", "--site", site, cwd=tmp_path, expect=4)
+    done = called("gemscrape", "crawl", "--site", site, cwd=tmp_path, expect=4)
     assert "no connection" in done.stderr and shop.host in done.stderr and done.stderr.count("\n") == 1
 
 
@@ -192,7 +192,7 @@ def test_an_unreachable_store(tmp_path: Path) -> None:
 def test_an_unwritable_folder(tmp_path: Path, place: str) -> None:
     (tmp_path / place).symlink_to("/sys")  # refuses root too
     with Shop() as shop:
-        done = command("gemscrape", "crawl", "--site", shop.site(tmp_path), cwd=tmp_path, expect=2)
+        done = called("gemscrape", "crawl", "--site", shop.site(tmp_path), cwd=tmp_path, expect=2)
     assert done.stderr.startswith("error: ") and "Traceback" not in done.stderr
 
 

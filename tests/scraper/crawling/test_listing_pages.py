@@ -9,6 +9,7 @@ from scraper.crawling.plan import plan
 from scraper.stores.config import load_site
 from tests.helpers.crawl_results import crawl, images
 from tests.helpers.crawl_shop import Reply, Shop
+from tests.helpers.slow import others_slow
 
 PRODUCTS, PER_PAGE, IMAGES = 30, 2, 20
 LAST = PRODUCTS // PER_PAGE
@@ -78,7 +79,10 @@ def test_two_pages_in_a_circle_end_and_are_said(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "target",
-    ["/", "/de/", "/index.php", "/gems", "/gems?utm_source=x", "/c/red/1", "/search?q=gp1", "/?s=gp1"],
+    others_slow(
+        ["/", "/de/", "/index.php", "/gems", "/gems?utm_source=x", "/c/red/1", "/search?q=gp1", "/?s=gp1"],
+        *("/de/", "/gems?utm_source=x", "/c/red/1", "/search?q=gp1"),
+    ),
 )
 def test_a_product_that_leads_elsewhere_is_gone(tmp_path: Path, target: str) -> None:
     with Shop(products=2) as shop:

@@ -131,7 +131,7 @@ def test_a_title_of_spaces_holds_nothing_up(tmp_path: Path) -> None:
 
 
 def test_the_address_that_was_checked_is_the_one_connected_to(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, short_pauses: None
 ) -> None:
     resolve, connect = socket.getaddrinfo, socket.socket.connect
     public, answers = "93.184.216.34", [0]
