@@ -17,7 +17,7 @@ def shop() -> Iterator[Shop]:
 
 @pytest.fixture(autouse=True)
 def _short_retries(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In this process, a URL that failed is requested again within a tenth of a second, not within seconds."""
+    """In this process, a URL that failed is requested again within a tenth of a second, not a second."""
     monkeypatch.setattr(retry_policy, "_FIRST_WAIT_SECONDS", 0.1)
 
 
