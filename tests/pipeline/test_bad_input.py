@@ -176,7 +176,7 @@ def test_a_full_disk(project: Path, stage: tuple[str, ...]) -> None:
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr and "Cannot write" in done.stderr
     assert (project / "data/split.parquet").read_bytes() == before
-    command(*stage, cwd=project)
+    called(*stage, cwd=project)
 
 
 @pytest.mark.skipif(os.geteuid() == 0 and not shutil.which("unshare"), reason="root writes everywhere")

@@ -11,7 +11,7 @@ from tests.helpers.project import empty_project
 
 
 def test_sites_lists_the_built_in_stores_outside_a_project(tmp_path: Path) -> None:
-    output = command("gemscrape", "sites", cwd=tmp_path).stdout
+    output = called("gemscrape", "sites", cwd=tmp_path).stdout
     assert [line.split()[0] for line in output.splitlines()] == [
         "demo",
         "gempundit",

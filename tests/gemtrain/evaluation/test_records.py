@@ -5,7 +5,7 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gemkit.records import InvalidRecord, read_csv
@@ -75,6 +75,7 @@ def test_metrics_without_a_value_or_of_another_type_are_refused(
 
 
 @pytest.mark.parametrize(("key", "value"), [("top1", "0.5"), ("classes", 3.0), ("top1", True), ("top9", 0.5)])
+@settings(max_examples=25)
 @given(metrics=METRICS)
 def test_metrics_have_exactly_their_types_and_keys(metrics: Metrics, key: str, value: object) -> None:
     with pytest.raises(InvalidRecord, match=f"'{key}'"):
