@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from scraper.stores.config import SITES
-from tests.helpers.commands import called, command
+from tests.helpers.commands import called
 from tests.helpers.crawl_shop import Shop
 from tests.helpers.project import empty_project
 
