@@ -7,5 +7,5 @@ import pytest
 
 
 def others_slow(values: Iterable[Any], *kept: Any) -> list[Any]:
-    """The values for `parametrize`; all but the `kept` ones are slow."""
+    """The values of one argument for `parametrize`; all but the `kept` ones are slow."""
     return [value if value in kept else pytest.param(value, marks=pytest.mark.slow) for value in values]

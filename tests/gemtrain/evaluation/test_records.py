@@ -48,6 +48,7 @@ METRICS = st.builds(
 )
 
 
+@pytest.mark.heavy
 @given(METRICS)
 def test_metrics_are_read_as_they_were_written(metrics: Metrics) -> None:
     text = json.dumps(metrics.to_json())
@@ -58,6 +59,7 @@ def test_metrics_are_read_as_they_were_written(metrics: Metrics) -> None:
     assert (-high, -low) == metrics.intervals.over_forest
 
 
+@pytest.mark.heavy
 @given(METRICS, st.data())
 def test_metrics_without_a_value_or_of_another_type_are_refused(
     metrics: Metrics, data: st.DataObject
@@ -82,6 +84,7 @@ def test_metrics_have_exactly_their_types_and_keys(metrics: Metrics, key: str, v
         Metrics.from_json({**metrics.to_json(), key: value})
 
 
+@pytest.mark.heavy
 @given(METRICS, st.floats(0, 1))
 def test_numbers_have_four_decimals(metrics: Metrics, share: float) -> None:
     ends = replace(metrics.intervals, top1=Interval(share, share))

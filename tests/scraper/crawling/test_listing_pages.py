@@ -41,17 +41,23 @@ def discovered(folder: Path, shop: Shop) -> tuple[int, list[str]]:
     return planned.statistics.distinct, [note for note in summary.notes if "leads back" in note]
 
 
+#: Links to the page before and to the one after it, `{}` being its number: with and without a hint.
+NAMED = [
+    ('<a class="page" href="{}">a</a>', '<a class="page" rel="next" href="{}">b</a>'),
+    ('<a class="page" href="{}">Previous</a>', '<a class="page" href="{}">Following</a>'),
+]
+UNNAMED = [
+    ('<a class="page" href="{}">a</a>', '<a class="page" href="{}">b</a>'),
+    (
+        '<a class="page" href="1?sort=a">a</a><a class="page" href="{}">b</a>',
+        '<a class="page" href="{}">c</a>',
+    ),
+]
+
+
 @pytest.mark.parametrize(
     ("previous", "following"),
-    [
-        ('<a class="page" href="{}">a</a>', '<a class="page" rel="next" href="{}">b</a>'),
-        ('<a class="page" href="{}">Previous</a>', '<a class="page" href="{}">Following</a>'),
-        ('<a class="page" href="{}">a</a>', '<a class="page" href="{}">b</a>'),
-        (
-            '<a class="page" href="1?sort=a">a</a><a class="page" href="{}">b</a>',
-            '<a class="page" href="{}">c</a>',
-        ),
-    ],
+    [*(pytest.param(*pair, marks=pytest.mark.slow) for pair in NAMED), *UNNAMED],
 )
 def test_no_page_is_lost_where_the_selector_also_matches_previous(
     tmp_path: Path, previous: str, following: str

@@ -96,12 +96,14 @@ def test_links_that_are_left_out_are_counted() -> None:
     assert PageContent.from_json(found.to_json()) == found
 
 
+@pytest.mark.heavy
 def test_a_page_with_more_links_than_any_shop_has() -> None:
     found = product_page("".join(f'<img src="/{n}.jpg">' for n in range(MAX_LINKS + 5)))
     assert found.product is not None and len(found.product.images) == MAX_LINKS
     assert found.left_out == {LinkFault.TOO_MANY: 5}
 
 
+@pytest.mark.heavy
 def test_texts_of_any_length_are_cut() -> None:
     long = "very long " * 400_000
     row = f"<table class='product-attributes'><tr><th>{long}<td>{long}</table>"
