@@ -54,6 +54,7 @@ def test_train_and_evaluate_write_their_files(gems: Path) -> None:
     assert not list((gems / ".cache/train").iterdir())
 
 
+@pytest.mark.slow
 def test_training_and_evaluating_again_gives_the_same_bytes(gems: Path) -> None:
     from gemtrain.evaluation.evaluate import evaluate
     from gemtrain.training.train import train

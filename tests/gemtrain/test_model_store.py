@@ -1,6 +1,7 @@
 """Models on disk that cannot be read."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from gemkit.errors import UserError
 from gemkit.project import Project
 from gemtrain.model_metadata import IncompleteModel, OutdatedModel
 from gemtrain.model_store import read_history, read_model, write_history, write_metadata
+from tests.helpers.textures import make_dataset
 from tests.helpers.training import run
 
 
@@ -28,10 +30,22 @@ def test_a_model_with_former_recipe_keys_is_refused(gems: Path) -> None:
     assert (error.value.path, error.value.command) == (path, command)
 
 
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder `models` of a project with a small model."""
+    folder = tmp_path_factory.mktemp("described")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        make_dataset()
+        run(max_steps=2)
+    return folder / "models"
+
+
 @pytest.fixture
-def described(gems: Path) -> Path:
-    """The model.json of a small model."""
-    run(max_steps=2)
+def described(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The model.json of a small model, in the current folder."""
+    shutil.copytree(models, tmp_path / "models")
+    monkeypatch.chdir(tmp_path)
     return Path("models/gems/gemnet/model.json")
 
 

@@ -32,7 +32,7 @@ def rows(folder: Path, memo: str) -> dict[bytes, int]:
 
 
 #: How many images a stage has to do again: enough that it still runs when the signal arrives.
-FORGOTTEN = {"measure": 30, "crop": 100}
+FORGOTTEN = {"measure": 60, "crop": 100}
 
 
 def forget(folder: Path, memo: str) -> int:
