@@ -97,6 +97,7 @@ CONFUSED = st.builds(
 )
 
 
+@pytest.mark.heavy
 @given(st.lists(CONFUSED))
 def test_rows_are_read_as_they_were_written(tmp_path_factory: pytest.TempPathFactory, rows: list) -> None:
     path = tmp_path_factory.mktemp("rows") / "confused.csv"
