@@ -51,7 +51,10 @@ def forget(folder: Path, memo: str) -> int:
 
 @pytest.mark.parametrize(
     ("memo", "stage", "output"),
-    [("measure", MEASURE, "data/measured"), ("crop", CROP, "data/crops")],
+    [
+        pytest.param("measure", MEASURE, "data/measured", marks=pytest.mark.slow),
+        ("crop", CROP, "data/crops"),
+    ],
 )
 def test_kill_and_rerun(project: Path, memo: str, stage: tuple[str, ...], output: str) -> None:
     expected = {file.name: file.read_bytes() for file in (project / output).iterdir()}

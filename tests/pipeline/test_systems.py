@@ -20,9 +20,12 @@ from scraper.params import FolderParams, crawl_params
 from scraper.stores.config import LinksSite, load_site
 from tests.helpers.commands import ROOT, called
 from tests.helpers.project import SCALE, SEED, STROKE_DENSITY
+from tests.helpers.slow import others_slow
 
 #: quick.yaml is for the demo store alone.
 PUBLISHED = sorted(path for path in (ROOT / "params").glob("*.yaml") if path.stem != "quick")
+#: One of a balanced dataset, one of a plain one.
+SHOWN = (ROOT / "params/tuebingen2024.yaml", ROOT / "params/kadhim2020.yaml")
 FILES = [ROOT / "params.yaml", ROOT / "params/quick.yaml", *PUBLISHED]
 SYSTEMS = ("tuebingen2024", "pasley2022", "jin2022", "mwakifwamba", "kadhim2020")
 
@@ -81,7 +84,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory, pipeline: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("path", PUBLISHED, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", others_slow(PUBLISHED, *SHOWN), ids=lambda path: path.stem)
 def test_every_parameter_file_makes_its_datasets_of_the_demo_store(demo: Path, path: Path) -> None:
     params = on_demo(path)
     (demo / "params.yaml").write_text(yaml.safe_dump(params))

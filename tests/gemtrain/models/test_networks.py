@@ -46,7 +46,7 @@ PARAMETERS = {
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", others_slow(NETWORKS, *FAMILIES))
 def test_its_own_image_size(name: str) -> None:
     size, classes = find_network(name).image_size, 87 if name in OWN else 1000
     with torch.device("meta"):
