@@ -59,7 +59,7 @@ def test_data_is_looked_for_inside_the_project(path: Path) -> None:
 
 
 def on_demo(path: Path) -> dict[str, Any]:
-    """The parameter file on the demo store, by the edit that the docs describe, at a tenth of its size."""
+    """The parameter file on the demo store, by the edit that the docs describe, and smaller."""
     text, count = re.subn(
         r"^sites: .*", "sites: [demo]", path.read_text(encoding="utf-8"), flags=re.MULTILINE
     )

@@ -20,7 +20,7 @@ PLACES = {
 
 
 @pytest.mark.skipif(not mounts_allowed(), reason="no user namespaces with mounts")
-@pytest.mark.parametrize("what", others_slow(PLACES, "the tables", "the state"))
+@pytest.mark.parametrize("what", others_slow(PLACES, "the state"))
 def test_a_full_disk(tmp_path: Path, what: str) -> None:
     place, size = PLACES[what]
     project = tmp_path / "project"
