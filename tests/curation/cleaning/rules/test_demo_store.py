@@ -11,7 +11,7 @@ from tests.helpers.commands import ROOT
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize(("cases", "stones"), [(3, 6), pytest.param(6, 18, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("cases", "stones"), [(2, 6), pytest.param(6, 18, marks=pytest.mark.slow)])
 def test_precision_and_recall_on_the_demo_store(home: Project, cases: int, stones: int) -> None:
     settings = read_clean(ROOT / "params.yaml")
     taxonomy = read_taxonomy(settings.taxonomy_file(Project(ROOT)), settings.merge)
