@@ -1,6 +1,7 @@
 """Models on disk that cannot be read."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,32 +11,44 @@ from gemkit.errors import UserError
 from gemkit.project import Project
 from gemtrain.model_metadata import IncompleteModel, OutdatedModel
 from gemtrain.model_store import read_history, read_model, write_history, write_metadata
+from tests.helpers.slow import others_slow
+from tests.helpers.textures import make_dataset
 from tests.helpers.training import run
 
 
-def test_a_model_with_former_recipe_keys_is_refused(gems: Path) -> None:
-    run(max_steps=2)
-    path = Path("models/gems/gemnet/model.json")
-    metadata = json.loads(path.read_text())
-    settings = metadata["settings"]
-    for former, present in (("keep", "monitor"), ("views", "tta_views"), ("cpu_bfloat16", "bf16_on_cpu")):
-        settings[former] = settings.pop(present)
-    path.write_text(json.dumps(metadata))
-    with pytest.raises(OutdatedModel, match="earlier version") as error:
-        read_model(Project(), "gems", "gemnet")
-    command = "gemtrain train --dataset gems --recipe gemnet"
-    assert str(error.value) == f"'{path}' was written by an earlier version; run '{command}' again."
-    assert (error.value.path, error.value.command) == (path, command)
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder `models` of a project with a small model."""
+    folder = tmp_path_factory.mktemp("described")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        make_dataset()
+        run(max_steps=2)
+    return folder / "models"
 
 
 @pytest.fixture
-def described(gems: Path) -> Path:
-    """The model.json of a small model."""
-    run(max_steps=2)
+def described(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The model.json of a small model, in the current folder."""
+    shutil.copytree(models, tmp_path / "models")
+    monkeypatch.chdir(tmp_path)
     return Path("models/gems/gemnet/model.json")
 
 
-@pytest.mark.parametrize("recipe", ["gemnet", "efficientnet_lite0"])
+def test_a_model_with_former_recipe_keys_is_refused(described: Path) -> None:
+    metadata = json.loads(described.read_text())
+    settings = metadata["settings"]
+    for former, present in (("keep", "monitor"), ("views", "tta_views"), ("cpu_bfloat16", "bf16_on_cpu")):
+        settings[former] = settings.pop(present)
+    described.write_text(json.dumps(metadata))
+    with pytest.raises(OutdatedModel, match="earlier version") as error:
+        read_model(Project(), "gems", "gemnet")
+    command = "gemtrain train --dataset gems --recipe gemnet"
+    assert str(error.value) == f"'{described}' was written by an earlier version; run '{command}' again."
+    assert (error.value.path, error.value.command) == (described, command)
+
+
+@pytest.mark.parametrize("recipe", others_slow(["gemnet", "efficientnet_lite0"], "gemnet"))
 def test_metadata_and_history_are_read_as_they_were_written(gems: Path, recipe: str) -> None:
     trained = run(recipe, augmentation={"mirror": True}, max_steps=2)
     folder = Path("models/gems", recipe)

@@ -19,12 +19,9 @@ BIN = Path(sys.executable).parent
 
 
 def command(
-    *arguments: str, cwd: Path, expect: int = 0, cores: set[int] | None = None, **environment: str
+    *arguments: str, cwd: Path, expect: int = 0, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run one of the project's commands in a separate process, on all cores or on `cores`.
-
-    `expect` is its exit code.
-    """
+    """Run one of the project's commands in a separate process; `expect` is its exit code."""
     done = subprocess.run(
         [str(BIN / arguments[0]), *arguments[1:]],
         cwd=cwd,
@@ -32,7 +29,6 @@ def command(
         capture_output=True,
         text=True,
         timeout=280,
-        preexec_fn=(lambda: os.sched_setaffinity(0, cores)) if cores else None,
     )
     assert done.returncode == expect, f"{arguments}\n{done.stdout}\n{done.stderr}"
     return done

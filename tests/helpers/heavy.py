@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 #: Fixtures that render, crawl, train, run pip, or start a browser or DVC.
-FIXTURES = {"browser", "clone", "crawled", "gems", "offline", "pipeline", "project", "rendered"}
+FIXTURES = {"browser", "clone", "committed", "crawled", "gems", "offline", "pipeline", "project", "rendered"}
 
 #: Modules, functions and classes that start a server or a process, train, or may download weights.
 CALLS = {

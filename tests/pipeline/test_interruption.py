@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.commands import command, signal_when, start
+from tests.helpers.commands import called, signal_when, start
+from tests.helpers.slow import others_slow
 
 MEASURE = ("gemcurate", "measure", "--site", "demo")
 CROP = ("gemcurate", "crop")
@@ -31,14 +32,18 @@ def rows(folder: Path, memo: str) -> dict[bytes, int]:
 
 
 #: How many images a stage has to do again: enough that it still runs when the signal arrives.
-FORGOTTEN = {"measure": 30, "crop": 100}
+FORGOTTEN = {"measure": 60, "crop": 100}
 
 
 def forget(folder: Path, memo: str) -> int:
-    """Delete results, as if that many images were new. Returns the number of remaining results."""
+    """Delete results, as if that many images were new. Returns the number of remaining results.
+
+    Those with the most text go first: to measure them takes longest.
+    """
     with sqlite3.connect(folder / f".cache/{memo}.sqlite") as database:
         database.execute(
-            "DELETE FROM memo WHERE key IN (SELECT key FROM memo WHERE record != '{}' ORDER BY key LIMIT ?)",
+            "DELETE FROM memo WHERE key IN (SELECT key FROM memo WHERE record != '{}'"
+            " ORDER BY json_extract(record, '$.text_boxes') DESC, key LIMIT ?)",
             [FORGOTTEN[memo]],
         )
     return len(rows(folder, memo))
@@ -46,7 +51,10 @@ def forget(folder: Path, memo: str) -> int:
 
 @pytest.mark.parametrize(
     ("memo", "stage", "output"),
-    [("measure", MEASURE, "data/measured"), ("crop", CROP, "data/crops")],
+    [
+        pytest.param("measure", MEASURE, "data/measured", marks=pytest.mark.slow),
+        ("crop", CROP, "data/crops"),
+    ],
 )
 def test_kill_and_rerun(project: Path, memo: str, stage: tuple[str, ...], output: str) -> None:
     expected = {file.name: file.read_bytes() for file in (project / output).iterdir()}
@@ -60,13 +68,14 @@ def test_kill_and_rerun(project: Path, memo: str, stage: tuple[str, ...], output
     assert len(finished) >= remaining + 8
     assert not (project / output).exists() or not list((project / output).glob("*.parquet"))
 
-    command(*stage, cwd=project)
+    called(*stage, cwd=project)
     after = rows(project, memo)
     assert {key: after[key] for key in finished} == finished, "finished work is not repeated"
     assert len(after) > len(finished)
     assert {file.name: file.read_bytes() for file in (project / output).iterdir()} == expected
 
 
+@pytest.mark.slow
 def test_ctrl_c_while_measuring(project: Path) -> None:
     remaining = forget(project, "measure")
     process = start(*MEASURE, cwd=project)
@@ -81,6 +90,7 @@ def test_ctrl_c_while_cropping(project: Path) -> None:
     assert code == 130 and "Traceback" not in stderr and "Interrupted" in stderr
 
 
+@pytest.mark.slow
 def test_ctrl_c_while_crawling(project: Path) -> None:
     shutil.rmtree(project / "data/raw")
     shutil.rmtree(project / ".cache/crawl")
@@ -90,6 +100,7 @@ def test_ctrl_c_while_crawling(project: Path) -> None:
     assert code == 130 and "Traceback" not in stderr and "Interrupted" in stderr
 
 
+@pytest.mark.slow
 def test_ctrl_c_while_training(project: Path) -> None:
     params = (project / "params.yaml").read_text().replace("max_steps: 6", "max_steps: 100000")
     (project / "params.yaml").write_text(params)
@@ -102,12 +113,15 @@ def test_ctrl_c_while_training(project: Path) -> None:
 
 @pytest.mark.parametrize(
     "stage",
-    [
+    others_slow(
+        [
+            ("gemcurate", "clean"),
+            ("gemcurate", "split"),
+            ("gemcurate", "balance", "--dataset", "d2k"),
+            EVALUATE,
+        ],
         ("gemcurate", "clean"),
-        ("gemcurate", "split"),
-        ("gemcurate", "balance", "--dataset", "d2k"),
-        EVALUATE,
-    ],
+    ),
 )
 def test_ctrl_c_in_a_short_stage(project: Path, stage: tuple[str, ...]) -> None:
     """Interrupt the command once it has installed its signal handlers, before or during its work."""
@@ -115,4 +129,4 @@ def test_ctrl_c_in_a_short_stage(project: Path, stage: tuple[str, ...]) -> None:
     modules = Path(f"/proc/{process.pid}/maps")
     code, stderr = signal_when(process, lambda: "libarrow" in modules.read_text(), signal.SIGINT)
     assert code == 130 and "Traceback" not in stderr
-    command(*stage, cwd=project)
+    called(*stage, cwd=project)

@@ -19,10 +19,13 @@ from gemtrain.recipe import check_evaluate_section, load_recipe, load_settings, 
 from scraper.params import FolderParams, crawl_params
 from scraper.stores.config import LinksSite, load_site
 from tests.helpers.commands import ROOT, called
-from tests.helpers.project import SCALE, SEED
+from tests.helpers.project import SCALE, SEED, STROKE_DENSITY
+from tests.helpers.slow import others_slow
 
 #: quick.yaml is for the demo store alone.
 PUBLISHED = sorted(path for path in (ROOT / "params").glob("*.yaml") if path.stem != "quick")
+#: One of a balanced dataset, one of a plain one.
+SHOWN = (ROOT / "params/tuebingen2024.yaml", ROOT / "params/kadhim2020.yaml")
 FILES = [ROOT / "params.yaml", ROOT / "params/quick.yaml", *PUBLISHED]
 SYSTEMS = ("tuebingen2024", "pasley2022", "jin2022", "mwakifwamba", "kadhim2020")
 
@@ -56,13 +59,14 @@ def test_data_is_looked_for_inside_the_project(path: Path) -> None:
 
 
 def on_demo(path: Path) -> dict[str, Any]:
-    """The parameter file on the demo store, by the edit that the docs describe, at a tenth of its size."""
+    """The parameter file on the demo store, by the edit that the docs describe, and smaller."""
     text, count = re.subn(
         r"^sites: .*", "sites: [demo]", path.read_text(encoding="utf-8"), flags=re.MULTILINE
     )
     assert count == 1
     params: dict[str, Any] = yaml.safe_load(text)
     params["crawl"]["demo"] |= {"seed": SEED, "scale": SCALE}
+    params["measure"]["stroke_density"] = STROKE_DENSITY
     params["crop"]["size"] = 64
     if params["crop"]["removal"] == "rembg":  # minutes, and a download
         params["crop"]["removal"] = "classical"
@@ -80,7 +84,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory, pipeline: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("path", PUBLISHED, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", others_slow(PUBLISHED, *SHOWN), ids=lambda path: path.stem)
 def test_every_parameter_file_makes_its_datasets_of_the_demo_store(demo: Path, path: Path) -> None:
     params = on_demo(path)
     (demo / "params.yaml").write_text(yaml.safe_dump(params))

@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
+from tenacity import wait_random_exponential
 
-from scraper.http import pace, rate_limiter
+from scraper.crawling import retry_policy
+from scraper.http import pace, rate_limiter, retries
 from tests.helpers.crawl_shop import Shop
 
 
@@ -12,6 +14,13 @@ from tests.helpers.crawl_shop import Shop
 def shop() -> Iterator[Shop]:
     with Shop() as shop:
         yield shop
+
+
+@pytest.fixture(autouse=True)
+def _short_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In this process, a URL that failed is requested again within a tenth of a second, not a second."""
+    monkeypatch.setattr(retry_policy, "_FIRST_WAIT_SECONDS", 0.1)
+    monkeypatch.setattr(retries, "_FULL_JITTER", wait_random_exponential(multiplier=0.05, max=6))
 
 
 @pytest.fixture

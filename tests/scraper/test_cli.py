@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 
 from scraper.stores.config import SITES
-from tests.helpers.commands import called, command
+from tests.helpers.commands import called
 from tests.helpers.crawl_shop import Shop
 from tests.helpers.project import empty_project
 
 
 def test_sites_lists_the_built_in_stores_outside_a_project(tmp_path: Path) -> None:
-    output = command("gemscrape", "sites", cwd=tmp_path).stdout
+    output = called("gemscrape", "sites", cwd=tmp_path).stdout
     assert [line.split()[0] for line in output.splitlines()] == [
         "demo",
         "gempundit",

@@ -159,7 +159,10 @@ def seconds(parse: Callable[[str], object], text: str) -> float:
     return time.thread_time() - started
 
 
-@pytest.mark.parametrize("name", PARSERS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.heavy if name.endswith("page") else ()) for name in PARSERS],
+)
 def test_time_grows_with_the_length(name: str) -> None:
     """Eight times the length takes eight times as long, up to noise; 64 times where time is quadratic."""
     parse, parts = PARSERS[name]

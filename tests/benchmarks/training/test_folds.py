@@ -72,6 +72,7 @@ def test_cached_trainings_outlive_new_options(
     assert len(trained) == 2
 
 
+@pytest.mark.slow
 def test_parallel_trainings_return_in_order(gems: Path) -> None:
     trainings = [Training(HERE, "gems", f"short-{seed}", SHORT, seed) for seed in range(2)]
     found = list(train_all(trainings, CACHE, one_by_one=False))

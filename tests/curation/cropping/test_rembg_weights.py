@@ -18,7 +18,7 @@ import pytest
 from curation.cropping import rembg_weights as weights
 from curation.cropping.rembg_weights import fetch, local_weights, models
 from gemkit.errors import UserError
-from tests.helpers.commands import command
+from tests.helpers.commands import called
 
 CONTENT = b"a model"
 
@@ -148,8 +148,10 @@ def test_the_models_are_those_of_rembg() -> None:
         fetch("u3net")
 
 
-def test_the_command_lists_local_weights(tmp_path: Path) -> None:
+def test_the_command_lists_local_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "u2net.onnx").write_bytes(b"unchecked")
-    done = command("gemcurate", "models", cwd=tmp_path, U2NET_HOME=str(tmp_path), HOME=str(tmp_path))
+    for name in ("U2NET_HOME", "HOME"):
+        monkeypatch.setenv(name, str(tmp_path))
+    done = called("gemcurate", "models", cwd=tmp_path)
     assert "u2net.onnx" in done.stdout
     assert done.stdout.count("not fetched") == len(models()) - 1

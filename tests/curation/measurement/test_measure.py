@@ -13,7 +13,7 @@ from gemkit.executor.base import Limits
 from gemkit.project import Project
 from gemkit.tables import read_table, write_table
 from scraper.tables import IMAGES
-from tests.helpers.commands import command
+from tests.helpers.commands import called
 from tests.helpers.dangerous import measure_or_crash
 from tests.helpers.encoded_images import encoded, half_red
 
@@ -73,5 +73,5 @@ def test_an_image_that_crashes_its_worker_does_not_affect_others(
 
 
 def test_a_site_that_was_not_crawled(workspace: Path) -> None:
-    said = command("gemcurate", "measure", "--site", "nowhere", cwd=workspace, expect=2).stderr
+    said = called("gemcurate", "measure", "--site", "nowhere", cwd=workspace, expect=2).stderr
     assert "gemscrape crawl --site nowhere" in said

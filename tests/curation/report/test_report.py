@@ -379,6 +379,7 @@ def test_a_dataset_without_images_has_a_page(home: Project) -> None:
     assert "0 gemstone images in 0 classes" in parsed.text_content()
 
 
+@pytest.mark.heavy
 def test_each_threshold_of_a_rule_has_its_samples(cleaned: Cleaned, tmp_path: Path) -> None:
     copy = cleaned.copied(tmp_path / "project")
     table = copy.project.clean_table

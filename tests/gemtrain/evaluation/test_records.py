@@ -5,7 +5,7 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gemkit.records import InvalidRecord, read_csv
@@ -48,6 +48,7 @@ METRICS = st.builds(
 )
 
 
+@pytest.mark.heavy
 @given(METRICS)
 def test_metrics_are_read_as_they_were_written(metrics: Metrics) -> None:
     text = json.dumps(metrics.to_json())
@@ -58,6 +59,7 @@ def test_metrics_are_read_as_they_were_written(metrics: Metrics) -> None:
     assert (-high, -low) == metrics.intervals.over_forest
 
 
+@pytest.mark.heavy
 @given(METRICS, st.data())
 def test_metrics_without_a_value_or_of_another_type_are_refused(
     metrics: Metrics, data: st.DataObject
@@ -75,12 +77,14 @@ def test_metrics_without_a_value_or_of_another_type_are_refused(
 
 
 @pytest.mark.parametrize(("key", "value"), [("top1", "0.5"), ("classes", 3.0), ("top1", True), ("top9", 0.5)])
+@settings(max_examples=25)
 @given(metrics=METRICS)
 def test_metrics_have_exactly_their_types_and_keys(metrics: Metrics, key: str, value: object) -> None:
     with pytest.raises(InvalidRecord, match=f"'{key}'"):
         Metrics.from_json({**metrics.to_json(), key: value})
 
 
+@pytest.mark.heavy
 @given(METRICS, st.floats(0, 1))
 def test_numbers_have_four_decimals(metrics: Metrics, share: float) -> None:
     ends = replace(metrics.intervals, top1=Interval(share, share))
@@ -93,6 +97,7 @@ CONFUSED = st.builds(
 )
 
 
+@pytest.mark.heavy
 @given(st.lists(CONFUSED))
 def test_rows_are_read_as_they_were_written(tmp_path_factory: pytest.TempPathFactory, rows: list) -> None:
     path = tmp_path_factory.mktemp("rows") / "confused.csv"

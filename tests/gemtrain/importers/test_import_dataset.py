@@ -14,7 +14,7 @@ from gemtrain.recipe import load_settings
 from gemtrain.report.summary import summary
 from gemtrain.training.train import train
 from tests.helpers.class_folders import CLASSES, class_folders, coloured_image, encoded, write
-from tests.helpers.commands import command
+from tests.helpers.commands import called
 from tests.helpers.imported_data import class_counts, each, refused
 from tests.helpers.textures import make_dataset
 
@@ -184,5 +184,5 @@ def test_train_and_evaluate_a_folder_of_tiffs(inline: Path) -> None:
 
 
 def test_a_missing_path_is_an_error_of_one_sentence(here: Path) -> None:
-    said = command("gemtrain", "train", "--dataset", "nowhere/x", "--recipe", "gemnet", cwd=here, expect=2)
+    said = called("gemtrain", "train", "--dataset", "nowhere/x", "--recipe", "gemnet", cwd=here, expect=2)
     assert said.stderr.startswith("error: ") and said.stderr.count("\n") == 1

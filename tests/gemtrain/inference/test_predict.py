@@ -104,9 +104,13 @@ def test_raw_images_get_the_predictions_of_the_dataset(
         named = [values[varieties.index(candidate["variety"])] for candidate in record["top"]]
         assert shown == pytest.approx(named, abs=2e-3)
         assert record["species"]["probability"] >= record["top"][0]["probability"]
-        assert record["method"] in ("classical+canny", "rembg+canny") and len(record["crop_box"]) == 4
+        has_stone = record["method"] != "original"
+        assert record["method"] in ("classical+canny", "rembg+canny", "original")
+        assert len(record["crop_box"]) == 4
         threshold = record["threshold"]
-        assert record["accepted"] == (threshold is not None and values.max() >= threshold)
+        sure = threshold is not None and values.max() >= threshold
+        assert record["accepted"] == (sure and has_stone)
+    assert sum(record["method"] != "original" for record in found.values()) > 6
 
 
 def test_rotated_transparent_tiny_and_undecodable_images(model_alone: Path, pipeline: Path) -> None:

@@ -102,6 +102,7 @@ def test_published_weights_give_the_published_outputs(tmp_path: Path) -> None:
     assert torch.allclose(model(images), library((images / 255 - mean) / std), atol=1e-4)
 
 
+@pytest.mark.heavy
 @torch.no_grad()
 @pytest.mark.parametrize("name", ["efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2"])
 def test_imagenet_weights_know_a_palace(name: str) -> None:

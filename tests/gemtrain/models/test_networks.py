@@ -7,12 +7,19 @@ from torch import Tensor, nn
 from gemkit.errors import UserError
 from gemtrain.models.classifier import layer_features
 from gemtrain.models.lookup import build, find_network, network_names
+from tests.helpers.slow import others_slow
 from tests.helpers.training import random_images
 
 NETWORKS = network_names()
 
 
 OWN = [name for name in NETWORKS if name.startswith("gemnet")]
+
+#: One network of each family.
+FAMILIES = (
+    *("alexnet", "densenet121", "efficientnet_lite0", "gemnet", "gemnet_residual"),
+    *("googlenet", "mobilenet_v1", "resnet18", "vgg16"),
+)
 
 
 #: With 1000 classes as their authors or libraries state it; the own ones with the published 87.
@@ -39,7 +46,7 @@ PARAMETERS = {
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", others_slow(NETWORKS, *FAMILIES))
 def test_its_own_image_size(name: str) -> None:
     size, classes = find_network(name).image_size, 87 if name in OWN else 1000
     with torch.device("meta"):
@@ -57,7 +64,7 @@ def test_its_own_image_size(name: str) -> None:
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", others_slow(NETWORKS, *FAMILIES))
 @pytest.mark.parametrize(("size", "channels"), [(28, 1), (64, 4)])
 def test_other_images(name: str, size: int, channels: int) -> None:
     least = find_network(name).least_side
@@ -80,7 +87,9 @@ def test_large_images(name: str) -> None:
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("name", [name for name in NETWORKS if name not in ("vgg16", "vgg19")])
+@pytest.mark.parametrize(
+    "name", others_slow([name for name in NETWORKS if name not in ("vgg16", "vgg19")], *FAMILIES[:5])
+)
 def test_the_same_seed_gives_the_same_outputs(name: str) -> None:
     size = max(32, find_network(name).least_side)
     images = random_images(2, 3, size)
@@ -97,7 +106,7 @@ def test_the_same_seed_gives_the_same_outputs(name: str) -> None:
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("name", OWN)
+@pytest.mark.parametrize("name", others_slow(OWN, "gemnet", "gemnet_residual"))
 def test_it_can_memorise_a_few_images(name: str) -> None:
     torch.manual_seed(0)
     model = build(name, 2, 36)

@@ -38,7 +38,7 @@ DENSE_THEN_ALL = {
 @pytest.mark.parametrize(
     ("recipe", "stop", "changes"),
     [
-        ("gemnet", 15, {"max_steps": 40}),
+        pytest.param("gemnet", 15, {"max_steps": 40}, marks=pytest.mark.slow),
         ("gemnet", 1, DENSE_THEN_ALL),
         ("efficientnet_lite0", 3, HEAD_THEN_ALL_THEN_AVERAGED),
     ],

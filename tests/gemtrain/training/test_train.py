@@ -142,7 +142,9 @@ def test_a_new_head_on_frozen_features_leaves_the_rest_alone(gems: Path) -> None
     assert metadata.validation_accuracy >= 0.9
 
 
-@pytest.mark.parametrize(("kind", "classes"), [("linear", 3), ("svm", 3), ("svm", 2)])
+@pytest.mark.parametrize(
+    ("kind", "classes"), [("linear", 3), pytest.param("svm", 3, marks=pytest.mark.slow), ("svm", 2)]
+)
 def test_a_classifier_on_early_and_deep_features(gems: Path, kind: str, classes: int) -> None:
     make_dataset(classes=classes)
     recipe = Recipe(

@@ -10,12 +10,13 @@ from tests.helpers.broken_crawls import LIMITS, crawl, stored
 from tests.helpers.commands import signal_when, start
 from tests.helpers.crawl_results import check_files, images, summary
 from tests.helpers.project import empty_project
+from tests.helpers.slow import others_slow
 
 #: More than a host may fail in a row without being down, were they all its own failures.
 MANY = 14
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", others_slow(WAYS, "500", "reset", "challenge", "slow headers"))
 def test_broken_images_come_first(tmp_path: Path, way: str) -> None:
     with serve(BrokenShop(8, Damage(way, 3))) as served:
         done = crawl(tmp_path, served, expect=None)
@@ -25,7 +26,7 @@ def test_broken_images_come_first(tmp_path: Path, way: str) -> None:
     check_files(tmp_path)
 
 
-@pytest.mark.parametrize("position", ["first", "last", "spread"])
+@pytest.mark.parametrize("position", others_slow(["first", "last", "spread"], "first"))
 @pytest.mark.parametrize("way", ["500", "reset"])
 def test_many_broken_images(tmp_path: Path, way: str, position: Position) -> None:
     with serve(BrokenShop(2 * MANY, Damage(way, MANY, position=position))) as served:
@@ -38,7 +39,9 @@ def test_many_broken_images(tmp_path: Path, way: str, position: Position) -> Non
     assert statuses == {"failed"}
 
 
-@pytest.mark.parametrize("way", ["500", "503", "cut off", "to nowhere", "to a 404", "slow headers"])
+@pytest.mark.parametrize(
+    "way", others_slow(["500", "503", "cut off", "to nowhere", "to a 404", "slow headers"], "503", "cut off")
+)
 @pytest.mark.parametrize("level", ["product", "category"])
 def test_broken_pages_come_first(tmp_path: Path, way: str, level: Level) -> None:
     with serve(BrokenShop(8, Damage(way, 3, level))) as served:

@@ -17,23 +17,23 @@ from scraper.crawling.crawl import crawl as crawl_site
 from scraper.crawling.discovery import StoreUnreadable
 from scraper.http import rate_limiter
 from scraper.stores.config import load_site
-from tests.helpers.commands import child_environment, command
+from tests.helpers.commands import called, child_environment
 from tests.helpers.crawl_results import check_files, crawl, crawl_counts, images
 from tests.helpers.crawl_shop import Reply, Shop, jpeg
 
 
 def test_a_block_ends_the_crawl_and_the_next_crawl_waits_for_its_end(tmp_path: Path) -> None:
     with Shop() as shop:
-        shop.replies["/img/gp3-1.jpg"] = [Reply(429, headers={"Retry-After": "5"}), Reply(200, jpeg(31))]
-        site = shop.site(tmp_path, limits="longest_wait_seconds = 3\nconcurrency = 1")
-        done = command("gemscrape", "crawl", "--site", site, cwd=tmp_path, expect=3)
+        shop.replies["/img/gp3-1.jpg"] = [Reply(429, headers={"Retry-After": "3"}), Reply(200, jpeg(31))]
+        site = shop.site(tmp_path, limits="longest_wait_seconds = 2\nconcurrency = 1")
+        done = called("gemscrape", "crawl", "--site", site, cwd=tmp_path, expect=3)
         blocked_at = time.monotonic()
         assert "blocked us (HTTP 429)" in done.stderr and "Traceback" not in done.stderr
         statuses = {row["status"] for row in images(tmp_path).values()}
         assert "blocked" in statuses <= {"ok", "blocked"} and len(images(tmp_path)) == 12
         before = len(shop.requests)
-        command("gemscrape", "crawl", "--site", site, cwd=tmp_path)
-        assert shop.requests[before][0] - blocked_at > 4, "the rerun waits until the block ends"
+        called("gemscrape", "crawl", "--site", site, cwd=tmp_path)
+        assert shop.requests[before][0] - blocked_at > 1, "the rerun waits until the block ends"
         assert {row["status"] for row in images(tmp_path).values()} == {"ok"}
         assert (
             max(count for path, count in shop.counts.items() if path not in ("/robots.txt", "/img/gp3-1.jpg"))
@@ -43,9 +43,8 @@ def test_a_block_ends_the_crawl_and_the_next_crawl_waits_for_its_end(tmp_path: P
 
 @pytest.mark.parametrize("robots", [Reply(403), Reply(200, b"User-agent: *\nDisallow: /private/\n")])
 def test_a_store_that_forbids_everything_blocks(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, robots: Reply
+    tmp_path: Path, short_backoff: None, short_pauses: None, robots: Reply
 ) -> None:
-    monkeypatch.setattr(rate_limiter, "_REJECTION_SECONDS", 0.002)
     with Shop() as shop:
         shop.replies = {"/robots.txt": [robots], "/gems": [Reply(403)]}
         summary = crawl_site(Project(tmp_path), load_site(tmp_path / shop.site(tmp_path)))
@@ -189,7 +188,7 @@ def test_a_changed_store_is_reported_with_the_selector_to_correct(
 def test_an_unreachable_store(tmp_path: Path) -> None:
     with Shop() as shop:
         site = shop.site(tmp_path)
-    done = command("gemscrape", "crawl", "--site", site, cwd=tmp_path, expect=4)
+    done = called("gemscrape", "crawl", "--site", site, cwd=tmp_path, expect=4)
     assert "no connection" in done.stderr and shop.host in done.stderr and done.stderr.count("\n") == 1
 
 
@@ -197,7 +196,7 @@ def test_an_unreachable_store(tmp_path: Path) -> None:
 def test_an_unwritable_folder(tmp_path: Path, place: str) -> None:
     (tmp_path / place).symlink_to("/sys")  # refuses root too
     with Shop() as shop:
-        done = command("gemscrape", "crawl", "--site", shop.site(tmp_path), cwd=tmp_path, expect=2)
+        done = called("gemscrape", "crawl", "--site", shop.site(tmp_path), cwd=tmp_path, expect=2)
     assert done.stderr.startswith("error: ") and "Traceback" not in done.stderr
 
 

@@ -7,6 +7,7 @@ import pytest
 from tests.helpers.crawl_results import check_files, images, summary
 from tests.helpers.crawl_shop import Shop
 from tests.helpers.full_disk import mounts_allowed, on_a_full_disk
+from tests.helpers.slow import others_slow
 
 #: What is written where, and a disk on which that no longer fits. A file takes at least one page of 4 kB.
 PLACES = {
@@ -19,7 +20,7 @@ PLACES = {
 
 
 @pytest.mark.skipif(not mounts_allowed(), reason="no user namespaces with mounts")
-@pytest.mark.parametrize("what", PLACES)
+@pytest.mark.parametrize("what", others_slow(PLACES, "the state"))
 def test_a_full_disk(tmp_path: Path, what: str) -> None:
     place, size = PLACES[what]
     project = tmp_path / "project"

@@ -14,7 +14,7 @@ from scraper.crawling.crawl import crawl as crawl_site
 from scraper.crawling.plan import plan as plan_site
 from scraper.stores.config import load_site
 from scraper.tables import PRODUCTS
-from tests.helpers.commands import called, command, signal_when, start
+from tests.helpers.commands import called, signal_when, start
 from tests.helpers.crawl_results import check_files, images, summary
 from tests.helpers.crawl_shop import Reply, Shop
 from tests.helpers.link_sites import links_site, listed
@@ -111,7 +111,7 @@ def test_columns_and_queries_follow_the_site(tmp_path: Path, shop: Shop) -> None
 
 def test_an_error_in_the_list_is_one_sentence(tmp_path: Path, shop: Shop) -> None:
     site = links_site(tmp_path, shop, [])
-    done = command("gemscrape", "crawl", "--site", site, cwd=tmp_path, expect=2)
+    done = called("gemscrape", "crawl", "--site", site, cwd=tmp_path, expect=2)
     assert done.stderr.startswith("error: 'lists/shop.csv' contains no") and done.stderr.count("\n") == 1
     assert not shop.requests
 
@@ -139,7 +139,7 @@ def test_robots_and_blocks_apply_to_lists_too(tmp_path: Path) -> None:
     with Shop(robots="User-agent: *\nDisallow: /img/gp0-1\n") as shop:
         shop.replies["/img/gp3-1.jpg"] = [Reply(429, headers={"Retry-After": "5000"})]
         site = links_site(tmp_path, shop, listed(shop))
-        done = command("gemscrape", "crawl", "--site", site, cwd=tmp_path, expect=3)
+        done = called("gemscrape", "crawl", "--site", site, cwd=tmp_path, expect=3)
         assert "blocked us" in done.stderr
         assert "/img/gp0-1.jpg" not in shop.counts
         assert images(tmp_path)["/img/gp3-1.jpg"]["status"] == "blocked"

@@ -9,6 +9,7 @@ from scraper.crawling.plan import plan
 from scraper.stores.config import load_site
 from tests.helpers.crawl_results import crawl, images
 from tests.helpers.crawl_shop import Reply, Shop
+from tests.helpers.slow import others_slow
 
 PRODUCTS, PER_PAGE, IMAGES = 30, 2, 20
 LAST = PRODUCTS // PER_PAGE
@@ -40,17 +41,23 @@ def discovered(folder: Path, shop: Shop) -> tuple[int, list[str]]:
     return planned.statistics.distinct, [note for note in summary.notes if "leads back" in note]
 
 
+#: Links to the page before and to the one after it, `{}` being its number: with and without a hint.
+NAMED = [
+    ('<a class="page" href="{}">a</a>', '<a class="page" rel="next" href="{}">b</a>'),
+    ('<a class="page" href="{}">Previous</a>', '<a class="page" href="{}">Following</a>'),
+]
+UNNAMED = [
+    ('<a class="page" href="{}">a</a>', '<a class="page" href="{}">b</a>'),
+    (
+        '<a class="page" href="1?sort=a">a</a><a class="page" href="{}">b</a>',
+        '<a class="page" href="{}">c</a>',
+    ),
+]
+
+
 @pytest.mark.parametrize(
     ("previous", "following"),
-    [
-        ('<a class="page" href="{}">a</a>', '<a class="page" rel="next" href="{}">b</a>'),
-        ('<a class="page" href="{}">Previous</a>', '<a class="page" href="{}">Following</a>'),
-        ('<a class="page" href="{}">a</a>', '<a class="page" href="{}">b</a>'),
-        (
-            '<a class="page" href="1?sort=a">a</a><a class="page" href="{}">b</a>',
-            '<a class="page" href="{}">c</a>',
-        ),
-    ],
+    [*(pytest.param(*pair, marks=pytest.mark.slow) for pair in NAMED), *UNNAMED],
 )
 def test_no_page_is_lost_where_the_selector_also_matches_previous(
     tmp_path: Path, previous: str, following: str
@@ -78,7 +85,10 @@ def test_two_pages_in_a_circle_end_and_are_said(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "target",
-    ["/", "/de/", "/index.php", "/gems", "/gems?utm_source=x", "/c/red/1", "/search?q=gp1", "/?s=gp1"],
+    others_slow(
+        ["/", "/de/", "/index.php", "/gems", "/gems?utm_source=x", "/c/red/1", "/search?q=gp1", "/?s=gp1"],
+        *("/de/", "/gems?utm_source=x", "/c/red/1", "/search?q=gp1"),
+    ),
 )
 def test_a_product_that_leads_elsewhere_is_gone(tmp_path: Path, target: str) -> None:
     with Shop(products=2) as shop:

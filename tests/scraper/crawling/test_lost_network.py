@@ -81,6 +81,7 @@ def resume_now(folder: Path, served: Served) -> None:
         crawl(folder, served, limits=LIMITS.format(2), expect=0)
 
 
+@pytest.mark.slow
 def test_names_that_do_not_resolve_for_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     resolve, outage = socket.getaddrinfo, [float("inf"), float("inf")]
 
@@ -153,6 +154,7 @@ def test_a_proxy_that_does_not_answer(
         assert stored(tmp_path) == set(served.shop.images)
 
 
+@pytest.mark.slow
 def test_a_machine_that_slept(tmp_path: Path) -> None:
     with serve(BrokenShop(UNITS)) as served:
         content = served.cdn.answer

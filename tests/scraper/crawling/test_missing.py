@@ -9,6 +9,7 @@ from tests.helpers.broken_crawls import crawl, stored
 from tests.helpers.commands import called
 from tests.helpers.crawl_results import summary
 from tests.helpers.crawl_shop import Reply, Shop
+from tests.helpers.slow import others_slow
 
 
 def run(folder: Path, shop: Shop, expect: int | None = None) -> tuple[int, str]:
@@ -37,7 +38,7 @@ def test_a_later_page_of_a_category_that_could_not_be_read(tmp_path: Path, shop:
     assert stored(tmp_path) == set(shop.images)
 
 
-@pytest.mark.parametrize("status", [403, 500, 503])
+@pytest.mark.parametrize("status", others_slow([403, 500, 503], 500))
 @pytest.mark.parametrize("role", ["start", "category", "product"])
 def test_unread_pages_are_not_blamed_on_the_site_file(
     tmp_path: Path, role: str, status: int, short_backoff: None

@@ -8,6 +8,7 @@ from benchmarks.crawling._broken_shop import BrokenShop, serve
 from benchmarks.crawling._faulty_host import Answer, Host, LimitReq, http
 from tests.helpers.broken_crawls import crawl, stored
 from tests.helpers.crawl_results import summary
+from tests.helpers.slow import others_slow
 
 LIMITS = "requests_per_second = {}\ntimeout_seconds = 2\nattempts = 2"
 
@@ -22,8 +23,8 @@ def limit(host: Host, limiter: LimitReq, status: int, **headers: str) -> None:
     host.answer = answer
 
 
-@pytest.mark.parametrize("burst", [0, 5])
-@pytest.mark.parametrize("status", [429, 503, 509, 529])
+@pytest.mark.parametrize("burst", others_slow([0, 5], 0))
+@pytest.mark.parametrize("status", others_slow([429, 503, 509, 529], 429, 503))
 def test_a_rate_that_is_too_high_loses_nothing(tmp_path: Path, status: int, burst: int) -> None:
     with serve(BrokenShop(48)) as served:
         limit(served.cdn, LimitReq(20, burst), status)
@@ -33,7 +34,7 @@ def test_a_rate_that_is_too_high_loses_nothing(tmp_path: Path, status: int, burs
             assert any(request.status == status for request in served.cdn.log), "it was limited"
 
 
-@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("status", others_slow([429, 503], 503))
 def test_a_refusal_costs_no_attempt(tmp_path: Path, status: int) -> None:
     with serve(BrokenShop(48)) as served:
         limit(served.cdn, LimitReq(20), status)
@@ -41,7 +42,7 @@ def test_a_refusal_costs_no_attempt(tmp_path: Path, status: int) -> None:
         assert stored(tmp_path) == set(served.shop.images)
 
 
-@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("status", others_slow([429, 503], 503))
 def test_a_known_rate_is_evenly_spaced_for_a_limiter_without_burst(tmp_path: Path, status: int) -> None:
     with serve(BrokenShop(48)) as served:
         limit(served.cdn, LimitReq(20), status)
@@ -52,7 +53,7 @@ def test_a_known_rate_is_evenly_spaced_for_a_limiter_without_burst(tmp_path: Pat
 
 
 def test_each_host_has_its_own_limit(tmp_path: Path) -> None:
-    with serve(BrokenShop(48), cdns=2) as served:
+    with serve(BrokenShop(24), cdns=2) as served:
         limit(served.pages, LimitReq(20), 503)
         limit(served.cdns[0], LimitReq(30), 503)
         limit(served.cdns[1], LimitReq(15), 503, Retry_After="1")

@@ -14,6 +14,7 @@ from tests.helpers.broken_crawls import stored
 from tests.helpers.commands import called, started
 from tests.helpers.crawl_results import images, summary
 from tests.helpers.crawl_shop import Reply, Shop, jpeg
+from tests.helpers.slow import others_slow
 
 
 def crawl(folder: Path, shop: Shop, key: str = "", expect: int | None = 0, limits: str = "") -> str:
@@ -99,7 +100,9 @@ def test_neither_referer_nor_cookies_are_sent_unless_asked_for(tmp_path: Path) -
         assert not [path for _, path, headers in shop.requests if {"referer", "cookie"} & headers.keys()]
 
 
-@pytest.mark.parametrize("path", ["/robots.txt", "/gems", "/c/ruby/1", "/p/gp1"])
+@pytest.mark.parametrize(
+    "path", others_slow(["/robots.txt", "/gems", "/c/ruby/1", "/p/gp1"], "/robots.txt", "/p/gp1")
+)
 def test_headers_one_byte_a_second(tmp_path: Path, path: str) -> None:
     with serve(BrokenShop(4)) as served:
         slow = [step for byte in b"HTTP/1.1 200 OK\r\n" * 3 for step in (bytes([byte]), 1.0)]
@@ -131,7 +134,7 @@ def test_a_title_of_spaces_holds_nothing_up(tmp_path: Path) -> None:
 
 
 def test_the_address_that_was_checked_is_the_one_connected_to(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, short_pauses: None
 ) -> None:
     resolve, connect = socket.getaddrinfo, socket.socket.connect
     public, answers = "93.184.216.34", [0]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.commands import command, signal_when, start
+from tests.helpers.commands import called, signal_when, start
 from tests.helpers.crawl_results import images, summary
 from tests.helpers.project import set_up, share_rendered
 
@@ -36,10 +36,10 @@ def test_an_interrupted_crawl_and_one_from_the_tables_write_the_same(crawled: Pa
         process = start(*CRAWL, cwd=fresh)
         signal_when(process, lambda count=count: len(list(stored.glob("??/*"))) >= count, signal.SIGINT)
         assert written(fresh) != expected
-    command(*CRAWL, cwd=fresh)
+    called(*CRAWL, cwd=fresh)
     assert written(fresh) == expected
     shutil.rmtree(fresh / ".cache/crawl")
-    command(*CRAWL, cwd=fresh)
+    called(*CRAWL, cwd=fresh)
     assert summary(fresh, "demo")["added"] == 0
     assert written(fresh) == expected
 

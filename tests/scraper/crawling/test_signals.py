@@ -17,6 +17,7 @@ from tests.helpers.commands import signal_when, start
 from tests.helpers.crawl_results import crawl, images, summary
 from tests.helpers.crawl_shop import Reply, Shop
 from tests.helpers.encoded_images import encoded
+from tests.helpers.slow import others_slow
 
 #: Requests in flight have 3 s to end; the rest is for a busy machine.
 SECONDS = 8.0
@@ -55,7 +56,7 @@ def ends_soon(shop: Shop, folder: Path, path: str, number: signal.Signals) -> No
     images(folder)  # the tables are complete
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("number", others_slow([signal.SIGINT, signal.SIGTERM]))
 def test_while_pages_are_parsed_and_one_never_arrives(tmp_path: Path, number: signal.Signals) -> None:
     with Shop(products=6) as shop:
         for product, body in enumerate(HOSTILE_PAGES):
@@ -64,7 +65,7 @@ def test_while_pages_are_parsed_and_one_never_arrives(tmp_path: Path, number: si
         ends_soon(shop, tmp_path, "/p/gp3", number)
 
 
-@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGTERM])
+@pytest.mark.parametrize("number", others_slow([signal.SIGINT, signal.SIGTERM], signal.SIGTERM))
 def test_while_large_pictures_are_decoded_and_one_never_arrives(
     tmp_path: Path, number: signal.Signals
 ) -> None:

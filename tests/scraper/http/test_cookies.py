@@ -53,6 +53,7 @@ def test_a_second_level_domain_is_no_site() -> None:
     assert sent(["a=1; Domain=.co.uk; Path=/"], "https://other.co.uk/", page) == set()
 
 
+@pytest.mark.heavy
 def test_cookies_are_bounded_in_size_and_number() -> None:
     assert sent(["a=" + "x" * 5_000], PAGE) == set()
     kept = sent([f"a{n}={n}; Path=/" for n in range(200)], PAGE)
@@ -80,6 +81,7 @@ def test_many_threads_share_the_cookies() -> None:
     assert len(cookies.header("http://shop.test/")["Cookie"].split("; ")) == 40
 
 
+@pytest.mark.heavy
 @given(st.lists(st.text(max_size=60) | st.text("=;,\"' aExpirs-Domain.=0-9", max_size=60), max_size=5))
 def test_any_header_is_survived(values: list[str]) -> None:
     cookies = Cookies()

@@ -37,6 +37,7 @@ def send(limiter: HostRateLimiter, requests: int, threads: int = 1, work: float 
     return sorted(times)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(("rate", "requests"), [(20, 41), (100, 201)])
 def test_the_rate_is_reached_and_never_exceeded(rate: float, requests: int) -> None:
     times = send(make(rate, 8), requests, threads=1 if requests % 4 else 4)

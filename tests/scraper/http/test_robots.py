@@ -19,7 +19,7 @@ def test_robots_txt_is_fetched_again_after_a_day(tmp_path: Path, monkeypatch: py
         assert 2 <= shop.counts["/robots.txt"] <= 6
 
 
-@pytest.mark.usefixtures("short_backoff")
+@pytest.mark.usefixtures("short_backoff", "short_pauses")
 def test_a_robots_txt_that_fails_after_a_day_is_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -37,6 +37,7 @@ def test_an_impossible_crawl_delay_is_a_block(tmp_path: Path) -> None:
     assert summary["ended"] == "blocked" and "Crawl-delay" in summary["block"]
 
 
+@pytest.mark.usefixtures("short_backoff", "short_pauses")
 @pytest.mark.parametrize(
     ("robots", "message"),
     [

@@ -101,6 +101,7 @@ def test_the_first_500_kib_are_parsed_and_a_line_cut_there_is_dropped() -> None:
     assert allows(b"Disallow: /" + b"a" * READ_BYTES, "/aa")
 
 
+@pytest.mark.heavy
 def test_a_myriad_of_groups_costs_no_more_than_one() -> None:
     agents = "".join(f"User-agent: bot{n}\n" for n in range(12_000))
     body = (f"{agents}User-agent: {PRODUCT}\n" + "Disallow: /a\n" * 15_000).encode()

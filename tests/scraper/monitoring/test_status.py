@@ -9,7 +9,7 @@ import pytest
 from gemkit.project import Project
 from scraper.crawling.crawl import crawl
 from scraper.stores.config import load_site
-from tests.helpers.commands import called, command, signal, start
+from tests.helpers.commands import called, signal, start
 from tests.helpers.crawl_shop import Reply, Shop
 
 
@@ -20,7 +20,7 @@ def status(folder: Path, site: str = "shop.toml") -> str:
 def test_a_site_never_crawled(tmp_path: Path) -> None:
     with Shop() as shop:
         shop.site(tmp_path)
-    done = command("gemscrape", "status", "--site", "shop.toml", cwd=tmp_path, expect=2)
+    done = called("gemscrape", "status", "--site", "shop.toml", cwd=tmp_path, expect=2)
     assert done.stderr == "error: 'shop' was never crawled here; there are no crawled sites.\n"
     state = tmp_path / ".cache/crawl/shop.sqlite"
     state.parent.mkdir(parents=True)
@@ -49,7 +49,7 @@ def test_while_it_runs_after_a_kill_and_at_its_end(tmp_path: Path) -> None:
         assert "reports" not in output, "no crawl has ended yet"
         assert "interrupted" in output and "to do" in output and shop.host not in output
         shop.rate = 1000.0
-        command("gemscrape", "crawl", "--site", shop.site(tmp_path), cwd=tmp_path)
+        called("gemscrape", "crawl", "--site", shop.site(tmp_path), cwd=tmp_path)
         output = status(tmp_path)
     assert "reports/crawl/shop.json" in output
     assert "finished on" in output and "80 of 80 listed done" in output and "80 ok" in output

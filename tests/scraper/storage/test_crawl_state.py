@@ -9,6 +9,7 @@ import pytest
 from tests.helpers.commands import signal_when, start
 from tests.helpers.crawl_results import check_files, crawl, images, summary
 from tests.helpers.crawl_shop import Reply, Shop, jpeg
+from tests.helpers.slow import others_slow
 
 pytestmark = pytest.mark.usefixtures("short_backoff")
 
@@ -32,7 +33,7 @@ def test_lost_files_are_fetched_again(tmp_path: Path, shop: Shop) -> None:
     check_files(tmp_path)
 
 
-@pytest.mark.parametrize("moment", [2, 15, 30])
+@pytest.mark.parametrize("moment", others_slow([2, 15, 30], 30))
 def test_kill_9_loses_only_what_was_in_flight(tmp_path: Path, moment: int) -> None:
     concurrency = 4
     with Shop(products=15, rate=60) as shop:

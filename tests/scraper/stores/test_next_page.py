@@ -83,6 +83,7 @@ def test_the_selector_alone_decides_which_links_count() -> None:
     assert found('<link rel="next" href="3">', "link[rel=next]") == (["3"], True)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("opening", ['<a class="page" href="/{}">', '<div class="page" href="/{}">', "<i>"])
 def test_a_page_full_of_matches(opening: str) -> None:
     html = "".join(opening.format(n) for n in range(5_000)) + '<a class="page" href="3" rel="next">x</a>'

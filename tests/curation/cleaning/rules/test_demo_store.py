@@ -11,14 +11,15 @@ from tests.helpers.commands import ROOT
 
 
 @pytest.mark.heavy
-def test_precision_and_recall_on_the_demo_store(home: Project) -> None:
+@pytest.mark.parametrize(("cases", "stones"), [(2, 6), pytest.param(6, 18, marks=pytest.mark.slow)])
+def test_precision_and_recall_on_the_demo_store(home: Project, cases: int, stones: int) -> None:
     settings = read_clean(ROOT / "params.yaml")
     taxonomy = read_taxonomy(settings.taxonomy_file(Project(ROOT)), settings.merge)
     catalogue = build(11, 0.2, dirt=3)
-    result = score_cases(home, catalogue, choose_cases(catalogue, 6, 18), settings, taxonomy)
+    result = score_cases(home, catalogue, choose_cases(catalogue, cases, stones), settings, taxonomy)
     labels, right, everything = score_labels(taxonomy, build(11, 4, dirt=0.01))
     for score in [*result.scores, labels]:
-        assert score.cases >= 6, score
+        assert score.cases >= cases, score
         assert score.precision >= 0.8, score
         assert score.recall >= 0.65, score
     assert len(result.lost) <= 0.02 * result.good, result.lost
