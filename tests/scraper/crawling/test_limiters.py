@@ -10,6 +10,7 @@ import pytest
 from benchmarks.crawling._broken_shop import BrokenShop, Served, serve
 from benchmarks.crawling._faulty_host import CUT, RESET, Answer, LimitReq, http
 from tests.helpers.broken_crawls import crawl, stored
+from tests.helpers.slow import others_slow
 
 LIMITS = "requests_per_second = 40\ntimeout_seconds = 2\nattempts = 2"
 
@@ -79,14 +80,7 @@ def limit(
     served.cdn.answer = answer
 
 
-@pytest.mark.parametrize(
-    "way",
-    [
-        "403",
-        "to a 503",
-        *(pytest.param(way, marks=pytest.mark.slow) for way in REFUSALS if way not in ("403", "to a 503")),
-    ],
-)
+@pytest.mark.parametrize("way", others_slow(REFUSALS, "403", "to a 503"))
 def test_a_limiter_by_rate_loses_nothing_whatever_it_answers(tmp_path: Path, way: str) -> None:
     with serve(BrokenShop(32)) as served:
         limit(served, LimitReq(20), way)
@@ -94,9 +88,7 @@ def test_a_limiter_by_rate_loses_nothing_whatever_it_answers(tmp_path: Path, way
         assert stored(tmp_path) == set(served.shop.images)
 
 
-@pytest.mark.parametrize(
-    "way", ["403", *(pytest.param(way, marks=pytest.mark.slow) for way in ("429", "500", "503"))]
-)
+@pytest.mark.parametrize("way", others_slow(("403", "429", "500", "503"), "403"))
 def test_a_limiter_of_connections_loses_nothing_and_is_no_block(tmp_path: Path, way: str) -> None:
     with serve(BrokenShop(24)) as served:
         limit(served, OneAtATime(0.05), way, seconds=0.05)
@@ -121,10 +113,7 @@ def test_connections_reset_above_a_fifth_of_our_rate_lose_nothing(tmp_path: Path
         assert stored(tmp_path) == set(served.shop.images)
 
 
-@pytest.mark.parametrize(
-    "way",
-    ["429", *(pytest.param(way, marks=pytest.mark.slow) for way in ("503", "empty", "a page", "to a 503"))],
-)
+@pytest.mark.parametrize("way", others_slow(("429", "503", "empty", "a page", "to a 503"), "429"))
 def test_broken_urls_that_answer_as_limiters_do_end_no_crawl(tmp_path: Path, way: str) -> None:
     shop = BrokenShop(24)
     broken = shop.images[::4]
