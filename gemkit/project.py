@@ -71,6 +71,10 @@ class Project:
         """The table of the measurements of a site's images."""
         return self.root / "data/measured" / f"{site}.parquet"
 
+    def features(self, site: str) -> Path:
+        """The table of the feature vectors of a site's images."""
+        return self.root / "data/features" / f"{site}.parquet"
+
     @property
     def clean_table(self) -> Path:
         """The table that says which images are kept, and why the others are not."""

@@ -21,7 +21,7 @@ def fingerprints(folder: Path) -> dict[str, str]:
 
 def test_bytes_depend_neither_on_workers_nor_on_the_cache(project: Path) -> None:
     before = {name: mark for name, mark in fingerprints(project).items() if "predictions" not in name}
-    for folder in ("data/measured", "data/crops", "data/datasets", "metrics"):
+    for folder in ("data/features", "data/measured", "data/crops", "data/datasets", "metrics"):
         shutil.rmtree(project / folder)
     for memo in ("measure", "crop"):
         with sqlite3.connect(project / f".cache/{memo}.sqlite") as database:
