@@ -57,6 +57,11 @@ class Project:
         """The folder of the taxonomy and of people's decisions."""
         return self.root / "labels"
 
+    @property
+    def content_head(self) -> Path:
+        """The project's own content head."""
+        return self.labels / "content_head.npz"
+
     # The outputs of the stages, in their order.
 
     def raw(self, site: str) -> Path:
