@@ -43,34 +43,43 @@ class Examples(NamedTuple):
 def fit_head(examples: Examples, classes: Sequence[str], start: Head | None = None) -> Head:
     """The head for these classes with the lowest loss on the examples and the pull towards `start`.
 
-    Without `start` the weights are drawn towards zero.
+    Classes without examples stay as they are. Without `start` the weights are drawn towards zero.
     """
     from scipy.optimize import minimize
 
-    views = examples.features.shape[1]
+    views, labels = examples.features.shape[1], examples.labels(classes)
     values = inputs(examples.features.reshape(-1, FEATURE_LENGTH))
-    targets = np.eye(len(classes))[np.repeat(examples.labels(classes), views)]
+    targets = np.eye(len(classes))[np.repeat(labels, views)]
     share = np.repeat(example_weights(examples) / views, views)
-    known = np.zeros((FEATURE_LENGTH + 1, len(classes)))
-    if start is not None:
-        head = extended(start, classes)
-        known[:] = np.vstack([head.weights, head.bias])
+    known, pull = _known(classes, start)
+    absent = np.bincount(labels, minlength=len(classes)) == 0
 
     def loss(flat: Floats) -> tuple[float, Floats]:
-        moved = flat.reshape(known.shape) - known
-        moved[-1] = 0  # the bias is free
         weights = flat.reshape(known.shape)
         probabilities = softmax(values @ weights[:-1] + weights[-1])
         residual = (probabilities - targets) * share[:, None]
-        gradient = np.vstack([values.T @ residual, residual.sum(axis=0)]) + _PULL * moved
+        moved = pull * (weights - known)
+        gradient = np.vstack([values.T @ residual, residual.sum(axis=0)]) + moved
+        gradient[:, absent] = 0
         right = np.maximum((probabilities * targets).sum(axis=1), np.finfo(np.float64).tiny)
-        return float(_PULL / 2 * (moved**2).sum() - share @ np.log(right)), gradient.ravel()
+        return float((moved * (weights - known)).sum() / 2 - share @ np.log(right)), gradient.ravel()
 
-    found = minimize(
-        loss, known.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": _STEPS, "ftol": _TOLERANCE}
-    )
+    options = {"maxiter": _STEPS, "ftol": _TOLERANCE}
+    found = minimize(loss, known.ravel(), jac=True, method="L-BFGS-B", options=options)
     weights = found.x.reshape(known.shape).astype(np.float32)
     return Head(tuple(classes), weights[:-1], weights[-1])
+
+
+def _known(classes: Sequence[str], start: Head | None) -> tuple[Floats, Floats]:
+    """What the weights, and the biases in the last row, are drawn towards, and how strongly."""
+    known = np.zeros((FEATURE_LENGTH + 1, len(classes)))
+    pull = np.full(known.shape, _PULL)
+    if start is None:
+        pull[-1] = 0
+    else:
+        head = extended(start, classes)
+        known[:] = np.vstack([head.weights, head.bias])
+    return known, pull
 
 
 def extended(head: Head, classes: Sequence[str]) -> Head:

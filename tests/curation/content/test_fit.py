@@ -64,6 +64,14 @@ def test_few_pictures_leave_a_known_head_nearly_as_it_is() -> None:
     assert before.max() < 0.2 and (after > before).all()
 
 
+def test_classes_without_pictures_stay_known() -> None:
+    known = fit_head(examples_of(CLASSES, sources=8, each=4), CLASSES)
+    moved = fit_head(examples_of(("cut", "hand"), sources=8, each=12, seed=1), CLASSES, known)
+    several = examples_of(("several",), sources=4, each=5, seed=2).features[:, 0]
+    np.testing.assert_array_equal(moved.weights[:, 2], known.weights[:, 2])
+    assert (moved.probabilities(several).argmax(axis=1) == 2).mean() > 0.9
+
+
 def test_classes_that_a_head_lacks_change_the_others_little() -> None:
     examples = examples_of(CLASSES, sources=4, each=2)
     known = fit_head(examples, CLASSES)
