@@ -13,6 +13,8 @@ from gemkit.project import PARAMS, current_project
 app = new_app("gemcurate", "Curate the crawled images: measure, clean, crop, split, balance.")
 taxonomy_app = new_group("Check and query the taxonomy of the stores' class names.")
 app.add_typer(taxonomy_app, name="taxonomy")
+content_app = new_group("Teach the content head what your pictures show.")
+app.add_typer(content_app, name="content")
 
 #: How many lines of a file a note names.
 _MOST_LINES = 5
@@ -171,6 +173,38 @@ def models_command(
         _show("models", {model: str(fetch(model))})
     else:
         _show("models", {name: str(local_weights(name) or "not fetched") for name in models()})
+
+
+@content_app.command("fit")
+def content_fit(
+    labels: Annotated[
+        Path, typer.Option(help="A CSV file with the columns file and label, and maybe note and source.")
+    ],
+    params: Params = PARAMS,
+) -> None:
+    """Refit the content head to labelled pictures, and say what it gains on sources it was not fitted to."""
+    from curation.content.refit import refit
+    from curation.params import read_limits
+
+    summary = refit(current_project(params), labels, read_limits(params, "measure"))
+    changes = {"right": summary.right, "log loss": summary.log_loss}
+    _show(
+        str(labels),
+        {
+            "pictures": summary.pictures,
+            "sources": summary.sources,
+            "classes of your own": summary.own_classes,
+            "before → after by folds": {
+                name: f"{change.before:.3f} → {change.after:.3f}, difference {change.difference}"
+                for name, change in changes.items()
+            },
+            "right, by class": {
+                name: f"{change.before:.2f} → {change.after:.2f} of {change.pictures:,}"
+                for name, change in summary.classes.items()
+            },
+            "head": summary.written or "not written, because the log loss did not fall",
+        },
+    )
 
 
 @taxonomy_app.command("check")

@@ -86,6 +86,12 @@ MEASURED = pa.schema(
     ]
 )
 
+#: Length of a feature vector.
+FEATURE_LENGTH = 1280
+#: data/features/<site>.parquet, sorted by sha256: what a network sees in each stored image of a site. Null
+#: where the image could not be decoded.
+FEATURES = pa.schema([("sha256", pa.string()), ("features", pa.list_(pa.float16(), FEATURE_LENGTH))])
+
 #: One reason to drop an image. Null fields do not apply to the rule.
 REASON = pa.struct(
     [

@@ -57,6 +57,11 @@ class Project:
         """The folder of the taxonomy and of people's decisions."""
         return self.root / "labels"
 
+    @property
+    def content_head(self) -> Path:
+        """The project's own content head."""
+        return self.labels / "content_head.npz"
+
     # The outputs of the stages, in their order.
 
     def raw(self, site: str) -> Path:
@@ -70,6 +75,10 @@ class Project:
     def measured(self, site: str) -> Path:
         """The table of the measurements of a site's images."""
         return self.root / "data/measured" / f"{site}.parquet"
+
+    def features(self, site: str) -> Path:
+        """The table of the feature vectors of a site's images."""
+        return self.root / "data/features" / f"{site}.parquet"
 
     @property
     def clean_table(self) -> Path:

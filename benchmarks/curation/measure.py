@@ -3,9 +3,9 @@
     python -m benchmarks.curation.measure [--stones 24] [--images 1500] [--rounds 5]
 
 The images are the demo store's stones as JPEG. In memory: Pillow's decode alone, the decode of `gemcurate`
-(upright, in sRGB), and the same with all pixel measurements. From files: the stage `measure` without text
-detection, with memo and table; process start-up is excluded (the difference of two runs). The parts
-alternate, and the best round counts. Wall time is given per core.
+(upright, in sRGB), and the same with all pixel measurements, or with the features. From files: the stage
+`measure` without text detection, with memo and tables; process start-up is excluded (the difference of two
+runs). The parts alternate, and the best round counts. Wall time is given per core.
 """
 
 import argparse
@@ -15,6 +15,7 @@ import resource
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,6 +26,8 @@ from PIL import Image
 
 from benchmarks._commands import table
 from benchmarks._unique_jpegs import with_comment
+from curation.features.extractor import extract
+from curation.features.graph_file import graph_file
 from curation.measurement.measure import measure
 from curation.measurement.params import MeasureParams
 from curation.measurement.pixel_statistics import measure_pixels
@@ -66,11 +69,18 @@ def decode_and_measure(content: bytes) -> None:
     measure_pixels(decode(content).pixels)
 
 
-PARTS: dict[str, Callable[[bytes], object]] = {
-    "Pillow alone": decode_alone,
-    "decode": decode,
-    "decode and measure": decode_and_measure,
-}
+def decode_and_extract(content: bytes, graph: Path) -> None:
+    extract(decode(content).pixels, graph)
+
+
+def parts(graph: Path) -> dict[str, Callable[[bytes], object]]:
+    """What is timed in memory; `graph`: the network of the features."""
+    return {
+        "Pillow alone": decode_alone,
+        "decode": decode,
+        "decode and measure": decode_and_measure,
+        "decode and features": partial(decode_and_extract, graph=graph),
+    }
 
 
 class Cost(NamedTuple):
@@ -80,11 +90,11 @@ class Cost(NamedTuple):
     wall: float
 
 
-def cost_of_parts(contents: Sequence[bytes], rounds: int) -> dict[str, Cost]:
-    """The cost of each of PARTS on one core."""
-    found: dict[str, list[Cost]] = {name: [] for name in PARTS}
+def cost_of_parts(contents: Sequence[bytes], rounds: int, graph: Path) -> dict[str, Cost]:
+    """The cost of each of `parts` on one core."""
+    found: dict[str, list[Cost]] = {name: [] for name in parts(graph)}
     for _ in range(rounds):
-        for name, function in PARTS.items():
+        for name, function in parts(graph).items():
             cpu, wall = time.process_time(), time.perf_counter()
             for content in contents:
                 function(content)
@@ -145,7 +155,8 @@ def main() -> None:
     lines = []
     for side in SIDES:
         contents = stones(options.stones, side)
-        costs = cost_of_parts(contents, options.rounds)
+        with tempfile.TemporaryDirectory() as folder:
+            costs = cost_of_parts(contents, options.rounds, graph_file(Path(folder)))
         costs["the stage"] = cost_of_stage(contents, options.images, 2)
         size = f"{np.mean([len(content) for content in contents]) / 1000:.0f} kB"
         floor = costs["decode"].cpu

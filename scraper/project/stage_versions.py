@@ -10,7 +10,7 @@
 #: Keep the number of a stage that is dropped, or the locks of older projects look newer than the package.
 #: Raise `measure` and `crop` together with the VERSION of their memo.
 STAGE_VERSIONS = {
-    "measure": 1,
+    "measure": 2,
     "clean": 1,
     "crop": 1,
     "steps": 1,

@@ -34,13 +34,13 @@ def double(item: Any) -> Any:
     return item * 2
 
 
-def measure_or_crash(image: Any, settings: Any) -> dict[str, Any]:
+def measure_or_crash(image: Any, settings: Any, graph: Any) -> Any:
     """`measure_image`, with a decoder that crashes on files that end in "crash"."""
     from curation.measurement.measure import measure_image
 
     if image.path.read_bytes().endswith(b"crash"):
         ctypes.string_at(0)
-    return measure_image(image, settings)
+    return measure_image(image, settings, graph)
 
 
 def crop_or_crash(image: Any, settings: Any) -> Any:

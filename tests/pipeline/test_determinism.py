@@ -35,7 +35,7 @@ def on_one_core() -> Iterator[None]:
 
 def test_bytes_depend_neither_on_workers_nor_on_the_cache(project: Path) -> None:
     before = {name: mark for name, mark in fingerprints(project).items() if "predictions" not in name}
-    for folder in ("data/measured", "data/crops", "data/datasets", "metrics"):
+    for folder in ("data/features", "data/measured", "data/crops", "data/datasets", "metrics"):
         shutil.rmtree(project / folder)
     for memo in ("measure", "crop"):
         with sqlite3.connect(project / f".cache/{memo}.sqlite") as database:

@@ -17,8 +17,8 @@ PACKAGES: dict[str, list[str]] = {
         "cli",
     ],
     "curation": [
-        "tables", "params", "imaging", "taxonomy", "measurement", "cleaning", "cropping", "datasets",
-        "inspect", "report", "cli",
+        "tables", "params", "imaging", "taxonomy", "features", "measurement", "content", "cleaning",
+        "cropping", "datasets", "inspect", "report", "cli",
     ],
     "gemtrain": [
         "tables", "device", "recipe", "recipe_list", "models", "data", "scoring", "model_metadata",

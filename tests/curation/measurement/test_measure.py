@@ -7,7 +7,7 @@ import pytest
 
 from curation.measurement.measure import measure
 from curation.measurement.params import MeasureParams
-from curation.tables import MEASURED
+from curation.tables import FEATURE_LENGTH, FEATURES, MEASURED
 from gemkit.errors import UserError
 from gemkit.executor.base import Limits
 from gemkit.project import Project
@@ -34,14 +34,17 @@ def test_an_image_is_measured_once(home: Project) -> None:
     raw, table = home.raw("shop"), home.measured("shop")
     store_images(raw, [encoded(half_red(120 + side, 100)) for side in range(3)] + [b"no image"])
     assert measure(home, "shop").measured_now == 4
-    first = table.read_bytes()
+    first = table.read_bytes(), home.features("shop").read_bytes()
     assert measure(home, "shop").measured_now == 0
-    assert table.read_bytes() == first
+    assert (table.read_bytes(), home.features("shop").read_bytes()) == first
     rows = read_table(table, MEASURED).to_pylist()
     assert [row["width"] for row in rows] == [120, 121, 122, None]
     assert [row["error_kind"] for row in rows] == [None, None, None, "unknown_format"]
     assert [bool(row["error"]) for row in rows] == [False, False, False, True]
     assert len(rows[0]["thumbnail"]) == 16 * 16 * 3
+    features = read_table(home.features("shop"), FEATURES).to_pylist()
+    assert [row["sha256"] for row in features] == [row["sha256"] for row in rows]
+    assert [len(row["features"] or ()) for row in features] == [FEATURE_LENGTH] * 3 + [0]
     assert measure(home, "shop", limits=Limits(seconds=30)).measured_now == 0, "limits change no result"
 
     (raw / "images/1.png").unlink()
@@ -65,6 +68,9 @@ def test_an_image_that_crashes_its_worker_does_not_affect_others(
     assert (rows[3]["error_kind"], rows[3]["error"]) == ("crashed", "measuring it crashed (SIGSEGV)")
     assert rows[3]["bytes"] == len(contents[3])
     assert (summary.measured_now, summary.given_up) == (5, 1)
+    assert read_table(home.features("shop"), FEATURES)["features"].is_null().to_pylist() == [
+        *[False] * 3, True, *[False] * 2
+    ]  # fmt: skip
 
     # It is in the table, but the next run tries it again.
     summary = measure(home, "shop")
