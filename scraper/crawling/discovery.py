@@ -197,7 +197,7 @@ class PageReader:
     def _wait(self, retries: RetryPolicy, job: PageJob, result: PageResult) -> float | None:
         """Seconds until the page is requested again; None if its result is final."""
         if isinstance(result.error, Postponed):
-            return retries.postponed(job.url, result.error.reason)
+            return retries.postponed(job.url, result.error)
         if not isinstance(result.error, TransientError):
             retries.record_success()
             return None

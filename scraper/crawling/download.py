@@ -87,7 +87,7 @@ def _fetch(session: Session, job: ImageJob, first_try: bool) -> _Result:
 def _wait(session: Session, retries: RetryPolicy, job: ImageJob, result: _Result) -> float | None:
     """Seconds until the image is requested again; None if its result is final."""
     if isinstance(result.error, Postponed):
-        return retries.postponed(job.url, result.error.reason)
+        return retries.postponed(job.url, result.error)
     if not isinstance(result.error, TransientError):
         retries.record_success()
         return None

@@ -2,8 +2,8 @@
 
 import random
 
-from scraper.http.errors import TransientError
-from scraper.http.reason import Reason
+from scraper.http.errors import Postponed, TransientError
+from scraper.http.reason import DOUBTFUL
 from scraper.tables import ReasonKind
 
 #: Every URL gets so many tries, whatever the others need.
@@ -17,7 +17,8 @@ class RetryPolicy:
     """The tries of one crawl. A URL has `attempts` in all of its crawls together, then one in each.
 
     After its second try, a URL is requested again only while fewer than half as many requests failed as
-    succeeded: so broken URLs at most double the time of a crawl. A URL that asks for more than `longest_wait`
+    succeeded: so broken URLs at most double the time of a crawl; and only if it had no response, since what
+    comes in place of an image twice is what the store has. A URL that asks for more than `longest_wait`
     seconds is left to the next crawl.
     """
 
@@ -34,11 +35,11 @@ class RetryPolicy:
         """A URL was served."""
         self._served += 1
 
-    def postponed(self, url: str, reason: Reason) -> float:
+    def postponed(self, url: str, error: Postponed) -> float:
         """Seconds until the URL is requested again, not counted as a try; its host may wait longer."""
         # Where nothing came in the time of a first try, another try takes long.
-        self._tries.setdefault(url, int(reason.kind == ReasonKind.TIMEOUT))
-        return _POSTPONED_SECONDS
+        self._tries.setdefault(url, int(error.reason.kind == ReasonKind.TIMEOUT))
+        return max(_POSTPONED_SECONDS, error.retry_after or 0.0)
 
     def failed(self, url: str, error: TransientError, earlier: int) -> float | None:
         """Seconds until the URL is requested again; None if this crawl gives up.
@@ -49,7 +50,8 @@ class RetryPolicy:
         self._failed += 1
         if (error.retry_after or 0.0) > self._longest_wait or earlier + tries >= self._attempts:
             return None
-        if tries >= _TRIES and 2 * self._failed >= self._served:
+        seldom_helps = error.reason.kind in DOUBTFUL or 2 * self._failed >= self._served
+        if tries >= _TRIES and seldom_helps:
             return None
         longest = min(_FIRST_WAIT_SECONDS * 2 ** (tries - 1), _LONGEST_WAIT_SECONDS)
         return max(random.uniform(0, longest), error.retry_after or 0.0)

@@ -24,14 +24,14 @@ class Blocked(GemscrapeError):
 class Postponed(GemscrapeError):
     """The host refused a request for its speed, or is in trouble itself: the URL is not to blame.
 
-    It is to be requested again; its host waits as long as it must.
+    It is to be requested again, but not before `retry_after` seconds; its host waits as long as it must.
     """
 
     kind = "postponed"
 
-    def __init__(self, reason: Reason):
+    def __init__(self, reason: Reason, retry_after: float | None = None):
         super().__init__(reason.text)
-        self.reason = reason
+        self.reason, self.retry_after = reason, retry_after
 
 
 class TransientError(GemscrapeError):

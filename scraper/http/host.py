@@ -30,6 +30,9 @@ from scraper.tables import ImageStatus, ReasonKind
 #: How often a URL is refused as too much, while the host serves others, until the URL itself is to blame.
 _MAX_REFUSALS = 6
 
+#: How often trouble of a URL is taken for bad luck.
+_MAX_BAD_LUCK = 1
+
 #: How often a URL is forbidden, while the host serves others, until it is about that URL.
 _MAX_REJECTIONS = 2
 
@@ -83,7 +86,7 @@ class Host:
         #: The times of pages and of images, and whether the last first tries took too long.
         self._times: dict[str, AnswerTimes] = defaultdict(AnswerTimes)
         self._too_long: deque[bool] = deque(maxlen=_RECENT)
-        self._state = threading.Lock()
+        self._state = threading.RLock()
         self._check, self._asking = threading.Lock(), threading.Lock()
         self._checked_at, self._gives = float("-inf"), False
 
@@ -123,6 +126,8 @@ class Host:
             self._last_good.setdefault("image", (Response(self._known_image, 200, {}), transport))
         answer = self._send(url, transport, headers, timeout)
         reason = trouble(url, answer, transport)
+        with self._state:
+            self._symptoms.record_answer(is_trouble=reason is not None)
         if first_try:
             self._too_long.append(reason is not None and reason.kind == ReasonKind.TIMEOUT)
         if reason is None:
@@ -178,28 +183,41 @@ class Host:
         answer: Answer,
         reason: Reason,
     ) -> Answer | None:
-        """The answer to a URL that is asked for again after a pause, when nothing else is; None if it is not.
+        """The answer to a URL that is asked for again at once; None if it is not.
 
-        Threads whose requests fail at the same time do so one after the other: what the first one learns
-        often spares the others the question. Raises Postponed if the host refuses others, too.
+        If the host is in trouble often, this is after a pause, when nothing else is requested: then it tells
+        our speed from the URL. Threads whose requests fail at the same time do so one after the other: what
+        the first one learns often spares the others the question. Raises Postponed if the host refuses
+        others, too, or if the URL may have had bad luck.
         """
         with self._asking:
             if self._is_known_refusal(answer, reason):
                 raise self._refusal(url, answer, reason, transport)
+            wait = answer.retry_after or 0.0
             with self._state:
-                wait = answer.retry_after or 0.0
                 if wait > _SHORT_WAIT_SECONDS or not self._symptoms.next_asks_again(reason):
                     return None
+                alone = self._symptoms.is_frequent or self._means_overload(reason)
                 patience = self._symptoms.patience(reason)
+            if not alone and wait:
+                raise self._postponement(url, answer, reason, _MAX_BAD_LUCK)
             self.limiter.pause(wait)
-            again = self._send(url, transport, headers, timeout, patience)
+            again = self._send(url, transport, headers, timeout, patience if alone else 0)
             still = trouble(url, again, transport)
-            if still is not None and self._refuses_others(still, transport.content):
+            if still is None:
+                with self._state:
+                    self._symptoms.record_served_again(reason)
+                    means_overload = self._means_overload(reason)
+                if means_overload:
+                    self.limiter.record_rejection(answer.started, reason, None)
+            elif not alone:
+                if not is_rejection(still):
+                    raise self._postponement(url, again, still, _MAX_BAD_LUCK)
+            elif self._refuses_others(still, transport.content):
                 raise self._refusal(url, again, still, transport)
-            with self._state:
-                self._symptoms.record_asked_again(reason, served=still is None)
-            if still is None and self._means_overload(reason):
-                self.limiter.record_rejection(answer.started, reason, None)
+            else:
+                with self._state:
+                    self._symptoms.record_in_vain(reason)
             return again
 
     def _send(
@@ -246,12 +264,11 @@ class Host:
             self.limiter.record_success(response.seconds)
         good = response.status in (200, 304)
         with self._state:
-            self._symptoms.record_success()
             self._successes += 1
             self._failures_in_a_row = 0
             refusals = self._refused.pop(url)
             if refusals is not None:
-                self._symptoms.record_asked_again(refusals.reason, served=True)
+                self._symptoms.record_served_again(refusals.reason)
             # A host that blocks us, or whose store is down, may still serve its robots.txt.
             if is_robots(url):
                 self._last_good["robots"] = _without_body(response), transport
@@ -290,7 +307,7 @@ class Host:
             count = self._refused.add(url, reason, self._successes)
         if count > most:
             return TransientError(reason, answer.retry_after)
-        return Postponed(reason)
+        return Postponed(reason, answer.retry_after)
 
     def _rejection(self, url: str, answer: Answer, reason: Reason, content: str) -> FetchError | Postponed:
         """The host forbids a URL, or asks for a human: is it about this URL alone?

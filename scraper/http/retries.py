@@ -46,4 +46,4 @@ def _wait(state: RetryCallState) -> float:
 
 def _asked(error: BaseException | None) -> float:
     """Seconds for which a URL asks us to wait."""
-    return (error.retry_after or 0.0) if isinstance(error, TransientError) else 0.0
+    return (error.retry_after or 0.0) if isinstance(error, TransientError | Postponed) else 0.0

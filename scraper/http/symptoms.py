@@ -1,10 +1,11 @@
-"""What a host's refusals turned out to mean: too high a rate, or a broken URL.
+"""What a host's refusals turn out to mean: too high a rate, or a broken URL.
 
 A limiter refuses some requests and answers others, whatever status it uses. So a URL that is refused and is
-served when it is asked for again a moment later was refused for our speed.
+served when it is asked for again a moment later was refused for our speed; or the host fails now and then.
 """
 
 from collections import Counter, deque
+from itertools import islice
 
 from scraper.http.reason import Reason
 from scraper.tables import ReasonKind
@@ -15,9 +16,21 @@ TOO_MANY = {420, 429, 430}
 #: Statuses by which servers shed load: 503 (nginx), 509 (cPanel), 529 (several CDNs).
 _OVERLOADED = {503, 509, 529}
 
-#: Any symptom means overload when so many of the last answers came only when they were asked for again. If
-#: that is still so at this share of the rate, the host fails at random.
-_RECENT, _SERVED_AGAIN, _IN_VAIN_SHARE = 20, 8, 0.25
+#: Answers whose shares count, and the last ones of them.
+_ANSWERS, _LAST = 100, 20
+
+#: Trouble is frequent from so many of the answers on, and of the last ones.
+_FREQUENT, _FREQUENT_LAST = 5, 3
+
+#: Statuses that shed load mean overload when so many of the answers came only when they were asked for again;
+#: from so many of the last ones on, it is a limiter for sure.
+_SHEDS, _SHEDS_LAST = 4, 4
+
+#: Any symptom means overload when so many of the last answers came only when they were asked for again.
+_SERVED_AGAIN_LAST = 8
+
+#: If trouble goes on at this share of the rate, slowing down did not help: the host fails at random.
+_IN_VAIN_SHARE = 0.25
 
 #: Requests that in a row were in vain, after which a URL with that symptom is not asked again at once; but
 #: one of so many still is where servers shed load so.
@@ -37,15 +50,18 @@ class Symptoms:
         self._shedding: set[int | ReasonKind] = set()
         self._in_vain: Counter[int | ReasonKind] = Counter()
         self._passed_over: Counter[int | ReasonKind] = Counter()
-        self._recent: deque[bool] = deque(maxlen=_RECENT)
+        #: Whether each of the last answers was trouble, and whether it came only when it was asked for again.
+        self._trouble: deque[bool] = deque(maxlen=_ANSWERS)
+        self._again: deque[bool] = deque(maxlen=_ANSWERS)
         self._overloaded_at: float | None = None
 
     def means_overload(self, reason: Reason, rate: float) -> bool:
         """Whether the host refuses requests with this symptom because they are too many, at this rate."""
         symptom = _symptom(reason)
-        if symptom in TOO_MANY or symptom in self._shedding:
+        if symptom in TOO_MANY:
             return True
-        if sum(self._recent) < _SERVED_AGAIN:
+        sheds = symptom in self._shedding or (symptom in _OVERLOADED and sum(self._again) >= _SHEDS)
+        if not sheds and _last(self._again) < _SERVED_AGAIN_LAST:
             return False
         if self._overloaded_at is None:
             self._overloaded_at = rate
@@ -54,6 +70,11 @@ class Symptoms:
     def may_mean_overload(self, reason: Reason) -> bool:
         """Whether servers shed load with this symptom."""
         return _symptom(reason) in TOO_MANY | _OVERLOADED
+
+    @property
+    def is_frequent(self) -> bool:
+        """Whether the host is in trouble too often for the bad luck of single requests."""
+        return sum(self._trouble) >= _FREQUENT or _last(self._trouble) >= _FREQUENT_LAST
 
     def next_asks_again(self, reason: Reason) -> bool:
         """Whether to ask for the next URL with this symptom again at once, to learn what it means."""
@@ -69,18 +90,27 @@ class Symptoms:
         growth = _SHEDDING_GROWTH if symptom in _OVERLOADED else _GROWTH
         return int(growth ** min(self._in_vain[symptom], _IN_VAIN - 1))
 
-    def record_asked_again(self, reason: Reason, served: bool) -> None:
-        """A URL with this symptom was asked for again, and was served or not."""
-        symptom = _symptom(reason)
-        self._in_vain[symptom] = 0 if served else self._in_vain[symptom] + 1
-        if served:
-            self._recent.append(True)
-            if symptom in _OVERLOADED:
-                self._shedding.add(symptom)
+    def record_answer(self, is_trouble: bool) -> None:
+        """The first answer to a URL."""
+        self._trouble.append(is_trouble)
+        if not is_trouble:
+            self._again.append(False)
 
-    def record_success(self) -> None:
-        """A URL was served the first time."""
-        self._recent.append(False)
+    def record_served_again(self, reason: Reason) -> None:
+        """A URL with this symptom was asked for again, and was served."""
+        symptom = _symptom(reason)
+        self._in_vain[symptom] = 0
+        self._again.append(True)
+        if symptom in _OVERLOADED and _last(self._again) >= _SHEDS_LAST:
+            self._shedding.add(symptom)
+
+    def record_in_vain(self, reason: Reason) -> None:
+        """A URL with this symptom was asked for again after a pause, and was not served."""
+        self._in_vain[_symptom(reason)] += 1
+
+
+def _last(answers: deque[bool]) -> int:
+    return sum(islice(reversed(answers), _LAST))
 
 
 def _symptom(reason: Reason) -> int | ReasonKind:

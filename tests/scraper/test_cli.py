@@ -50,7 +50,7 @@ def test_commands_that_need_a_project_name_init(tmp_path: Path, arguments: tuple
 def test_a_list_is_planned_outside_a_project(tmp_path: Path, shop: Shop) -> None:
     (tmp_path / "list.csv").write_text("class,image_url\nRuby,http://cdn.test/a.jpg\n")
     plan = ("gemscrape", "plan", "--links", "list.csv")
-    assert "1 links" in called(*plan, "--site", "gempundit_published", cwd=tmp_path).stdout
+    assert "1 link in 1 class" in called(*plan, "--site", "gempundit_published", cwd=tmp_path).stdout
     (tmp_path / "sites").mkdir()
     shop.site(tmp_path / "sites")
     assert "Unknown site 'shop'" in called(*plan, "--site", "shop", cwd=tmp_path, expect=2).stderr

@@ -1,7 +1,7 @@
 """Which URLs a crawl requests again that failed."""
 
 from scraper.crawling.retry_policy import RetryPolicy
-from scraper.http.errors import TransientError
+from scraper.http.errors import Postponed, TransientError
 from scraper.http.reason import Reason
 
 URL = "http://shop.test/a.jpg"
@@ -37,7 +37,7 @@ def test_a_url_that_is_postponed_loses_no_try() -> None:
     retries = RetryPolicy(attempts=2, longest_wait=900)
     assert retries.is_first(URL)
     for _ in range(50):
-        assert retries.postponed(URL, Reason.of_status(503)) > 0
+        assert retries.postponed(URL, Postponed(Reason.of_status(503))) > 0
     assert not retries.is_first(URL)
     assert retries.failed(URL, error(), 0) is not None and retries.failed(URL, error(), 0) is None
 
