@@ -62,6 +62,7 @@ class ReasonKind(StrEnum):
     TOO_MANY_PIXELS = "too_many_pixels"
     EMPTY = "empty"
     HTML_INSTEAD_OF_IMAGE = "html_instead_of_image"
+    TEXT_INSTEAD_OF_IMAGE = "text_instead_of_image"
     NOT_AN_IMAGE = "not_an_image"
     TRUNCATED = "truncated"
     UNDECODABLE = "undecodable"

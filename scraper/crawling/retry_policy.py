@@ -17,7 +17,7 @@ class RetryPolicy:
     """The tries of one crawl. A URL has `attempts` in all of its crawls together, then one in each.
 
     After its second try, a URL is requested again only while fewer than half as many requests failed as
-    succeeded: so broken URLs at most double the time of a crawl; and only if it had no response, since what
+    succeeded, so that broken URLs take little of a crawl's time; and only if it had no response, since what
     comes in place of an image twice is what the store has. A URL that asks for more than `longest_wait`
     seconds is left to the next crawl.
     """

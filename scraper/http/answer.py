@@ -19,10 +19,14 @@ _ORDERLY = {404, 410, 451}
 #: So much of a body shows whether it is markup.
 _START_BYTES = 1024
 
+#: Text has no control characters but white space, and JSON or a sentence starts in ASCII; images do neither.
+_CONTROL, _ASCII_BYTES = {*range(0x20), 0x7F} - {*b"\t\n\r\f"}, 8
+
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 _CHALLENGE = Reason(ReasonKind.CHALLENGE, "a challenge page")
 _EMPTY = Reason(ReasonKind.EMPTY, "empty")
+_TEXT = Reason(ReasonKind.TEXT_INSTEAD_OF_IMAGE, "text instead of an image")
 _HTML = Reason(ReasonKind.HTML_INSTEAD_OF_IMAGE, "HTML instead of an image")
 
 
@@ -74,4 +78,6 @@ def _instead_of_image(body: bytes) -> Reason | None:
     if not body:
         return _EMPTY
     start = body[:_START_BYTES].removeprefix(_BYTE_ORDER_MARK).lstrip().lower()
-    return _HTML if start.startswith(b"<") and b"<svg" not in start else None
+    if start.startswith(b"<"):
+        return None if b"<svg" in start else _HTML
+    return _TEXT if _CONTROL.isdisjoint(start) and all(byte < 0x80 for byte in start[:_ASCII_BYTES]) else None

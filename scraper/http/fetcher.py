@@ -138,8 +138,9 @@ class Fetcher:
 
     @property
     def rate_limiters(self) -> list[HostRateLimiter]:
-        """One for each host contacted so far."""
-        return [host.limiter for host in self._hosts.known()]
+        """One for each host contacted so far, or waited for."""
+        limiters = [host.limiter for host in self._hosts.known()]
+        return [limiter for limiter in limiters if limiter.counters.requests or limiter.waiting]
 
     def describe(self) -> str:
         """The rate of each host contacted so far."""

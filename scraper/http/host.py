@@ -4,12 +4,10 @@ import threading
 import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 from scraper.http.answer import Answer, is_rejection, is_robots, trouble
 from scraper.http.answer_times import AnswerTimes
 from scraper.http.errors import Blocked, FetchError, Postponed, TooLarge, TransientError
-from scraper.http.failures import TIMEOUT
 from scraper.http.limits import Limits
 from scraper.http.rate_limiter import (
     DOWN_SECONDS,
@@ -17,21 +15,24 @@ from scraper.http.rate_limiter import (
     HostRateLimiter,
 )
 from scraper.http.reason import Reason
-from scraper.http.redirects import MAX_REDIRECTS, is_redirect, target
 from scraper.http.refused_urls import RefusedUrls
 from scraper.http.request_rate import RequestRate
 from scraper.http.robots import Robots
+from scraper.http.sender import Sender
 from scraper.http.sleep_watch import SleepWatch
 from scraper.http.symptoms import Symptoms
 from scraper.http.transport import Response, RobotsTransport, Transport, conditional_headers
-from scraper.http.urls import host_of
 from scraper.tables import ImageStatus, ReasonKind
 
 #: How often a URL is refused as too much, while the host serves others, until the URL itself is to blame.
 _MAX_REFUSALS = 6
 
+#: After so many URLs that are refused for the first time, with none served between them, what the host served
+#: before proves nothing: a cache may serve it.
+_LONG_ROW = 20
+
 #: How often trouble of a URL is taken for bad luck.
-_MAX_BAD_LUCK = 1
+_MAX_BAD_LUCK = 2
 
 #: How often a URL is forbidden, while the host serves others, until it is about that URL.
 _MAX_REJECTIONS = 2
@@ -72,7 +73,8 @@ class Host:
             limits.longest_wait_seconds,
             history.blocked_until,
         )
-        self._timeout = limits.timeout_seconds
+        self._sender = Sender(self.limiter)
+        self._timeout, self._longest_wait = limits.timeout_seconds, limits.longest_wait_seconds
         self._sleep = sleep
         self._robots: Robots | None = None
         self._robots_lock = threading.Lock()
@@ -228,34 +230,8 @@ class Host:
         timeout: float,
         alone: int = 0,
     ) -> Answer:
-        """Send a request, and follow redirects within the host: a limiter may lead to a page of its own.
-
-        `alone` is the factor on the pause before a request that is sent alone.
-        """
-        seconds = 0.0
-        for redirects in range(MAX_REDIRECTS + 1):
-            with self.limiter.acquire_alone(alone) if alone else self.limiter.acquire() as started:
-                try:
-                    response = transport.get(url, headers, timeout - seconds)
-                except TransientError as error:
-                    return Answer(started, error=error)
-                seconds += time.monotonic() - started
-            answer = Answer(started, replace(response, seconds=seconds, redirects=redirects))
-            following = self._within_host(response, transport)
-            if following is None:
-                break
-            if seconds >= timeout:
-                return Answer(started, error=TransientError(TIMEOUT))
-            url, alone = following, 0
-        return answer
-
-    def _within_host(self, response: Response, transport: Transport) -> str | None:
-        """Where a redirect leads that stays on this host; None for any other response."""
-        url = target(response) if is_redirect(response) else None
-        if not url or host_of(url) != self.name:
-            return None
         rules = None if isinstance(transport, RobotsTransport) else self._robots
-        return url if rules is None or rules.disallowed_by(url) is None else None
+        return self._sender.send(url, transport, headers, timeout, rules, alone)
 
     def _accept(self, url: str, transport: Transport, answer: Answer) -> Response:
         response = answer.response
@@ -285,18 +261,20 @@ class Host:
         """The host refuses our speed; a URL that it refuses again and again is to blame itself."""
         with self._state:
             known, successes = self._refused.get(url), self._successes
-        postponement = self._postponement(url, answer, reason, _MAX_REFUSALS)
+        # Who named a time, and refuses the URL after it while it serves others, does not mean our speed.
+        most = _MAX_REFUSALS if answer.retry_after is None else _MAX_REJECTIONS
+        postponement = self._postponement(url, answer, reason, most)
         if isinstance(postponement, TransientError):
             return postponement
         others = (transport.content, "page", "image")
+        if (answer.retry_after or 0.0) > self._longest_wait and self._serves_others(*others):
+            return TransientError(reason, answer.retry_after)
         if known is None:
             self.limiter.record_rejection(answer.started, reason, answer.retry_after)
             if self.limiter.refusals >= _CHECK_AFTER:
                 self._serves_others(*others)
-        else:
-            self.limiter.pause(answer.retry_after)
-            if known.successes == successes and not self._serves_others(*others):
-                self.limiter.record_rejection(answer.started, reason, answer.retry_after)
+        elif known.successes == successes and not self._serves_others(*others):
+            self.limiter.record_rejection(answer.started, reason, answer.retry_after)
         return postponement
 
     def _postponement(
@@ -312,11 +290,14 @@ class Host:
     def _rejection(self, url: str, answer: Answer, reason: Reason, content: str) -> FetchError | Postponed:
         """The host forbids a URL, or asks for a human: is it about this URL alone?
 
-        It is if the host, each time, still serves others: the window of a limiter may just have opened.
+        It is if the host serves others at the same time, on two occasions: a limiter's window may just have
+        opened.
         """
         challenge = reason.kind == ReasonKind.CHALLENGE
-        if not self._serves_others(*([content] if challenge else [content, "page", "image"])):
+        serves_others = self._serves_others(*([content] if challenge else [content, "page", "image"]))
+        if not serves_others:
             self.limiter.record_rejection(answer.started, reason, answer.retry_after)
+        if not serves_others or self.limiter.has_refused_since(answer.started):
             return Postponed(reason)
         with self._state:
             if self._refused.add(url, reason, self._successes) < _MAX_REJECTIONS:
@@ -351,11 +332,14 @@ class Host:
         with self._check:
             if self._checked_at <= answer.started:
                 self._checked_at = time.monotonic()
-                self._gives = self._serves_others(content, "page", "image", "robots")
+                good = self._good(content, "page", "image", "robots")
+                self._gives = good is not None and self._still_serves(*good)
             return self._gives
 
     def _serves_others(self, *contents: str) -> bool:
         """Whether the host still serves its last good URL of the first of these contents that it served."""
+        if self._refuses_new_ones(contents[0]):
+            return False
         good = self._good(*contents)
         return good is not None and self._still_serves(*good)
 
@@ -363,8 +347,12 @@ class Host:
         """Whether the host sheds load: it refuses its last good URL, too, when that is all we request."""
         if not self._symptoms.may_mean_overload(reason):
             return False
-        good = self._good(content, "page", "image")
+        good = None if self._refuses_new_ones(content) else self._good(content, "page", "image")
         return self._means_overload(reason) if good is None else not self._still_serves(*good, alone=1)
+
+    def _refuses_new_ones(self, content: str) -> bool:
+        """Whether nothing new was served for long; images are requested in an order that means nothing."""
+        return content == "image" and self._refused.row >= _LONG_ROW and content in self._last_good
 
     def _good(self, *contents: str) -> tuple[Response, Transport] | None:
         goods = (self._last_good.get(content) for content in contents)

@@ -73,8 +73,12 @@ class Pace:
             self.back_off(now, base * _REFUSAL_GROWTH ** (self.refusals - 1))
 
     def back_off(self, now: float, longest: float) -> None:
-        """Wait with full jitter: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/."""
-        self.pause(now + random.uniform(0, min(longest, _LONGEST_BACKOFF_SECONDS)))
+        """Wait with equal jitter: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/.
+
+        The waits of a row add up to more than a minute: many limiters count by the minute.
+        """
+        longest = min(longest, _LONGEST_BACKOFF_SECONDS)
+        self.pause(now + random.uniform(longest / 2, longest))
 
     def pause(self, until: float) -> None:
         """Send nothing before that time."""

@@ -15,7 +15,7 @@ from scraper.http.retry_after import LONGEST_SECONDS
 from scraper.tables import ReasonKind
 
 #: Rejections in a row, without a successful response between them, that count as a block.
-BLOCK_AFTER = 6
+BLOCK_AFTER = 7
 
 #: Length of a block for which the host gives no time, seconds.
 BLOCK_SECONDS = 3600.0

@@ -47,7 +47,12 @@ class Reason:
 
 
 #: What came in place of an image, or of all of it; hosts in trouble send it too.
-DOUBTFUL = {ReasonKind.EMPTY, ReasonKind.HTML_INSTEAD_OF_IMAGE, ReasonKind.TRUNCATED}
+DOUBTFUL = {
+    ReasonKind.EMPTY,
+    ReasonKind.HTML_INSTEAD_OF_IMAGE,
+    ReasonKind.TEXT_INSTEAD_OF_IMAGE,
+    ReasonKind.TRUNCATED,
+}
 
 #: Reasons for which the next crawl may have better luck, whatever the status.
 TEMPORARY = {ReasonKind.ROBOTS_UNREADABLE, *DOUBTFUL}

@@ -4,7 +4,7 @@ import re
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from copy import copy
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,6 +18,7 @@ from urllib3.util import parse_url
 
 from scraper.http.body import read_body
 from scraper.http.cookies import Cookies
+from scraper.http.errors import FetchError, TransientError
 from scraper.http.failures import invalid_url
 from scraper.http.headers import cookies, joined
 from scraper.http.referer import referer_header
@@ -41,6 +42,9 @@ _PLAIN_URL = re.compile(
     r"(?:\?(?:[\w.~!$&'()*+,;=:@/?-]|%[0-9A-F]{2})+)?",
     re.ASCII,
 )
+
+#: Statuses that challenge pages have besides 200, and how much of one is read.
+_CHALLENGES, _CHALLENGE_BYTES = {401, 403, 405, 429, 503}, 65536
 
 #: The libraries keep no cookies: each of their clients would have its own.
 _NO_COOKIES = DefaultCookiePolicy(allowed_domains=[])
@@ -126,7 +130,10 @@ class Transport(ABC):
         return {**sent_back, **(referer_header(self._page, url) if self._page is not None else {})}
 
     def _read_body(self, raw: RawResponse, encoding: str) -> bytes:
-        """The whole body of a response with status 200."""
+        """The whole body of a response with status 200, and the start of one that may be a challenge page."""
+        if raw.status in _CHALLENGES:
+            with suppress(FetchError, TransientError):  # the status says enough
+                return read_body(raw.chunks, encoding, _CHALLENGE_BYTES, truncate=True)
         return read_body(raw.chunks, encoding, self.max_bytes) if raw.status == 200 else b""
 
     @abstractmethod

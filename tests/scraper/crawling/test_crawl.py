@@ -78,7 +78,7 @@ def test_images_may_come_from_json_ld_alone(tmp_path: Path, shop: Shop) -> None:
 
 
 def test_a_second_crawl_downloads_nothing_again(tmp_path: Path, shop: Shop) -> None:
-    shop.replies["/img/gp0-1.jpg"] = [Reply(200, b"no photo", {"ETag": '"x"'}), Reply(304)]
+    shop.replies["/img/gp0-1.jpg"] = [Reply(200, b"\x00no photo", {"ETag": '"x"'}), Reply(304)]
     crawl(tmp_path, shop)
     before = images(tmp_path)
     shop.requests.clear()
