@@ -11,34 +11,50 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.crawling._broken_shop import BrokenShop, serve
+from benchmarks.crawling._faulty_host import Answer, http
 from gemkit.errors import EXIT_BAD_INPUT, UserError
 from gemkit.project import Project
 from scraper.crawling.crawl import crawl as crawl_site
 from scraper.crawling.discovery import StoreUnreadable
 from scraper.http import rate_limiter
 from scraper.stores.config import load_site
+from tests.helpers import broken_crawls
+from tests.helpers.broken_crawls import LIMITS
 from tests.helpers.commands import called, child_environment
 from tests.helpers.crawl_results import check_files, crawl, crawl_counts, images
 from tests.helpers.crawl_shop import Reply, Shop, jpeg
 
 
 def test_a_block_ends_the_crawl_and_the_next_crawl_waits_for_its_end(tmp_path: Path) -> None:
-    with Shop() as shop:
-        shop.replies["/img/gp3-1.jpg"] = [Reply(429, headers={"Retry-After": "3"}), Reply(200, jpeg(31))]
-        site = shop.site(tmp_path, limits="longest_wait_seconds = 2\nconcurrency = 1")
-        done = called("gemscrape", "crawl", "--site", site, cwd=tmp_path, expect=3)
-        blocked_at = time.monotonic()
+    with serve(BrokenShop(12)) as served:
+        whole, blocked_at = served.cdn.answer, list[float]()
+
+        def answer(path: str) -> Answer:
+            if not blocked_at and len(served.cdn.log) == 7:
+                blocked_at.append(time.monotonic())
+            blocked = blocked_at and time.monotonic() < blocked_at[0] + 3
+            return [http(status=429, Retry_After="3")] if blocked else whole(path)
+
+        served.cdn.answer = answer
+        limits = f"{LIMITS}\nconcurrency = 1".replace("longest_wait_seconds = 30", "longest_wait_seconds = 2")
+        done = broken_crawls.crawl(tmp_path, served, limits=limits, expect=3)
         assert "blocked us (HTTP 429)" in done.stderr and "Traceback" not in done.stderr
         statuses = {row["status"] for row in images(tmp_path).values()}
         assert "blocked" in statuses <= {"ok", "blocked"} and len(images(tmp_path)) == 12
-        before = len(shop.requests)
-        called("gemscrape", "crawl", "--site", site, cwd=tmp_path)
-        assert shop.requests[before][0] - blocked_at > 1, "the rerun waits until the block ends"
-        assert {row["status"] for row in images(tmp_path).values()} == {"ok"}
-        assert (
-            max(count for path, count in shop.counts.items() if path not in ("/robots.txt", "/img/gp3-1.jpg"))
-            == 1
-        )
+        before = len(served.cdn.log)
+        broken_crawls.crawl(tmp_path, served, limits=limits, expect=0)
+        assert served.cdn.log[before].at >= blocked_at[0] + 3, "the rerun waits until the block ends"
+        assert broken_crawls.stored(tmp_path) == set(served.shop.images)
+
+
+def test_one_url_that_names_a_long_time_is_no_block(tmp_path: Path) -> None:
+    with Shop() as shop:
+        shop.replies["/img/gp3-1.jpg"] = [Reply(429, headers={"Retry-After": "3600"})]
+        site = shop.site(tmp_path, limits="longest_wait_seconds = 2\nconcurrency = 1")
+        called("gemscrape", "crawl", "--site", site, cwd=tmp_path, expect=4)
+        assert sum(row["status"] == "ok" for row in images(tmp_path).values()) == 11
+        assert shop.counts["/img/gp3-1.jpg"] == 1
 
 
 @pytest.mark.parametrize("robots", [Reply(403), Reply(200, b"User-agent: *\nDisallow: /private/\n")])
