@@ -129,7 +129,7 @@ class Host:
         answer = self._send(url, transport, headers, timeout)
         reason = trouble(url, answer, transport)
         with self._state:
-            self._symptoms.record_answer(is_trouble=reason is not None)
+            self._symptoms.record_answer(reason)
         if first_try:
             self._too_long.append(reason is not None and reason.kind == ReasonKind.TIMEOUT)
         if reason is None:
@@ -199,7 +199,7 @@ class Host:
             with self._state:
                 if wait > _SHORT_WAIT_SECONDS or not self._symptoms.next_asks_again(reason):
                     return None
-                alone = self._symptoms.is_frequent or self._means_overload(reason)
+                alone = self._symptoms.is_frequent(reason) or self._means_overload(reason)
                 patience = self._symptoms.patience(reason)
             if not alone and wait:
                 raise self._postponement(url, answer, reason, _MAX_BAD_LUCK)

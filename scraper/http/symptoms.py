@@ -5,6 +5,7 @@ served when it is asked for again a moment later was refused for our speed; or t
 """
 
 from collections import Counter, deque
+from collections.abc import Iterator
 from itertools import islice
 
 from scraper.http.reason import Reason
@@ -19,12 +20,12 @@ _OVERLOADED = {503, 509, 529}
 #: Answers whose shares count, and the last ones of them.
 _ANSWERS, _LAST = 100, 20
 
-#: Trouble is frequent from so many of the answers on, and of the last ones.
+#: A symptom is frequent from so many of the answers on, and of the last ones.
 _FREQUENT, _FREQUENT_LAST = 5, 3
 
 #: Statuses that shed load mean overload when so many of the answers came only when they were asked for again;
 #: from so many of the last ones on, it is a limiter for sure.
-_SHEDS, _SHEDS_LAST = 4, 4
+_SHEDS, _SHEDS_LAST = 5, 4
 
 #: Any symptom means overload when so many of the last answers came only when they were asked for again.
 _SERVED_AGAIN_LAST = 8
@@ -50,9 +51,9 @@ class Symptoms:
         self._shedding: set[int | ReasonKind] = set()
         self._in_vain: Counter[int | ReasonKind] = Counter()
         self._passed_over: Counter[int | ReasonKind] = Counter()
-        #: Whether each of the last answers was trouble, and whether it came only when it was asked for again.
-        self._trouble: deque[bool] = deque(maxlen=_ANSWERS)
-        self._again: deque[bool] = deque(maxlen=_ANSWERS)
+        #: The symptoms of the last answers, and of the last URLs that were served when asked for again.
+        self._trouble: deque[int | ReasonKind | None] = deque(maxlen=_ANSWERS)
+        self._again: deque[int | ReasonKind | None] = deque(maxlen=_ANSWERS)
         self._overloaded_at: float | None = None
 
     def means_overload(self, reason: Reason, rate: float) -> bool:
@@ -60,8 +61,10 @@ class Symptoms:
         symptom = _symptom(reason)
         if symptom in TOO_MANY:
             return True
-        sheds = symptom in self._shedding or (symptom in _OVERLOADED and sum(self._again) >= _SHEDS)
-        if not sheds and _last(self._again) < _SERVED_AGAIN_LAST:
+        sheds = symptom in self._shedding or (
+            symptom in _OVERLOADED and sum(each in _OVERLOADED for each in self._again) >= _SHEDS
+        )
+        if not sheds and sum(each is not None for each in _last(self._again)) < _SERVED_AGAIN_LAST:
             return False
         if self._overloaded_at is None:
             self._overloaded_at = rate
@@ -71,10 +74,11 @@ class Symptoms:
         """Whether servers shed load with this symptom."""
         return _symptom(reason) in TOO_MANY | _OVERLOADED
 
-    @property
-    def is_frequent(self) -> bool:
-        """Whether the host is in trouble too often for the bad luck of single requests."""
-        return sum(self._trouble) >= _FREQUENT or _last(self._trouble) >= _FREQUENT_LAST
+    def is_frequent(self, reason: Reason) -> bool:
+        """Whether the symptom comes too often for the bad luck of single requests."""
+        symptom = _symptom(reason)
+        last = sum(each == symptom for each in _last(self._trouble))
+        return self._trouble.count(symptom) >= _FREQUENT or last >= _FREQUENT_LAST
 
     def next_asks_again(self, reason: Reason) -> bool:
         """Whether to ask for the next URL with this symptom again at once, to learn what it means."""
@@ -90,18 +94,18 @@ class Symptoms:
         growth = _SHEDDING_GROWTH if symptom in _OVERLOADED else _GROWTH
         return int(growth ** min(self._in_vain[symptom], _IN_VAIN - 1))
 
-    def record_answer(self, is_trouble: bool) -> None:
-        """The first answer to a URL."""
-        self._trouble.append(is_trouble)
-        if not is_trouble:
-            self._again.append(False)
+    def record_answer(self, reason: Reason | None) -> None:
+        """The first answer to a URL, and what is wrong with it."""
+        self._trouble.append(None if reason is None else _symptom(reason))
+        if reason is None:
+            self._again.append(None)
 
     def record_served_again(self, reason: Reason) -> None:
         """A URL with this symptom was asked for again, and was served."""
         symptom = _symptom(reason)
         self._in_vain[symptom] = 0
-        self._again.append(True)
-        if symptom in _OVERLOADED and _last(self._again) >= _SHEDS_LAST:
+        self._again.append(symptom)
+        if symptom in _OVERLOADED and sum(each == symptom for each in _last(self._again)) >= _SHEDS_LAST:
             self._shedding.add(symptom)
 
     def record_in_vain(self, reason: Reason) -> None:
@@ -109,8 +113,8 @@ class Symptoms:
         self._in_vain[_symptom(reason)] += 1
 
 
-def _last(answers: deque[bool]) -> int:
-    return sum(islice(reversed(answers), _LAST))
+def _last(answers: deque[int | ReasonKind | None]) -> Iterator[int | ReasonKind | None]:
+    return islice(reversed(answers), _LAST)
 
 
 def _symptom(reason: Reason) -> int | ReasonKind:

@@ -13,9 +13,9 @@ SHEDDING = [503, 509, 529]
 def answer(symptoms: Symptoms, served: int, refused: int, reason: Reason) -> None:
     """So many URLs are served at once, then so many when they are asked for again."""
     for _ in range(served):
-        symptoms.record_answer(is_trouble=False)
+        symptoms.record_answer(None)
     for _ in range(refused):
-        symptoms.record_answer(is_trouble=True)
+        symptoms.record_answer(reason)
         symptoms.record_served_again(reason)
 
 
@@ -27,9 +27,9 @@ def test_some_statuses_say_too_many_requests(status: int) -> None:
 @pytest.mark.parametrize("status", SHEDDING)
 def test_a_status_that_sheds_load_does_so_by_a_small_share(status: int) -> None:
     symptoms, reason = Symptoms(), Reason.of_status(status)
-    for _ in range(4):
+    for _ in range(5):
         assert not symptoms.means_overload(reason, 5.0)
-        answer(symptoms, 20, 1, reason)
+        answer(symptoms, 18, 1, reason)
     assert symptoms.means_overload(reason, 5.0)
     answer(symptoms, 100, 0, reason)
     assert not symptoms.means_overload(reason, 5.0), "it is forgotten once the host serves all again"
@@ -40,7 +40,7 @@ def test_one_in_a_hundred_is_bad_luck(status: int) -> None:
     symptoms, reason = Symptoms(), Reason.of_status(status)
     for _ in range(20):
         answer(symptoms, 99, 1, reason)
-        assert not symptoms.means_overload(reason, 5.0) and not symptoms.is_frequent
+        assert not symptoms.means_overload(reason, 5.0) and not symptoms.is_frequent(reason)
 
 
 @pytest.mark.parametrize("status", SHEDDING)
@@ -75,7 +75,8 @@ def test_a_host_that_fails_at_random_is_not_slowed_down_for_ever() -> None:
 def test_trouble_is_frequent_by_its_share(served: int, troubled: int, frequent: bool) -> None:
     symptoms = Symptoms()
     answer(symptoms, served, troubled, RESET)
-    assert symptoms.is_frequent == frequent
+    assert symptoms.is_frequent(RESET) == frequent
+    assert not symptoms.is_frequent(Reason.of_status(500))
 
 
 def test_broken_urls_are_not_asked_again_at_once_for_ever() -> None:
