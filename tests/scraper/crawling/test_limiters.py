@@ -10,6 +10,7 @@ import pytest
 from benchmarks.crawling._broken_shop import BrokenShop, Served, serve
 from benchmarks.crawling._faulty_host import CUT, RESET, Answer, LimitReq, http
 from tests.helpers.broken_crawls import crawl, stored
+from tests.helpers.crawl_results import images
 from tests.helpers.slow import others_slow
 
 LIMITS = "requests_per_second = 40\ntimeout_seconds = 2\nattempts = 2"
@@ -140,3 +141,32 @@ def test_urls_that_are_forbidden_for_good_are_no_block(tmp_path: Path) -> None:
         limit(served, None, "403", shop.images[::4])
         crawl(tmp_path, served, limits=LIMITS, expect=0)
         assert stored(tmp_path) == set(shop.images) - set(shop.images[::4])
+
+
+@pytest.mark.usefixtures("short_backoff", "short_pauses")
+@pytest.mark.parametrize("way", ["403", "429"])
+def test_a_ban_is_one_though_a_cache_still_serves_what_it_has(tmp_path: Path, way: str) -> None:
+    with serve(BrokenShop(75)) as served:
+        whole, cached = served.cdn.answer, set[str]()
+
+        def answer(path: str) -> Answer:
+            if path in served.shop.images and path not in cached and len(cached) == 30:
+                return REFUSALS[way](whole(path))
+            cached.add(path)
+            return whole(path)
+
+        served.cdn.answer = answer
+        done = crawl(tmp_path, served, limits=LIMITS, expect=3)
+        assert f"blocked us (HTTP {way})" in done.stderr
+        assert len(stored(tmp_path)) >= 29
+
+
+def test_a_challenge_page_is_one_whatever_its_status(tmp_path: Path) -> None:
+    page = b"<!DOCTYPE html><title>Just a moment...</title>"
+    with serve(BrokenShop(12)) as served:
+        whole, bad = served.cdn.answer, served.shop.images[3]
+        served.cdn.answer = lambda path: (
+            [http(page, 403, Content_Type="text/html")] if path == bad else whole(path)
+        )
+        crawl(tmp_path, served, limits=LIMITS, expect=4)
+        assert images(tmp_path)[bad]["reason"] == "a challenge page"
