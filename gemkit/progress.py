@@ -80,7 +80,7 @@ class Progress:
             line += f"/{self.total} {self.unit}, {rate:.1f}/s, {_duration(left)} left"
         else:
             line += f" {self.unit}, {rate:.1f}/s"
-        return f"{line} {self.note}".rstrip()
+        return f"{line}; {self.note}" if self.note else line
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

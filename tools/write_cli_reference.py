@@ -16,8 +16,9 @@ _INTRODUCTION = """\
 
 Written by `python -m tools.write_cli_reference`; do not edit it. Each command and subcommand also takes `-h`.
 `python -m gemscrape` is the same as `gemscrape`, and so for the others. Exit codes: 0, 2 on bad input,
-3 if a store blocks the crawler, 4 if a crawl is incomplete, 130 after Ctrl-C. With `--install-completion` the
-shell completes commands, options, and the names of sites, datasets, recipes and models.
+3 if a store blocks the crawler or goes down, 4 if a crawl is incomplete, 130 after Ctrl-C or SIGTERM. With
+`--install-completion` the shell completes commands, options, and the names of sites, datasets, recipes and
+models.
 """
 
 

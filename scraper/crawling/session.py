@@ -150,7 +150,7 @@ class Session:
         """Save the rates found so far and the pauses that hosts asked for, for the next crawl."""
         hosts = self.state.hosts
         for limiter in self.client.rate_limiters:
-            if limiter.waiting > 1:
+            if limiter.waiting > 1 and limiter.counters.rejections:
                 hosts.save_block(limiter.host, time.time() + limiter.waiting, _PAUSE)
             if limiter.controller.searching:
                 hosts.save_rate(limiter.host, limiter.controller.rate, limiter.controller.converged)

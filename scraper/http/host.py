@@ -267,7 +267,7 @@ class Host:
         if isinstance(postponement, TransientError):
             return postponement
         others = (transport.content, "page", "image")
-        if (answer.retry_after or 0.0) > self._longest_wait and self._serves_others(*others):
+        if (answer.retry_after or 0.0) > self._longest_wait and self._serves_others(transport.content):
             return TransientError(reason, answer.retry_after)
         if known is None:
             self.limiter.record_rejection(answer.started, reason, answer.retry_after)

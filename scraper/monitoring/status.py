@@ -77,7 +77,9 @@ class Status:
             return f"crawling since {_time(snapshot.started if snapshot else self.started)}{doing}"
         if self.finished is not None:
             return f"finished on {_time(self.finished)}"
-        return f"interrupted (started on {_time(self.started)}); 'gemscrape crawl' resumes it"
+        return (
+            f"unfinished, begun on {_time(self.started)}; 'gemscrape crawl --site {self.site}' continues it"
+        )
 
 
 def read_status(project: Project, site: str) -> Status:

@@ -41,8 +41,15 @@ def _host(pattern: str) -> str:
 
 Host = Annotated[str, AfterValidator(_host)]
 
+
+def _contact(text: str) -> str:
+    if not re.fullmatch(r"[!-'*-~]{3,200}", text):
+        raise ValueError("must be an e-mail or web address, without spaces and brackets")
+    return text
+
+
 #: An e-mail or web address for complaints; it is sent in the User-Agent of every request.
-Contact = Annotated[str, Field(pattern=r"^[!-'*-~]{3,200}$")]
+Contact = Annotated[str, AfterValidator(_contact)]
 
 
 _NAME = r"^[a-z0-9][a-z0-9_-]{0,63}$"
@@ -263,7 +270,7 @@ def _read_site(path: Path, project: Project) -> Site:
     except OSError as error:
         raise UserError(f"The site file '{path}' cannot be read: {error.strerror}.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"'{path}' is not valid TOML: {error}") from None
+        raise UserError(f"'{path}' is not valid TOML: {error}.") from None
     kind = str(content.get("kind", "html"))
     if kind not in _KINDS:
         raise UserError(f"'{path}': 'kind' must be one of {', '.join(_KINDS)} (found {kind!r:.200}).")

@@ -47,7 +47,7 @@ def test_while_it_runs_after_a_kill_and_at_its_end(tmp_path: Path) -> None:
         process.communicate()
         output = status(tmp_path)
         assert "reports" not in output, "no crawl has ended yet"
-        assert "interrupted" in output and "to do" in output and shop.host not in output
+        assert "unfinished" in output and "to do" in output and shop.host not in output
         shop.rate = 1000.0
         called("gemscrape", "crawl", "--site", shop.site(tmp_path), cwd=tmp_path)
         output = status(tmp_path)
