@@ -91,12 +91,20 @@ class Frontier:
         return "a category" if job.role == "product" and url in self._listing_pages else None
 
     def leads_away(self, content: PageContent) -> bool:
-        """Whether a product was redirected to a page that lists products, or that stands for different ones."""
+        """Whether a product was redirected to a page that lists products, or stands for different ones."""
         landing = content.moved_to
         return landing is not None and (
             landing in self._listing_pages
             or self._landings.replaces_products(landing, self.product_categories)
         )
+
+    def listed(self) -> dict[str, set[str]]:
+        """The URLs of the products of each class."""
+        found: dict[str, set[str]] = {}
+        for category in self._categories.values():
+            for name in category.names:
+                found.setdefault(name, set()).update(category.products)
+        return found
 
     def classes(self, page_url: str) -> list[str]:
         """Names of the categories that list the product of a page."""

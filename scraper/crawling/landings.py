@@ -1,4 +1,4 @@
-"""Where product URLs lead: many stores redirect all URLs of a product to one, and those of sold ones to a list."""
+"""Where product URLs lead: stores redirect all URLs of a product to one, and sold products to a list."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
@@ -6,15 +6,15 @@ from statistics import median
 
 from scraper.http.urls import file_name
 
-#: A page to which a category redirects more products than this is none of them: even rings come in fewer sizes.
+#: A page to which a category redirects more products than this is none of them: rings come in fewer sizes.
 _MOST_VARIANTS = 10
 
 
 class Landings:
     """The pages at which products were read, and the URLs that lead to each of them.
 
-    A store names a product alike at each of its URLs; a *stranger* among the URLs that lead to a page is named
-    otherwise than the page.
+    A store names a product alike at each of its URLs; a *stranger* among the URLs that lead to a page is
+    named otherwise than the page.
     """
 
     def __init__(self) -> None:
