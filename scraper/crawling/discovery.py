@@ -9,6 +9,7 @@ from functools import cache
 from urllib.parse import urlsplit
 
 from gemkit.errors import EXIT_INCOMPLETE, UserError
+from scraper.crawling.empty_classes import empty_classes
 from scraper.crawling.frontier import Frontier, PageJob
 from scraper.crawling.job_queue import JobQueue
 from scraper.crawling.page_request import PageResult, read_page
@@ -64,6 +65,10 @@ class PageReader:
         #: What the state knew of the pages that are read now.
         self._rows: dict[PageJob, PageRow] = {}
         self._unread: dict[PageJob, Outcome] = {}
+        #: Pages that the store refuses or has no more.
+        self._lost: dict[PageJob, Outcome] = {}
+        #: Names of the classes that show images.
+        self._filled: set[str] = set()
         self._queued: set[PageJob] = set()
         self._walls = Walls()
         self._found_walls: list[Wall] = []
@@ -91,16 +96,26 @@ class PageReader:
         self.state.listings.save_products(self._counted(), complete=True)
         self.summary.distinct = self.state.images.count_listed()
         self._check_listing()
+        unread = {name for page in self.session.unread for name in page.classes}
+        empty = empty_classes(self.frontier.listed(), self._filled | unread, self.site.name)
+        self.summary.notes += empty.notes
+        self.session.unread.extend(empty.pages)
         return self._links()
 
     def _report(self) -> None:
         """Report the pages that could not be read, and how far the others led."""
-        self.session.unread.extend(
-            UnreadPage(self.frontier.job_classes(job), job.role != "product", outcome)
-            for job, outcome in self._unread.items()
-        )
+        self.session.unread.extend(self._unread_pages())
         self.summary.pages_by_reason = Counter(self.state.pages.failures())
         self.summary.notes += self._notes()
+
+    def _unread_pages(self) -> Iterator[UnreadPage]:
+        for job, outcome in self._unread.items():
+            lists = job.role != "product"
+            kept = not lists and not _stored_content(self.state.pages.get(job.role, job.url)).is_empty
+            yield UnreadPage(self.frontier.job_classes(job), lists, outcome, kept)
+        for job, outcome in self._lost.items():
+            if job not in self._unread:
+                yield UnreadPage(self.frontier.job_classes(job), job.role != "product", outcome, lost=True)
 
     def _read_all(self) -> None:
         session, frontier = self.session, self.frontier
@@ -216,7 +231,8 @@ class PageReader:
             self._walls.add(job, landed)
             self._store(job, PageResult(result.url, landed))
             reason = Reason(ReasonKind.REDIRECTED_AWAY, f"redirected to {elsewhere}")
-            pages.mark_unchanged(job.role, job.url, Outcome(ImageStatus.GONE, reason))
+            self._lost[job] = Outcome(ImageStatus.GONE, reason)
+            pages.mark_unchanged(job.role, job.url, self._lost[job])
             return PageContent()
         if result.content is not None:
             content = result.landed(job)
@@ -275,6 +291,8 @@ class PageReader:
         troubled = moved or row.outcome.is_temporary or row.outcome.status == ImageStatus.INVALID
         if troubled and row.content is None:
             self._unread[job] = row.outcome
+        elif row.outcome.status in (ImageStatus.GONE, ImageStatus.REFUSED):
+            self._lost[job] = row.outcome
 
     def _unreadable(self, job: PageJob, failure: Outcome) -> UserError:
         problem = f"The store cannot be crawled: {job.url} could not be read ('{failure.reason}')"
@@ -314,6 +332,8 @@ class PageReader:
     def _counted(self) -> Iterator[ShownProduct]:
         for shown in self._products():
             self.summary.found += len(shown.product.images)
+            if shown.product.images:
+                self._filled.update(shown.classes)
             yield shown
 
     def _links(self) -> Iterator[Link]:
@@ -325,7 +345,7 @@ class PageReader:
     def _check_listing(self) -> None:
         if self.summary.distinct == 0 and self._found_walls:
             raise StoreUnreadable(f"No image was found, since {self._found_walls[0]}; {self._advice}.")
-        if self.summary.distinct > 0 or self.session.unread:
+        if self.summary.distinct > 0 or self._unread:
             return
         self.state.runs.finish()  # the next crawl reads the pages again
         failed = format_counts(self.summary.pages_by_reason)

@@ -1,9 +1,10 @@
 """The frontier, from the start page to the products: which pages to fetch next, each one once."""
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from scraper.crawling.landings import Landings
 from scraper.http.urls import url_key
 from scraper.stores.config import HtmlSite
 from scraper.stores.landing import is_home, is_search
@@ -48,8 +49,7 @@ class Frontier:
         self.endless: list[str] = []
         self.circular: dict[str, int] = {}
         self._listing_pages: set[str] = set()
-        #: How many products were redirected to each URL.
-        self._landings: Counter[str] = Counter()
+        self._landings = Landings()
         self._start_pages: set[str] = set()
         self.start = PageJob("start", url_key(site.start_url) or site.start_url)
         self._add([self.start])
@@ -68,8 +68,8 @@ class Frontier:
         if job.role != "product":
             known = self._start_pages if job.role == "start" else self._listing_pages
             known |= {job.url, content.moved_to or job.url}
-        elif content.moved_to is not None:
-            self._landings[content.moved_to] += 1
+        else:
+            self._landings.add(job.url, content.moved_to or job.url, content.product_links)
         if job.role == "start":
             for name, url in content.categories:
                 category = self._categories.setdefault(url, _Category())
@@ -91,9 +91,20 @@ class Frontier:
         return "a category" if job.role == "product" and url in self._listing_pages else None
 
     def leads_away(self, content: PageContent) -> bool:
-        """Whether a product was redirected to a page that lists products, or to one that others lead to."""
+        """Whether a product was redirected to a page that lists products, or stands for different ones."""
         landing = content.moved_to
-        return landing is not None and (self._landings[landing] > 1 or landing in self._listing_pages)
+        return landing is not None and (
+            landing in self._listing_pages
+            or self._landings.replaces_products(landing, self.product_categories)
+        )
+
+    def listed(self) -> dict[str, set[str]]:
+        """The URLs of the products of each class."""
+        found: dict[str, set[str]] = {}
+        for category in self._categories.values():
+            for name in category.names:
+                found.setdefault(name, set()).update(category.products)
+        return found
 
     def classes(self, page_url: str) -> list[str]:
         """Names of the categories that list the product of a page."""

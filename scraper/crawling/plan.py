@@ -194,7 +194,8 @@ def plan(
             f"pages not read, {outcome}: {count}" for outcome, count in summary.pages_by_reason.items()
         ]
         for page in session.unread:
-            planned.unread.add_page(page)
+            if not page.lost:
+                planned.unread.add_page(page)
         _measure(planned, session, site)
         new = [job for job in _pending(session, site) if job.sha256 is None]
         download(session, _sample(new, SAMPLE - (planned.stored or 0)))

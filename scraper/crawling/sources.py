@@ -212,9 +212,9 @@ class FolderSource:
 
     def discover(self, session: Session) -> Iterable[Link]:
         """See CrawlSource."""
-        for name in self.client.unlisted():
-            unreadable = Outcome(ImageStatus.FAILED, Reason(ReasonKind.FILE_UNREADABLE, "cannot be listed"))
-            session.unread.append(UnreadPage([PurePosixPath(name).name], lists=True, outcome=unreadable))
+        for name, reason in self.client.unlisted():
+            outcome = Outcome(ImageStatus.FAILED, reason)
+            session.unread.append(UnreadPage([PurePosixPath(name).name], lists=True, outcome=outcome))
         return save_list(session, self._links)
 
     def name_unread(self, session: Session) -> None:
@@ -224,3 +224,13 @@ class FolderSource:
         session.summary.notes += notes
         if len(unread) > _NAMES:
             session.summary.notes.append(f"and {len(unread) - _NAMES} more files")
+        reasons = [outcome.reason for _, outcome in unread] + [page.outcome.reason for page in session.unread]
+        if self.client.path.is_dir() and any(_leads_out(reason) for reason in reasons):
+            session.summary.notes.append(
+                "links that lead out of the folder are not followed: import a copy with the files in it, "
+                f"'cp -rL {self.client.path} COPY' makes one"
+            )
+
+
+def _leads_out(reason: Reason | None) -> bool:
+    return reason is not None and reason.kind == ReasonKind.FILE_OUTSIDE

@@ -65,6 +65,7 @@ class SnapshotWriter:
                 limiter.counters.failures,
             )
             for limiter in self._limiters()
+            if limiter.counters.requests or limiter.waiting
         ]
         snapshot = CrawlSnapshot(self._started, phase, done, total, hosts)
         write_text(self._path, json.dumps(asdict(snapshot)) + "\n")

@@ -83,8 +83,10 @@ class Summary:
     hosts: dict[str, HostCounts] = field(default_factory=dict)
 
     def add_host_counters(self, limiters: Iterable[HostRateLimiter], started: float) -> None:
-        """Add the counters of each host; `started` is the crawl's start (`time.monotonic`)."""
-        self.hosts |= {limiter.host: HostCounts.of(limiter, started) for limiter in limiters}
+        """Add the counters of each host that was contacted since `started` (`time.monotonic`)."""
+        self.hosts |= {
+            limiter.host: HostCounts.of(limiter, started) for limiter in limiters if limiter.counters.requests
+        }
 
     def to_json(self) -> dict[str, object]:
         """All counts, including totals over the hosts; outcomes are text."""

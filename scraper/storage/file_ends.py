@@ -1,6 +1,6 @@
 """Whether an image file goes on to the end that its structure gives; what follows that does not matter."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import islice
 
 from gemkit.image_formats import behind_blocks, palette_bytes
@@ -47,9 +47,28 @@ def _png(content: bytes) -> bool:
     return True
 
 
+def _png_frames(content: bytes) -> bool:
+    """Whether an animation breaks off; other pictures that decode have all their pixels."""
+    return b"acTL" in content[: content.find(b"IDAT")] and _png(content)
+
+
 def _gif(content: bytes) -> bool:
+    return all(mark != _GIF_TRAILER for mark, _ in _gif_blocks(content))
+
+
+def _gif_frames(content: bytes) -> bool:
+    """Whether a frame breaks off; only the trailer may be missing, and the last byte of a single frame."""
+    blocks = list(_gif_blocks(content))
+    mark, end = blocks[-1] if blocks else (b"", 0)
+    single = [mark for mark, _ in blocks].count(_GIF_IMAGE) == 1
+    whole = end == len(content) or (single and end == len(content) + 1)
+    return mark != _GIF_TRAILER and not (mark == _GIF_IMAGE and whole)
+
+
+def _gif_blocks(content: bytes) -> Iterator[tuple[bytes, int]]:
+    """The mark of each block and where it ends, up to the trailer or to what is none."""
     at = 13 + palette_bytes(content[10:11])
-    while (block := content[at : at + 1]) != _GIF_TRAILER:
+    while block := content[at : at + 1]:
         if block == _GIF_EXTENSION:
             at = behind_blocks(content, at + 2)
         elif block == _GIF_IMAGE:
@@ -57,9 +76,12 @@ def _gif(content: bytes) -> bool:
         elif block == _GIF_PADDING:
             ahead = content[at : at + _AHEAD]
             at += len(ahead) - len(ahead.lstrip(_GIF_PADDING))
-        else:
-            return True
-    return False
+            continue
+        elif block != _GIF_TRAILER:
+            return
+        yield block, at
+        if block == _GIF_TRAILER:
+            return
 
 
 def _webp(content: bytes) -> bool:
@@ -93,15 +115,17 @@ def _later_pages(content: bytes) -> bool:
 
 #: Where a file has which mark of its format, and what tells that it breaks off.
 _ALWAYS: list[_Check] = [
-    (0, b"\x89PNG\r\n\x1a\n", _png),
-    (0, b"GIF8", _gif),
+    (0, b"\x89PNG\r\n\x1a\n", _png_frames),
+    (0, b"GIF8", _gif_frames),
     (0, b"RIFF", _webp),
     (4, b"ftyp", _avif),
     (0, b"II*\0", _later_pages),
     (0, b"MM\0*", _later_pages),
 ]
-#: These are wrong in some files that decode.
+#: These are wrong in some files that decode, or ask for an end that such files may lack.
 _ON_FAILURE: list[_Check] = [
+    (0, b"\x89PNG\r\n\x1a\n", _png),
+    (0, b"GIF8", _gif),
     (0, b"\xff\xd8", is_cut),
     (0, b"BM", _bmp),
     (0, b"II*\0", _tiff),

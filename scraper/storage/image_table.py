@@ -206,15 +206,20 @@ class ImageTable:
         row = self._database.execute(query, {"run": self._run, "most": attempts})
         return row.fetchone() is not None
 
-    def listed(self) -> Iterator[tuple[list[str], Outcome, bool]]:
-        """The classes of each listed image, how it ended, and whether its file is stored."""
+    def stored_classes(self) -> set[str]:
+        """Names of the classes of which a file is stored, even if the store no longer lists it."""
+        query = "SELECT DISTINCT store_classes FROM images WHERE sha256 IS NOT NULL"
+        return {name for (classes,) in self._database.execute(query) for name in json.loads(classes)}
+
+    def listed(self) -> Iterator[tuple[str, list[str], Outcome, bool]]:
+        """The URL and classes of each listed image, how it ended, and whether its file is stored."""
         query = (
-            "SELECT store_classes, status, reason_kind, reason, sha256 IS NOT NULL FROM images "
+            "SELECT image_url, store_classes, status, reason_kind, reason, sha256 IS NOT NULL FROM images "
             "WHERE listed = ? AND status IS NOT NULL"
         )
-        for classes, status, kind, text, stored in self._database.execute(query, [self._run]):
+        for url, classes, status, kind, text, stored in self._database.execute(query, [self._run]):
             outcome = Outcome(ImageStatus(status), Reason.stored(kind, text))
-            yield json.loads(classes), outcome, bool(stored)
+            yield url, json.loads(classes), outcome, bool(stored)
 
     def not_stored(self) -> Iterator[tuple[str, Outcome]]:
         """The listed images whose file is not stored, and how each ended."""

@@ -17,7 +17,7 @@ from scraper.stores.page_links import MAX_LINKS, PageLinks
 from scraper.stores.records import PageContent, Product, Role, tidy
 
 #: Raise it when a parser extracts other things from the same page: pages are then fetched again in full.
-VERSION = 3
+VERSION = 4
 
 #: Attributes of one product that are stored: real tables have some tens of rows.
 _MAX_ATTRIBUTES = 1_000
@@ -29,7 +29,10 @@ def parse_html(site: HtmlSite, role: Role, document: Document) -> PageContent:
     if role == "start":
         return PageContent(categories=_categories(site, document, links), left_out=links.left_out)
     if role == "product" or site.products is None:
-        return PageContent(product=_product(site, document, links), left_out=links.left_out)
+        product = _product(site, document, links)
+        return PageContent(
+            product=product, product_links=_count_products(site, document), left_out=links.left_out
+        )
     pagination = site.pagination
     selector = pagination.next if pagination else None
     following = next_pages(document, selector, links) if selector else NextPages([], False)
@@ -62,6 +65,14 @@ def _categories(site: HtmlSite, document: Document, links: PageLinks) -> list[tu
 
 def _hrefs(elements: Iterable[Tag]) -> Iterator[str]:
     return (str(element.get("href") or "") for element in elements)
+
+
+def _count_products(site: HtmlSite, document: Document) -> int:
+    """Links to other products on a product's page."""
+    if site.products is None:
+        return 0
+    found = PageLinks(document.url).keys(_hrefs(document.soup.select(site.products.link)))
+    return len(set(found) - {document.url})
 
 
 def _last(document: Document, selector: str) -> int | None:

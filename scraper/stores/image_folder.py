@@ -2,7 +2,7 @@
 
 import zipfile
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import Enum
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote, unquote
@@ -12,10 +12,11 @@ from gemkit.image_formats import SUFFIXES
 from gemkit.text import printable
 from scraper.http.errors import FetchError, TooLarge
 from scraper.http.rate_limiter import HostRateLimiter
+from scraper.http.reason import Reason
 from scraper.http.transport import Response
 from scraper.stores.local_files import Entry, FolderFiles, Kind, LocalFiles, ZipFiles
 from scraper.stores.records import Link, LinkList, tidy
-from scraper.tables import ImageStatus
+from scraper.tables import ImageStatus, ReasonKind
 
 _SCHEME = "file:"
 
@@ -23,6 +24,12 @@ _SCHEME = "file:"
 _OTHER_IMAGES = {
     *(".heic", ".heif", ".hif", ".jxl", ".jp2", ".jxr", ".svg", ".psd", ".ico", ".tga", ".eps"),
     *(".raw", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf", ".pef", ".srw", ".x3f"),
+}
+
+#: Folders whose content is unknown.
+_UNLISTED = {
+    Kind.UNLISTED: Reason(ReasonKind.FILE_UNREADABLE, "cannot be listed"),
+    Kind.LINKED_OUTSIDE: Reason(ReasonKind.FILE_OUTSIDE, "a link that leads out of the folder"),
 }
 
 #: So many names are printed of the files that were skipped for one reason.
@@ -37,6 +44,7 @@ class _Skipped(Enum):
     CLASS = "file outside a class folder", "files outside a class folder"
     FOLDER = "folder named like an image", "folders named like images"
     LINK = "link to a folder", "links to folders"
+    OUTSIDE = "link to a folder outside", "links to folders outside"
     SPECIAL = "link, pipe, socket or device", "links, pipes, sockets or devices"
 
     def note(self, names: list[str]) -> str:
@@ -80,9 +88,11 @@ class Folder:
             )
         return LinkList(links, notes)
 
-    def unlisted(self) -> list[str]:
-        """Names of the folders that cannot be listed: what is in them is unknown."""
-        return sorted(name for name, kind in self._visible() if kind is Kind.UNLISTED)
+    def unlisted(self) -> Iterator[tuple[str, Reason]]:
+        """Names of the folders whose content is unknown, and why: it cannot be listed, or is elsewhere."""
+        for name, kind in sorted(self._visible(), key=lambda entry: entry.name):
+            if kind in _UNLISTED:
+                yield name, _UNLISTED[kind]
 
     def pause(self, host: str) -> float:
         """A folder is always ready."""
@@ -127,13 +137,17 @@ def _files(path: Path) -> LocalFiles:
 
 def _is_hidden(name: str) -> bool:
     parts = name.replace("\\", "/").split("/")
-    return any((part.startswith(".") and part != "..") or part == "__MACOSX" for part in parts)
+    return any((part.startswith(".") and part not in (".", "..")) or part == "__MACOSX" for part in parts)
 
 
 def _why_skipped(path: PurePosixPath, kind: Kind) -> _Skipped | None:
     suffix = path.suffix.lower()
     if kind is not Kind.FILE:
-        named = {Kind.LINKED_FOLDER: _Skipped.LINK, Kind.SPECIAL: _Skipped.SPECIAL}
+        named = {
+            Kind.LINKED_FOLDER: _Skipped.LINK,
+            Kind.LINKED_OUTSIDE: _Skipped.OUTSIDE,
+            Kind.SPECIAL: _Skipped.SPECIAL,
+        }
         return _Skipped.FOLDER if kind is Kind.FOLDER and suffix in SUFFIXES else named.get(kind)
     if suffix in SUFFIXES:
         return _Skipped.CLASS if len(path.parts) < 2 else None

@@ -33,6 +33,7 @@ class Kind(Enum):
     FILE = "file"
     FOLDER = "folder"
     LINKED_FOLDER = "linked folder"
+    LINKED_OUTSIDE = "linked folder outside"
     SPECIAL = "special"
     UNLISTED = "unlisted"
 
@@ -76,6 +77,8 @@ class FolderFiles:
             for entry in found:
                 name = f"{folder}/{entry.name}" if folder else entry.name
                 kind = _kind(entry)
+                if kind is Kind.LINKED_FOLDER and not self._contains(name):
+                    kind = Kind.LINKED_OUTSIDE
                 yield Entry(name, kind)
                 if kind is Kind.FOLDER:
                     left.append(name)
@@ -84,7 +87,7 @@ class FolderFiles:
         """See LocalFiles."""
         path = self._path / name
         try:
-            if not path.resolve().is_relative_to(self._path.resolve()):
+            if not self._contains(name):
                 raise _outside("folder")
             status = path.stat()
         except (OSError, RuntimeError):  # a loop of links is a RuntimeError
@@ -94,6 +97,10 @@ class FolderFiles:
         if not stat.S_ISREG(status.st_mode):
             raise _unreadable("not a regular file")
         return f'"{status.st_size}-{status.st_mtime_ns}"', status.st_size
+
+    def _contains(self, name: str) -> bool:
+        """Whether an entry is in the folder, where its links lead."""
+        return (self._path / name).resolve().is_relative_to(self._path.resolve())
 
     def read(self, name: str, most: int) -> bytes:
         """See LocalFiles."""
@@ -109,38 +116,45 @@ class FolderFiles:
 
 
 class ZipFiles:
-    """The members of a zip. Raises OSError and zipfile.BadZipFile."""
+    """The members of a zip, which is not unpacked. Raises OSError and zipfile.BadZipFile."""
 
     def __init__(self, path: Path):
         self._zip = zipfile.ZipFile(path)
+        self._members = {_without_start(info.filename): info for info in self._zip.infolist()}
 
     def entries(self) -> Iterator[Entry]:
         """See LocalFiles."""
-        for info in self._zip.infolist():
+        for name, info in self._members.items():
             if stat.S_ISLNK(info.external_attr >> 16):
-                yield Entry(info.filename, Kind.SPECIAL)
+                yield Entry(name, Kind.SPECIAL)
             else:
-                yield Entry(info.filename.rstrip("/"), Kind.FOLDER if info.is_dir() else Kind.FILE)
+                yield Entry(name.rstrip("/"), Kind.FOLDER if info.is_dir() else Kind.FILE)
 
     def version(self, name: str) -> tuple[str, int]:
         """See LocalFiles."""
         parts = PurePosixPath(name.replace("\\", "/")).parts
-        if name.startswith(("/", "\\")) or ".." in parts or ":" in parts[0]:
+        if ".." in parts or parts[0][1:] == ":":  # of a drive
             raise _outside("archive")
-        try:
-            info = self._zip.getinfo(name)
-        except KeyError:
-            raise FetchError(ImageStatus.GONE, Reason(ReasonKind.FILE_GONE, "no longer there")) from None
+        info = self._members.get(name)
+        if info is None:
+            raise FetchError(ImageStatus.GONE, Reason(ReasonKind.FILE_GONE, "no longer there"))
         return f'"{info.file_size}-{info.CRC:08x}"', info.file_size
 
     def read(self, name: str, most: int) -> bytes:
         """See LocalFiles."""
         try:
-            with self._zip.open(name) as file:
+            with self._zip.open(self._members[name]) as file:
                 return file.read(most)
         except _ZIP_ERRORS as error:
             faults = (text for kind, text in _FAULTS.items() if isinstance(error, kind))
             raise _unreadable(next(faults, "cannot be read")) from None
+
+
+def _without_start(name: str) -> str:
+    """A member's name without a leading `/` or `./`, which some programs write."""
+    while (rest := name.removeprefix("./").lstrip("/\\")) != name:
+        name = rest
+    return name
 
 
 def _kind(entry: os.DirEntry[str]) -> Kind:

@@ -26,8 +26,9 @@ class PageContent:
     """The content of one page; URLs are keys (see `url_key`).
 
     `next` are the pages that may be the next one, the best first; `next_declared`: the page calls that one
-    the next. `left_out` counts the links that are not followed. `moved_to` is where the page was read instead
-    of at its own URL. `digest` is the same for pages that say the same.
+    the next. `product_links` counts the other products to which a product's page links. `left_out` counts the
+    links that are not followed. `moved_to` is where the page was read instead of at its own URL. `digest` is
+    the same for pages that say the same.
     """
 
     categories: list[tuple[str, str]] = field(default_factory=list)  # class name, URL
@@ -36,6 +37,7 @@ class PageContent:
     next_declared: bool = False
     last: int | None = None
     product: Product | None = None
+    product_links: int = 0
     left_out: dict[LinkFault, int] = field(default_factory=dict)
     moved_to: str | None = None
     digest: str = ""

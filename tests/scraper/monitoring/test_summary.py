@@ -1,6 +1,10 @@
 """The summary of a crawl, as JSON and as lines."""
 
+from threading import Event
+
+from scraper.http.rate_limiter import HostRateLimiter
 from scraper.http.reason import Outcome, Reason
+from scraper.http.request_rate import RequestRate
 from scraper.monitoring.summary import HostCounts, Summary
 from scraper.tables import ImageStatus, ReasonKind
 
@@ -31,3 +35,14 @@ def test_totals_are_sums_over_the_hosts() -> None:
     assert values["hosts"] == {"a.test": vars(first), "b.test": vars(second)}
     totals = [values[key] for key in ("requests", "waited_seconds", "rejections", "failures", "downloaded")]
     assert totals == [12, 2.0, 1, 3, 4]
+
+
+def test_hosts_that_were_only_named_are_not_printed() -> None:
+    asked, named = (
+        HostRateLimiter(f"{name}.test", RequestRate.known(50), 1, Event()) for name in ("asked", "named")
+    )
+    with asked.acquire():
+        pass
+    summary = Summary("shop")
+    summary.add_host_counters([asked, named], started=0.0)
+    assert list(summary.hosts) == ["asked.test"] and "named.test" not in "\n".join(summary.lines())

@@ -93,11 +93,11 @@ def test_no_path_leads_out(tmp_path: Path, gems: Path) -> None:
     run_import(tmp_path, gems, expect=4)
     assert rows(tmp_path)["train/Ruby/link.jpg"]["reason"] == "its path leads out of the folder"
     archive = tmp_path / "evil.zip"
-    names = ["../Ruby/1.jpg", "/etc/Ruby/2.jpg", "a/../../Ruby/3.jpg", "..\\Ruby/4.jpg", "Ruby/good.jpg"]
+    names = ["../Ruby/1.jpg", "/../Ruby/2.jpg", "a/../../Ruby/3.jpg", "..\\Ruby/4.jpg", "Ruby/good.jpg"]
     with zipfile.ZipFile(archive, "w") as file:
         for number, name in enumerate(names):
             file.writestr(name, jpeg(number))
-    run_import(tmp_path, archive)
+    run_import(tmp_path, archive, expect=4)
     found = {name: row for name, row in rows(tmp_path).items() if row["status"] != "gone"}
     assert [name for name, row in found.items() if row["status"] == "ok"] == ["Ruby/good.jpg"]
     refused = [row["reason"] for row in found.values() if row["status"] == "refused"]
@@ -260,7 +260,7 @@ def test_what_is_no_file_is_named_and_never_opened(
         monkeypatch.chdir(eight / "Ruby")  # the path of a socket must be short
         listener.bind("socket.jpg")
     (eight / "Ruby/folder.jpg").mkdir()
-    (eight / "Opal").symlink_to(tmp_path)
+    (eight / "Opal").symlink_to(eight / "Ruby")
     output = run_import(tmp_path, eight)
     assert (
         "3 links, pipes, sockets or devices skipped: Ruby/pipe.jpg, Ruby/socket.jpg, Ruby/to pipe" in output
@@ -299,3 +299,51 @@ def test_many_names_are_cut(tmp_path: Path, eight: Path) -> None:
         (eight / "Ruby" / f"{number}.txt").write_bytes(b"x")
     assert "9 files without an image suffix skipped: Ruby/0.txt" in (output := run_import(tmp_path, eight))
     assert "Ruby/4.txt and 4 more" in output and "Ruby/5.txt" not in output
+
+
+@pytest.mark.parametrize("start", ["./", "/", ".//./", ""])
+def test_a_zip_may_name_its_members_in_odd_ways(tmp_path: Path, start: str) -> None:
+    archive = tmp_path / "own.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        for number, name in enumerate(["Agate: blue/1.jpg", "x/Jade/1.jpg"]):
+            file.writestr(start + name, jpeg(number))
+    run_import(tmp_path, archive)
+    classes = {name: row["store_classes"] for name, row in rows(tmp_path).items() if row["path"]}
+    assert classes == {"Agate%3A%20blue/1.jpg": ["Agate: blue"], "x/Jade/1.jpg": ["Jade"]}
+
+
+@pytest.mark.parametrize("name", ["./../Ruby/1.jpg", "C:\\Users\\Ruby\\1.jpg", "/./../Ruby/1.jpg"])
+def test_a_member_that_leads_out_is_missing(tmp_path: Path, name: str) -> None:
+    archive = tmp_path / "own.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("Jade/1.jpg", jpeg(1))
+        file.writestr(name, jpeg(2))
+    output = run_import(tmp_path, archive, expect=4)
+    assert "1 of 2 classes" in output and "its path leads out of the archive" in output
+    assert "cp -rL" not in output
+
+
+def test_links_into_a_cache_are_missing_and_the_remedy_is_named(tmp_path: Path, eight: Path) -> None:
+    """As DVC and git-annex leave them: each file is a link to a cache elsewhere."""
+    linked = tmp_path / "linked"
+    (linked / "Ruby").mkdir(parents=True)
+    for file in (eight / "Ruby").iterdir():
+        (linked / "Ruby" / file.name).symlink_to(file)
+    output = run_import(tmp_path, linked, expect=4)
+    assert "8 of 8 images" in output and f"'cp -rL {linked} COPY'" in output
+    copy = shutil.copytree(linked, tmp_path / "copy")
+    run_import(tmp_path, copy)
+
+
+def test_a_class_folder_that_is_a_link_outside_is_missing(tmp_path: Path, eight: Path) -> None:
+    (eight / "Opal").symlink_to(tmp_path)
+    output = run_import(tmp_path, eight, expect=4)
+    assert "Opal: 1 page (a link that leads out of the folder)" in output and "cp -rL" in output
+
+
+def test_a_class_of_files_that_are_no_images_is_missing(tmp_path: Path, eight: Path) -> None:
+    (eight / "Jade").mkdir()
+    for number in range(3):
+        (eight / f"Jade/{number}.jpg").write_bytes(b"not an image")
+    output = run_import(tmp_path, eight, expect=4)
+    assert "1 of 2 classes" in output and "  Jade: 3 images (no image)" in output
