@@ -17,7 +17,7 @@ from scraper.stores.page_links import MAX_LINKS, PageLinks
 from scraper.stores.records import PageContent, Product, Role, tidy
 
 #: Raise it when a parser extracts other things from the same page: pages are then fetched again in full.
-VERSION = 3
+VERSION = 4
 
 #: Attributes of one product that are stored: real tables have some tens of rows.
 _MAX_ATTRIBUTES = 1_000
