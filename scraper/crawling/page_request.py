@@ -80,7 +80,7 @@ def read_page(
         return PageResult(job.url, failure=error.outcome)
     except Exception:  # one untrusted page that breaks the parser must not end a night's crawl
         return PageResult(job.url, failure=Outcome(ImageStatus.INVALID, _NOT_UNDERSTOOD))
-    if content.is_empty and _breaks_off(response.body):
+    if content.is_empty and breaks_off(response.body):
         return PageResult.to_repeat(job.url, _BREAKS_OFF)
     everywhere = job.role == "start" and content.is_empty and _is_everywhere(fetcher, content, response.url)
     return PageResult(response.url, content, response.headers, everywhere=everywhere)
@@ -92,7 +92,7 @@ def _saying(document: Document, job: PageJob) -> Saying:
     return saying(document) if leads_on else "wall"
 
 
-def _breaks_off(body: bytes) -> bool:
+def breaks_off(body: bytes) -> bool:
     """Whether a page ends within a tag."""
     _, bracket, tag = body.rpartition(b"<")
     return bool(bracket) and re.fullmatch(rb"[a-zA-Z/][^>]*", tag) is not None

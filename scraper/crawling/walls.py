@@ -83,10 +83,11 @@ class _Pages:
 
     def is_believed(self, job: PageJob) -> bool:
         """Whether a page without images is taken at its word: nothing is there, or not any more."""
-        content, lasts = self.contents[job], self.earlier[job].lasts
-        if content.saying == "gone" and content.digest:  # not one that merely leads to the home page
-            return self.any_shown or lasts
-        return content.saying != "wall" and self.any_shown and lasts
+        content = self.contents[job]
+        if not self.any_shown or content.saying == "wall":
+            return False
+        says_gone = content.saying == "gone" and content.digest  # not one that merely leads to the home page
+        return bool(says_gone) or self.earlier[job].lasts
 
 
 class Walls:
@@ -119,7 +120,7 @@ class Walls:
         """The walls; a page is behind one of them at most."""
         for pages in self._kinds.values():
             walled: set[PageJob] = set()
-            for find in (_led_away, _landings, _repeated, _emptied):
+            for find in (_led_away, _landings, _repeated, _asking, _emptied):
                 for wall in find(pages, walled):
                     walled.update(wall.jobs)
                     yield wall
@@ -154,10 +155,21 @@ def _repeated(pages: _Pages, walled: Collection[PageJob]) -> Iterator[Wall]:
         url = _address(jobs, pages)
         reason = Reason(ReasonKind.WALL, f"the same page as {url}")
         text = f"are the same page as {url}, which may ask for {QUESTIONS}, or say that the store is busy"
-        if not pages.any_shown:
+        if pages.any_shown and pages.contents[jobs[0]].saying != "wall":
+            text += f"; {_BELIEVED_LATER}"
+        elif not pages.any_shown:
             key = "images" if jobs[0].role == "product" else "products"
             text += f"; if it looks right in a browser, change '{key}' in the site file"
         yield Wall(jobs, len(pages.contents), reason, text)
+
+
+def _asking(pages: _Pages, walled: Collection[PageJob]) -> Iterator[Wall]:
+    """Lists of products in place of which a page asks for something, each in its own words."""
+    jobs = [job for job in pages.suspicious() if job not in walled and job.role == "category"]
+    if jobs := [job for job in jobs if pages.contents[job].saying == "wall"]:
+        url = jobs[0].url
+        text = f"list nothing, {url} among them, which may ask for {QUESTIONS}, or say that the store is busy"
+        yield Wall(jobs, len(pages.contents), Reason(ReasonKind.WALL, "asks for something first"), text)
 
 
 def _led_away(pages: _Pages, walled: Collection[PageJob]) -> Iterator[Wall]:
@@ -177,9 +189,10 @@ def _emptied(pages: _Pages, walled: Collection[PageJob]) -> Iterator[Wall]:
     if not _are_most(jobs, listed):
         return
     reason = Reason(ReasonKind.WALL, "lists nothing any more, like others")
+    end = _BELIEVED_LATER if pages.any_shown else "if it has sold all it had, crawl it no longer"
     text = (
         f"list nothing any more, {jobs[0].url} among them: the store may be in maintenance, have a new "
-        f"design, or have sold them; {_BELIEVED_LATER}, if other pages list something or these say 'sold out'"
+        f"design, or have sold them; {end}"
     )
     if left := [job for job in jobs if job not in walled]:
         yield Wall(left, len(listed), reason, text)
