@@ -318,6 +318,7 @@ class PageReader:
         if job.role != "start" or content.categories:
             return
         problem = f"No category was found on {job.url}"
+        may = f"may ask for {QUESTIONS}, or be in maintenance"
         landing = content.moved_to
         if landing is not None and urlsplit(landing).path != urlsplit(job.url).path:
             raise StoreUnreadable(
@@ -325,10 +326,10 @@ class PageReader:
             )
         if everywhere or self._earlier(job).listed:
             now = "the store answers so whatever is requested" if everywhere else "earlier there were some"
-            raise StoreUnreadable(f"{problem}: {now}, it may be in maintenance; {self._advice}.")
+            raise StoreUnreadable(f"{problem}: {now}, it {may}; {self._advice}.")
         if content.saying == "wall":
             raise StoreUnreadable(
-                f"{problem}: it may ask for {QUESTIONS}, or be in maintenance; {self._advice}. If the page "
+                f"{problem}: it {may}; {self._advice}. If the page "
                 f"looks right in a browser, change 'categories' of the site '{self.site.name}'."
             )
         raise UserError(
