@@ -36,6 +36,7 @@ class ReasonKind(StrEnum):
     CHALLENGE = "challenge"
     NO_LONGER_LISTED = "no_longer_listed"
     WALL = "wall"
+    NOTHING_LISTED = "nothing_listed"
     # The store's rules, and the site's own limits
     ROBOTS = "robots"
     ROBOTS_UNREADABLE = "robots_unreadable"

@@ -1,11 +1,11 @@
 """Discover what a site lists: read its pages, or take its list, and save the listings in the state."""
 
 import hashlib
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
-from functools import cache
 from urllib.parse import urlsplit
 
 from gemkit.errors import EXIT_INCOMPLETE, UserError
@@ -16,7 +16,7 @@ from scraper.crawling.page_request import PageResult, read_page
 from scraper.crawling.retry_policy import RetryPolicy
 from scraper.crawling.session import Session
 from scraper.crawling.thread_pool import map_unordered
-from scraper.crawling.walls import QUESTIONS, Wall, Walls, advice
+from scraper.crawling.walls import BELIEVED_AFTER_SECONDS, QUESTIONS, Earlier, Wall, Walls, advice
 from scraper.http.errors import Blocked, FetchError, Postponed, TransientError
 from scraper.http.fetcher import Fetcher
 from scraper.http.limits import host_matches
@@ -41,6 +41,9 @@ def save_list(session: Session, listed: LinkList) -> list[Link]:
     session.summary.found = len(listed.links)
     session.summary.distinct = session.state.images.count_listed()
     return listed.links
+
+
+_NOTHING_LISTED = TransientError(Reason(ReasonKind.NOTHING_LISTED, "shows nothing"))
 
 
 class StoreUnreadable(UserError):
@@ -73,7 +76,9 @@ class PageReader:
         self._walls = Walls()
         self._found_walls: list[Wall] = []
         #: Pages that list nothing any more, with what the state is to know of them unless they are walled.
-        self._emptied: dict[PageJob, PageResult] = {}
+        self._emptied: dict[PageJob, tuple[PageResult, Outcome]] = {}
+        #: Since when a page shows nothing, if it shows nothing now.
+        self._since: dict[PageJob, float] = {}
         settings = f"{VERSION} {fetcher.respect_x_robots_tag} {settings}"
         self._parser = hashlib.sha256(settings.encode()).hexdigest()[:16]
 
@@ -147,7 +152,7 @@ class PageReader:
 
     def _mark_walls(self) -> None:
         """Take pages behind a wall for unread, whatever they were taken for."""
-        for wall in self._walls.found(cache(self._start_page_now)):
+        for wall in self._walls.found():
             self._found_walls.append(wall)
             self.summary.notes.append(f"{wall}; {self._advice}")
             outcome = Outcome(ImageStatus.FAILED, wall.reason)
@@ -155,17 +160,11 @@ class PageReader:
                 row = self._rows.get(job)
                 known = row if row is not None and self._holds(row) else None
                 self.state.pages.mark_walled(job.role, job.url, outcome, known)
+                self.state.pages.mark_doubted(job.role, job.url, self._since[job])
                 self._unread[job] = outcome
                 self._emptied.pop(job, None)
-        for job, result in self._emptied.items():
-            self._store(job, result)
-
-    def _start_page_now(self) -> PageContent | None:
-        """What the start page has become since it was read, if it leads to no category any more."""
-        result = self._read(self.frontier.start, None, first_try=True)
-        if result.content is None or result.content.categories:
-            return None
-        return result.landed(self.frontier.start)
+        for job, (result, found) in self._emptied.items():
+            self._store(job, result, found)
 
     @property
     def _advice(self) -> str:
@@ -189,7 +188,7 @@ class PageReader:
             row = self.state.pages.get(job.role, job.url)
             if row is not None and self._is_done(row):
                 self._note_unread(job, row)
-                self._add_to_walls(job, row, listed=False)
+                self._add_to_walls(job, row, self._earlier(job, row))
                 self._follow(job, _stored_content(row))
             else:
                 if row is not None:
@@ -211,6 +210,8 @@ class PageReader:
 
     def _wait(self, retries: RetryPolicy, job: PageJob, result: PageResult) -> float | None:
         """Seconds until the page is requested again; None if its result is final."""
+        if self._is_doubtful(job, result):
+            result = PageResult.to_repeat(job.url, _NOTHING_LISTED)
         if isinstance(result.error, Postponed):
             return retries.postponed(job.url, result.error)
         if not isinstance(result.error, TransientError):
@@ -225,26 +226,19 @@ class PageReader:
     def _record(self, job: PageJob, result: PageResult) -> PageContent:
         self._queued.discard(job)
         pages = self.state.pages
-        elsewhere = None if self._lists(job, result) else self.frontier.left_for(job, result.url)
+        elsewhere = self._elsewhere(job, result)
         if elsewhere is not None:
-            landed = PageContent(moved_to=result.url)
-            self._walls.add(job, landed)
-            self._store(job, PageResult(result.url, landed))
+            landed = PageContent(moved_to=result.url, saying="gone")
             reason = Reason(ReasonKind.REDIRECTED_AWAY, f"redirected to {elsewhere}")
             self._lost[job] = Outcome(ImageStatus.GONE, reason)
-            pages.mark_unchanged(job.role, job.url, self._lost[job])
+            self._compare(job, PageResult(result.url, landed), self._lost[job])
             return PageContent()
         if result.content is not None:
             content = result.landed(job)
             result = replace(result, content=content)
             self._check_start(job, content, result.everywhere)
             self.summary.pages += 1
-            listed = self._listed(job)
-            self._walls.add(job, content, listed)
-            if listed and content.is_empty:
-                self._emptied[job] = result
-            else:
-                self._store(job, result)
+            self._compare(job, result, OK)
             return content
         if result.failure is None:
             self.summary.pages_unchanged += 1
@@ -255,29 +249,62 @@ class PageReader:
         assert row is not None
         self._note_unread(job, row)
         content = _stored_content(row)
-        self._add_to_walls(job, row, not content.is_empty)
+        self._add_to_walls(job, row, replace(self._earlier(job), listed=not content.is_empty))
         return content
 
-    def _add_to_walls(self, job: PageJob, row: PageRow, listed: bool) -> None:
+    def _compare(self, job: PageJob, result: PageResult, outcome: Outcome) -> None:
+        """Compare a page with the others, and store it, at the end if it lists nothing any more."""
+        assert result.content is not None
+        earlier = self._earlier(job)
+        if job.number == 1 or outcome == OK:  # beyond the last page, some stores lead to the home page
+            self._walls.add(job, result.content, earlier)
+        if earlier.listed and result.content.is_empty:
+            self._emptied[job] = result, outcome
+        else:
+            self._store(job, result, outcome)
+
+    def _is_doubtful(self, job: PageJob, result: PageResult) -> bool:
+        """Whether a page that shows nothing is to be requested again."""
+        if result.content is None or self._elsewhere(job, result) is not None:
+            return False
+        return self._walls.is_doubtful(job, result.content, self._earlier(job))
+
+    def _earlier(self, job: PageJob, done: PageRow | None = None) -> Earlier:
+        """What an earlier crawl found on a page, or this run before it was interrupted (`done`)."""
+        row = done or self._rows.get(job)
+        known = row is not None and self._holds(row)
+        shown = known and not _stored_content(row).is_empty
+        now = time.time()
+        since = now if row is None or row.doubted is None else row.doubted
+        if row is not None and row.outcome == OK and not row.done and known and not shown:
+            since = 0.0  # an earlier crawl believed it
+        self._since.setdefault(job, since)
+        return Earlier(shown and done is None, now - since >= BELIEVED_AFTER_SECONDS)
+
+    def _elsewhere(self, job: PageJob, result: PageResult) -> str | None:
+        """To which other kind of page a page was redirected, if that means that it is gone."""
+        return None if self._lists(job, result) else self.frontier.left_for(job, result.url)
+
+    def _add_to_walls(self, job: PageJob, row: PageRow, earlier: Earlier) -> None:
         """Compare a page that was not parsed now with the others."""
         reason = row.outcome.reason
         if reason is not None and reason.kind == ReasonKind.HOST_NOT_ALLOWED:
             if host_matches(host_of(job.url), self.site.page_hosts):
-                self._walls.add_led_away(job, reason)
+                self._walls.add_led_away(job, reason, earlier)
+                self.state.pages.mark_doubted(job.role, job.url, self._since[job])
         elif not row.outcome.is_temporary:
             content = PageContent.from_json(row.content) if row.content else PageContent()
-            self._walls.add(job, content, listed)
+            self._walls.add(job, content, earlier)
+            self.state.pages.mark_doubted(job.role, job.url, self._since[job] if content.is_empty else None)
 
-    def _store(self, job: PageJob, result: PageResult) -> None:
+    def _store(self, job: PageJob, result: PageResult, outcome: Outcome) -> None:
         assert result.content is not None
-        self.state.pages.mark_fetched(
-            job.role, job.url, result.headers or {}, self._parser, result.content.to_json()
-        )
-
-    def _listed(self, job: PageJob) -> bool:
-        """Whether the page led to something when it was read last, by the settings of now."""
-        row = self._rows.get(job)
-        return row is not None and self._holds(row) and not _stored_content(row).is_empty
+        pages, content = self.state.pages, result.content
+        pages.mark_fetched(job.role, job.url, result.headers or {}, self._parser, content.to_json())
+        if outcome != OK:
+            pages.mark_unchanged(job.role, job.url, outcome)
+        if content.is_empty:
+            pages.mark_doubted(job.role, job.url, self._since[job])
 
     def _lists(self, job: PageJob, result: PageResult) -> bool:
         """Whether a category leads to a list of products other than the home page's."""
@@ -309,14 +336,20 @@ class PageReader:
         if job.role != "start" or content.categories:
             return
         problem = f"No category was found on {job.url}"
+        may = f"may ask for {QUESTIONS}, or be in maintenance"
         landing = content.moved_to
         if landing is not None and urlsplit(landing).path != urlsplit(job.url).path:
             raise StoreUnreadable(
                 f"{problem}, which leads to {landing}: it may ask for {QUESTIONS}; {self._advice}."
             )
-        if everywhere or self._listed(job):
+        if everywhere or self._earlier(job).listed:
             now = "the store answers so whatever is requested" if everywhere else "earlier there were some"
-            raise StoreUnreadable(f"{problem}: {now}, it may be in maintenance; {self._advice}.")
+            raise StoreUnreadable(f"{problem}: {now}, it {may}; {self._advice}.")
+        if content.saying == "wall":
+            raise StoreUnreadable(
+                f"{problem}: it {may}; {self._advice}. If the page "
+                f"looks right in a browser, change 'categories' of the site '{self.site.name}'."
+            )
         raise UserError(
             f"{problem}: the store has changed, correct 'categories' of the site '{self.site.name}'."
         )

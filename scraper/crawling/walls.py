@@ -1,10 +1,10 @@
-"""Walls: a page stands before most others, for consent, an age, a region, a login, or maintenance.
+"""Walls: a page stands before others, for consent, an age, a region, a login, a queue, or maintenance.
 
-What is behind a wall is unknown, not gone, and the site file is not to blame.
+What is behind a wall is unknown, not gone, and the site file is not to blame. A page that shows an image or
+lists a product is no wall, unless it is short and says that it is one.
 """
 
-from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from urllib.parse import urldefrag
 
@@ -13,6 +13,14 @@ from scraper.http.reason import Reason
 from scraper.monitoring.counted import counted
 from scraper.stores.records import PageContent
 from scraper.tables import ReasonKind
+
+#: What stays so in a later crawl is believed; a nightly crawl starts a bit earlier or later than the last.
+BELIEVED_AFTER_SECONDS = 20 * 3600.0
+
+#: A store whose first pages show nothing may have no page that does: it is not asked for each of them again.
+_FIRST_PAGES = 10
+
+_BELIEVED_LATER = "what is still so in a crawl a day later is believed"
 
 
 def advice(site: str, cookies: bool) -> str:
@@ -23,8 +31,6 @@ def advice(site: str, cookies: bool) -> str:
 
 #: What a store may ask for before it shows its pages.
 QUESTIONS = "consent, an age, a region or a login"
-
-_StartPage = Callable[[], PageContent | None]
 
 
 @dataclass(frozen=True)
@@ -41,17 +47,47 @@ class Wall:
         return f"{len(self.jobs)} of {counted(self.total, f'{kind} page')} {self.text}"
 
 
+@dataclass(frozen=True)
+class Earlier:
+    """What an earlier crawl found on a page: something (`listed`), or what has stayed as it is (`lasts`)."""
+
+    listed: bool = False
+    lasts: bool = False
+
+
 @dataclass
 class _Pages:
-    """The pages of one kind that were answered: their content, and which of them list nothing any more.
+    """The pages of one kind that were answered: what they show now, and what an earlier crawl found.
 
-    `led_away`: the reason of those that were redirected to a host that is not contacted.
+    `led_away`: the reason of those that were redirected to a host that is not contacted. `any_shown`: a page
+    shows what its kind shows.
     """
 
     contents: dict[PageJob, PageContent] = field(default_factory=dict)
+    earlier: dict[PageJob, Earlier] = field(default_factory=dict)
     led_away: dict[PageJob, Reason] = field(default_factory=dict)
-    emptied: list[PageJob] = field(default_factory=list)
-    listed: int = 0
+    any_shown: bool = False
+
+    def add(self, job: PageJob, content: PageContent, earlier: Earlier) -> None:
+        """A page was answered."""
+        self.contents[job], self.earlier[job] = content, earlier
+        self.any_shown |= not (content.is_empty or _may_be_wall(content))
+
+    def suspicious(self) -> list[PageJob]:
+        """The pages that may be a wall and are not believed."""
+        return [
+            job
+            for job, content in self.contents.items()
+            if job not in self.led_away and _may_be_wall(content) and not self.is_believed(job)
+        ]
+
+    def is_believed(self, job: PageJob) -> bool:
+        """Whether a page without images is taken at its word: nothing is there, or not any more."""
+        content = self.contents[job]
+        if not self.any_shown or content.saying == "wall":
+            return False
+        says_gone = content.saying == "gone" and content.digest  # not one that merely leads to the home page
+        return bool(says_gone) or self.earlier[job].lasts
 
 
 class Walls:
@@ -60,109 +96,119 @@ class Walls:
     def __init__(self) -> None:
         self._kinds: dict[str, _Pages] = {"category": _Pages(), "product": _Pages()}
 
-    def add(self, job: PageJob, content: PageContent, listed: bool = False) -> None:
-        """A page was answered; `listed`: an earlier crawl found something on it."""
-        pages = self._kinds.get(job.role)
-        if pages is None or job.number > 1:  # the pages beyond the last one are often alike
-            return
-        pages.contents[job] = content
-        pages.listed += listed
-        if listed and content.is_empty:
-            pages.emptied.append(job)
+    def add(self, job: PageJob, content: PageContent, earlier: Earlier) -> None:
+        """A page was answered."""
+        if pages := self._kinds.get(job.role):
+            pages.add(job, content, earlier)
 
-    def add_led_away(self, job: PageJob, reason: Reason) -> None:
+    def add_led_away(self, job: PageJob, reason: Reason, earlier: Earlier) -> None:
         """A page was redirected to a host that is not contacted."""
-        self.add(job, PageContent())
-        if job.role in self._kinds:
-            self._kinds[job.role].led_away[job] = reason
+        if pages := self._kinds.get(job.role):
+            pages.add(job, PageContent(saying="wall"), earlier)
+            pages.led_away[job] = reason
 
-    def found(self, start_page: _StartPage) -> Iterator[Wall]:
-        """The walls; a page is behind one of them at most.
+    def is_doubtful(self, job: PageJob, content: PageContent, earlier: Earlier) -> bool:
+        """Whether a page shows nothing although it did earlier, or although others like it show something."""
+        pages = self._kinds.get(job.role)
+        if pages is None or not content.is_empty:
+            return False
+        expected = pages.any_shown or len(pages.contents) < _FIRST_PAGES
+        surprising = expected and not earlier.lasts and content.saying != "gone" and _may_be_wall(content)
+        return earlier.listed or surprising
 
-        A wall stands before most pages, or it was put up in the middle of the crawl and now stands before the
-        `start_page` too: what that has become, None if it still leads to categories.
-        """
+    def found(self) -> Iterator[Wall]:
+        """The walls; a page is behind one of them at most."""
         for pages in self._kinds.values():
-            wall = _landing(pages, start_page) or _repeated(pages, start_page)
-            if wall := wall or _led_away(pages) or _emptied(pages):
-                yield wall
+            walled: set[PageJob] = set()
+            for find in (_led_away, _landings, _repeated, _asking, _emptied):
+                for wall in find(pages, walled):
+                    walled.update(wall.jobs)
+                    yield wall
 
 
-def _landing(pages: _Pages, start_page: _StartPage) -> Wall | None:
-    jobs = _alike(pages, lambda content: content.moved_to, start_page)
-    if not jobs:
-        return None
-    url = pages.contents[jobs[0]].moved_to
-    reason = Reason(ReasonKind.WALL, f"leads to {url} like others")
-    return Wall(jobs, len(pages.contents), reason, f"lead to {url}, which may ask for {QUESTIONS}")
-
-
-def _repeated(pages: _Pages, start_page: _StartPage) -> Wall | None:
-    jobs = _alike(pages, _saying, start_page)
-    if not jobs:
-        return None
-    url = _address(jobs, pages)
-    reason = Reason(ReasonKind.WALL, f"the same page as {url}")
-    text = (
-        f"are the same page as {url}, which may ask for {QUESTIONS}, or say that the store is in maintenance"
-    )
-    return Wall(jobs, len(pages.contents), reason, text)
-
-
-def _led_away(pages: _Pages) -> Wall | None:
-    texts = Counter(reason.text for reason in pages.led_away.values())
-    (text, count), *_ = texts.most_common(1) or [("", 0)]
-    if count < 2 or 2 * count <= len(pages.contents):
-        return None
-    jobs = [job for job, reason in pages.led_away.items() if reason.text == text]
-    new = "or be the store's new one (then add it to 'page_hosts')"
-    said = f"lead to another host ({text}), which may ask for {QUESTIONS}, {new}"
-    return Wall(jobs, len(pages.contents), Reason(ReasonKind.WALL, text), said)
-
-
-def _emptied(pages: _Pages) -> Wall | None:
-    if 2 * len(pages.emptied) <= pages.listed:
-        return None
-    reason = Reason(ReasonKind.WALL, "lists nothing any more, like others")
-    url = pages.emptied[0].url
-    text = f"list nothing any more, {url} among them: the store may be in maintenance, or have a new design"
-    return Wall(pages.emptied, pages.listed, reason, text)
-
-
-def _alike(
-    pages: _Pages, key: Callable[[PageContent], Hashable | None], start_page: _StartPage
-) -> list[PageJob]:
-    """Two pages or more with the same key, if they are more than half of all or the start page has it too."""
-    contents = pages.contents.items()
-    own = {
-        job.url for job, content in contents if content.moved_to is None
-    }  # a redirect to these is a renaming
-    keys = {
-        job: value
-        for job, content in contents
-        if (value := key(content)) is not None and content.moved_to not in own
-    }
-    (common, count), *_ = Counter(keys.values()).most_common(1) or [(None, 0)]
-    jobs = [job for job, value in keys.items() if value == common]
-    if count < 2 or (
-        2 * count <= len(pages.contents) and not _is_same(pages.contents[jobs[0]], start_page())
-    ):
-        return []
-    return jobs
-
-
-def _is_same(page: PageContent, now: PageContent | None) -> bool:
-    """Whether the start page has become the same as a page."""
-    if now is None:
+def _may_be_wall(content: PageContent) -> bool:
+    """Whether a page shows nothing of its own; a photo may be missing where attributes are not."""
+    if content.categories or content.products:
         return False
-    return page.digest == now.digest or (page.moved_to is not None and page.moved_to == now.moved_to)
+    if content.saying == "wall":
+        return True
+    return content.is_empty and not (content.product and content.product.attributes)
 
 
-def _saying(content: PageContent) -> Hashable | None:
-    """What a page says; None if it is unknown, or if the page leads on: stores repeat lists of products."""
-    if not content.digest or content.categories or content.products:
-        return None
-    return content.digest, tuple(content.product.images) if content.product else ()
+def _landings(pages: _Pages, walled: Collection[PageJob]) -> Iterator[Wall]:
+    # A redirect to a page that has its own content is a renaming.
+    own = {job.url for job, content in pages.contents.items() if content.moved_to is None}
+    landings = ((job, pages.contents[job].moved_to) for job in pages.suspicious() if job not in walled)
+    for url, jobs in _alike((job, url) for job, url in landings if url not in own):
+        says_gone = pages.contents[jobs[0]].saying == "gone"
+        if says_gone and not _are_most(jobs, pages.contents):
+            continue
+        or_gone = f", or stand for what the store no longer has: {_BELIEVED_LATER}" if says_gone else ""
+        reason = Reason(ReasonKind.WALL, f"leads to {url} like others")
+        text = f"lead to {url}, which may ask for {QUESTIONS}{or_gone}"
+        yield Wall(jobs, len(pages.contents), reason, text)
+
+
+def _repeated(pages: _Pages, walled: Collection[PageJob]) -> Iterator[Wall]:
+    left = (job for job in pages.suspicious() if job not in walled)
+    for _, jobs in _alike((job, pages.contents[job].digest) for job in left):
+        url = _address(jobs, pages)
+        reason = Reason(ReasonKind.WALL, f"the same page as {url}")
+        text = f"are the same page as {url}, which may ask for {QUESTIONS}, or say that the store is busy"
+        if pages.any_shown and pages.contents[jobs[0]].saying != "wall":
+            text += f"; {_BELIEVED_LATER}"
+        elif not pages.any_shown:
+            key = "images" if jobs[0].role == "product" else "products"
+            text += f"; if it looks right in a browser, change '{key}' in the site file"
+        yield Wall(jobs, len(pages.contents), reason, text)
+
+
+def _asking(pages: _Pages, walled: Collection[PageJob]) -> Iterator[Wall]:
+    """Lists of products in place of which a page asks for something, each in its own words."""
+    jobs = [job for job in pages.suspicious() if job not in walled and job.role == "category"]
+    if jobs := [job for job in jobs if pages.contents[job].saying == "wall"]:
+        url = jobs[0].url
+        text = f"list nothing, {url} among them, which may ask for {QUESTIONS}, or say that the store is busy"
+        yield Wall(jobs, len(pages.contents), Reason(ReasonKind.WALL, "asks for something first"), text)
+
+
+def _led_away(pages: _Pages, walled: Collection[PageJob]) -> Iterator[Wall]:
+    for host, jobs in _alike((job, reason.text) for job, reason in pages.led_away.items()):
+        if not _are_most(jobs, pages.contents):
+            jobs = [job for job in jobs if not pages.earlier[job].lasts]
+        new = "or be the store's new one (then add it to 'page_hosts')"
+        text = f"lead to another host ({host}), which may ask for {QUESTIONS}, {new}"
+        if jobs:
+            yield Wall(jobs, len(pages.contents), Reason(ReasonKind.WALL, host), text)
+
+
+def _emptied(pages: _Pages, walled: Collection[PageJob]) -> Iterator[Wall]:
+    """Most of the pages that listed something list nothing any more."""
+    listed = [job for job, earlier in pages.earlier.items() if earlier.listed]
+    jobs = [job for job in listed if pages.contents[job].is_empty and not pages.is_believed(job)]
+    if not _are_most(jobs, listed):
+        return
+    reason = Reason(ReasonKind.WALL, "lists nothing any more, like others")
+    end = _BELIEVED_LATER if pages.any_shown else "if it has sold all it had, crawl it no longer"
+    text = (
+        f"list nothing any more, {jobs[0].url} among them: the store may be in maintenance, have a new "
+        f"design, or have sold them; {end}"
+    )
+    if left := [job for job in jobs if job not in walled]:
+        yield Wall(left, len(listed), reason, text)
+
+
+def _are_most(jobs: Collection[PageJob], of: Collection[PageJob]) -> bool:
+    return 2 * len(jobs) > len(of)
+
+
+def _alike(keys: Iterable[tuple[PageJob, str | None]]) -> Iterator[tuple[str, list[PageJob]]]:
+    """Two pages or more with the same key; a page without one is like no other."""
+    groups: dict[str, list[PageJob]] = {}
+    for job, key in keys:
+        if key:
+            groups.setdefault(key, []).append(job)
+    return ((key, jobs) for key, jobs in groups.items() if len(jobs) > 1)
 
 
 def _address(jobs: Iterable[PageJob], pages: _Pages) -> str:

@@ -46,12 +46,13 @@ class Reason:
         return self.text
 
 
-#: What came in place of an image, or of all of it; hosts in trouble send it too.
+#: What came in place of an image or a page, or of all of it; hosts in trouble send it too.
 DOUBTFUL = {
     ReasonKind.EMPTY,
     ReasonKind.HTML_INSTEAD_OF_IMAGE,
     ReasonKind.TEXT_INSTEAD_OF_IMAGE,
     ReasonKind.TRUNCATED,
+    ReasonKind.NOTHING_LISTED,
 }
 
 #: Reasons for which the next crawl may have better luck, whatever the status.

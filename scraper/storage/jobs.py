@@ -15,7 +15,7 @@ class PageRow:
     """A page in the state: `content` is JSON of a `PageContent`; `done`: finished in the current run.
 
     `parser` is the fingerprint of the parser and the settings that extracted the content. `attempts` failed
-    since the page was last read.
+    since the page was last read. `doubted` is since when it shows nothing (wall clock).
     """
 
     done: bool
@@ -25,6 +25,7 @@ class PageRow:
     last_modified: str | None
     parser: str
     content: str | None
+    doubted: float | None = None
 
     @property
     def lists_nothing(self) -> bool:

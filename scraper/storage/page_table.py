@@ -19,8 +19,8 @@ class PageTable:
     def get(self, role: Role, url: str) -> PageRow | None:
         """The row of a page, or None."""
         row = self._database.execute(
-            "SELECT run = ?, status, reason_kind, reason, attempts, etag, last_modified, parser, content "
-            "FROM pages WHERE role = ? AND url = ?",
+            "SELECT run = ?, status, reason_kind, reason, attempts, etag, last_modified, parser, content, "
+            "doubted FROM pages WHERE role = ? AND url = ?",
             [self._run, role, url],
         ).fetchone()
         if row is None:
@@ -73,6 +73,10 @@ class PageTable:
                 **outcome.columns,
             },
         )
+
+    def mark_doubted(self, role: Role, url: str, since: float | None) -> None:
+        """A page shows nothing `since` that time (wall clock), or shows something: None."""
+        self._database.write("UPDATE pages SET doubted = ? WHERE role = ? AND url = ?", [since, role, url])
 
     def forget_run(self) -> None:
         """This run has read no page; call it within a transaction."""

@@ -14,14 +14,14 @@ from gemkit.tables import read_table
 from scraper.tables import IMAGES, PRODUCTS, ReasonKind
 
 #: Raise it when the schema changes, and migrate from the version before.
-VERSION, _OLDEST = 6, 2
+VERSION, _OLDEST = 7, 2
 
 _SCHEMA = """
 CREATE TABLE runs (id INTEGER PRIMARY KEY, started REAL, finished REAL, pages_read REAL);
 CREATE TABLE pages (
     role TEXT, url TEXT, run INTEGER, status TEXT, reason TEXT, reason_kind TEXT, etag TEXT,
     last_modified TEXT, parser TEXT, content TEXT, attempts INTEGER NOT NULL DEFAULT 0,
-    PRIMARY KEY (role, url)
+    doubted REAL, PRIMARY KEY (role, url)
 ) WITHOUT ROWID;
 CREATE TABLE images (
     image_url TEXT PRIMARY KEY, run INTEGER, listed INTEGER, status TEXT, reason TEXT, reason_kind TEXT,
@@ -66,6 +66,7 @@ ALTER TABLE pages ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE images ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0
 """,
     5: "ALTER TABLE runs ADD COLUMN pages_read REAL",
+    6: "ALTER TABLE pages ADD COLUMN doubted REAL",
 }
 
 #: Columns that contain a JSON list.

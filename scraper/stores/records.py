@@ -10,6 +10,9 @@ from scraper.http.urls import LinkFault
 #: Why a page is fetched; a probe is a page beyond a category's end, to learn how many pages there are.
 Role = Literal["start", "category", "probe", "product"]
 
+#: What the words of a page are about: what it shows is gone, or something else comes first.
+Saying = Literal["", "gone", "wall"]
+
 
 @dataclass(frozen=True)
 class Product:
@@ -28,7 +31,7 @@ class PageContent:
     `next` are the pages that may be the next one, the best first; `next_declared`: the page calls that one
     the next. `product_links` counts the other products to which a product's page links. `left_out` counts the
     links that are not followed. `moved_to` is where the page was read instead of at its own URL. `digest` is
-    the same for pages that say the same.
+    the same for pages that say the same; `saying` is what that is about.
     """
 
     categories: list[tuple[str, str]] = field(default_factory=list)  # class name, URL
@@ -41,6 +44,7 @@ class PageContent:
     left_out: dict[LinkFault, int] = field(default_factory=dict)
     moved_to: str | None = None
     digest: str = ""
+    saying: Saying = ""
 
     @property
     def is_empty(self) -> bool:

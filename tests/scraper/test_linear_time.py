@@ -7,6 +7,7 @@ from contextlib import suppress
 
 import pytest
 
+from scraper.crawling.page_request import breaks_off
 from scraper.http.challenge import is_challenge
 from scraper.http.headers import joined
 from scraper.http.opt_out import disallowed_by_content_signal, disallowed_by_x_robots_tag
@@ -21,6 +22,7 @@ from scraper.stores.config import HtmlSite
 from scraper.stores.document import Document
 from scraper.stores.html_store import parse_html
 from scraper.stores.page_digest import page_digest
+from scraper.stores.page_words import saying
 from scraper.stores.records import Role, tidy
 
 URL = "https://shop.example/"
@@ -131,6 +133,8 @@ PARSERS: dict[str, tuple[Callable[[str], object], list[str]]] = {
     "product page": (page("product"), [*MARKS, *TAGS]),
     "meta": (lambda text: Document(URL, text.encode()).meta, TAGS),
     "digest": (lambda text: page_digest(Document(URL, text.encode()), f"{URL}a/b"), [*MARKS, *TAGS]),
+    "words": (lambda text: saying(Document(URL, text.encode())), [*MARKS, *TAGS]),
+    "end of a page": (lambda text: breaks_off(text.encode()), MARKS),
     "JSON-LD": (json_ld, MARKS),
     "attributes": (attributes, MARKS[:10]),
     "challenge": (challenge, [*MARKS, *TAGS]),

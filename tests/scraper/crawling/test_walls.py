@@ -62,6 +62,10 @@ def maintenance(path: str, number: int) -> Reply:
     )
 
 
+def sold_out(path: str, number: int) -> Reply:
+    return Reply(200, b"<title>Shop</title><p>This item is no longer available.")
+
+
 WALLS = {
     "redirect": (redirect, "/consent"),
     "redirect with return": (redirect_with_return, "/consent"),
@@ -171,7 +175,7 @@ def test_a_wall_that_is_put_up_in_the_middle_of_a_crawl(tmp_path: Path, reply: W
 
 def test_few_pages_behind_a_page_are_no_wall(tmp_path: Path) -> None:
     """Three of six products are sold out, and look alike."""
-    with WalledShop(in_place, []) as shop:
+    with WalledShop(sold_out, []) as shop:
         run(tmp_path, shop, expect=0)
         shop.hidden = PRODUCTS[:3]
         run(tmp_path, shop, expect=0)

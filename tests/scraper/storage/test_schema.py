@@ -22,8 +22,15 @@ pytestmark = pytest.mark.usefixtures("short_backoff")
 
 KINDS = {"/img/gp0-1.jpg": "http_status", "/img/gp1-1.jpg": "not_an_image"}
 
+#: The state of this version in the form of version 6.
+TO_VERSION_6 = """
+ALTER TABLE pages DROP COLUMN doubted;
+PRAGMA user_version = 6;
+"""
+
 #: The state of this version in the form of version 5.
-TO_VERSION_5 = """
+TO_VERSION_5 = f"""
+{TO_VERSION_6}
 ALTER TABLE runs DROP COLUMN pages_read;
 PRAGMA user_version = 5;
 """

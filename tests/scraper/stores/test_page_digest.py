@@ -42,3 +42,9 @@ def test_what_a_page_says_counts(other: str) -> None:
 @given(st.text())
 def test_any_page_has_a_digest(text: str) -> None:
     assert len(digest(text)) == 16
+
+
+def test_numbers_are_left_out_unless_their_text_names_the_page() -> None:
+    assert digest("<p>You are number 4312.", "/p/ruby-1") == digest("<p>You are number 77.", "/p/ruby-2")
+    assert digest("<h1>Ruby 1</h1>", "/p/ruby-1.html") != digest("<h1>Ruby 2</h1>", "/p/ruby-2.html")
+    assert digest("<h1>Stone 0-3</h1>", "/p/0-3") != digest("<h1>Stone 0-4</h1>", "/p/0-4")
