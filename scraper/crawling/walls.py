@@ -165,8 +165,9 @@ def _repeated(pages: _Pages, walled: Collection[PageJob]) -> Iterator[Wall]:
 
 def _asking(pages: _Pages, walled: Collection[PageJob]) -> Iterator[Wall]:
     """Lists of products in place of which a page asks for something, each in its own words."""
-    jobs = [job for job in pages.suspicious() if job not in walled and job.role == "category"]
-    if jobs := [job for job in jobs if pages.contents[job].saying == "wall"]:
+    asking = {job for job, content in pages.contents.items() if content.saying == "wall" and content.is_empty}
+    left = (job for job in pages.suspicious() if job in asking and job not in walled)
+    if jobs := [job for job in left if job.role == "category"]:
         url = jobs[0].url
         text = f"list nothing, {url} among them, which may ask for {QUESTIONS}, or say that the store is busy"
         yield Wall(jobs, len(pages.contents), Reason(ReasonKind.WALL, "asks for something first"), text)
