@@ -74,7 +74,7 @@ class Host:
             history.blocked_until,
         )
         self._sender = Sender(self.limiter)
-        self._timeout, self._longest_wait = limits.timeout_seconds, limits.longest_wait_seconds
+        self._timeout = limits.timeout_seconds
         self._sleep = sleep
         self._robots: Robots | None = None
         self._robots_lock = threading.Lock()
@@ -257,18 +257,16 @@ class Host:
 
     def _refusal(
         self, url: str, answer: Answer, reason: Reason, transport: Transport
-    ) -> Postponed | TransientError:
+    ) -> Postponed | FetchError | TransientError:
         """The host refuses our speed; a URL that it refuses again and again is to blame itself."""
         with self._state:
             known, successes = self._refused.get(url), self._successes
         # Who named a time, and refuses the URL after it while it serves others, does not mean our speed.
         most = _MAX_REFUSALS if answer.retry_after is None else _MAX_REJECTIONS
         postponement = self._postponement(url, answer, reason, most)
-        if isinstance(postponement, TransientError):
+        if not isinstance(postponement, Postponed):
             return postponement
         others = (transport.content, "page", "image")
-        if (answer.retry_after or 0.0) > self._longest_wait and self._serves_others(transport.content):
-            return TransientError(reason, answer.retry_after)
         if known is None:
             self.limiter.record_rejection(answer.started, reason, answer.retry_after)
             if self.limiter.refusals >= _CHECK_AFTER:
@@ -279,15 +277,17 @@ class Host:
 
     def _postponement(
         self, url: str, answer: Answer, reason: Reason, most: int
-    ) -> Postponed | TransientError:
+    ) -> Postponed | FetchError | TransientError:
         """A refused URL is requested later, `most` times until it is to blame itself."""
         with self._state:
             count = self._refused.add(url, reason, self._successes)
         if count > most:
-            return TransientError(reason, answer.retry_after)
+            return self._blame(reason, answer)
         return Postponed(reason, answer.retry_after)
 
-    def _rejection(self, url: str, answer: Answer, reason: Reason, content: str) -> FetchError | Postponed:
+    def _rejection(
+        self, url: str, answer: Answer, reason: Reason, content: str
+    ) -> Postponed | FetchError | TransientError:
         """The host forbids a URL, or asks for a human: is it about this URL alone?
 
         It is if the host serves others at the same time, on two occasions: a limiter's window may just have
@@ -302,6 +302,13 @@ class Host:
         with self._state:
             if self._refused.add(url, reason, self._successes) < _MAX_REJECTIONS:
                 return Postponed(reason)
+        return self._blame(reason, answer)
+
+    def _blame(self, reason: Reason, answer: Answer) -> FetchError | TransientError:
+        """The URL itself is to blame."""
+        if not is_rejection(reason):
+            return TransientError(reason, answer.retry_after)
+        challenge = reason.kind == ReasonKind.CHALLENGE
         return FetchError(ImageStatus.FAILED if challenge else ImageStatus.REFUSED, reason)
 
     def _failure(

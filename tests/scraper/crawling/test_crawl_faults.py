@@ -48,15 +48,6 @@ def test_a_block_ends_the_crawl_and_the_next_crawl_waits_for_its_end(tmp_path: P
         assert broken_crawls.stored(tmp_path) == set(served.shop.images)
 
 
-def test_one_url_that_names_a_long_time_is_no_block(tmp_path: Path) -> None:
-    with Shop() as shop:
-        shop.replies["/img/gp3-1.jpg"] = [Reply(429, headers={"Retry-After": "3600"})]
-        site = shop.site(tmp_path, limits="longest_wait_seconds = 2\nconcurrency = 1")
-        called("gemscrape", "crawl", "--site", site, cwd=tmp_path, expect=4)
-        assert sum(row["status"] == "ok" for row in images(tmp_path).values()) == 11
-        assert shop.counts["/img/gp3-1.jpg"] == 1
-
-
 @pytest.mark.parametrize("robots", [Reply(403), Reply(200, b"User-agent: *\nDisallow: /private/\n")])
 def test_a_store_that_forbids_everything_blocks(
     tmp_path: Path, short_backoff: None, short_pauses: None, robots: Reply
@@ -186,7 +177,7 @@ def test_a_changed_store_is_reported_with_the_selector_to_correct(
 ) -> None:
     with Shop(products=1) as shop:
         redesign = {
-            path: [Reply(200, f"<p>{path[1:]}: we have a new design!</p>".encode())]
+            path: [Reply(200, f"<p>{path[1:]}: we have a new design! <a href='/new'>New</a></p>".encode())]
             for path in (page, page.replace("ruby", "red"))
         }
         shop.replies = redesign.copy()

@@ -115,6 +115,7 @@ ROBOTS_FAULTS: dict[str, tuple[End, End]] = {
 PAGE_FAULTS = {
     "failed: timeout": ["slow-first-byte", "slow-drip"],
     "failed: connection cut off": ["reset-in-body", "cut-in-body"],
+    "failed: empty page": ["empty"],
     "failed: malformed response": ["chunks-broken"],
     "failed: cannot be decompressed": ["gzip-broken"],
     "failed: too many redirects": ["loop", "category loop"],
@@ -125,7 +126,7 @@ PAGE_FAULTS = {
     "refused: host 10.0.0.1 is not allowed": ["to-private"],
     "refused: host evil.example is not allowed": ["off-site"],
 }
-EMPTY_PAGES = ["empty", "binary"]
+EMPTY_PAGES = ["binary"]
 READ_PAGES = ["gzip", "latin-1", "deep", "json-ld-broken", "json-ld-odd", "json-ld-deep"]
 
 ATTEMPTS, LAST_CATEGORY_PAGE = 2, 6
@@ -226,6 +227,9 @@ def test_every_fault_has_an_end() -> None:
     assert set(pages("")) == failed | set(EMPTY_PAGES) | set(READ_PAGES)
 
 
+#: What comes in place of an image.
+MARKUP = ["HTML instead of an image", "text instead of an image"]
+
 #: Kinds of reasons by their text.
 KINDS = {
     "timeout": "timeout",
@@ -315,7 +319,7 @@ def test_the_summary_counts_every_end(crawled: Crawled) -> None:
 
 def test_only_what_may_recover_is_requested_again(crawled: Crawled) -> None:
     requests = crawled.requests["images"]
-    doubtful = {("invalid", text) for text in ("empty", "truncated", "HTML instead of an image")}
+    doubtful = {("invalid", text) for text in ("empty", "truncated", *MARKUP)}
     final = [
         fault for fault, end in IMAGE_FAULTS.items() if end[0] in ("invalid", "gone") and end not in doubtful
     ]
