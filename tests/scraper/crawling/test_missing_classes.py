@@ -108,7 +108,8 @@ def test_a_category_without_products_is_named(tmp_path: Path, split: Shop) -> No
 
 def test_a_class_whose_products_show_no_image_is_named(tmp_path: Path, split: Shop) -> None:
     with split as shop:
-        pages(shop, Reply(200, b"<h1>A new design</h1>"))
+        for n, name in zip(RED, ("Moonlit pear", "A Burmese oval", "Old mine cushion"), strict=True):
+            shop.replies[f"/p/gp{n}"] = [Reply(200, f"<h1>{name}</h1><p>A new design</p>".encode())]
         output = run(tmp_path, shop, expect=4)
     assert "'Red stones' shows no image on 3 product pages: check 'images' in the file" in output
 

@@ -73,7 +73,7 @@ def faulty(tmp_path: Path) -> Iterator[Shop]:
     """A shop after a crawl; two of its images have a reason, one of them with a validator."""
     with Shop() as shop:
         shop.replies["/img/gp0-1.jpg"] = [Reply(404)]
-        shop.images["/img/gp1-1.jpg"] = b"no image"
+        shop.images["/img/gp1-1.jpg"] = b"\x00no image"
         shop.replies["/p/gp2"] = [Reply(500)]
         crawl(tmp_path, shop)
         assert kinds(tmp_path) == KINDS
