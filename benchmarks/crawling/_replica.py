@@ -117,7 +117,7 @@ def _html(title: str, body: str) -> bytes:
 
 
 def _read_catalogue(part: float) -> dict[str, Category]:
-    """The categories by their path."""
+    """The categories with products, by their path."""
     categories = {
         urlsplit(row["category_url"]).path: Category(row["class"], max(1, ceil(int(row["pages"]) * part)))
         for row in _rows("category_pages.csv.gz")
@@ -129,11 +129,11 @@ def _read_catalogue(part: float) -> dict[str, Category]:
     for product, path in _assign_products(_rows("image_links.csv.gz"), by_class):
         product.images.append(path)
     for category in categories.values():
-        products = category.products
+        products = [product for product in category.products if product.images]  # of others no link is known
         category.products = [
             product for n, product in enumerate(products) if int((n + 1) * part) > int(n * part)
         ]
-    return categories
+    return {path: category for path, category in categories.items() if category.products}
 
 
 def _assign_products(
