@@ -18,7 +18,11 @@ _FORBIDDEN = Outcome(ImageStatus.REFUSED, Reason.of_status(403))
 def count_missing(session: Session) -> None:
     """Count into the summary what is missing; if that is more than tolerated, the crawl is incomplete."""
     summary, missing = session.summary, Missing()
-    for _, classes, outcome, stored in session.state.images.listed():
+    known, forbidden = Counter[str](), Counter[str]()
+    for url, classes, outcome, stored in session.state.images.listed():
+        host = host_of(url)
+        known[host] += 1
+        forbidden[host] += outcome == _FORBIDDEN and not stored
         failed = not stored and _is_missing(outcome)
         missing.known += 1
         missing.count += failed
@@ -33,7 +37,7 @@ def count_missing(session: Session) -> None:
     for name in session.state.images.stored_classes() & missing.classes.keys():
         missing.classes[name].stored = True
     summary.missing = missing
-    summary.notes += _hints(session)
+    summary.notes += _hints(session, known, forbidden)
     if summary.ended is Ended.FINISHED and missing.exceeds(session.source.tolerated):
         summary.ended = Ended.INCOMPLETE
 
@@ -43,15 +47,11 @@ def _is_missing(outcome: Outcome) -> bool:
     return outcome.is_temporary or outcome.status == ImageStatus.BLOCKED or outside
 
 
-def _hints(session: Session) -> Iterator[str]:
-    """What may help with hosts that refuse most images."""
+def _hints(session: Session, known: Counter[str], forbidden: Counter[str]) -> Iterator[str]:
+    """What may help with hosts that refuse most of their `known` images."""
     site = session.source.site
     if not isinstance(site, HtmlSite) or site.referer is not None:
         return
-    known, forbidden = Counter[str](), Counter[str]()
-    for url, _, outcome, stored in session.state.images.listed():
-        known[host_of(url)] += 1
-        forbidden[host_of(url)] += outcome == _FORBIDDEN and not stored
     for host, count in sorted(forbidden.items()):
         if 2 * count > known[host]:
             yield (

@@ -118,9 +118,8 @@ class Host:
         """A response other than a refusal, also a 404, or a redirect to another host.
 
         It may take `timeout` seconds; a `first_try` may take less, so that slow URLs do not hold up the
-        others. Raises Postponed if the host
-        refuses our speed or is in trouble; TransientError (also for a 5xx), TooLarge, or FetchError if the
-        failure concerns this URL alone; Blocked, and Stopped.
+        others. Raises Postponed if the host refuses our speed or is in trouble; TransientError (also for a
+        5xx), TooLarge, or FetchError if the failure concerns this URL alone; Blocked, and Stopped.
         """
         if first_try:
             timeout = min(timeout, self._first_timeout(transport.content))
